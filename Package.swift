@@ -1,0 +1,145 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What every target shares: Swift 6 mode, explicit existentials and imports, warnings are errors.
+let common: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .treatAllWarnings(as: .error),
+]
+
+// The packet path: unsafe code is marked line by line, and small functions cross module borders in release.
+let hot: [SwiftSetting] =
+    common + [
+        .strictMemorySafety(),
+        .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+    ]
+
+// llhttp is a system library where the distribution has `libllhttp-dev`; Debian 12 ships its sources instead, in
+// `node-llhttp`, and `Sources/CLLHTTP` compiles those from where they are installed.
+let llhttpHeaders = "/usr/share/include/llhttp"
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let lifecycleSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "postern",
+    products: [
+        .executable(name: "postern", targets: ["postern"]),
+        .executable(name: "postern-bench", targets: ["postern-bench"]),
+        .executable(name: "postern-sim", targets: ["postern-sim"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // C libraries
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .target(name: "CLLHTTP", cSettings: [.unsafeFlags(["-I", llhttpHeaders]), .define("LLHTTP_STRICT_MODE")]),
+
+        // Cores: no input or output, no clock, no system randomness
+        .target(name: "OverlayWire", exclude: ["Protocol.md"], swiftSettings: hot),
+        .target(name: "OverlayCrypto", dependencies: ["OverlayWire", "CSodium"], swiftSettings: hot),
+        .target(name: "OverlayCore", dependencies: ["OverlayWire", "OverlayCrypto"], swiftSettings: hot),
+        .target(name: "TrustCore", dependencies: ["OverlayWire", "OverlayCrypto"], swiftSettings: common),
+        .target(
+            name: "SidecarCore",
+            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore"],
+            swiftSettings: common
+        ),
+        .target(name: "HubCore", dependencies: ["OverlayWire", "OverlayCrypto", "TrustCore"], swiftSettings: common),
+        .target(
+            name: "GatewayCore",
+            dependencies: ["OverlayWire", "CLLHTTP"],
+            swiftSettings: common + [.unsafeFlags(["-Xcc", "-I", "-Xcc", llhttpHeaders])]
+        ),
+        .target(
+            name: "OverlaySimulation",
+            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore"],
+            swiftSettings: common
+        ),
+
+        // Shells: all effects, as thin as they can be
+        .target(
+            name: "OverlayNIO",
+            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, log],
+            swiftSettings: common
+        ),
+        .target(
+            name: "HubServer",
+            dependencies: [
+                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubCore", "OverlayNIO", nio, log,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: common
+        ),
+        .target(
+            name: "GatewayNIO",
+            dependencies: [
+                "OverlayWire", "OverlayCore", "GatewayCore", "SidecarCore", "OverlayNIO", nio, nioPosix, log,
+            ],
+            swiftSettings: common + [.unsafeFlags(["-Xcc", "-I", "-Xcc", llhttpHeaders])]
+        ),
+        .target(
+            name: "SidecarControl",
+            dependencies: [
+                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "OverlayNIO", nio, nioPosix,
+                nioHTTP1, log,
+            ],
+            swiftSettings: common
+        ),
+        .target(
+            name: "PosternConfiguration",
+            dependencies: ["OverlayWire", .product(name: "Yams", package: "Yams")],
+            swiftSettings: common
+        ),
+
+        // Programs
+        .executableTarget(
+            name: "postern",
+            dependencies: [
+                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
+                "OverlayNIO", "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", nio, nioPosix,
+                nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
+            ],
+            swiftSettings: common + [.unsafeFlags(["-Xcc", "-I", "-Xcc", llhttpHeaders])]
+        ),
+        .executableTarget(
+            name: "postern-bench",
+            dependencies: [
+                "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO", "GatewayCore", "GatewayNIO", nio, nioPosix,
+                log, arguments,
+            ],
+            swiftSettings: common + [.unsafeFlags(["-Xcc", "-I", "-Xcc", llhttpHeaders])]
+        ),
+        .executableTarget(
+            name: "postern-sim",
+            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "OverlaySimulation", arguments],
+            swiftSettings: common
+        ),
+
+        // Tests
+        .testTarget(name: "OverlayWireTests", dependencies: ["OverlayWire"], swiftSettings: common),
+        .testTarget(name: "OverlayCryptoTests", dependencies: ["OverlayCrypto", "OverlayWire"], swiftSettings: common),
+        .testTarget(
+            name: "OverlayCoreTests",
+            dependencies: ["OverlayCore", "OverlayCrypto", "OverlayWire"],
+            swiftSettings: common
+        ),
+    ]
+)

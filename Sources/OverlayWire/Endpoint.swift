@@ -1,0 +1,60 @@
+/// Where packets go on the underlay: a UDP address, or a conversation that a hub relays.
+package enum Endpoint: Hashable, Sendable {
+    /// An IPv4 address as a host-order number, and a UDP port.
+    case ipv4(address: UInt32, port: UInt16)
+    /// An IPv6 address as two host-order numbers, and a UDP port.
+    case ipv6(high: UInt64, low: UInt64, port: UInt16)
+    /// Through the session with the hub that is this node's peer number `hub`, in the hub's conversation `channel`.
+    case relay(hub: UInt32, channel: RelayChannel)
+
+    /// Whether packets to it travel inside the session with a hub.
+    package var isRelay: Bool {
+        switch self {
+        case .relay: true
+        case .ipv4, .ipv6: false
+        }
+    }
+
+    /// Whether both are UDP addresses of the same host, whatever the ports.
+    package func isSameHost(as other: Endpoint) -> Bool {
+        switch (self, other) {
+        case (.ipv4(let mine, _), .ipv4(let theirs, _)): mine == theirs
+        case (.ipv6(let high, let low, _), .ipv6(let otherHigh, let otherLow, _)): high == otherHigh && low == otherLow
+        case (.ipv4, _), (.ipv6, _), (.relay, _): false
+        }
+    }
+}
+
+extension Endpoint: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .ipv4(let address, let port):
+            let octets = stride(from: 24, through: 0, by: -8).map { String(address >> UInt32($0) & 0xff) }
+            return octets.joined(separator: ".") + ":\(port)"
+        case .ipv6(let high, let low, let port):
+            return "[\(IPv6Text.format(high: high, low: low))]:\(port)"
+        case .relay(let hub, let channel):
+            return "relay:\(hub)/\(channel.rawValue)"
+        }
+    }
+
+    /// The UDP endpoint written `1.2.3.4:5` or `[2001:db8::1]:5`, or nil.
+    package init?(_ text: some StringProtocol) {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        guard let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        let host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            guard let parsed = IPv6Text.parse(host.dropFirst().dropLast()) else { return nil }
+            self = .ipv6(high: parsed.high, low: parsed.low, port: port)
+            return
+        }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        var address: UInt32 = 0
+        for part in parts {
+            guard (1...3).contains(part.utf8.count), let octet = UInt8(part) else { return nil }
+            address = address << 8 | UInt32(octet)
+        }
+        self = .ipv4(address: address, port: port)
+    }
+}

@@ -1,0 +1,56 @@
+/// The first byte of every packet (`Protocol.md` §3).
+package enum PacketType: UInt8, Sendable {
+    /// Noise message 1, from the initiator.
+    case initiation = 0x01
+    /// Noise message 2, from the responder.
+    case response = 0x02
+    /// Encrypted frames.
+    case protected = 0x04
+}
+
+/// Sizes and offsets of the packet layouts that `Protocol.md` §3 draws, in bytes.
+package enum PacketLayout {
+    /// The tag of both ciphers (RFC 8439 §2.8, NIST SP 800-38D).
+    package static let tagSize = 16
+    /// The smallest UDP payload that every path carries: IPv6's minimum link MTU (RFC 8200 §5) less IPv6 and UDP headers.
+    package static let minimumPathSize = 1232
+    /// The largest packet that a path through a relay carries: ``minimumPathSize`` less what wraps it (§7).
+    package static let relayedPathSize = 1200
+    /// The largest handshake packet, so that one crosses every path, also a relayed one.
+    package static let maximumHandshakeSize = 1200
+
+    /// Offsets in a protected packet: type, receiver index, masked packet number, ciphertext, tag.
+    package enum Protected {
+        package static let index = 1
+        package static let packetNumber = 5
+        package static let payload = 9
+        /// Header and tag: what a packet costs beside its frames.
+        package static let overhead = payload + tagSize
+        /// The sample that the mask is made of begins at the ciphertext (RFC 9001 §5.4.2).
+        package static let sampleSize = 16
+    }
+
+    /// Offsets in an initiation: type, sender index, ephemeral key, sealed static key, sealed payload, mac1, mac2.
+    package enum Initiation {
+        package static let senderIndex = 1
+        package static let noise = 5
+        /// The Noise part without its payload: e (32), s (32 + 16), the payload's tag (16).
+        package static let noiseOverhead = 32 + 48 + 16
+        package static let macs = 32
+        package static let minimum = noise + noiseOverhead + macs
+    }
+
+    /// Offsets in a response: type, sender index, receiver index, ephemeral key, sealed payload, mac1, mac2.
+    package enum Response {
+        package static let senderIndex = 1
+        package static let receiverIndex = 5
+        package static let noise = 9
+        /// The Noise part without its payload: e (32), the payload's tag (16).
+        package static let noiseOverhead = 32 + 16
+        package static let macs = 32
+        package static let minimum = noise + noiseOverhead + macs
+    }
+
+    /// The first bytes of every initiation and response hash: binds both sides to this version (Noise rev 34 §6).
+    package static let prologue = Array("postern overlay 1".utf8)
+}

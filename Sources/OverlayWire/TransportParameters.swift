@@ -1,0 +1,96 @@
+/// What one side tells the other in the handshake about its limits (`Protocol.md` §4.3; RFC 9000 §18.2 in spirit).
+///
+/// On the wire: a sequence of (id varint, length varint, value); unknown ids are skipped, so that later versions can add.
+package struct TransportParameters: Hashable, Sendable {
+    /// Bytes that all streams together may send before more is granted.
+    package var maxData: UInt64
+    /// Bytes that one stream may send before more is granted.
+    package var maxStreamData: UInt64
+    /// Streams that the receiver of these parameters may open before more is granted.
+    package var maxStreams: UInt64
+    /// The largest UDP payload that this side accepts, at least ``PacketLayout/minimumPathSize``.
+    package var maxPacketSize: UInt64
+    /// The longest time this side waits before it acknowledges, in milliseconds.
+    package var maxAckDelay: UInt64
+    /// Where the sender of these parameters sees the other side; only in a response.
+    package var observed: Endpoint?
+
+    package init(
+        maxData: UInt64,
+        maxStreamData: UInt64,
+        maxStreams: UInt64,
+        maxPacketSize: UInt64,
+        maxAckDelay: UInt64,
+        observed: Endpoint? = nil
+    ) {
+        self.maxData = maxData
+        self.maxStreamData = maxStreamData
+        self.maxStreams = maxStreams
+        self.maxPacketSize = maxPacketSize
+        self.maxAckDelay = maxAckDelay
+        self.observed = observed
+    }
+
+    private enum ID: UInt64 {
+        case maxData = 0x01
+        case maxStreamData = 0x02
+        case maxStreams = 0x03
+        case maxPacketSize = 0x04
+        case maxAckDelay = 0x05
+        case observed = 0x06
+    }
+
+    package func write(to writer: inout PacketWriter) {
+        func write(_ id: ID, _ value: UInt64) {
+            writer.append(varint: id.rawValue)
+            writer.append(varint: UInt64(Varint.size(value)))
+            writer.append(varint: value)
+        }
+        write(.maxData, maxData)
+        write(.maxStreamData, maxStreamData)
+        write(.maxStreams, maxStreams)
+        write(.maxPacketSize, maxPacketSize)
+        write(.maxAckDelay, maxAckDelay)
+        if let observed, let size = observed.wireSize {
+            writer.append(varint: ID.observed.rawValue)
+            writer.append(varint: UInt64(size))
+            writer.append(observed)
+        }
+    }
+
+    /// Reads the parameters that fill `range` of `span`. Each of the five limits must be there; ids that are unknown
+    /// are skipped.
+    package init(parsing span: RawSpan, in range: Range<Int>) throws(WireError) {
+        var values: [UInt64?] = Array(repeating: nil, count: 6)
+        var observed: Endpoint?
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let id = try span.loadVarint(at: &offset)
+            let length = try span.loadVarint(at: &offset)
+            guard length <= UInt64(range.upperBound - offset) else { throw .truncated }
+            let end = offset + Int(length)
+            switch ID(rawValue: id) {
+            case .maxData, .maxStreamData, .maxStreams, .maxPacketSize, .maxAckDelay:
+                values[Int(id)] = try span.loadVarint(at: &offset)
+                guard offset == end else { throw .invalidValue }
+            case .observed:
+                observed = try span.loadEndpoint(at: &offset)
+                guard offset == end else { throw .invalidValue }
+            case nil:
+                offset = end
+            }
+        }
+        guard let maxData = values[1], let maxStreamData = values[2], let maxStreams = values[3],
+            let maxPacketSize = values[4], let maxAckDelay = values[5]
+        else { throw .invalidValue }
+        guard maxPacketSize >= UInt64(PacketLayout.relayedPathSize), maxAckDelay <= 1000 else { throw .invalidValue }
+        self.init(
+            maxData: maxData,
+            maxStreamData: maxStreamData,
+            maxStreams: maxStreams,
+            maxPacketSize: maxPacketSize,
+            maxAckDelay: maxAckDelay,
+            observed: observed
+        )
+    }
+}
