@@ -1,0 +1,23 @@
+internal import CSodium
+
+/// Hashes of messages.
+package enum Hash {
+    /// BLAKE2b (RFC 7693) of `message`, of 1…64 bytes, keyed if `key` (at most 64 bytes) is not empty.
+    package static func blake2b(_ message: [UInt8], key: [UInt8] = [], byteCount: Int = 32) -> [UInt8] {
+        precondition((1...64).contains(byteCount) && key.count <= 64, "BLAKE2b takes and gives at most 64 bytes")
+        Sodium.start()
+        // Each array goes with its own length; the output has byteCount bytes.
+        let hash = unsafe filledBytes(byteCount) { output in
+            unsafe crypto_generichash_blake2b(output, byteCount, message, UInt64(message.count), key, key.count)
+        }
+        guard let hash else { preconditionFailure("lengths are within the bounds of BLAKE2b") }
+        return hash
+    }
+}
+
+/// Whether `a` and `b` are the same bytes; takes the same time wherever they differ. Lengths are not secret.
+package func constantTimeEquals(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    guard a.count == b.count else { return false }
+    // Both arrays have a.count bytes.
+    return unsafe sodium_memcmp(a, b, a.count) == 0
+}

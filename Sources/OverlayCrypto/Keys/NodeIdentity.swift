@@ -1,0 +1,84 @@
+internal import CSodium
+package import OverlayWire
+
+/// Who this node is: its Ed25519 key pair and the X25519 form of it (DESIGN §4). The secrets never leave guarded memory
+/// except through ``withSeed(_:)``.
+package final class NodeIdentity: Sendable {
+    /// The Ed25519 public key.
+    package let key: NodeKey
+    /// The X25519 form of ``key``, the static key of handshakes.
+    package var exchangeKey: ExchangeKey { exchange.publicKey }
+
+    let exchange: ExchangeKeyPair
+    private let secrets: GuardedMemory
+
+    private enum Layout {
+        static let seed = 0
+        static let signingKey = 32
+        static let byteCount = 96
+    }
+
+    /// The identity that a 32-byte Ed25519 seed makes (RFC 8032 §5.1.5). Throws ``CryptoError/invalidKey`` on any other
+    /// length.
+    package init(seed: [UInt8]) throws(CryptoError) {
+        guard seed.count == 32 else { throw .invalidKey }
+        Sodium.start()
+        let secrets = GuardedMemory(byteCount: Layout.byteCount)
+        let exchangeSecret = GuardedMemory(byteCount: ExchangeKeyPair.byteCount)
+        // The layout gives the seed 32 bytes and the signing key 64; public key and exchange secret have 32.
+        let publicKey = unsafe filledBytes(32) { output in
+            unsafe secrets.withBytes { base in
+                unsafe (base + Layout.seed).update(from: seed, count: 32)
+                unsafe crypto_sign_seed_keypair(output, base + Layout.signingKey, base + Layout.seed)
+                return unsafe exchangeSecret.withBytes {
+                    unsafe crypto_sign_ed25519_sk_to_curve25519($0, base + Layout.signingKey)
+                }
+            }
+        }
+        guard let publicKey, let key = NodeKey(bytes: publicKey) else { throw .invalidKey }
+        self.key = key
+        self.secrets = secrets
+        exchange = try ExchangeKeyPair(secret: exchangeSecret)
+    }
+
+    /// The Ed25519 signature of `message` (RFC 8032 §5.1.6).
+    package func sign(_ message: [UInt8]) -> Signature {
+        // A signature has 64 bytes, and so has the signing key.
+        let bytes = unsafe filledBytes(Signature.byteCount) { output in
+            unsafe secrets.withBytes {
+                unsafe crypto_sign_detached(output, nil, message, UInt64(message.count), $0 + Layout.signingKey)
+            }
+        }
+        guard let bytes, let signature = Signature(bytes: bytes) else {
+            preconditionFailure("Ed25519 signs every message")
+        }
+        return signature
+    }
+
+    /// The message that somebody sealed to this node's key with ``NodeKey/seal(_:)``, or nil when `box` is none.
+    package func openSealed(_ box: [UInt8]) -> [UInt8]? {
+        exchange.openSealed(box)
+    }
+
+    /// Runs `body` on the seed, for storing it. The array is wiped afterwards, copies of it are not.
+    package func withSeed<Result>(_ body: ([UInt8]) throws -> Result) rethrows -> Result {
+        var seed = secrets.copyBytes(Layout.seed, 32)
+        // The array has 32 bytes.
+        defer { unsafe sodium_memzero(&seed, 32) }
+        return try body(seed)
+    }
+}
+
+/// An Ed25519 signature (RFC 8032 §5.1.6).
+package struct Signature: Hashable, Sendable {
+    package static let byteCount = 64
+
+    /// The 64 bytes of the signature.
+    package let bytes: [UInt8]
+
+    /// The signature in `bytes`, or nil when there are not exactly 64.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == Self.byteCount else { return nil }
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,32 @@
+/// The secret of a trust record, which both sides mix into their handshakes (Noise rev 34 §9).
+package struct PreSharedKey: Hashable, Sendable {
+    package static let byteCount = 32
+    /// What stands in where two peers have no secret: 32 zero bytes.
+    package static let none = PreSharedKey(memory: GuardedMemory(byteCount: byteCount))
+
+    let memory: GuardedMemory
+
+    /// The secret in `bytes`, or nil when there are not exactly 32.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == Self.byteCount else { return nil }
+        memory = GuardedMemory(bytes)
+    }
+
+    private init(memory: GuardedMemory) {
+        self.memory = memory
+    }
+
+    /// A plain copy of the 32 bytes, for storing or sending them sealed.
+    package func copyBytes() -> [UInt8] { memory.copyBytes(0, Self.byteCount) }
+
+    /// Takes the same time wherever the secrets differ.
+    package static func == (lhs: PreSharedKey, rhs: PreSharedKey) -> Bool { lhs.memory.equals(rhs.memory) }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(copyBytes()) }
+}
+
+extension PreSharedKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "<redacted>" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
