@@ -1,0 +1,125 @@
+import OverlayWire
+
+/// CUBIC (RFC 9438) with HyStart++ (RFC 9406) in slow start.
+struct Cubic: CongestionController {
+    /// RFC 9438 §5: C in segments per second cubed, and the multiplicative decrease.
+    private static let c = 0.4
+    private static let beta = 0.7
+    /// RFC 9002 §7.2: initial and minimum window in packets.
+    private static let initialPackets = 10
+    private static let minimumPackets = 2
+    /// RFC 9002 §7.7: how much faster than window per round trip packets leave, in slow start and after.
+    private static let slowStartGain = 2.0
+    private static let avoidanceGain = 1.25
+
+    private(set) var window: Int
+    private let packetSize: Int
+    private var slowStartThreshold = Int.max
+    /// Packets that left before are part of a reduction that was already made.
+    private var recoveryStart: Instant?
+    /// The window before the last reduction, in packets (RFC 9438 §4.6 W_max).
+    private var maximumWindow = 0.0
+    /// When the current avoidance epoch began, and its K in seconds (RFC 9438 §4.2).
+    private var epochStart: Instant?
+    private var k = 0.0
+    /// The window an AIMD flow would have, in packets (RFC 9438 §4.3 W_est).
+    private var friendlyWindow = 0.0
+    private var hyStart = HyStart()
+
+    init(packetSize: Int) {
+        self.packetSize = packetSize
+        window = packetSize * Self.initialPackets
+    }
+
+    func pacingRate(roundTrip: Interval) -> UInt64 {
+        let gain = window < slowStartThreshold ? Self.slowStartGain : Self.avoidanceGain
+        let seconds = max(roundTrip.seconds, 1e-6)
+        return UInt64(min(Double(window) * gain / seconds, 1e15))
+    }
+
+    mutating func acknowledge(_ ack: CongestionAck) {
+        if let recoveryStart, ack.sentAt <= recoveryStart { return }
+        if ack.isAppLimited, ack.bytesInFlight + ack.byteCount < window / 2 {
+            // RFC 9438 §5.8: time in which the window was not used does not count.
+            epochStart = nil
+            return
+        }
+        if window < slowStartThreshold {
+            slowStart(ack)
+        } else {
+            avoidCongestion(ack)
+        }
+    }
+
+    private mutating func slowStart(_ ack: CongestionAck) {
+        switch hyStart.observe(ack) {
+        case .standard:
+            window += ack.byteCount
+        case .conservative(let divisor):
+            window += ack.byteCount / divisor
+        case .finished:
+            slowStartThreshold = window
+        }
+    }
+
+    private mutating func avoidCongestion(_ ack: CongestionAck) {
+        let packets = Double(window) / Double(packetSize)
+        let acked = Double(ack.byteCount) / Double(packetSize)
+        let start = beginEpoch(packets: packets, at: ack.now)
+        let time = (ack.now - start).seconds + ack.roundTrip.smoothed.seconds
+        let offset = time - k
+        // RFC 9438 §4.2: W_cubic(t + RTT), bounded to one and a half of the window (§4.4).
+        let cubic = Self.c * offset * offset * offset + maximumWindow
+        let target = min(max(cubic, packets), packets * 1.5)
+        // RFC 9438 §4.3: alpha makes the average window equal to that of AIMD with factor 1/2.
+        let alpha = friendlyWindow >= maximumWindow ? 1 : 3 * (1 - Self.beta) / (1 + Self.beta)
+        friendlyWindow += alpha * acked / packets
+        if friendlyWindow > cubic {
+            window = max(window, Int(friendlyWindow * Double(packetSize)))
+        } else {
+            window += Int((target - packets) / packets * Double(ack.byteCount))
+        }
+    }
+
+    private mutating func beginEpoch(packets: Double, at now: Instant) -> Instant {
+        if let epochStart { return epochStart }
+        epochStart = now
+        friendlyWindow = packets
+        if packets < maximumWindow {
+            k = Self.cubeRoot((maximumWindow - packets) / Self.c)
+        } else {
+            k = 0
+            maximumWindow = packets
+        }
+        return now
+    }
+
+    mutating func lose(_ loss: CongestionLoss) {
+        if loss.isPersistent {
+            window = packetSize * Self.minimumPackets
+            epochStart = nil
+            recoveryStart = loss.now
+            return
+        }
+        if let recoveryStart, loss.sentAt <= recoveryStart { return }
+        recoveryStart = loss.now
+        let packets = Double(window) / Double(packetSize)
+        // RFC 9438 §4.7: fast convergence.
+        maximumWindow = packets < maximumWindow ? packets * (1 + Self.beta) / 2 : packets
+        window = max(Int(Double(window) * Self.beta), packetSize * Self.minimumPackets)
+        slowStartThreshold = window
+        epochStart = nil
+    }
+
+    /// Newton's iteration: the cores link no mathematical library.
+    static func cubeRoot(_ value: Double) -> Double {
+        guard value > 0 else { return 0 }
+        var root = max(1, value / 3)
+        for _ in 0..<64 {
+            let next = (2 * root + value / (root * root)) / 3
+            if (next - root).magnitude < 1e-9 * root { return next }
+            root = next
+        }
+        return root
+    }
+}

@@ -1,0 +1,49 @@
+package import OverlayWire
+
+/// What happened, in the order in which it happened.
+package enum Event: Sendable {
+    /// A new life of the session with the peer began.
+    case sessionEstablished(PeerHandle, NodeKey, isInitiator: Bool)
+    /// The session ended: closed by either side, expelled, restarted by the peer or given up. Its streams ended before.
+    case sessionLost(PeerHandle, NodeKey, ErrorCode, reason: String)
+    /// Something is outstanding and the peer has been silent for `NodeSettings.unresponsiveAfter`.
+    case unresponsive(PeerHandle, NodeKey)
+    /// An unresponsive peer was heard again.
+    case responsive(PeerHandle, NodeKey)
+    /// No answer to the first handshake within `NodeSettings.handshakeTimeout`. Streams that waited for it ended before.
+    case handshakeFailed(PeerHandle, NodeKey)
+    /// Packets to the peer take this path from now on.
+    case pathChanged(PeerHandle, NodeKey, Endpoint)
+    /// Handshakes of the peer up to this timestamp are replays. To be stored before later events are handled.
+    case replayFloor(NodeKey, UInt64)
+    /// The peer sees this node at a UDP address.
+    case observedAddress(by: PeerHandle, NodeKey, Endpoint)
+    /// Where the peer says it can be reached.
+    case candidates(of: PeerHandle, NodeKey, [Endpoint])
+    /// The peer opened a stream to a virtual port.
+    case streamOpened(StreamHandle, NodeKey, VirtualPort)
+    /// Bytes or the end can be read. Comes again only after a read that emptied the stream.
+    case streamReadable(StreamHandle)
+    /// A write that was not taken whole can go on.
+    case streamWritable(StreamHandle)
+    /// The peer reads no more; what is written is dropped.
+    case streamStopped(StreamHandle, ErrorCode)
+    /// The last event of a stream.
+    case streamEnded(StreamHandle, StreamEnd)
+    /// `Node.takeDatagram()` has something.
+    case datagramReceived
+    /// The answer to a ping.
+    case pong(PeerHandle, NodeKey, Interval)
+}
+
+/// How a stream ended.
+package enum StreamEnd: Hashable, Sendable {
+    /// Both halves came to their end.
+    case finished
+    /// Either side aborted it with a code.
+    case reset(ErrorCode)
+    /// The session ended with a code.
+    case sessionLost(ErrorCode)
+    /// The peer did not answer the first handshake.
+    case unreachable
+}

@@ -1,0 +1,104 @@
+package import OverlayCrypto
+package import OverlayWire
+
+/// Names a peer of one node. A handle of a peer that was expelled is refused, never taken for another.
+package struct PeerHandle: Hashable, Sendable {
+    package let slot: UInt32
+    package let generation: UInt32
+}
+
+/// Names a stream of one node. A handle of a stream that ended is refused, never taken for another.
+package struct StreamHandle: Hashable, Sendable {
+    package let peer: PeerHandle
+    /// A small number that no other living stream of the peer has: fit as an array index.
+    package let slot: UInt32
+    package let generation: UInt32
+}
+
+/// A peer that the node may talk with.
+package struct PeerConfiguration: Sendable {
+    package var key: NodeKey
+    /// The secret of the trust record, or ``PreSharedKey/none``.
+    package var preSharedKey: PreSharedKey
+    /// UDP addresses where the peer may be.
+    package var candidates: [Endpoint]
+    /// Whether the peer may relay for us.
+    package var isHub: Bool
+    /// Handshakes with this timestamp or an earlier one are replays. Nanoseconds since 1970.
+    package var replayFloor: UInt64
+
+    package init(
+        key: NodeKey,
+        preSharedKey: PreSharedKey = .none,
+        candidates: [Endpoint] = [],
+        isHub: Bool = false,
+        replayFloor: UInt64 = 0
+    ) {
+        self.key = key
+        self.preSharedKey = preSharedKey
+        self.candidates = candidates
+        self.isHub = isHub
+        self.replayFloor = replayFloor
+    }
+}
+
+/// Why a call about a stream or a datagram is refused.
+package enum StreamError: Error, Hashable, Sendable {
+    /// The peer is not admitted, or was expelled.
+    case unknownPeer
+    /// The stream ended.
+    case unknownStream
+    /// The sending half is finished, reset or stopped.
+    case notWritable
+    /// The datagram is larger than a packet, or its port is 0.
+    case invalidDatagram
+    /// There is no session to send a datagram on.
+    case notConnected
+    /// The node is closing.
+    case closing
+}
+
+/// What a read gave.
+package struct ReadResult: Hashable, Sendable {
+    /// Bytes appended to the writer.
+    package var byteCount: Int
+    /// Whether the peer finished and everything was read.
+    package var isAtEnd: Bool
+}
+
+/// A datagram from a peer (requirement R5).
+package struct ReceivedDatagram: Sendable {
+    package var peer: PeerHandle
+    package var key: NodeKey
+    package var port: VirtualPort
+    package var bytes: [UInt8]
+}
+
+/// What to send where.
+package struct Transmit: Hashable, Sendable {
+    /// A UDP address, never a relay.
+    package var destination: Endpoint
+    package var ecn: ECNCodepoint
+    /// Bytes in the writer: one packet, or several of ``segmentSize`` of which the last may be shorter.
+    package var byteCount: Int
+    package var segmentSize: Int
+}
+
+/// What is known about a peer now.
+package struct PeerStatus: Sendable {
+    package var key: NodeKey
+    package var isConnected: Bool
+    /// The path in use; a relay names the hub's peer slot.
+    package var path: Endpoint?
+    /// The key of the hub that relays, if ``path`` is a relay.
+    package var relayHub: NodeKey?
+    /// Smoothed round trip of the path in use, once measured.
+    package var roundTrip: Interval?
+    package var bytesSent: UInt64
+    package var bytesReceived: UInt64
+    package var relayedBytes: UInt64
+    package var activeStreams: Int
+    /// When an authenticated packet last came.
+    package var heardAt: Instant?
+    package var isUnresponsive: Bool
+}

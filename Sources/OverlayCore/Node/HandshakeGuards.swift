@@ -1,0 +1,60 @@
+import OverlayWire
+
+/// The answers to recent handshakes, so that a repeated first message gets the same answer again and nothing is done
+/// twice. Bounded; the oldest go.
+struct AnsweredHandshakes {
+    static let maximum = 4096
+    /// How long an answer is kept: longer than a handshake is repeated.
+    static let lifetime = Interval.seconds(20)
+
+    private struct Answer {
+        var packet: [UInt8]
+        var peer: PeerHandle
+        var at: Instant
+    }
+
+    private var answers: [Words32: Answer] = [:]
+    private var order = RingQueue<(key: Words32, at: Instant)>()
+
+    /// The answer to the handshake with this ephemeral key.
+    func answer(to ephemeral: Words32) -> [UInt8]? { answers[ephemeral]?.packet }
+
+    /// Keeps an answer.
+    mutating func add(_ packet: [UInt8], to ephemeral: Words32, peer: PeerHandle, at now: Instant) {
+        while let oldest = order.first, order.count >= Self.maximum || now - oldest.at > Self.lifetime {
+            _ = order.popFirst()
+            answers[oldest.key] = nil
+        }
+        answers[ephemeral] = Answer(packet: packet, peer: peer, at: now)
+        order.append((ephemeral, now))
+    }
+
+    /// Forgets what was answered to a peer that is not to be answered any more.
+    mutating func removeAll(of peer: PeerHandle) {
+        for (key, answer) in answers where answer.peer == peer { answers[key] = nil }
+    }
+}
+
+/// How many handshakes may still cost a public-key operation this second: a flood costs no more.
+struct HandshakeBudget {
+    private let perSecond: Int
+    private var left: Int
+    private var second: Int64 = .min
+
+    init(perSecond: Int) {
+        self.perSecond = perSecond
+        left = perSecond
+    }
+
+    /// Takes one; false when none is left.
+    mutating func take(at now: Instant) -> Bool {
+        let current = now.nanoseconds / 1_000_000_000
+        if current != second {
+            second = current
+            left = perSecond
+        }
+        guard left > 0 else { return false }
+        left -= 1
+        return true
+    }
+}

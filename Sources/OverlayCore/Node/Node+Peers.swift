@@ -1,0 +1,213 @@
+import OverlayCrypto
+package import OverlayWire
+
+// Who the node talks with.
+extension Node {
+    /// Admits a peer, or changes what is known about one that is there: handshakes with its key are answered from now on.
+    /// Nil when the key is not a valid one or `NodeSettings.maxPeers` is reached.
+    @discardableResult
+    package mutating func admit(_ configuration: PeerConfiguration, at now: Instant) -> PeerHandle? {
+        if let slot = slotsByKey[configuration.key], let peer = peers[slot] {
+            peer.preSharedKey = configuration.preSharedKey
+            peer.isHub = configuration.isHub
+            peer.isAdmitted = true
+            peer.replayFloor = max(peer.replayFloor, configuration.replayFloor)
+            peer.add(candidates: configuration.candidates)
+            return peer.handle
+        }
+        return addPeer(configuration, isAdmitted: true)?.handle
+    }
+
+    /// Takes the admission back: the session is closed, its streams end at once, and the key gets no answer any more.
+    package mutating func expel(_ key: NodeKey, code: ErrorCode, at now: Instant) {
+        guard let slot = slotsByKey[key], let peer = peers[slot] else { return }
+        slotsByKey[key] = nil
+        answered.removeAll(of: peer.handle)
+        peer.isAdmitted = false
+        dropPending(of: peer)
+        peer.needsHandshake = false
+        if let session = peer.session {
+            close(session, code: code, reason: "trust was revoked", at: now)
+        } else {
+            removePeer(peer)
+        }
+    }
+
+    /// The peer with `key`, if it is admitted or connected.
+    package func peer(with key: NodeKey) -> PeerHandle? {
+        guard let slot = slotsByKey[key] else { return nil }
+        return peers[slot]?.handle
+    }
+
+    /// The key of a peer.
+    package func key(of handle: PeerHandle) -> NodeKey? { peer(handle)?.key }
+
+    /// Begins a handshake unless there is a session.
+    package mutating func connect(_ handle: PeerHandle, at now: Instant) {
+        guard let peer = peer(handle), !isClosing else { return }
+        _ = session(with: peer, at: now)
+        settle(peer)
+    }
+
+    /// The session with the peer; begins one if there is none.
+    mutating func session(with peer: Peer, at now: Instant) -> Session {
+        if let session = peer.session { return session }
+        let session = Session(
+            peer: peer,
+            ours: newSessionNumber(),
+            isInitiator: true,
+            settings: shared.settings,
+            at: now
+        )
+        peer.session = session
+        peer.needsHandshake = true
+        return session
+    }
+
+    mutating func newSessionNumber() -> SessionNumber {
+        SessionNumber(max(1, shared.random.nextUInt64()))
+    }
+
+    /// A hub offers to relay packets to and from the peer, in conversation `channel`.
+    package mutating func setRelay(for handle: PeerHandle, hub: PeerHandle, channel: RelayChannel, at now: Instant) {
+        guard let peer = peer(handle), let hub = self.peer(hub), hub.isHub else { return }
+        let relay = Endpoint.relay(hub: UInt32(hub.slot), channel: channel)
+        guard peer.relay != relay else { return }
+        peer.relay = relay
+        if let pending = peer.pending {
+            outgoing.append(OutgoingHandshake(destination: relay, bytes: pending.packet))
+        }
+        guard let session = peer.session, session.isEstablished, let path = session.path else { return }
+        if path.endpoint.isRelay || session.recovery.probeCount >= 2 {
+            session.probe(relay, reason: .followed, shared: &shared, at: now)
+        }
+        settle(peer)
+    }
+
+    /// The hub no longer relays for the peer.
+    package mutating func clearRelay(for handle: PeerHandle) {
+        peer(handle)?.relay = nil
+    }
+
+    /// Adds UDP addresses where the peer may be. They are tried at once where that can help.
+    package mutating func addCandidates(_ endpoints: [Endpoint], for handle: PeerHandle, at now: Instant) {
+        guard let peer = peer(handle) else { return }
+        let fresh = peer.add(candidates: endpoints)
+        guard shared.settings.usesDirectPaths || peer.isHub else { return }
+        if let pending = peer.pending {
+            for endpoint in fresh {
+                outgoing.append(OutgoingHandshake(destination: endpoint, bytes: pending.packet))
+            }
+        }
+        guard let session = peer.session, session.isEstablished else { return }
+        if session.path?.endpoint.isRelay ?? true { session.probeCandidates(shared: &shared, at: now) }
+        settle(peer)
+    }
+
+    /// As a hub: forwards relayed packets between conversation `channel` with `peer` and `otherChannel` with `other`.
+    package mutating func bridge(
+        _ handle: PeerHandle,
+        _ channel: RelayChannel,
+        _ otherHandle: PeerHandle,
+        _ otherChannel: RelayChannel
+    ) {
+        guard let peer = self.peer(handle), let other = self.peer(otherHandle) else { return }
+        peer.routes[channel] = Peer.Route(peer: otherHandle, channel: otherChannel)
+        other.routes[otherChannel] = Peer.Route(peer: handle, channel: channel)
+    }
+
+    /// As a hub: ends what ``bridge(_:_:_:_:)`` began, in both directions.
+    package mutating func unbridge(_ handle: PeerHandle, _ channel: RelayChannel) {
+        guard let route = peer(handle)?.routes.removeValue(forKey: channel) else { return }
+        self.peer(route.peer)?.routes[route.channel] = nil
+    }
+
+    /// Measures the round trip on the path in use; `.pong` tells it. Nothing comes when there is no session or no answer.
+    package mutating func ping(_ handle: PeerHandle, at now: Instant) {
+        guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
+        session.ping(shared: &shared, at: now)
+        settle(peer)
+    }
+
+    /// Closes all sessions: CLOSE goes out with the next transmissions, and nothing new begins.
+    package mutating func close(code: ErrorCode, at now: Instant) {
+        isClosing = true
+        for case let peer? in peers {
+            dropPending(of: peer)
+            peer.needsHandshake = false
+            if let session = peer.session {
+                close(session, code: code, reason: "the node shuts down", at: now)
+            }
+        }
+    }
+
+    package func status(of handle: PeerHandle) -> PeerStatus? {
+        guard let peer = peer(handle) else { return nil }
+        let session = peer.session
+        let path = session?.path
+        var hub: NodeKey?
+        if case .relay(let slot, _) = path?.endpoint { hub = peers[Int(slot)]?.key }
+        return PeerStatus(
+            key: peer.key,
+            isConnected: session?.isEstablished ?? false,
+            path: path?.endpoint,
+            relayHub: hub,
+            roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
+            bytesSent: session?.bytesSent ?? 0,
+            bytesReceived: session?.bytesReceived ?? 0,
+            relayedBytes: session?.relayedBytes ?? 0,
+            activeStreams: session?.streams.count ?? 0,
+            heardAt: session?.heardAt,
+            isUnresponsive: session?.isUnresponsive ?? false
+        )
+    }
+
+    /// Every peer of the node.
+    package var peerHandles: [PeerHandle] {
+        peers.compactMap { $0.flatMap { slotsByKey[$0.key] == $0.slot ? $0.handle : nil } }
+    }
+
+    // MARK: Ends of sessions
+
+    /// How long a closed session still answers with CLOSE.
+    private static let closingTime = Interval.seconds(3)
+
+    /// Closes from our side: streams end now, the peer is told.
+    mutating func close(_ session: Session, code: ErrorCode, reason: String, at now: Instant) {
+        let peer = session.peer
+        switch session.phase {
+        case .closing:
+            return
+        case .connecting, .established:
+            session.endStreams(.sessionLost(code), shared: &shared)
+            shared.events.append(.sessionLost(peer.handle, peer.key, code, reason: reason))
+        }
+        guard session.sendEpoch != nil else {
+            forgetSession(of: peer)
+            return
+        }
+        session.phase = .closing(code, reason: reason, until: now + Self.closingTime)
+        session.isCloseDue = true
+        settle(peer)
+    }
+
+    /// Ends a session that the peer closed or that is given up; the peer is not told.
+    mutating func end(_ session: Session, code: ErrorCode, reason: String, at now: Instant) {
+        let peer = session.peer
+        switch session.phase {
+        case .closing:
+            break
+        case .connecting, .established:
+            session.endStreams(.sessionLost(code), shared: &shared)
+            shared.events.append(.sessionLost(peer.handle, peer.key, code, reason: reason))
+        }
+        dropPending(of: peer)
+        peer.needsHandshake = false
+        forgetSession(of: peer)
+    }
+
+    mutating func dropPending(of peer: Peer) {
+        if let pending = peer.pending { shared.indices.remove(pending.index) }
+        peer.pending = nil
+    }
+}

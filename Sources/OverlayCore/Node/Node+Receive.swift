@@ -1,0 +1,193 @@
+import OverlayCrypto
+package import OverlayWire
+
+// What comes from the network. Nothing that is not authentic is answered (DESIGN §5).
+extension Node {
+    /// Takes one UDP datagram. `ecn`: the mark in its IP header.
+    package mutating func receive(
+        _ datagram: RawSpan,
+        from endpoint: Endpoint,
+        ecn: ECNCodepoint,
+        at now: Instant
+    ) {
+        receivePacket(datagram, from: endpoint, ecn: ecn, into: scratch, at: now)
+        forwardRelayed(at: now)
+        let relayScratch = relayScratch
+        while let packet = shared.relayedIn.popFirst() {
+            let source = Endpoint.relay(hub: UInt32(packet.carrier), channel: packet.channel)
+            let bytes = PacketWriter.bytes(capacity: packet.byteCount) {
+                shared.pool.load(packet.block, at: 0, count: packet.byteCount, into: &$0)
+            }
+            shared.pool.giveBack(packet.block)
+            receivePacket(unsafe bytes.span.bytes, from: source, ecn: .notECT, into: relayScratch, at: now)
+        }
+    }
+
+    private mutating func receivePacket(
+        _ datagram: RawSpan,
+        from endpoint: Endpoint,
+        ecn: ECNCodepoint,
+        into scratch: Scratch,
+        at now: Instant
+    ) {
+        shared.statistics.packetsReceived += 1
+        shared.statistics.bytesReceived += UInt64(datagram.byteCount)
+        guard let type = (try? datagram.loadByte(at: 0)).flatMap(PacketType.init) else {
+            shared.statistics.dropped.malformed += 1
+            return
+        }
+        switch type {
+        case .protected:
+            receiveProtected(datagram, from: endpoint, ecn: ecn, into: scratch, at: now)
+        case .initiation:
+            receiveInitiation(datagram, from: endpoint, at: now)
+        case .response:
+            receiveResponse(datagram, from: endpoint, at: now)
+        }
+    }
+
+    mutating func receiveProtected(
+        _ packet: RawSpan,
+        from endpoint: Endpoint,
+        ecn: ECNCodepoint,
+        into scratch: Scratch,
+        at now: Instant
+    ) {
+        guard packet.byteCount >= PacketLayout.Protected.overhead,
+            let rawIndex = try? packet.load(UInt32.self, at: PacketLayout.Protected.index)
+        else {
+            shared.statistics.dropped.malformed += 1
+            return
+        }
+        let index = ReceiverIndex(rawIndex)
+        guard let slot = shared.indices.slot(of: index), let peer = peers[slot] else {
+            shared.statistics.dropped.unknownIndex += 1
+            return
+        }
+        guard let session = peer.session, let epoch = session.epochs.last(where: { $0.isAddressed(by: index) }) else {
+            keepEarly(packet, index: index, peer: peer, from: endpoint, ecn: ecn)
+            return
+        }
+        guard let number = epoch.opener.number(of: packet, largest: session.received.largest.map(PacketNumber.init)),
+            session.replay.isFresh(number)
+        else {
+            shared.statistics.dropped.replayed += 1
+            return
+        }
+        guard let opened = try? epoch.opener.open(packet, as: number, into: scratch) else {
+            shared.statistics.dropped.unauthentic += 1
+            return
+        }
+        session.replay.mark(number)
+        session.bytesReceived += UInt64(packet.byteCount)
+        heard(session, epoch: epoch, index: index, at: now)
+        scratch.withSpan(opened.byteCount) {
+            receiveFrames($0, number: number, session: session, epoch: epoch, from: endpoint, ecn: ecn, at: now)
+        }
+    }
+
+    /// An authentic packet came under `index`.
+    private mutating func heard(_ session: Session, epoch: KeyEpoch, index: ReceiverIndex, at now: Instant) {
+        session.heardAt = now
+        if session.isUnresponsive {
+            session.isUnresponsive = false
+            shared.events.append(.responsive(session.peer.handle, session.peer.key))
+        }
+        if !epoch.isConfirmed {
+            epoch.isConfirmed = true
+            if epoch !== session.sendEpoch { session.seal(with: epoch, shared: &shared) }
+        }
+        if !epoch.hasSpare(behind: index) {
+            for retired in epoch.retire(before: index) { shared.indices.remove(retired) }
+            session.offerIndex(epoch, shared: &shared)
+        }
+    }
+
+    private mutating func receiveFrames(
+        _ payload: RawSpan,
+        number: PacketNumber,
+        session: Session,
+        epoch: KeyEpoch,
+        from endpoint: Endpoint,
+        ecn: ECNCodepoint,
+        at now: Instant
+    ) {
+        switch session.phase {
+        case .closing:
+            session.isCloseDue = true
+            settle(session.peer)
+            return
+        case .connecting, .established:
+            break
+        }
+        let isLargest = session.received.largest.map { number.rawValue > $0 } ?? true
+        do {
+            let summary = try session.receiveFrames(
+                payload,
+                from: endpoint,
+                epoch: epoch,
+                shared: &shared,
+                at: now
+            )
+            session.received.receive(
+                number.rawValue,
+                isAckEliciting: summary.isAckEliciting,
+                ecn: ecn,
+                maxAckDelay: shared.settings.maxAckDelay,
+                at: now
+            )
+            if endpoint == session.path?.endpoint {
+                session.path?.heardAt = now
+            } else if isLargest, summary.isNonProbing {
+                session.follow(endpoint, shared: &shared, at: now)
+            }
+            settle(session.peer)
+        } catch {
+            fail(session, error, at: now)
+        }
+    }
+
+    /// The frames of a packet ended the session, or could not be kept.
+    mutating func fail(_ session: Session, _ failure: FrameFailure, at now: Instant) {
+        switch failure {
+        case .dropped:
+            shared.statistics.dropped.noMemory += 1
+            settle(session.peer)
+        case .violation(let code):
+            close(session, code: code, reason: "the peer broke the protocol", at: now)
+        case .closed(let code, let reason):
+            end(session, code: code, reason: reason, at: now)
+        }
+    }
+
+    /// A packet overtook the answer to our handshake: it is kept until the keys are there.
+    private func keepEarly(
+        _ packet: RawSpan,
+        index: ReceiverIndex,
+        peer: Peer,
+        from endpoint: Endpoint,
+        ecn: ECNCodepoint
+    ) {
+        guard let pending = peer.pending, pending.index == index,
+            pending.early.count < PendingHandshake.maximumEarly,
+            let bytes = try? packet.copyBytes(0..<packet.byteCount)
+        else { return }
+        pending.early.append((bytes, endpoint, ecn))
+    }
+
+    /// Hands relayed packets to the sessions that carry them on.
+    mutating func forwardRelayed(at now: Instant) {
+        while let packet = shared.relayedOut.popFirst() {
+            guard packet.carrier < peers.count, let carrier = peers[packet.carrier],
+                let session = carrier.session, session.isEstablished,
+                session.relayQueue.count < shared.settings.maxRelayQueue
+            else {
+                shared.pool.giveBack(packet.block)
+                shared.statistics.dropped.unrelayed += 1
+                continue
+            }
+            session.relayQueue.append(packet)
+            wake(carrier)
+        }
+    }
+}

@@ -1,0 +1,276 @@
+import OverlayCrypto
+package import OverlayWire
+
+// What goes to the network.
+extension Node {
+    /// The smallest room in the writer with which a batch is begun.
+    private static let smallestBatch = 2048
+
+    /// Fills `writer`, which is empty and has room for at least one packet of ``maximumPacketSize``, with the next packets
+    /// for one destination: up to `maxSegments` of equal size, the last may be shorter. Nil when nothing waits.
+    package mutating func pollTransmit(
+        into writer: inout PacketWriter,
+        maxSegments: Int,
+        at now: Instant
+    ) -> Transmit? {
+        while true {
+            while let next = outgoing.popFirst() {
+                if let transmit = emit(next, into: &writer) { return transmit }
+            }
+            forwardRelayed(at: now)
+            guard let slot = ready.first else { return nil }
+            guard let peer = peers[slot], peer.isReady else {
+                _ = ready.popFirst()
+                continue
+            }
+            if peer.needsHandshake {
+                startHandshake(with: peer, at: now)
+                settleDeadline(of: peer)
+                continue
+            }
+            _ = ready.popFirst()
+            if let transmit = nextBatch(of: peer, into: &writer, maxSegments: maxSegments, at: now) {
+                // There may be more; the others come first.
+                ready.append(slot)
+                return transmit
+            }
+            peer.isReady = false
+            settleDeadline(of: peer)
+        }
+    }
+
+    private mutating func settleDeadline(of peer: Peer) {
+        guard peers[peer.slot] === peer else { return }
+        var deadline = peer.session?.deadline(settings: shared.settings)
+        if let retryAt = peer.pending?.retryAt { deadline = min(deadline ?? retryAt, retryAt) }
+        deadlines.set(deadline, for: peer.slot)
+    }
+
+    /// Sends a handshake packet: directly, or into the session that relays it.
+    private mutating func emit(_ packet: OutgoingHandshake, into writer: inout PacketWriter) -> Transmit? {
+        switch packet.destination {
+        case .ipv4, .ipv6:
+            writer.append(packet.bytes)
+            shared.statistics.packetsSent += 1
+            shared.statistics.bytesSent += UInt64(packet.bytes.count)
+            return Transmit(
+                destination: packet.destination,
+                ecn: .notECT,
+                byteCount: writer.count,
+                segmentSize: writer.count
+            )
+        case .relay(let hub, let channel):
+            let bytes = packet.bytes
+            relay(unsafe bytes.span.bytes, through: hub, channel: channel)
+            return nil
+        }
+    }
+
+    /// Hands a packet to the session with the hub that relays it.
+    private mutating func relay(_ packet: RawSpan, through hub: UInt32, channel: RelayChannel) {
+        guard let block = shared.keep(packet, 0..<packet.byteCount) else { return }
+        shared.relayedOut.append(
+            RelayedPacket(carrier: Int(hub), channel: channel, block: block, byteCount: packet.byteCount)
+        )
+    }
+
+    /// The next packets of a peer's session; nil when it has nothing for a UDP address now.
+    private mutating func nextBatch(
+        of peer: Peer,
+        into writer: inout PacketWriter,
+        maxSegments: Int,
+        at now: Instant
+    ) -> Transmit? {
+        guard let session = peer.session else { return nil }
+        switch session.phase {
+        case .connecting:
+            return nil
+        case .closing(let code, let reason, _):
+            return closingPacket(of: session, code: code, reason: reason, into: &writer, at: now)
+        case .established:
+            break
+        }
+        noteRekey(session, at: now)
+        if let transmit = pathPacket(of: session, into: &writer, at: now) { return transmit }
+        guard let path = session.path else { return nil }
+        if !session.relayQueue.isEmpty {
+            return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
+        }
+        while true {
+            let isDone = !fill(&writer, session: session, maxSegments: path.endpoint.isRelay ? 1 : maxSegments, at: now)
+            guard !isDone else { return nil }
+            let segmentSize = min(writer.count, path.packetSize)
+            guard let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize) else { continue }
+            return transmit
+        }
+    }
+
+    /// Turns what is written into a transmission, or hands it to the relay and empties the writer.
+    private mutating func finish(
+        _ writer: inout PacketWriter,
+        to endpoint: Endpoint,
+        segmentSize: Int
+    ) -> Transmit? {
+        switch endpoint {
+        case .ipv4, .ipv6:
+            return Transmit(
+                destination: endpoint,
+                ecn: .notECT,
+                byteCount: writer.count,
+                segmentSize: segmentSize
+            )
+        case .relay(let hub, let channel):
+            writer.withSpan { relay($0, through: hub, channel: channel) }
+            writer.truncate(to: 0)
+            return nil
+        }
+    }
+
+    /// Old keys are replaced by a handshake beside the traffic.
+    private mutating func noteRekey(_ session: Session, at now: Instant) {
+        guard let epoch = session.sendEpoch, session.peer.pending == nil else { return }
+        let settings = shared.settings
+        // The initiator goes first; the other side only if it does not.
+        let patience = epoch.isInitiator ? settings.rekeyAfter : settings.rekeyAfter * 5 / 4
+        if epoch.sealedBytes >= settings.rekeyAfterBytes || now - epoch.createdAt >= patience {
+            startHandshake(with: session.peer, at: now)
+        }
+    }
+
+    /// A challenge or response that is due.
+    private mutating func pathPacket(
+        of session: Session,
+        into writer: inout PacketWriter,
+        at now: Instant
+    ) -> Transmit? {
+        while let response = session.pendingResponses.popLast() {
+            let transmit = pathPacket(
+                FrameType.pathResponse,
+                token: response.token,
+                to: response.endpoint,
+                of: session,
+                into: &writer,
+                at: now
+            )
+            if let transmit { return transmit }
+        }
+        for position in session.probes.indices where session.probes[position].nextAt <= now {
+            let tries = session.probes[position].tries
+            guard tries <= PathProbe.spacing.count else { continue }
+            session.probes[position].tries += 1
+            session.probes[position].sentAt = now
+            session.probes[position].nextAt = now + PathProbe.spacing[min(tries, PathProbe.spacing.count - 1)]
+            let transmit = pathPacket(
+                FrameType.pathChallenge,
+                token: session.probes[position].token,
+                to: session.probes[position].endpoint,
+                of: session,
+                into: &writer,
+                at: now
+            )
+            if let transmit { return transmit }
+        }
+        return nil
+    }
+
+    private mutating func pathPacket(
+        _ type: UInt8,
+        token: UInt64,
+        to endpoint: Endpoint,
+        of session: Session,
+        into writer: inout PacketWriter,
+        at now: Instant
+    ) -> Transmit? {
+        let size = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        guard session.writePathPacket(type, token: token, size: size, to: &writer, shared: &shared, at: now) else {
+            return nil
+        }
+        return finish(&writer, to: endpoint, segmentSize: writer.count)
+    }
+
+    private mutating func closingPacket(
+        of session: Session,
+        code: ErrorCode,
+        reason: String,
+        into writer: inout PacketWriter,
+        at now: Instant
+    ) -> Transmit? {
+        guard session.isCloseDue, let path = session.path else { return nil }
+        session.isCloseDue = false
+        let isWritten = session.writeClose(
+            code: code,
+            reason: reason,
+            size: path.packetSize,
+            to: &writer,
+            shared: &shared,
+            at: now
+        )
+        return isWritten ? finish(&writer, to: path.endpoint, segmentSize: writer.count) : nil
+    }
+
+    /// Relayed packets of one size, one behind the other.
+    private mutating func relayBatch(
+        of session: Session,
+        path: Path,
+        into writer: inout PacketWriter,
+        maxSegments: Int,
+        at now: Instant
+    ) -> Transmit? {
+        var segmentSize = 0
+        var segments = 0
+        while segments < maxSegments, let next = session.relayQueue.first {
+            let size = PacketLayout.Protected.overhead + 5 + next.byteCount
+            if segments > 0, size > segmentSize { break }
+            guard writer.remaining >= size else { break }
+            guard session.writeRelayedPacket(to: &writer, shared: &shared, at: now) else { break }
+            segments += 1
+            if segments == 1 { segmentSize = size }
+            if size < segmentSize { break }
+        }
+        guard segments > 0 else { return nil }
+        return finish(&writer, to: path.endpoint, segmentSize: segmentSize)
+    }
+
+    /// Appends packets for the path in use until one is not full, the writer is, or window and pacer forbid more.
+    /// False when nothing was appended.
+    private mutating func fill(
+        _ writer: inout PacketWriter,
+        session: Session,
+        maxSegments: Int,
+        at now: Instant
+    ) -> Bool {
+        guard let path = session.path else { return false }
+        let size = path.packetSize
+        let rate = path.pacingRate
+        var allowance = session.path?.pacer.allowance(rate: rate, packetSize: size, at: now) ?? 0
+        var segments = 0
+        while segments < maxSegments, writer.remaining >= size {
+            let start = writer.count
+            let isProbe = session.recovery.probesOwed > 0
+            let mayElicit = isProbe || (session.path?.hasWindow ?? false) && allowance >= size
+            let isWritten = session.writePacket(
+                to: &writer,
+                size: size,
+                content: mayElicit ? .all : .acknowledgements,
+                shared: &shared,
+                at: now
+            )
+            guard isWritten else {
+                if !mayElicit { notePacing(session, rate: rate, size: size, allowance: allowance, at: now) }
+                break
+            }
+            segments += 1
+            let byteCount = writer.count - start
+            allowance -= byteCount
+            session.path?.pacer.spend(byteCount)
+            if byteCount < size { break }
+        }
+        return segments > 0
+    }
+
+    /// Something waits and may not leave yet: if it is the pacer that forbids it, notes when to come back.
+    private func notePacing(_ session: Session, rate: UInt64, size: Int, allowance: Int, at now: Instant) {
+        guard let path = session.path, session.hasContentToSend, path.hasWindow, allowance < size else { return }
+        session.pacedUntil = max(path.pacer.nextRelease(rate: rate, packetSize: size, after: now), now + .microseconds(10))
+    }
+}

@@ -1,0 +1,200 @@
+package import OverlayCrypto
+package import OverlayWire
+
+/// A node of the overlay: all its peers, sessions and streams, as a value without input, output, clock or randomness of
+/// its own (the contract of quinn-proto, in Swift).
+///
+/// The shell feeds datagrams to ``receive(_:from:ecn:at:)`` and time to ``advance(to:)``; after each of them, and after
+/// any command, it sends what ``pollTransmit(into:maxSegments:at:)`` gives until that is nil, handles what
+/// ``pollEvent()`` gives, and waits until ``nextDeadline``.
+package struct Node: ~Copyable {
+    /// The largest UDP payload that a node takes.
+    package static let maximumPacketSize = 9000
+
+    var shared: Shared
+    /// Peers by slot; nil where one was forgotten.
+    var peers: [Peer?] = []
+    private var freeSlots: [Int] = []
+    private var generation: UInt32 = 0
+    var slotsByKey: [NodeKey: Int] = [:]
+    /// Slots of peers with something to send.
+    var ready = RingQueue<Int>()
+    var deadlines = DeadlineHeap()
+    /// Handshake packets that wait to be sent, whole.
+    var outgoing = RingQueue<OutgoingHandshake>()
+    var answered = AnsweredHandshakes()
+    var handshakeBudget: HandshakeBudget
+    let macKey: MACKey
+    let scratch = Scratch()
+    let relayScratch = Scratch()
+    /// Nanoseconds to add to an instant to get the time since 1970.
+    private var wallClockOffset: Int64
+    private var lastTimestamp: UInt64 = 0
+    var isClosing = false
+
+    /// A handshake packet and where it goes.
+    struct OutgoingHandshake {
+        var destination: Endpoint
+        var bytes: [UInt8]
+    }
+
+    /// A node with the key of `identity`. `seed`: 32 bytes from which all its randomness comes, never used before.
+    /// `wallClock`: nanoseconds since 1970 at `now`.
+    package init(
+        identity: NodeIdentity,
+        settings: NodeSettings,
+        seed: [UInt8],
+        wallClock: UInt64,
+        at now: Instant
+    ) {
+        shared = Shared(identity: identity, settings: settings, seed: seed)
+        macKey = HandshakeMAC.key(for: identity.key)
+        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
+        wallClockOffset = Int64(bitPattern: wallClock) &- now.nanoseconds
+    }
+
+    // MARK: What the shell asks
+
+    /// When ``advance(to:)`` has something to do; nil: never.
+    package var nextDeadline: Instant? { deadlines.first?.deadline }
+
+    /// The next thing that happened.
+    package mutating func pollEvent() -> Event? { shared.events.popFirst() }
+
+    /// The next datagram that arrived.
+    package mutating func takeDatagram() -> ReceivedDatagram? { shared.datagrams.popFirst() }
+
+    /// The uses of keys since the last call, if `NodeSettings.tracesSeals`.
+    package mutating func takeSeals() -> [Seal] {
+        defer { shared.seals.removeAll(keepingCapacity: true) }
+        return shared.seals
+    }
+
+    package var statistics: NodeStatistics {
+        var statistics = shared.statistics
+        statistics.memoryInUse = shared.pool.usedBytes
+        statistics.pendingEvents = shared.events.count
+        return statistics
+    }
+
+    // MARK: Time and place
+
+    /// The wall clock was set: `nanoseconds` since 1970 at `now`. Timestamps of handshakes go on growing all the same.
+    package mutating func updateWallClock(_ nanoseconds: UInt64, at now: Instant) {
+        wallClockOffset = Int64(bitPattern: nanoseconds) &- now.nanoseconds
+    }
+
+    /// A timestamp for a handshake, later than all before.
+    mutating func timestamp(at now: Instant) -> UInt64 {
+        let wall = UInt64(max(0, now.nanoseconds &+ wallClockOffset))
+        lastTimestamp = max(wall, lastTimestamp + 1)
+        return lastTimestamp
+    }
+
+    /// Where the node can be reached: told to peers inside sessions, never to hubs.
+    package mutating func setLocalCandidates(_ endpoints: [Endpoint]) {
+        guard endpoints != shared.localCandidates else { return }
+        shared.localCandidates = endpoints
+        for case let peer? in peers where peer.session?.isEstablished == true {
+            peer.session?.control.areCandidatesDue = true
+            wake(peer)
+        }
+    }
+
+    /// The sockets were bound anew or the network changed: every path is tried again at once.
+    package mutating func networkChanged(at now: Instant) {
+        for case let peer? in peers {
+            guard let session = peer.session, session.isEstablished else { continue }
+            session.recovery.forgetSilence()
+            session.control.isPingDue = true
+            session.control.areCandidatesDue = true
+            session.probeAlternatives(shared: &shared, at: now)
+            settle(peer)
+        }
+    }
+
+    /// Does what has become due.
+    package mutating func advance(to now: Instant) {
+        // Each peer once: what stays due waits for a transmission, not for time.
+        var due: [Int] = []
+        while let (deadline, slot) = deadlines.first, deadline <= now {
+            deadlines.set(nil, for: slot)
+            due.append(slot)
+        }
+        for slot in due {
+            guard let peer = peers[slot] else { continue }
+            advance(peer, to: now)
+            if peers[slot] === peer { settle(peer) }
+        }
+    }
+
+    private mutating func advance(_ peer: Peer, to now: Instant) {
+        if let pending = peer.pending, pending.retryAt <= now { retry(pending, of: peer, at: now) }
+        guard let session = peer.session else { return }
+        switch session.phase {
+        case .connecting:
+            break
+        case .closing(_, _, let until):
+            if until <= now { forgetSession(of: peer) }
+        case .established:
+            if let code = session.advance(to: now, shared: &shared) {
+                end(session, code: code, reason: "the peer has been silent for too long", at: now)
+            }
+        }
+    }
+
+    // MARK: Keeping order
+
+    /// Notes that the peer may have something to send, and when it has to be looked at again.
+    mutating func settle(_ peer: Peer) {
+        wake(peer)
+        var deadline = peer.session?.deadline(settings: shared.settings)
+        if let retryAt = peer.pending?.retryAt { deadline = min(deadline ?? retryAt, retryAt) }
+        deadlines.set(deadline, for: peer.slot)
+    }
+
+    mutating func wake(_ peer: Peer) {
+        guard !peer.isReady else { return }
+        peer.isReady = true
+        ready.append(peer.slot)
+    }
+
+    /// The peer that `handle` names, if it still exists.
+    func peer(_ handle: PeerHandle) -> Peer? {
+        guard handle.slot < peers.count, let peer = peers[Int(handle.slot)] else { return nil }
+        return peer.handle == handle ? peer : nil
+    }
+
+    /// A new peer in a free slot; nil at the limit or for a key that is no point of the curve.
+    mutating func addPeer(_ configuration: PeerConfiguration, isAdmitted: Bool) -> Peer? {
+        guard slotsByKey.count < shared.settings.maxPeers else { return nil }
+        guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
+        generation &+= 1
+        let slot = freeSlots.popLast() ?? peers.count
+        if slot == peers.count { peers.append(nil) }
+        let peer = Peer(
+            handle: PeerHandle(slot: UInt32(slot), generation: generation),
+            configuration: configuration,
+            exchangeKey: exchangeKey,
+            isAdmitted: isAdmitted
+        )
+        peers[slot] = peer
+        slotsByKey[configuration.key] = slot
+        return peer
+    }
+
+    /// Gives the peer's slot back.
+    mutating func removePeer(_ peer: Peer) {
+        if slotsByKey[peer.key] == peer.slot { slotsByKey[peer.key] = nil }
+        deadlines.set(nil, for: peer.slot)
+        peers[peer.slot] = nil
+        freeSlots.append(peer.slot)
+    }
+
+    /// The session is over for good: gives back what it holds, and the peer too if nobody admitted it.
+    mutating func forgetSession(of peer: Peer) {
+        peer.session?.dismantle(shared: &shared)
+        peer.session = nil
+        if !peer.isAdmitted { removePeer(peer) } else { settle(peer) }
+    }
+}

@@ -1,0 +1,97 @@
+package import OverlayWire
+
+/// How a node behaves and where its limits are.
+package struct NodeSettings: Sendable, Hashable {
+    /// Whether handshakes of keys that were never admitted are answered. Only a hub does that. Default false.
+    package var acceptsUnknownPeers: Bool
+    /// Peers that the node keeps, admitted and (on a hub) unknown ones. More are refused in silence. Default 65 536.
+    package var maxPeers: Int
+    /// Streams that one peer may have open with us at a time. Default 10 000.
+    package var maxStreams: Int
+    /// Bytes that a stream may run ahead of its reader at first. It grows while the reader keeps pace. Default 256 KiB.
+    package var streamWindow: UInt64
+    /// The most that ``streamWindow`` grows to. Default 16 MiB.
+    package var maxStreamWindow: UInt64
+    /// Bytes that all streams of a session may run ahead together. Default 16 MiB.
+    package var sessionWindow: UInt64
+    /// Unread bytes of one session beyond which it gets no more credit. Default 64 MiB.
+    package var maxUnreadBytes: UInt64
+    /// Bytes that one stream holds until they are acknowledged; a write takes no more. Default 1 MiB.
+    package var sendBuffer: Int
+    /// Memory for stream bytes and relayed packets of the whole node. Default 512 MiB.
+    package var maxMemory: Int
+    /// Datagrams of one session that wait to be sent, and of the node that wait to be taken. The oldest go. Default 256.
+    package var maxDatagrams: Int
+    /// Relayed packets that wait for one session; more are dropped. Default 512.
+    package var maxRelayQueue: Int
+    /// Handshakes answered per second that no session backs; more are dropped. Default 4000.
+    package var maxHandshakesPerSecond: Int
+    /// The longest wait before an acknowledgement. Default 25 ms (RFC 9000 §18.2).
+    package var maxAckDelay: Interval
+    /// The longest probe time-out. Default 2 s.
+    package var maxProbeTimeout: Interval
+    /// Silence of ours after which a packet keeps mappings alive. Default 25 s.
+    package var keepAlive: Interval
+    /// Silence of the peer, with something outstanding, after which it counts as unresponsive. Default 3 s.
+    package var unresponsiveAfter: Interval
+    /// Silence of the peer, with something outstanding, after which the session is given up. Default 1 h.
+    package var abandonAfter: Interval
+    /// The first wait for an answer to a handshake; each further one is twice as long, up to ``maxProbeTimeout``.
+    /// Default 300 ms.
+    package var handshakeRetry: Interval
+    /// How long an unanswered first handshake is repeated. Default 15 s.
+    package var handshakeTimeout: Interval
+    /// Age at which keys are replaced. Default 3 min.
+    package var rekeyAfter: Interval
+    /// Bytes after which keys are replaced. Default 2^40.
+    package var rekeyAfterBytes: UInt64
+    /// How long replaced keys still open packets. Default 10 s.
+    package var oldKeysFor: Interval
+    /// Time between attempts to leave a relay for a direct path. Default 60 s.
+    package var upgradeInterval: Interval
+    /// Which congestion controller new paths get. Default CUBIC.
+    package var congestion: CongestionAlgorithm
+    /// Whether direct paths are used. False: only relays. Default true.
+    package var usesDirectPaths: Bool
+    /// Whether every sealed packet's key and number is kept for ``Node/takeSeals()``: only for simulation. Default false.
+    package var tracesSeals: Bool
+
+    package static let defaults = NodeSettings(
+        acceptsUnknownPeers: false,
+        maxPeers: 65_536,
+        maxStreams: 10_000,
+        streamWindow: 256 << 10,
+        maxStreamWindow: 16 << 20,
+        sessionWindow: 16 << 20,
+        maxUnreadBytes: 64 << 20,
+        sendBuffer: 1 << 20,
+        maxMemory: 512 << 20,
+        maxDatagrams: 256,
+        maxRelayQueue: 512,
+        maxHandshakesPerSecond: 4000,
+        maxAckDelay: .milliseconds(25),
+        maxProbeTimeout: .seconds(2),
+        keepAlive: .seconds(25),
+        unresponsiveAfter: .seconds(3),
+        abandonAfter: .seconds(3600),
+        handshakeRetry: .milliseconds(300),
+        handshakeTimeout: .seconds(15),
+        rekeyAfter: .seconds(180),
+        rekeyAfterBytes: 1 << 40,
+        oldKeysFor: .seconds(10),
+        upgradeInterval: .seconds(60),
+        congestion: .cubic,
+        usesDirectPaths: true,
+        tracesSeals: false
+    )
+
+    var transportParameters: TransportParameters {
+        TransportParameters(
+            maxData: sessionWindow,
+            maxStreamData: streamWindow,
+            maxStreams: UInt64(maxStreams),
+            maxPacketSize: UInt64(Node.maximumPacketSize),
+            maxAckDelay: UInt64(maxAckDelay.milliseconds)
+        )
+    }
+}

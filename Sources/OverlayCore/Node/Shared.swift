@@ -1,0 +1,73 @@
+import OverlayCrypto
+import OverlayWire
+
+/// What all sessions of a node share and change: passed down, never kept.
+struct Shared: ~Copyable {
+    let identity: NodeIdentity
+    let settings: NodeSettings
+    let hasAES: Bool
+    var pool: BlockPool
+    var random: RandomSource
+    var events = RingQueue<Event>()
+    var statistics = NodeStatistics()
+    var datagrams = RingQueue<ReceivedDatagram>()
+    /// Relayed packets that arrived for this node and wait to be received.
+    var relayedIn = RingQueue<RelayedPacket>()
+    /// Relayed packets that wait to be handed to the session that carries them.
+    var relayedOut = RingQueue<RelayedPacket>()
+    var seals: [Seal] = []
+    /// Receiver indices of this node and the peer slots they belong to.
+    var indices = IndexTable()
+    /// Where the node can be reached on its own networks.
+    var localCandidates: [Endpoint] = []
+    var candidatesSequence: UInt64 = 0
+    private var nextSerial: UInt32 = 0
+
+    init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8]) {
+        self.identity = identity
+        self.settings = settings
+        hasAES = hasHardwareAES()
+        pool = BlockPool(maximum: settings.maxMemory)
+        random = RandomSource(seed: seed)
+    }
+
+    /// A number that nothing of this node had before.
+    mutating func serial() -> UInt32 {
+        nextSerial &+= 1
+        return nextSerial
+    }
+
+    /// A fresh receiver index that leads to the peer in `slot`.
+    mutating func newIndex(slot: Int) -> ReceiverIndex {
+        while true {
+            let index = ReceiverIndex(random.nextUInt32())
+            guard indices.slot(of: index) == nil else { continue }
+            indices.insert(index, slot: slot)
+            return index
+        }
+    }
+
+    /// Copies a packet into a block; nil when there is no memory.
+    mutating func keep(_ packet: RawSpan, _ range: Range<Int>) -> BlockPool.Block? {
+        guard range.count <= BlockPool.blockSize, let block = pool.take() else {
+            statistics.dropped.noMemory += 1
+            return nil
+        }
+        pool.store(packet, range, to: block, at: 0)
+        return block
+    }
+}
+
+/// A packet on its way through a relay: the slot of the peer whose session carries it, the conversation, the bytes.
+struct RelayedPacket {
+    var carrier: Int
+    var channel: RelayChannel
+    var block: BlockPool.Block
+    var byteCount: Int
+}
+
+/// One use of a key: the pair must never come twice.
+package struct Seal: Hashable, Sendable {
+    package var keySerial: UInt32
+    package var packetNumber: UInt64
+}

@@ -1,0 +1,42 @@
+/// Counters of one node since it was made. Shells export them.
+package struct NodeStatistics: Sendable, Hashable {
+    package var packetsSent: UInt64 = 0
+    package var packetsReceived: UInt64 = 0
+    package var bytesSent: UInt64 = 0
+    package var bytesReceived: UInt64 = 0
+    /// Packets declared lost.
+    package var packetsLost: UInt64 = 0
+    package var probeTimeouts: UInt64 = 0
+    package var handshakesStarted: UInt64 = 0
+    package var handshakesAnswered: UInt64 = 0
+    package var sessionsEstablished: UInt64 = 0
+    package var rekeys: UInt64 = 0
+    package var relayedPackets: UInt64 = 0
+    /// Datagrams that found no room.
+    package var datagramsDropped: UInt64 = 0
+    package var dropped = Drops()
+    /// Bytes of memory that streams and relayed packets hold now.
+    package var memoryInUse: Int = 0
+    /// Events that wait to be polled now.
+    package var pendingEvents: Int = 0
+
+    /// Packets that were dropped without an answer, by reason.
+    package struct Drops: Sendable, Hashable {
+        /// Too short, or of no known type.
+        package var malformed: UInt64 = 0
+        /// No session has this receiver index.
+        package var unknownIndex: UInt64 = 0
+        /// The tag does not fit.
+        package var unauthentic: UInt64 = 0
+        /// Seen before.
+        package var replayed: UInt64 = 0
+        /// A handshake of a key that is not admitted.
+        package var stranger: UInt64 = 0
+        /// Beyond the handshakes of one second, or the peers a node keeps.
+        package var overLimit: UInt64 = 0
+        /// No memory to keep it.
+        package var noMemory: UInt64 = 0
+        /// A relayed packet without a route, or for a full queue.
+        package var unrelayed: UInt64 = 0
+    }
+}

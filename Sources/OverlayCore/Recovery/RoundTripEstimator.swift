@@ -1,0 +1,42 @@
+import OverlayWire
+
+/// Round-trip time as RFC 9002 §5 estimates it.
+struct RoundTripEstimator {
+    /// RFC 9002 §6.2.2: what to assume before the first sample.
+    static let initial = Interval.milliseconds(333)
+    /// RFC 9002 §6.1.2: timer granularity.
+    static let granularity = Interval.milliseconds(1)
+
+    private(set) var hasSample = false
+    private(set) var latest = Interval.zero
+    private(set) var minimum = Interval.zero
+    private(set) var smoothed = Self.initial
+    private(set) var variation = Self.initial / 2
+
+    /// Takes the round trip of the largest newly acknowledged packet (RFC 9002 §5.3).
+    mutating func sample(_ roundTrip: Interval, ackDelay: Interval) {
+        latest = max(roundTrip, Interval(nanoseconds: 1))
+        guard hasSample else {
+            hasSample = true
+            minimum = latest
+            smoothed = latest
+            variation = latest / 2
+            return
+        }
+        minimum = min(minimum, latest)
+        let adjusted = latest >= minimum + ackDelay ? latest - ackDelay : latest
+        let difference = smoothed > adjusted ? smoothed - adjusted : adjusted - smoothed
+        variation = Interval(nanoseconds: (3 * variation.nanoseconds + difference.nanoseconds) / 4)
+        smoothed = Interval(nanoseconds: (7 * smoothed.nanoseconds + adjusted.nanoseconds) / 8)
+    }
+
+    /// The probe time-out before backoff (RFC 9002 §6.2.1).
+    func probeTimeout(maxAckDelay: Interval) -> Interval {
+        smoothed + max(variation * 4, Self.granularity) + maxAckDelay
+    }
+
+    /// How long after a later packet's acknowledgement one counts as lost (RFC 9002 §6.1.2: 9/8).
+    var lossDelay: Interval {
+        max(Interval(nanoseconds: max(latest, smoothed).nanoseconds * 9 / 8), Self.granularity)
+    }
+}

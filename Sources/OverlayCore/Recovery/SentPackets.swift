@@ -1,0 +1,113 @@
+import OverlayWire
+
+/// What a frame in a sent packet means for the stream or session when the packet is acknowledged or lost.
+enum SentFrame {
+    case ack(largest: PacketNumber)
+    case stream(slot: UInt32, generation: UInt32, offset: UInt64, count: UInt32, isFin: Bool)
+    case resetStream(slot: UInt32, generation: UInt32)
+    case stopSending(slot: UInt32, generation: UInt32)
+    case maxStreamData(slot: UInt32, generation: UInt32)
+    case maxData
+    case maxStreams
+    case candidates
+    case newIndex(sequence: UInt64)
+    case observedAddress
+}
+
+/// A packet that was sent and whose fate is open.
+struct SentPacket {
+    enum Fate {
+        /// Nothing in it has to arrive: it is not tracked.
+        case untracked
+        case outstanding
+        case settled
+    }
+
+    var fate: Fate
+    var sentAt: Instant
+    /// Bytes that count as in flight (RFC 9002 §2).
+    var byteCount: Int
+    var firstFrame: Int
+    var frameCount: Int
+    /// Which path it took: only packets of the current one count for congestion control.
+    var pathSerial: UInt32
+    /// Whether the sender had nothing more to send when it left (RFC 9002 §7.8).
+    var isAppLimited: Bool
+}
+
+/// Sent packets by number, and their frames, in two rings: the oldest go first, nothing is allocated per packet.
+struct SentPackets {
+    private var packets = RingQueue<SentPacket>()
+    private var frames = RingQueue<SentFrame>()
+    /// The number of the first packet in the ring.
+    private(set) var lowest: UInt64
+    /// How many frames left the front of the ring before.
+    private var firstFrame = 0
+    private var openFrames = 0
+
+    /// `next`: the number of the first packet that will be filed.
+    init(next: UInt64) {
+        lowest = next
+    }
+
+    /// The number behind the last filed packet.
+    var next: UInt64 { lowest + UInt64(packets.count) }
+    /// Packets in the ring.
+    var count: Int { packets.count }
+
+    /// Notes a frame of the packet that is being built.
+    mutating func add(_ frame: SentFrame) {
+        frames.append(frame)
+        openFrames += 1
+    }
+
+    /// Files the packet with number ``next`` and the frames noted since the last.
+    mutating func file(sentAt: Instant, byteCount: Int, isTracked: Bool, pathSerial: UInt32, isAppLimited: Bool) {
+        packets.append(
+            SentPacket(
+                fate: isTracked ? .outstanding : .untracked,
+                sentAt: sentAt,
+                byteCount: byteCount,
+                firstFrame: firstFrame + frames.count - openFrames,
+                frameCount: openFrames,
+                pathSerial: pathSerial,
+                isAppLimited: isAppLimited
+            )
+        )
+        openFrames = 0
+        dropSettledFront()
+    }
+
+    /// The packet `number`, if it is in the ring and its fate is open.
+    func outstanding(_ number: UInt64) -> SentPacket? {
+        guard number >= lowest, number < next else { return nil }
+        let packet = packets[Int(number - lowest)]
+        switch packet.fate {
+        case .outstanding: return packet
+        case .untracked, .settled: return nil
+        }
+    }
+
+    /// Ends the story of `number`; its frames stay readable until ``dropSettledFront()``.
+    mutating func settle(_ number: UInt64) {
+        packets[Int(number - lowest)].fate = .settled
+    }
+
+    func frame(_ position: Int, of packet: SentPacket) -> SentFrame {
+        frames[packet.firstFrame - firstFrame + position]
+    }
+
+    /// Gives back what lies before the oldest outstanding packet.
+    mutating func dropSettledFront() {
+        while let packet = packets.first {
+            switch packet.fate {
+            case .outstanding: return
+            case .untracked, .settled: break
+            }
+            _ = packets.popFirst()
+            lowest += 1
+            for _ in 0..<packet.frameCount { _ = frames.popFirst() }
+            firstFrame += packet.frameCount
+        }
+    }
+}

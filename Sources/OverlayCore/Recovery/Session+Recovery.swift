@@ -1,0 +1,173 @@
+import OverlayWire
+
+// Acknowledgements, losses and time.
+extension Session {
+    func receive(
+        _ frame: AckFrame,
+        in payload: RawSpan,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        guard var path else { return }
+        guard frame.largest.rawValue < recovery.packets.next else { throw .violation(.protocolViolation) }
+        var outcome = LossRecovery.Outcome()
+        do {
+            var ranges = try AckRanges(frame)
+            while let range = try ranges.next(in: payload) {
+                recovery.acknowledge(range, pathSerial: path.serial, outcome: &outcome) {
+                    acknowledged($0, shared: &shared)
+                }
+            }
+        } catch {
+            throw .violation(.protocolViolation)
+        }
+        if let sentAt = outcome.largestSentAt, outcome.isLargestNew {
+            let reported = Interval.microseconds(Int64(min(frame.delay, 10_000_000)))
+            path.roundTrip.sample(now - sentAt, ackDelay: min(reported, recovery.peerMaxAckDelay))
+        }
+        recovery.finishAck(largest: frame.largest.rawValue, path: path, at: now, outcome: &outcome) {
+            lost($0)
+        }
+        path.acknowledge(outcome, at: now)
+        path.lose(outcome.lost, at: now)
+        shared.statistics.packetsLost += UInt64(outcome.lost.packetCount)
+        self.path = path
+        pacedUntil = nil
+    }
+
+    /// The peer has this frame.
+    func acknowledged(_ frame: SentFrame, shared: inout Shared) {
+        switch frame {
+        case .ack(let largest):
+            received.forget(upTo: largest)
+        case .stream(let slot, let generation, let offset, let count, let isFin):
+            let slot = Int(slot)
+            guard streams.contains(slot, generation: generation) else { return }
+            let range = offset..<offset + UInt64(count)
+            streams[slot].send.acknowledge(range, isFin: isFin, pool: &shared.pool)
+            tellWritable(slot, shared: &shared)
+            completeIfFinished(slot, shared: &shared)
+        case .resetStream(let slot, let generation):
+            guard streams.contains(Int(slot), generation: generation) else { return }
+            streams[Int(slot)].send.acknowledgeReset()
+            completeIfFinished(Int(slot), shared: &shared)
+        case .stopSending, .maxStreamData, .maxData, .maxStreams, .candidates, .newIndex, .observedAddress:
+            break
+        }
+    }
+
+    private func tellWritable(_ slot: Int, shared: inout Shared) {
+        guard streams[slot].send.wantsRoom, !streams[slot].isEndTold else { return }
+        guard streams[slot].send.bufferedBytes <= shared.settings.sendBuffer / 2 else { return }
+        streams[slot].send.wantsRoom = false
+        shared.events.append(.streamWritable(handle(slot)))
+    }
+
+    /// The packet with this frame was lost: what still matters is sent again.
+    func lost(_ frame: SentFrame) {
+        switch frame {
+        case .ack:
+            break
+        case .stream(let slot, let generation, let offset, let count, let isFin):
+            guard streams.contains(Int(slot), generation: generation) else { return }
+            streams[Int(slot)].send.lose(offset..<offset + UInt64(count), isFin: isFin)
+            schedule(Int(slot))
+        case .resetStream(let slot, let generation):
+            guard streams.contains(Int(slot), generation: generation) else { return }
+            streams[Int(slot)].send.loseReset()
+            schedule(Int(slot))
+        case .stopSending(let slot, let generation):
+            guard streams.contains(Int(slot), generation: generation) else { return }
+            guard case .stopped = streams[Int(slot)].receive.phase else { return }
+            streams[Int(slot)].pendingStop = streams[Int(slot)].stopCode
+            schedule(Int(slot))
+        case .maxStreamData(let slot, let generation):
+            guard streams.contains(Int(slot), generation: generation) else { return }
+            streams[Int(slot)].isCreditDue = true
+            schedule(Int(slot))
+        case .maxData:
+            control.isMaxDataDue = true
+        case .maxStreams:
+            control.isMaxStreamsDue = true
+        case .candidates:
+            control.areCandidatesDue = true
+        case .newIndex(let sequence):
+            control.newIndices.append(sequence)
+        case .observedAddress:
+            control.isObservedDue = true
+        }
+    }
+
+    /// Nothing that is outstanding will arrive: its path is gone.
+    func loseEverything(shared: inout Shared, at now: Instant) {
+        for number in recovery.packets.lowest..<recovery.packets.next {
+            recovery.settle(number) { lost($0) }
+        }
+    }
+
+    // MARK: Time
+
+    /// The earliest moment at which ``advance(to:shared:)`` has something to do.
+    func deadline(settings: NodeSettings) -> Instant? {
+        switch phase {
+        case .connecting: return nil
+        case .closing(_, _, let until): return until
+        case .established: break
+        }
+        // What only a transmission can move is left out while that transmission is due.
+        var earliest = control.isPingDue ? Instant.distantFuture : sentAt + settings.keepAlive
+        func consider(_ instant: Instant?) {
+            if let instant, instant < earliest { earliest = instant }
+        }
+        consider(received.isAckDue ? nil : received.deadline)
+        if let path, recovery.probesOwed == 0 { consider(recovery.deadline(path: path)) }
+        consider(pacedUntil)
+        consider(probeDeadline)
+        consider(epochs.first?.expires)
+        if let waitingSince, !isUnresponsive { consider(waitingSince + settings.unresponsiveAfter) }
+        return earliest
+    }
+
+    /// Since when the peer owes an answer: the last time it was heard, or the oldest thing it has not answered.
+    private var waitingSince: Instant? {
+        guard recovery.hasOutstanding else { return nil }
+        return max(heardAt, recovery.waitingSince ?? heardAt)
+    }
+
+    /// What time brings: losses, probes, keep-alives. Returns the reason if the session is to be given up.
+    func advance(to now: Instant, shared: inout Shared) -> ErrorCode? {
+        received.advance(to: now)
+        if let pacedUntil, pacedUntil <= now { self.pacedUntil = nil }
+        advanceProbes(to: now, shared: &shared)
+        advanceRecovery(to: now, shared: &shared)
+        if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
+        while let epoch = epochs.first, let expires = epoch.expires, expires <= now {
+            remove(epoch, shared: &shared)
+        }
+        guard let waitingSince else { return nil }
+        let silence = now - waitingSince
+        if silence >= shared.settings.unresponsiveAfter, !isUnresponsive {
+            isUnresponsive = true
+            shared.events.append(.unresponsive(peer.handle, peer.key))
+        }
+        let patience = streams.count > 0 ? shared.settings.abandonAfter : min(shared.settings.abandonAfter, .seconds(30))
+        return silence >= patience ? .aborted : nil
+    }
+
+    private func advanceRecovery(to now: Instant, shared: inout Shared) {
+        guard var path, let deadline = recovery.deadline(path: path), deadline <= now else { return }
+        if recovery.isLossPending {
+            let summary = recovery.detectLosses(path: path, at: now) { lost($0) }
+            path.lose(summary, at: now)
+            shared.statistics.packetsLost += UInt64(summary.packetCount)
+            self.path = path
+            return
+        }
+        recovery.probe()
+        shared.statistics.probeTimeouts += 1
+        recovery.oldestFrames { lost($0) }
+        if recovery.probeCount >= 2 { probeAlternatives(shared: &shared, at: now) }
+        // A peer that answers nothing may have restarted: only a handshake can tell.
+        if recovery.probeCount >= 3, peer.pending == nil { peer.needsHandshake = true }
+    }
+}

@@ -1,0 +1,90 @@
+import OverlayCrypto
+import OverlayWire
+
+/// The keys that one handshake made, and the receiver indices under which packets sealed with them travel.
+final class KeyEpoch {
+    /// Distinguishes the keys from all others of the node.
+    let serial: UInt32
+    let createdAt: Instant
+    /// Indices by which the peer addresses us, the first from the handshake.
+    private(set) var ourIndices: [ReceiverIndex]
+    /// Indices by which we address the peer: the first is in use, the others are spare for a new path.
+    private var peerIndices: [ReceiverIndex]
+    /// The sequence of the last index in each direction.
+    private(set) var ourSequence: UInt64 = 0
+    private var peerSequence: UInt64 = 0
+    var sealer: PacketSealer
+    var opener: PacketOpener
+    /// Bytes sealed with these keys.
+    var sealedBytes: UInt64 = 0
+    /// Whether this node began the handshake.
+    let isInitiator: Bool
+    /// Whether the peer has shown that it has the keys.
+    var isConfirmed: Bool
+    /// When these keys stop opening packets, once newer ones are confirmed.
+    var expires: Instant?
+
+    /// Indices that one side keeps for the other at a time.
+    static let maximumIndices = 4
+
+    init(
+        serial: UInt32,
+        secrets: SessionSecrets,
+        cipher: DataCipher,
+        ours: ReceiverIndex,
+        theirs: ReceiverIndex,
+        isInitiator: Bool,
+        at now: Instant
+    ) {
+        self.serial = serial
+        createdAt = now
+        ourIndices = [ours]
+        peerIndices = [theirs]
+        sealer = PacketSealer(secret: secrets.send, cipher: cipher)
+        opener = PacketOpener(secret: secrets.receive, cipher: cipher)
+        self.isInitiator = isInitiator
+        isConfirmed = isInitiator
+    }
+
+    /// The index to put into packets now.
+    var peerIndex: ReceiverIndex { peerIndices[0] }
+
+    /// Whether the peer has an index of ours that it has not used yet.
+    func hasSpare(behind index: ReceiverIndex) -> Bool { ourIndices.last != index }
+
+    func isAddressed(by index: ReceiverIndex) -> Bool { ourIndices.contains(index) }
+
+    /// Takes a spare index of ours into use and returns its sequence.
+    func addIndex(_ index: ReceiverIndex) -> UInt64 {
+        ourIndices.append(index)
+        ourSequence += 1
+        return ourSequence
+    }
+
+    /// An index of ours by its sequence, for repeating a lost frame.
+    func index(sequence: UInt64) -> ReceiverIndex? {
+        let position = ourIndices.count - 1 - Int(ourSequence - min(sequence, ourSequence))
+        return ourIndices.indices.contains(position) && sequence <= ourSequence ? ourIndices[position] : nil
+    }
+
+    /// The peer offers a spare index. Repeated and excessive ones are ignored.
+    func learn(sequence: UInt64, _ index: ReceiverIndex) {
+        guard sequence == peerSequence + 1, peerIndices.count < Self.maximumIndices else { return }
+        peerSequence = sequence
+        peerIndices.append(index)
+    }
+
+    /// A new path begins: what is on it must not be linked to the old one (DESIGN §5). Keeps the index when there is no
+    /// spare.
+    func changeIndex() {
+        if peerIndices.count > 1 { peerIndices.removeFirst() }
+    }
+
+    /// The peer uses `index`: those before it will not come again. Returns the retired ones.
+    func retire(before index: ReceiverIndex) -> [ReceiverIndex] {
+        guard let position = ourIndices.firstIndex(of: index), position > 1 else { return [] }
+        let retired = Array(ourIndices[..<(position - 1)])
+        ourIndices.removeFirst(position - 1)
+        return retired
+    }
+}

@@ -1,0 +1,305 @@
+import OverlayCrypto
+import OverlayWire
+
+// What is sent: one packet at a time, sealed.
+extension Session {
+    /// What a packet may hold.
+    enum Content {
+        /// Everything that waits.
+        case all
+        /// Acknowledgements and the peer's own relayed packets only: the window or the pacer forbids more.
+        case acknowledgements
+    }
+
+    /// Writes the header of the next packet and returns where the packet begins.
+    private func begin(_ writer: inout PacketWriter, epoch: KeyEpoch, size: Int) -> Int {
+        let start = writer.count
+        writer.limit = start + size - PacketLayout.tagSize
+        writer.append(PacketType.protected.rawValue)
+        writer.append(bigEndian: epoch.peerIndex.rawValue)
+        writer.append(bigEndian: UInt32(truncatingIfNeeded: recovery.packets.next))
+        return start
+    }
+
+    /// Seals the packet that begins at `start` and files it.
+    private func end(
+        _ writer: inout PacketWriter,
+        from start: Int,
+        epoch: KeyEpoch,
+        isTracked: Bool,
+        shared: inout Shared,
+        at now: Instant
+    ) {
+        let number = recovery.packets.next
+        writer.limit += PacketLayout.tagSize
+        epoch.sealer.seal(PacketNumber(number), in: &writer, from: start)
+        if shared.settings.tracesSeals {
+            shared.seals.append(Seal(keySerial: epoch.serial, packetNumber: number))
+        }
+        let byteCount = writer.count - start
+        recovery.file(
+            sentAt: now,
+            byteCount: byteCount,
+            isTracked: isTracked,
+            pathSerial: path?.serial ?? 0,
+            isAppLimited: queues.isEmpty
+        )
+        epoch.sealedBytes += UInt64(byteCount)
+        bytesSent += UInt64(byteCount)
+        sentAt = now
+        shared.statistics.packetsSent += 1
+        shared.statistics.bytesSent += UInt64(byteCount)
+    }
+
+    /// Appends one packet of at most `size` bytes for the path in use. False when nothing waits that `content` allows.
+    func writePacket(
+        to writer: inout PacketWriter,
+        size: Int,
+        content: Content,
+        shared: inout Shared,
+        at now: Instant
+    ) -> Bool {
+        guard let epoch = sendEpoch else { return false }
+        let mayElicit =
+            switch content {
+            case .all: true
+            case .acknowledgements: false
+            }
+        let hasContent = mayElicit && hasContentToSend
+        guard hasContent || received.isAckDue else { return false }
+        let start = begin(&writer, epoch: epoch, size: size)
+        if received.hasNews, let largest = received.writeAck(to: &writer, at: now) {
+            recovery.add(.ack(largest: largest))
+        }
+        let acknowledgementsEnd = writer.count
+        if hasContent {
+            writeControl(to: &writer, epoch: epoch, shared: &shared)
+            writeDatagrams(to: &writer, shared: &shared)
+            writeStreams(to: &writer, shared: &shared)
+            if recovery.probesOwed > 0, writer.count == acknowledgementsEnd { writer.append(FrameType.ping) }
+        }
+        guard writer.count > start + PacketLayout.Protected.payload else {
+            writer.truncate(to: start)
+            writer.limit = writer.capacity
+            return false
+        }
+        let isTracked = writer.count > acknowledgementsEnd
+        end(&writer, from: start, epoch: epoch, isTracked: isTracked, shared: &shared, at: now)
+        if isTracked { path?.bytesInFlight += writer.count - start }
+        writer.limit = writer.capacity
+        return true
+    }
+
+    /// Whether anything waits that elicits an acknowledgement. Queues can hold streams that ended meanwhile.
+    var hasContentToSend: Bool {
+        !control.isEmpty || !queues.isEmpty || !datagrams.isEmpty || recovery.probesOwed > 0
+    }
+
+    // MARK: Frames
+
+    private func writeControl(to writer: inout PacketWriter, epoch: KeyEpoch, shared: inout Shared) {
+        if control.isPingDue, writer.remaining >= 1 {
+            writer.append(FrameType.ping)
+            control.isPingDue = false
+        }
+        if control.isMaxDataDue, writer.remaining >= 9 {
+            writer.appendLimit(FrameType.maxData, flow.maxData)
+            recovery.add(.maxData)
+            control.isMaxDataDue = false
+        }
+        if control.isMaxStreamsDue, writer.remaining >= 9 {
+            writer.appendLimit(FrameType.maxStreams, flow.maxStreams)
+            recovery.add(.maxStreams)
+            control.isMaxStreamsDue = false
+        }
+        while let sequence = control.newIndices.last, writer.remaining >= 13 {
+            control.newIndices.removeLast()
+            guard let index = epoch.index(sequence: sequence) else { continue }
+            writer.appendNewIndex(sequence: sequence, index)
+            recovery.add(.newIndex(sequence: sequence))
+        }
+        if control.isObservedDue {
+            guard let endpoint = path?.endpoint, !endpoint.isRelay else {
+                control.isObservedDue = false
+                return
+            }
+            guard writer.remaining >= 28 else { return }
+            shared.candidatesSequence += 1
+            writer.appendObservedAddress(sequence: shared.candidatesSequence, endpoint)
+            recovery.add(.observedAddress)
+            control.isObservedDue = false
+        }
+        writeCandidates(to: &writer, shared: &shared)
+    }
+
+    /// Tells the peer where we are. A hub is never told: it must not learn locators (DESIGN §8).
+    private func writeCandidates(to writer: inout PacketWriter, shared: inout Shared) {
+        guard control.areCandidatesDue else { return }
+        let isAllowed = shared.settings.usesDirectPaths && !peer.isHub && !shared.settings.acceptsUnknownPeers
+        guard isAllowed, !shared.localCandidates.isEmpty else {
+            control.areCandidatesDue = false
+            return
+        }
+        let endpoints = shared.localCandidates.prefix(Frame.Limits.candidates)
+        guard writer.remaining >= 10 + endpoints.count * 19 else { return }
+        shared.candidatesSequence += 1
+        writer.appendCandidates(sequence: shared.candidatesSequence, endpoints)
+        recovery.add(.candidates)
+        control.areCandidatesDue = false
+    }
+
+    private func writeDatagrams(to writer: inout PacketWriter, shared: inout Shared) {
+        while let datagram = datagrams.first, writer.remaining >= datagram.byteCount + 6 {
+            _ = datagrams.popFirst()
+            shared.pool.withSpan(datagram.block, count: datagram.byteCount) {
+                writer.appendDatagram(port: datagram.port, $0)
+            }
+            shared.pool.giveBack(datagram.block)
+        }
+    }
+
+    /// The smallest room in which a STREAM frame is begun.
+    private static let smallestStreamFrame = 32
+
+    /// Fills the packet with streams in turn.
+    func writeStreams(to writer: inout PacketWriter, shared: inout Shared) {
+        while writer.remaining >= Self.smallestStreamFrame, let entry = queues.popFirst() {
+            let slot = entry.slot
+            guard streams.contains(slot, generation: entry.generation) else { continue }
+            streams[slot].isQueued = false
+            writeStreamControl(slot, to: &writer)
+            while writer.remaining >= Self.smallestStreamFrame, writeChunk(slot, to: &writer, shared: &shared) {}
+            requeue(slot)
+        }
+    }
+
+    /// Puts a stream back into turn if it has more to send, or aside if it waits for credit.
+    private func requeue(_ slot: Int) {
+        guard streams[slot].hasFrame else { return }
+        let waitsForStreams = isOurs(slot) && streams[slot].id.ordinal >= flow.peerMaxStreams
+        let waitsForCredit =
+            flow.sendCredit == 0 && !streams[slot].send.hasFrameWithoutCredit && streams[slot].pendingStop == nil
+            && !streams[slot].isCreditDue
+        streams[slot].isQueued = true
+        let entry = SendQueues.Entry(slot: slot, generation: streams[slot].generation)
+        if waitsForStreams || waitsForCredit {
+            queues.block(entry)
+        } else {
+            queues.append(entry, isSmall: false)
+        }
+    }
+
+    private func isOurs(_ slot: Int) -> Bool { streams[slot].id.isInitiatorOpened == isInitiator }
+
+    private func writeStreamControl(_ slot: Int, to writer: inout PacketWriter) {
+        let id = streams[slot].id
+        guard !isOurs(slot) || id.ordinal < flow.peerMaxStreams else { return }
+        let generation = streams[slot].generation
+        if let code = streams[slot].send.pendingReset, writer.remaining >= 25 {
+            writer.appendResetStream(id, code: code, finalSize: streams[slot].send.sent)
+            streams[slot].send.markResetSent()
+            recovery.add(.resetStream(slot: UInt32(slot), generation: generation))
+        }
+        if let code = streams[slot].pendingStop, writer.remaining >= 17 {
+            writer.appendStopSending(id, code: code)
+            streams[slot].pendingStop = nil
+            recovery.add(.stopSending(slot: UInt32(slot), generation: generation))
+        }
+        if streams[slot].isCreditDue, writer.remaining >= 17 {
+            writer.appendMaxStreamData(id, streams[slot].receive.limit)
+            streams[slot].isCreditDue = false
+            recovery.add(.maxStreamData(slot: UInt32(slot), generation: generation))
+        }
+    }
+
+    /// Appends one STREAM frame; false when the stream has none to send now.
+    private func writeChunk(_ slot: Int, to writer: inout PacketWriter, shared: inout Shared) -> Bool {
+        let id = streams[slot].id
+        switch streams[slot].send.phase {
+        case .open, .finishing: break
+        case .resetting, .done: return false
+        }
+        guard !isOurs(slot) || id.ordinal < flow.peerMaxStreams else { return false }
+        let credit = flow.sendCredit
+        guard let wanted = streams[slot].send.nextChunk(maximum: 0xffff, credit: credit) else { return false }
+        let opensStream = wanted.offset == 0 && isOurs(slot)
+        let head = 1 + Varint.size(id.rawValue) + (opensStream ? 2 : Varint.size(wanted.offset))
+        // Without a length the frame fills the packet; with one, two bytes hold it.
+        let fillsPacket = wanted.count >= writer.remaining - head
+        let room = fillsPacket ? writer.remaining - head : writer.remaining - head - 2
+        guard let chunk = streams[slot].send.nextChunk(maximum: room, credit: credit) else { return false }
+        writer.appendStreamHead(
+            id,
+            offset: chunk.offset,
+            port: opensStream ? streams[slot].port : nil,
+            isFin: chunk.isFin,
+            byteCount: fillsPacket ? nil : chunk.count
+        )
+        streams[slot].send.send(chunk, into: &writer, pool: shared.pool)
+        if chunk.isNew { flow.send(chunk.count) }
+        recovery.add(
+            .stream(
+                slot: UInt32(slot),
+                generation: streams[slot].generation,
+                offset: chunk.offset,
+                count: UInt32(chunk.count),
+                isFin: chunk.isFin
+            )
+        )
+        return true
+    }
+
+    // MARK: Packets of their own
+
+    /// Appends a packet with a challenge or response for `endpoint`, padded so that the path proves its size
+    /// (RFC 9000 §8.2.1).
+    func writePathPacket(
+        _ type: UInt8,
+        token: UInt64,
+        size: Int,
+        to writer: inout PacketWriter,
+        shared: inout Shared,
+        at now: Instant
+    ) -> Bool {
+        guard let epoch = sendEpoch else { return false }
+        let start = begin(&writer, epoch: epoch, size: size)
+        writer.appendPathToken(type, token)
+        writer.appendZeros(writer.remaining)
+        end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
+        writer.limit = writer.capacity
+        return true
+    }
+
+    /// Appends a packet that carries one relayed packet. It is neither acknowledged nor counted against the window: the
+    /// session inside sees to that.
+    func writeRelayedPacket(to writer: inout PacketWriter, shared: inout Shared, at now: Instant) -> Bool {
+        guard let epoch = sendEpoch, let packet = relayQueue.popFirst() else { return false }
+        let size = PacketLayout.Protected.overhead + 5 + packet.byteCount
+        let start = begin(&writer, epoch: epoch, size: size)
+        writer.appendRelayHead(packet.channel)
+        shared.pool.load(packet.block, at: 0, count: packet.byteCount, into: &writer)
+        shared.pool.giveBack(packet.block)
+        end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
+        writer.limit = writer.capacity
+        relayedBytes += UInt64(packet.byteCount)
+        shared.statistics.relayedPackets += 1
+        return true
+    }
+
+    /// Appends a packet that closes the session.
+    func writeClose(
+        code: ErrorCode,
+        reason: String,
+        size: Int,
+        to writer: inout PacketWriter,
+        shared: inout Shared,
+        at now: Instant
+    ) -> Bool {
+        guard let epoch = sendEpoch else { return false }
+        let start = begin(&writer, epoch: epoch, size: size)
+        writer.appendClose(code: code, reason: reason)
+        end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
+        writer.limit = writer.capacity
+        return true
+    }
+}

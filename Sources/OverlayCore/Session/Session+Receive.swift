@@ -1,0 +1,317 @@
+import OverlayCrypto
+import OverlayWire
+
+/// Why a decrypted packet ends the session or is dropped.
+enum FrameFailure: Error {
+    /// The peer broke the protocol.
+    case violation(ErrorCode)
+    /// The packet cannot be kept; as if it were lost.
+    case dropped
+    /// The peer closed the session.
+    case closed(ErrorCode, reason: String)
+}
+
+/// What the frames of one packet amounted to.
+struct PacketSummary {
+    var isAckEliciting = false
+    /// Whether it says that the peer uses the path it came on (RFC 9000 §9.1).
+    var isNonProbing = false
+}
+
+// What the peer sends.
+extension Session {
+    /// Handles all frames of a decrypted packet.
+    func receiveFrames(
+        _ payload: RawSpan,
+        from endpoint: Endpoint,
+        epoch: KeyEpoch?,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) -> PacketSummary {
+        var summary = PacketSummary()
+        var offset = 0
+        while offset < payload.byteCount {
+            let frame: Frame
+            do {
+                frame = try Frame.parse(payload, at: &offset)
+            } catch {
+                throw .violation(.protocolViolation)
+            }
+            switch frame {
+            case .padding, .pathChallenge, .pathResponse, .newIndex, .observedAddress, .candidates:
+                break
+            case .ping, .ack, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .close,
+                .datagram, .relay:
+                summary.isNonProbing = true
+            }
+            switch frame {
+            case .padding, .ack, .close, .relay:
+                break
+            case .ping, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .newIndex,
+                .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates:
+                summary.isAckEliciting = true
+            }
+            try handle(frame, in: payload, from: endpoint, epoch: epoch, shared: &shared, at: now)
+        }
+        return summary
+    }
+
+    private func handle(
+        _ frame: Frame,
+        in payload: RawSpan,
+        from endpoint: Endpoint,
+        epoch: KeyEpoch?,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        switch frame {
+        case .padding, .ping:
+            break
+        case .ack(let ack):
+            try receive(ack, in: payload, shared: &shared, at: now)
+        case .stream(let frame):
+            try receive(frame, in: payload, shared: &shared, at: now)
+        case .resetStream(let id, let code, let finalSize):
+            try receiveReset(id, code: code, finalSize: finalSize, shared: &shared, at: now)
+        case .stopSending(let id, let code):
+            try receiveStop(id, code: code, shared: &shared, at: now)
+        case .maxData(let limit):
+            if limit > flow.peerMaxData {
+                flow.peerMaxData = limit
+                queues.unblock()
+            }
+        case .maxStreamData(let id, let limit):
+            try receiveCredit(id, limit: limit, shared: &shared, at: now)
+        case .maxStreams(let limit):
+            if limit > flow.peerMaxStreams {
+                flow.peerMaxStreams = limit
+                queues.unblock()
+            }
+        case .newIndex(let sequence, let index):
+            epoch?.learn(sequence: sequence, index)
+        case .pathChallenge(let token):
+            respond(to: token, at: endpoint)
+        case .pathResponse(let token):
+            receivePathResponse(token, shared: &shared, at: now)
+        case .close(let code, let reason):
+            throw .closed(code, reason: text(payload, reason))
+        case .datagram(let port, let data):
+            receive(datagram: data, port: port, in: payload, shared: &shared)
+        case .relay(let channel, let packet):
+            receive(relayed: packet, channel: channel, in: payload, shared: &shared)
+        case .observedAddress(let sequence, let observed):
+            receive(observed: observed, sequence: sequence, shared: &shared)
+        case .candidates(let candidates):
+            receive(candidates, in: payload, shared: &shared, at: now)
+        }
+    }
+
+    private func text(_ payload: RawSpan, _ range: Range<Int>) -> String {
+        guard let bytes = try? payload.copyBytes(range) else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    // MARK: Streams
+
+    /// The slot of a stream that the peer names. Opens it (and those before it, RFC 9000 §2.1) if it is the peer's and
+    /// new; nil if it is over.
+    private func slot(of id: StreamID, shared: inout Shared, at now: Instant) throws(FrameFailure) -> Int? {
+        if let slot = streams.slot(of: id) { return slot }
+        guard id.isInitiatorOpened != isInitiator else {
+            guard id.ordinal < flow.openedStreams else { throw .violation(.protocolViolation) }
+            return nil
+        }
+        guard id.ordinal >= flow.peerOpenedStreams else { return nil }
+        guard id.ordinal < flow.maxStreams else { throw .violation(.flowControl) }
+        var slot: Int?
+        while flow.peerOpenedStreams <= id.ordinal {
+            slot = streams.insert(
+                Stream(
+                    id: StreamID(flow.peerOpenedStreams << 1 | id.rawValue & 1),
+                    port: nil,
+                    send: SendHalf(limit: flow.peerStreamWindow, opensStream: false),
+                    receive: ReceiveHalf(window: shared.settings.streamWindow, at: now),
+                    isKnown: false
+                )
+            )
+            flow.peerOpenedStreams += 1
+        }
+        return slot
+    }
+
+    private func receive(
+        _ frame: StreamFrame,
+        in payload: RawSpan,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        guard let slot = try slot(of: frame.id, shared: &shared, at: now) else { return }
+        let growth: UInt64
+        do {
+            growth = try streams[slot].receive.receive(frame, in: payload, pool: &shared.pool)
+        } catch {
+            throw failure(error)
+        }
+        try count(growth, slot: slot)
+        if let port = frame.port, !streams[slot].isKnown, !streams[slot].isEndTold {
+            streams[slot].port = port
+            streams[slot].isKnown = true
+            shared.events.append(.streamOpened(handle(slot), peer.key, port))
+        }
+        tellReadable(slot, shared: &shared)
+        completeIfFinished(slot, shared: &shared)
+    }
+
+    private func failure(_ refusal: ReceiveHalf.Refusal) -> FrameFailure {
+        switch refusal {
+        case .flowControl: .violation(.flowControl)
+        case .invalid: .violation(.protocolViolation)
+        case .noMemory: .dropped
+        }
+    }
+
+    /// Counts bytes against the session's credit; those of a stream that nobody reads are consumed at once.
+    private func count(_ growth: UInt64, slot: Int) throws(FrameFailure) {
+        guard growth > 0 else { return }
+        guard flow.receive(growth) else { throw .violation(.flowControl) }
+        switch streams[slot].receive.phase {
+        case .open:
+            if flow.grantData() { control.isMaxDataDue = true }
+        case .stopped, .done:
+            consume(growth)
+        }
+    }
+
+    private func receiveReset(
+        _ id: StreamID,
+        code: ErrorCode,
+        finalSize: UInt64,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        guard let slot = try slot(of: id, shared: &shared, at: now) else { return }
+        let wasStopped =
+            switch streams[slot].receive.phase {
+            case .stopped: true
+            case .open, .done: false
+            }
+        let wasDone = streams[slot].receive.isDone
+        let unread = wasStopped || wasDone ? 0 : streams[slot].receive.highest - streams[slot].receive.read
+        let growth: UInt64
+        do {
+            growth = try streams[slot].receive.receiveReset(finalSize: finalSize, pool: &shared.pool)
+        } catch {
+            throw failure(error)
+        }
+        try count(growth, slot: slot)
+        consume(unread)
+        streams[slot].pendingStop = nil
+        if !wasStopped, !wasDone {
+            // An abort ends the stream as a whole: our half goes with it.
+            streams[slot].send.reset(code, pool: &shared.pool)
+            endStream(slot, .reset(code), shared: &shared)
+            streams[slot].isEndTold = true
+            schedule(slot)
+        }
+        completeIfFinished(slot, shared: &shared)
+    }
+
+    private func receiveStop(
+        _ id: StreamID,
+        code: ErrorCode,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        guard let slot = try slot(of: id, shared: &shared, at: now) else { return }
+        switch streams[slot].send.phase {
+        case .open, .finishing:
+            streams[slot].send.reset(code, pool: &shared.pool)
+            if streams[slot].isKnown, !streams[slot].isEndTold {
+                shared.events.append(.streamStopped(handle(slot), code))
+            }
+            schedule(slot)
+        case .resetting, .done:
+            break
+        }
+    }
+
+    private func receiveCredit(
+        _ id: StreamID,
+        limit: UInt64,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
+        guard let slot = try slot(of: id, shared: &shared, at: now) else { return }
+        guard limit > streams[slot].send.limit else { return }
+        streams[slot].send.limit = limit
+        schedule(slot)
+    }
+
+    // MARK: Datagrams, relayed packets, addresses
+
+    private func receive(
+        datagram data: Range<Int>,
+        port: VirtualPort,
+        in payload: RawSpan,
+        shared: inout Shared
+    ) {
+        guard let bytes = try? payload.copyBytes(data) else { return }
+        if shared.datagrams.count >= shared.settings.maxDatagrams {
+            _ = shared.datagrams.popFirst()
+            shared.statistics.datagramsDropped += 1
+        }
+        shared.datagrams.append(ReceivedDatagram(peer: peer.handle, key: peer.key, port: port, bytes: bytes))
+        shared.events.append(.datagramReceived)
+    }
+
+    /// A hub's peer sends something for another, or our hub hands us something.
+    private func receive(
+        relayed range: Range<Int>,
+        channel: RelayChannel,
+        in payload: RawSpan,
+        shared: inout Shared
+    ) {
+        guard range.count <= PacketLayout.relayedPathSize else {
+            shared.statistics.dropped.unrelayed += 1
+            return
+        }
+        relayedBytes += UInt64(range.count)
+        if let route = peer.routes[channel] {
+            guard let block = shared.keep(payload, range) else { return }
+            shared.relayedOut.append(
+                RelayedPacket(carrier: Int(route.peer.slot), channel: route.channel, block: block, byteCount: range.count)
+            )
+        } else if peer.isHub {
+            guard let block = shared.keep(payload, range) else { return }
+            shared.relayedIn.append(
+                RelayedPacket(carrier: peer.slot, channel: channel, block: block, byteCount: range.count)
+            )
+        } else {
+            shared.statistics.dropped.unrelayed += 1
+        }
+    }
+
+    private func receive(observed endpoint: Endpoint, sequence: UInt64, shared: inout Shared) {
+        guard sequence > observedSequence else { return }
+        observedSequence = sequence
+        shared.events.append(.observedAddress(by: peer.handle, peer.key, endpoint))
+    }
+
+    private func receive(
+        _ frame: CandidatesFrame,
+        in payload: RawSpan,
+        shared: inout Shared,
+        at now: Instant
+    ) {
+        var endpoints: [Endpoint] = []
+        var offset = frame.offset
+        for _ in 0..<frame.count {
+            guard let endpoint = try? payload.loadEndpoint(at: &offset) else { return }
+            endpoints.append(endpoint)
+        }
+        peer.add(candidates: endpoints)
+        shared.events.append(.candidates(of: peer.handle, peer.key, endpoints))
+        guard shared.settings.usesDirectPaths else { return }
+        if path?.endpoint.isRelay ?? true { probeCandidates(shared: &shared, at: now) }
+    }
+}

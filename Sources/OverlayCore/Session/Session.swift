@@ -1,0 +1,227 @@
+import OverlayCrypto
+import OverlayWire
+
+/// One life of the conversation with a peer: streams, datagrams, recovery and paths, over as many key epochs as it takes.
+///
+/// It ends when either side closes it or the peer begins a new life, not for a path change, a re-key or silence.
+final class Session {
+    /// Where the session is in its life.
+    enum Phase {
+        /// Our first handshake waits for its answer; streams can be opened and written already.
+        case connecting
+        case established
+        /// We closed: CLOSE is sent, and again for each packet that still comes, until the instant.
+        case closing(ErrorCode, reason: String, until: Instant)
+    }
+
+    unowned let peer: Peer
+    var phase = Phase.connecting
+    /// Whether this node's handshake began the session; decides whose streams have even numbers.
+    var isInitiator: Bool
+    let ours: SessionNumber
+    var theirs = SessionNumber.none
+
+    /// Living keys, oldest first.
+    var epochs: [KeyEpoch] = []
+    /// The keys that seal.
+    var sendEpoch: KeyEpoch?
+
+    var recovery: LossRecovery
+    var received = ReceivedPackets()
+    var replay = ReplayWindow()
+    var path: Path?
+    var probes: [PathProbe] = []
+    var pendingResponses: [PathResponse] = []
+    var upgradeAt: Instant?
+    var observedSequence: UInt64 = 0
+
+    var streams = StreamTable()
+    var queues = SendQueues()
+    var flow: SessionFlow
+    var control = Control()
+    var datagrams = RingQueue<OutgoingDatagram>()
+    var relayQueue = RingQueue<RelayedPacket>()
+
+    /// Whether a CLOSE has to be sent, in the closing phase.
+    var isCloseDue = false
+    /// When any packet last left.
+    var sentAt: Instant
+    /// When an authenticated packet last came.
+    var heardAt: Instant
+    var isUnresponsive = false
+    /// Whether sending waits for the pacer, and until when.
+    var pacedUntil: Instant?
+    var bytesSent: UInt64 = 0
+    var bytesReceived: UInt64 = 0
+    var relayedBytes: UInt64 = 0
+
+    /// A datagram that waits for a packet.
+    struct OutgoingDatagram {
+        var port: VirtualPort
+        var block: BlockPool.Block
+        var byteCount: Int
+    }
+
+    init(peer: Peer, ours: SessionNumber, isInitiator: Bool, settings: NodeSettings, at now: Instant) {
+        self.peer = peer
+        self.ours = ours
+        self.isInitiator = isInitiator
+        recovery = LossRecovery(
+            firstNumber: 0,
+            maximumProbeTimeout: settings.maxProbeTimeout,
+            peerMaxAckDelay: settings.maxAckDelay
+        )
+        flow = SessionFlow(settings: settings)
+        sentAt = now
+        heardAt = now
+    }
+
+    var isEstablished: Bool {
+        switch phase {
+        case .established: true
+        case .connecting, .closing: false
+        }
+    }
+
+    /// The peer told its limits.
+    func apply(_ parameters: TransportParameters) {
+        flow.peerMaxData = max(flow.peerMaxData, parameters.maxData)
+        flow.peerMaxStreams = max(flow.peerMaxStreams, parameters.maxStreams)
+        flow.peerStreamWindow = parameters.maxStreamData
+        recovery.peerMaxAckDelay = .milliseconds(Int64(parameters.maxAckDelay))
+        for slot in streams.usedSlots {
+            streams[slot].send.limit = max(streams[slot].send.limit, parameters.maxStreamData)
+        }
+        queues.unblock()
+    }
+
+    /// Takes new keys into use; the oldest beyond three go.
+    func install(_ epoch: KeyEpoch, sealsNow: Bool, shared: inout Shared) {
+        epochs.append(epoch)
+        if sealsNow { seal(with: epoch, shared: &shared) }
+        while epochs.count > 3, let oldest = epochs.first(where: { $0 !== sendEpoch && $0 !== epoch }) {
+            remove(oldest, shared: &shared)
+        }
+    }
+
+    /// From now on `epoch` seals; the keys before it open packets for a while longer.
+    func seal(with epoch: KeyEpoch, shared: inout Shared) {
+        for other in epochs where other !== epoch && other.expires == nil && other.createdAt <= epoch.createdAt {
+            other.expires = epoch.createdAt + shared.settings.oldKeysFor
+        }
+        sendEpoch = epoch
+        offerIndex(epoch, shared: &shared)
+    }
+
+    /// Gives the peer a spare index, for the day it changes its path.
+    func offerIndex(_ epoch: KeyEpoch, shared: inout Shared) {
+        guard epoch === sendEpoch else { return }
+        control.newIndices.append(epoch.addIndex(shared.newIndex(slot: peer.slot)))
+    }
+
+    func remove(_ epoch: KeyEpoch, shared: inout Shared) {
+        for index in epoch.ourIndices { shared.indices.remove(index) }
+        epochs.removeAll { $0 === epoch }
+    }
+
+    /// Gives back everything the session holds outside of itself. The session is of no use afterwards.
+    func dismantle(shared: inout Shared) {
+        for epoch in epochs { remove(epoch, shared: &shared) }
+        sendEpoch = nil
+        for slot in streams.usedSlots {
+            streams[slot].send.abandon(pool: &shared.pool)
+            streams[slot].receive.end(pool: &shared.pool)
+            streams.remove(slot)
+        }
+        while let datagram = datagrams.popFirst() { shared.pool.giveBack(datagram.block) }
+        while let packet = relayQueue.popFirst() { shared.pool.giveBack(packet.block) }
+    }
+}
+
+/// Control frames that wait for a packet.
+struct Control {
+    var isPingDue = false
+    var isMaxDataDue = false
+    var isMaxStreamsDue = false
+    var areCandidatesDue = false
+    var isObservedDue = false
+    /// Sequences of spare indices, of the keys in use.
+    var newIndices: [UInt64] = []
+
+    var isEmpty: Bool {
+        !isPingDue && !isMaxDataDue && !isMaxStreamsDue && !areCandidatesDue && !isObservedDue && newIndices.isEmpty
+    }
+}
+
+/// Credit of a whole session in both directions (RFC 9000 §4).
+struct SessionFlow {
+    /// Bytes that we may send on all streams together, and have sent.
+    var peerMaxData: UInt64
+    private(set) var sentData: UInt64 = 0
+    /// The credit of a new stream of ours.
+    var peerStreamWindow: UInt64
+    /// Streams that we may open, and have opened.
+    var peerMaxStreams: UInt64
+    var openedStreams: UInt64 = 0
+
+    /// The credit that the peer has, and how much of it arrived.
+    private(set) var maxData: UInt64
+    private(set) var receivedData: UInt64 = 0
+    /// Bytes that arrived and were neither read nor dropped.
+    private(set) var unreadData: UInt64 = 0
+    /// Streams that the peer may open, has opened, and of those that are over.
+    private(set) var maxStreams: UInt64
+    var peerOpenedStreams: UInt64 = 0
+    private var peerClosedStreams: UInt64 = 0
+    private let window: UInt64
+    private let ceiling: UInt64
+    private let streamLimit: UInt64
+
+    init(settings: NodeSettings) {
+        // Until the peer told its limits, early data counts on what every node grants.
+        peerMaxData = 64 << 10
+        peerStreamWindow = 64 << 10
+        peerMaxStreams = 64
+        window = settings.sessionWindow
+        ceiling = settings.maxUnreadBytes
+        streamLimit = UInt64(settings.maxStreams)
+        maxData = settings.sessionWindow
+        maxStreams = UInt64(settings.maxStreams)
+    }
+
+    var sendCredit: UInt64 { peerMaxData > sentData ? peerMaxData - sentData : 0 }
+
+    mutating func send(_ byteCount: Int) { sentData += UInt64(byteCount) }
+
+    /// The session's former life sent nothing that counts.
+    mutating func restartSending() { sentData = 0 }
+
+    /// Bytes arrived; false when they exceed the credit.
+    mutating func receive(_ byteCount: UInt64) -> Bool {
+        receivedData += byteCount
+        unreadData += byteCount
+        return receivedData <= maxData
+    }
+
+    /// Bytes were read, or dropped with their stream.
+    mutating func consume(_ byteCount: UInt64) {
+        unreadData -= min(byteCount, unreadData)
+    }
+
+    /// Raises the peer's credit; true when that is worth a frame. Credit follows what arrived, not what was read, so
+    /// that a stalled stream does not hold up the others; only beyond the ceiling of unread bytes does it stop.
+    mutating func grantData() -> Bool {
+        let target = receivedData + min(window, ceiling > unreadData ? ceiling - unreadData : 0)
+        guard target > maxData, target - maxData >= window / 4 else { return false }
+        maxData = target
+        return true
+    }
+
+    /// A stream that the peer opened is over; true when new credit is worth a frame.
+    mutating func closePeerStream() -> Bool {
+        peerClosedStreams += 1
+        guard peerClosedStreams + streamLimit - maxStreams >= max(1, streamLimit / 4) else { return false }
+        maxStreams = peerClosedStreams + streamLimit
+        return true
+    }
+}

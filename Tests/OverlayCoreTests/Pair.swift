@@ -1,0 +1,121 @@
+import OverlayCrypto
+import OverlayWire
+
+@testable import OverlayCore
+
+/// Two nodes that know each other, with a wire of fixed delay between them and a clock that jumps.
+struct Pair: ~Copyable {
+    static let addressA = Endpoint.ipv4(address: 0x0a00_0001, port: 1001)
+    static let addressB = Endpoint.ipv4(address: 0x0a00_0002, port: 1002)
+
+    var a: Node
+    var b: Node
+    let keyA: NodeKey
+    let keyB: NodeKey
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var delay = Interval.milliseconds(10)
+    /// Packets on their way: when they arrive, where from, whether to `b`.
+    var wire: [(at: Instant, toB: Bool, from: Endpoint, bytes: [UInt8])] = []
+    var eventsA: [Event] = []
+    var eventsB: [Event] = []
+    /// Decides about each packet whether it is lost; gets its number and whether it goes to `b`.
+    var isLost: (Int, Bool) -> Bool = { _, _ in false }
+    var sentCount = 0
+
+    init(settings: NodeSettings = .defaults, admitsBoth: Bool = true) throws {
+        let identityA = try NodeIdentity(seed: Array(repeating: 1, count: 32))
+        let identityB = try NodeIdentity(seed: Array(repeating: 2, count: 32))
+        keyA = identityA.key
+        keyB = identityB.key
+        a = Node(
+            identity: identityA,
+            settings: settings,
+            seed: Array(repeating: 3, count: 32),
+            wallClock: 1_700_000_000_000_000_000,
+            at: now
+        )
+        b = Node(
+            identity: identityB,
+            settings: settings,
+            seed: Array(repeating: 4, count: 32),
+            wallClock: 1_700_000_000_000_000_000,
+            at: now
+        )
+        a.admit(PeerConfiguration(key: keyB, candidates: [Self.addressB]), at: now)
+        if admitsBoth { b.admit(PeerConfiguration(key: keyA), at: now) }
+    }
+
+    /// Lets both send what they have.
+    mutating func flush() {
+        for toB in [true, false] {
+            while true {
+                var transmit: Transmit?
+                let now = now
+                let bytes = PacketWriter.bytes(capacity: 1 << 16) {
+                    transmit =
+                        toB
+                        ? a.pollTransmit(into: &$0, maxSegments: 16, at: now)
+                        : b.pollTransmit(into: &$0, maxSegments: 16, at: now)
+                }
+                guard let transmit else { break }
+                var start = 0
+                while start < bytes.count {
+                    let end = min(start + transmit.segmentSize, bytes.count)
+                    sentCount += 1
+                    if !isLost(sentCount, toB) {
+                        wire.append((now + delay, toB, toB ? Self.addressA : Self.addressB, Array(bytes[start..<end])))
+                    }
+                    start = end
+                }
+            }
+        }
+        while let event = a.pollEvent() { eventsA.append(event) }
+        while let event = b.pollEvent() { eventsB.append(event) }
+    }
+
+    /// Runs until nothing happens before `limit` from now.
+    mutating func run(for limit: Interval) {
+        let end = now + limit
+        flush()
+        while true {
+            let next = [wire.map(\.at).min(), a.nextDeadline, b.nextDeadline].compactMap(\.self).min()
+            guard let next, next <= end else {
+                now = end
+                return
+            }
+            now = max(now, next)
+            let due = wire.filter { $0.at <= now }
+            wire.removeAll { $0.at <= now }
+            for packet in due {
+                if packet.toB {
+                    b.receive(packet.bytes.span.bytes, from: packet.from, ecn: .notECT, at: now)
+                } else {
+                    a.receive(packet.bytes.span.bytes, from: packet.from, ecn: .notECT, at: now)
+                }
+            }
+            a.advance(to: now)
+            b.advance(to: now)
+            flush()
+        }
+    }
+
+    /// Everything that can be read from a stream of `b`.
+    mutating func readB(_ stream: StreamHandle) -> (bytes: [UInt8], isAtEnd: Bool) {
+        var isAtEnd = false
+        let now = now
+        let bytes = PacketWriter.bytes(capacity: 1 << 20) {
+            isAtEnd = (try? b.read(stream, into: &$0, at: now))?.isAtEnd ?? false
+        }
+        return (bytes, isAtEnd)
+    }
+
+    /// Everything that can be read from a stream of `a`.
+    mutating func readA(_ stream: StreamHandle) -> (bytes: [UInt8], isAtEnd: Bool) {
+        var isAtEnd = false
+        let now = now
+        let bytes = PacketWriter.bytes(capacity: 1 << 20) {
+            isAtEnd = (try? a.read(stream, into: &$0, at: now))?.isAtEnd ?? false
+        }
+        return (bytes, isAtEnd)
+    }
+}
