@@ -1,5 +1,6 @@
 /// Why a text is not the JSON that was expected, and where.
 package struct JSONError: Error, Hashable, Sendable {
+    /// What is wrong.
     package enum Reason: Hashable, Sendable {
         /// The text ends inside a value.
         case unexpectedEnd
@@ -23,6 +24,7 @@ package struct JSONError: Error, Hashable, Sendable {
         case tooLong
     }
 
+    /// What is wrong there.
     package let reason: Reason
     /// Bytes before the place.
     package let offset: Int
@@ -31,6 +33,7 @@ package struct JSONError: Error, Hashable, Sendable {
     /// The byte in the line, from 1.
     package let column: Int
 
+    /// An error at `offset`, which is byte `column` of line `line`.
     package init(reason: Reason, offset: Int, line: Int, column: Int) {
         self.reason = reason
         self.offset = offset
@@ -72,6 +75,7 @@ package struct JSONLimits: Hashable, Sendable {
     /// Bytes of the whole text.
     package var byteCount: Int
 
+    /// Limits of `depth` and `byteCount`.
     package init(depth: Int, byteCount: Int) {
         precondition((1...512).contains(depth), "the nesting of JSON is bounded by the stack")
         self.depth = depth

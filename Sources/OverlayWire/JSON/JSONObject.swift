@@ -5,7 +5,9 @@
 package struct JSONObject: Hashable, Sendable {
     /// A key and what stands behind it.
     package struct Member: Hashable, Sendable {
+        /// The name, unique in its object.
         package let key: String
+        /// What the name stands for.
         package var value: JSONValue
     }
 
