@@ -25,6 +25,7 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
         unsafe memory.withBytes { unsafe $0.update(from: seed, count: 32) }
     }
 
+    /// 64 random bits, as `RandomNumberGenerator` wants them.
     package mutating func next() -> UInt64 { nextUInt64() }
 
     /// 64 random bits.

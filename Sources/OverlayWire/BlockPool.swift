@@ -1,7 +1,8 @@
 /// Memory for bytes in flight, in equal blocks that are named by number: stream buffers and relayed packets live here,
 /// so that the steady state allocates nothing.
 ///
-/// Blocks come from pages that are added when the free ones run out, up to a fixed number, and stay for the pool's life.
+/// Blocks come from pages that are added when the free ones run out, up to a fixed number, and stay for the pool's
+/// life.
 @safe
 package struct BlockPool: ~Copyable {
     /// The number of a block.
@@ -24,7 +25,7 @@ package struct BlockPool: ~Copyable {
     }
 
     deinit {
-        for unsafe page in unsafe pages { unsafe page.deallocate() }
+        for unsafepage in unsafe pages { unsafe page.deallocate() }
     }
 
     /// Blocks that are taken.

@@ -1,5 +1,6 @@
 /// Frames that carry no bytes of others, written as `Protocol.md` §6 draws them. The caller has checked ``remaining``.
 extension PacketWriter {
+    /// RESET_STREAM: the stream is aborted; `finalSize` is the end of what was sent.
     package mutating func appendResetStream(_ id: StreamID, code: ErrorCode, finalSize: UInt64) {
         append(FrameType.resetStream)
         append(varint: id.rawValue)
@@ -7,6 +8,7 @@ extension PacketWriter {
         append(varint: finalSize)
     }
 
+    /// STOP_SENDING: its sender reads no more.
     package mutating func appendStopSending(_ id: StreamID, code: ErrorCode) {
         append(FrameType.stopSending)
         append(varint: id.rawValue)
@@ -19,12 +21,14 @@ extension PacketWriter {
         append(varint: value)
     }
 
+    /// MAX_STREAM_DATA: the peer may send up to the offset `value`.
     package mutating func appendMaxStreamData(_ id: StreamID, _ value: UInt64) {
         append(FrameType.maxStreamData)
         append(varint: id.rawValue)
         append(varint: value)
     }
 
+    /// NEW_INDEX: a spare receiver index.
     package mutating func appendNewIndex(sequence: UInt64, _ index: ReceiverIndex) {
         append(FrameType.newIndex)
         append(varint: sequence)
@@ -46,12 +50,14 @@ extension PacketWriter {
         append(text)
     }
 
+    /// OBSERVED_ADDRESS: where the peer is seen.
     package mutating func appendObservedAddress(sequence: UInt64, _ endpoint: Endpoint) {
         append(FrameType.observedAddress)
         append(varint: sequence)
         append(endpoint)
     }
 
+    /// CANDIDATES: where the sender may be reached; at most `Frame.Limits.candidates`.
     package mutating func appendCandidates(sequence: UInt64, _ endpoints: some Collection<Endpoint>) {
         append(FrameType.candidates)
         append(varint: sequence)

@@ -6,6 +6,7 @@ package struct SessionNumber: Hashable, Sendable {
         self.rawValue = rawValue
     }
 
+    /// No session.
     package static let none = SessionNumber(0)
 }
 
@@ -39,6 +40,7 @@ package struct InitiationPayload: Hashable, Sendable {
         self.parameters = parameters
     }
 
+    /// Appends the payload without early frames.
     package func write(to writer: inout PacketWriter) {
         writer.append(bigEndian: timestamp)
         writer.append(key.words)
@@ -100,6 +102,7 @@ package struct ResponsePayload: Hashable, Sendable {
         self.parameters = parameters
     }
 
+    /// Appends the payload.
     package func write(to writer: inout PacketWriter) {
         writer.append(bigEndian: ours.rawValue)
         var flags: UInt8 = 0

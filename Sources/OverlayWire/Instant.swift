@@ -42,10 +42,14 @@ package struct Interval: Hashable, Comparable, Sendable {
         self.nanoseconds = nanoseconds
     }
 
+    /// No time.
     package static let zero = Interval(nanoseconds: 0)
 
+    /// That many microseconds.
     package static func microseconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000) }
+    /// That many milliseconds.
     package static func milliseconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000_000) }
+    /// That many seconds.
     package static func seconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000_000_000) }
 
     /// The length in milliseconds, with its fraction.

@@ -1,6 +1,7 @@
 /// An Ed25519 public key: who a node is (DESIGN §4). Its text form is a `did:key`.
 package struct NodeKey: Hashable, Sendable {
-    /// The 32 bytes of RFC 8032 §5.1.5, as four little-endian words, so that the key is a plain value without a heap box.
+    /// The 32 bytes of RFC 8032 §5.1.5, as four little-endian words, so that the key is a plain value without a heap
+    /// box.
     package let words: Words32
 
     package init(words: Words32) {
@@ -14,6 +15,7 @@ package struct NodeKey: Hashable, Sendable {
     }
 
     /// The 32 bytes of the key.
+    /// The 32 bytes, in wire order.
     package var bytes: [UInt8] { words.bytes }
 }
 

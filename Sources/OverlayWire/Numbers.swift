@@ -35,7 +35,8 @@ package struct PacketNumber: Hashable, Comparable, Sendable {
     package static func < (lhs: PacketNumber, rhs: PacketNumber) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// The 32 random bits by which a receiver finds the keys of a packet. The receiver chooses them, the sender copies them.
+/// The 32 random bits by which a receiver finds the keys of a packet. The receiver chooses them, the sender copies
+/// them.
 package struct ReceiverIndex: Hashable, Sendable {
     package let rawValue: UInt32
 

@@ -47,6 +47,7 @@ extension OverlayAddress: CustomStringConvertible {
 
 /// Text of 128-bit addresses: RFC 4291 §2.2 in, RFC 5952 out.
 package enum IPv6Text {
+    /// The canonical text (RFC 5952 §4).
     package static func format(high: UInt64, low: UInt64) -> String {
         let groups = (0..<8).map { position -> UInt16 in
             let word = position < 4 ? high : low
@@ -67,6 +68,7 @@ package enum IPv6Text {
         return best.isEmpty ? text(0..<8) : text(0..<best.lowerBound) + "::" + text(best.upperBound..<8)
     }
 
+    /// The address in `text`, without zone or embedded IPv4; nil when it is none.
     package static func parse(_ text: some StringProtocol) -> (high: UInt64, low: UInt64)? {
         guard text.utf8.count <= 39 else { return nil }
         let halves = text.split(separator: "::", maxSplits: 2, omittingEmptySubsequences: false)

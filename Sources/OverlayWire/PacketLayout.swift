@@ -12,7 +12,8 @@ package enum PacketType: UInt8, Sendable {
 package enum PacketLayout {
     /// The tag of both ciphers (RFC 8439 §2.8, NIST SP 800-38D).
     package static let tagSize = 16
-    /// The smallest UDP payload that every path carries: IPv6's minimum link MTU (RFC 8200 §5) less IPv6 and UDP headers.
+    /// The smallest UDP payload that every path carries: IPv6's minimum link MTU (RFC 8200 §5) less IPv6 and UDP
+    /// headers.
     package static let minimumPathSize = 1232
     /// The largest packet that a path through a relay carries: ``minimumPathSize`` less what wraps it (§7).
     package static let relayedPathSize = 1200

@@ -40,6 +40,7 @@ package struct PacketWriter: ~Copyable {
         }
     }
 
+    /// Appends one byte.
     package mutating func append(_ byte: UInt8) {
         reserve(1)
         // In bounds by reserve.

@@ -21,7 +21,9 @@ extension RawSpan {
         guard offset >= 0, byteCount - offset >= 32 else { throw .truncated }
         func word(_ position: Int) -> UInt64 {
             // In bounds by the guard above: position is 0, 8, 16 or 24.
-            unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset + position, as: UInt64.self))
+            unsafe UInt64(
+                littleEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset + position, as: UInt64.self)
+            )
         }
         return Words32(a: word(0), b: word(8), c: word(16), d: word(24))
     }

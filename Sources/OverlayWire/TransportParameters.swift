@@ -1,6 +1,7 @@
 /// What one side tells the other in the handshake about its limits (`Protocol.md` §4.3; RFC 9000 §18.2 in spirit).
 ///
-/// On the wire: a sequence of (id varint, length varint, value); unknown ids are skipped, so that later versions can add.
+/// On the wire: a sequence of (id varint, length varint, value); unknown ids are skipped, so that later versions can
+/// add.
 package struct TransportParameters: Hashable, Sendable {
     /// Bytes that all streams together may send before more is granted.
     package var maxData: UInt64
@@ -40,6 +41,7 @@ package struct TransportParameters: Hashable, Sendable {
         case observed = 0x06
     }
 
+    /// Appends the parameters; they have no length of their own.
     package func write(to writer: inout PacketWriter) {
         func write(_ id: ID, _ value: UInt64) {
             writer.append(varint: id.rawValue)

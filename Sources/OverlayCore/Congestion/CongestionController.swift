@@ -2,8 +2,8 @@ import OverlayWire
 
 /// How many bytes may be in flight on one path, and how fast they leave. One value per path.
 ///
-/// To add an algorithm: conform a struct, add it to ``CongestionAlgorithm`` and ``Congestion``. Nothing else knows which
-/// one runs.
+/// To add an algorithm: conform a struct, add it to ``CongestionAlgorithm`` and ``Congestion``. Nothing else knows
+/// which one runs.
 protocol CongestionController: Sendable {
     /// Bytes that may be in flight.
     var window: Int { get }

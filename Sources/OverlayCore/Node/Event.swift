@@ -10,7 +10,8 @@ package enum Event: Sendable {
     case unresponsive(PeerHandle, NodeKey)
     /// An unresponsive peer was heard again.
     case responsive(PeerHandle, NodeKey)
-    /// No answer to the first handshake within `NodeSettings.handshakeTimeout`. Streams that waited for it ended before.
+    /// No answer to the first handshake within `NodeSettings.handshakeTimeout`. Streams that waited for it ended
+    /// before.
     case handshakeFailed(PeerHandle, NodeKey)
     /// Packets to the peer take this path from now on.
     case pathChanged(PeerHandle, NodeKey, Endpoint)

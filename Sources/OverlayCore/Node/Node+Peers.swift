@@ -3,8 +3,8 @@ package import OverlayWire
 
 // Who the node talks with.
 extension Node {
-    /// Admits a peer, or changes what is known about one that is there: handshakes with its key are answered from now on.
-    /// Nil when the key is not a valid one or `NodeSettings.maxPeers` is reached.
+    /// Admits a peer, or changes what is known about one that is there: handshakes with its key are answered from now
+    /// on. Nil when the key is not a valid one or `NodeSettings.maxPeers` is reached.
     @discardableResult
     package mutating func admit(_ configuration: PeerConfiguration, at now: Instant) -> PeerHandle? {
         if let slot = slotsByKey[configuration.key], let peer = peers[slot] {
@@ -122,7 +122,8 @@ extension Node {
         self.peer(route.peer)?.routes[route.channel] = nil
     }
 
-    /// Measures the round trip on the path in use; `.pong` tells it. Nothing comes when there is no session or no answer.
+    /// Measures the round trip on the path in use; `.pong` tells it. Nothing comes when there is no session or no
+    /// answer.
     package mutating func ping(_ handle: PeerHandle, at now: Instant) {
         guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
         session.ping(shared: &shared, at: now)
@@ -141,6 +142,7 @@ extension Node {
         }
     }
 
+    /// What is known about the peer now; nil for one that is gone.
     package func status(of handle: PeerHandle) -> PeerStatus? {
         guard let peer = peer(handle) else { return nil }
         let session = peer.session

@@ -21,8 +21,8 @@ extension Node {
         return stream
     }
 
-    /// Takes as many of `bytes` as the stream's buffer allows and returns how many; `.streamWritable` tells when the rest
-    /// can follow.
+    /// Takes as many of `bytes` as the stream's buffer allows and returns how many; `.streamWritable` tells when the
+    /// rest can follow.
     package mutating func write(
         _ bytes: RawSpan,
         to handle: StreamHandle,

@@ -6,8 +6,9 @@ extension Node {
     /// The smallest room in the writer with which a batch is begun.
     private static let smallestBatch = 2048
 
-    /// Fills `writer`, which is empty and has room for at least one packet of ``maximumPacketSize``, with the next packets
-    /// for one destination: up to `maxSegments` of equal size, the last may be shorter. Nil when nothing waits.
+    /// Fills `writer`, which is empty and has room for at least one packet of ``maximumPacketSize``, with the next
+    /// packets for one destination: up to `maxSegments` of equal size, the last may be shorter. Nil when nothing
+    /// waits.
     package mutating func pollTransmit(
         into writer: inout PacketWriter,
         maxSegments: Int,
@@ -271,6 +272,9 @@ extension Node {
     /// Something waits and may not leave yet: if it is the pacer that forbids it, notes when to come back.
     private func notePacing(_ session: Session, rate: UInt64, size: Int, allowance: Int, at now: Instant) {
         guard let path = session.path, session.hasContentToSend, path.hasWindow, allowance < size else { return }
-        session.pacedUntil = max(path.pacer.nextRelease(rate: rate, packetSize: size, after: now), now + .microseconds(10))
+        session.pacedUntil = max(
+            path.pacer.nextRelease(rate: rate, packetSize: size, after: now),
+            now + .microseconds(10)
+        )
     }
 }

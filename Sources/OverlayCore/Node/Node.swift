@@ -70,6 +70,7 @@ package struct Node: ~Copyable {
         return shared.seals
     }
 
+    /// Counters since the node was made, and what it holds now.
     package var statistics: NodeStatistics {
         var statistics = shared.statistics
         statistics.memoryInUse = shared.pool.usedBytes

@@ -20,7 +20,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var sendBuffer: Int
     /// Memory for stream bytes and relayed packets of the whole node. Default 512 MiB.
     package var maxMemory: Int
-    /// Datagrams of one session that wait to be sent, and of the node that wait to be taken. The oldest go. Default 256.
+    /// Datagrams of one session that wait to be sent, and of the node that wait to be taken. The oldest go. Default
+    /// 256.
     package var maxDatagrams: Int
     /// Relayed packets that wait for one session; more are dropped. Default 512.
     package var maxRelayQueue: Int
@@ -53,7 +54,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var congestion: CongestionAlgorithm
     /// Whether direct paths are used. False: only relays. Default true.
     package var usesDirectPaths: Bool
-    /// Whether every sealed packet's key and number is kept for ``Node/takeSeals()``: only for simulation. Default false.
+    /// Whether every sealed packet's key and number is kept for ``Node/takeSeals()``: only for simulation. Default
+    /// false.
     package var tracesSeals: Bool
 
     package static let defaults = NodeSettings(

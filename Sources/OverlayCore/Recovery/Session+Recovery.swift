@@ -150,7 +150,8 @@ extension Session {
             isUnresponsive = true
             shared.events.append(.unresponsive(peer.handle, peer.key))
         }
-        let patience = streams.count > 0 ? shared.settings.abandonAfter : min(shared.settings.abandonAfter, .seconds(30))
+        let patience =
+            streams.count > 0 ? shared.settings.abandonAfter : min(shared.settings.abandonAfter, .seconds(30))
         return silence >= patience ? .aborted : nil
     }
 

@@ -279,7 +279,12 @@ extension Session {
         if let route = peer.routes[channel] {
             guard let block = shared.keep(payload, range) else { return }
             shared.relayedOut.append(
-                RelayedPacket(carrier: Int(route.peer.slot), channel: route.channel, block: block, byteCount: range.count)
+                RelayedPacket(
+                    carrier: Int(route.peer.slot),
+                    channel: route.channel,
+                    block: block,
+                    byteCount: range.count
+                )
             )
         } else if peer.isHub {
             guard let block = shared.keep(payload, range) else { return }

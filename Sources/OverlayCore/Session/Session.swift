@@ -1,7 +1,8 @@
 import OverlayCrypto
 import OverlayWire
 
-/// One life of the conversation with a peer: streams, datagrams, recovery and paths, over as many key epochs as it takes.
+/// One life of the conversation with a peer: streams, datagrams, recovery and paths, over as many key epochs as it
+/// takes.
 ///
 /// It ends when either side closes it or the peer begins a new life, not for a path change, a re-key or silence.
 final class Session {

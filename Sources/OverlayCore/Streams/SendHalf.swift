@@ -62,8 +62,8 @@ struct SendHalf {
     /// Bytes that were written and never sent.
     var unsentBytes: UInt64 { written - sent }
 
-    /// Whether a frame of this half waits to be sent: lost bytes, new bytes within the stream's credit, the opening or the
-    /// end. New bytes also need the session's credit, which is not looked at here.
+    /// Whether a frame of this half waits to be sent: lost bytes, new bytes within the stream's credit, the opening or
+    /// the end. New bytes also need the session's credit, which is not looked at here.
     var hasFrame: Bool {
         switch phase {
         case .open, .finishing:

@@ -1,7 +1,7 @@
 import OverlayWire
 
-/// Finds the peer that a receiver index belongs to. Open addressing with linear probing; the keys are random already, so
-/// they are their own hash.
+/// Finds the peer that a receiver index belongs to. Open addressing with linear probing; the keys are random already,
+/// so they are their own hash.
 struct IndexTable {
     private enum Entry {
         case empty

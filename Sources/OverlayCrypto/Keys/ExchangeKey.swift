@@ -3,8 +3,10 @@ package import OverlayWire
 
 /// An X25519 public key (RFC 7748 §5), as a plain value.
 package struct ExchangeKey: Hashable, Sendable {
+    /// The 32 bytes as a plain value.
     package let words: Words32
 
+    /// The key with these bytes.
     package init(words: Words32) {
         self.words = words
     }

@@ -71,6 +71,7 @@ package final class NodeIdentity: Sendable {
 
 /// An Ed25519 signature (RFC 8032 §5.1.6).
 package struct Signature: Hashable, Sendable {
+    /// Bytes of a signature.
     package static let byteCount = 64
 
     /// The 64 bytes of the signature.

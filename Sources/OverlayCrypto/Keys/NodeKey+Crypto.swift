@@ -56,8 +56,10 @@ extension NodeKey {
 
 /// The hash of a node's key: 256 bits that the node cannot choose.
 package struct NodeID: Hashable, Sendable {
+    /// The 32 bytes as a plain value.
     package let words: Words32
 
+    /// The id with these bytes.
     package init(words: Words32) {
         self.words = words
     }

@@ -1,5 +1,6 @@
 /// The secret of a trust record, which both sides mix into their handshakes (Noise rev 34 §9).
 package struct PreSharedKey: Hashable, Sendable {
+    /// Bytes of a secret (Noise rev 34 §9).
     package static let byteCount = 32
     /// What stands in where two peers have no secret: 32 zero bytes.
     package static let none = PreSharedKey(memory: GuardedMemory(byteCount: byteCount))
@@ -22,6 +23,7 @@ package struct PreSharedKey: Hashable, Sendable {
     /// Takes the same time wherever the secrets differ.
     package static func == (lhs: PreSharedKey, rhs: PreSharedKey) -> Bool { lhs.memory.equals(rhs.memory) }
 
+    /// Hashes the bytes with the process's own random key.
     package func hash(into hasher: inout Hasher) { hasher.combine(copyBytes()) }
 }
 

@@ -12,6 +12,7 @@ package struct SessionSecrets: Sendable {
 
 /// Thirty-two secret bytes of one direction of a session, wiped when the last reference goes.
 package final class SessionSecret: Sendable {
+    /// Bytes of a secret.
     package static let byteCount = 32
 
     let memory: GuardedMemory

@@ -12,6 +12,7 @@ package struct ReplayWindow: Sendable {
     private var words = InlineArray<65, UInt64>(repeating: 0)
     private var largest: UInt64?
 
+    /// A window that has seen nothing.
     package init() {}
 
     /// Whether `number` has neither arrived nor fallen behind the window.

@@ -6,6 +6,7 @@ package final class Scratch {
 
     private let base: UnsafeMutableRawPointer
 
+    /// A zeroed buffer.
     package init() {
         unsafe base = .allocate(byteCount: Self.byteCount, alignment: 64)
         unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: Self.byteCount)

@@ -1,10 +1,8 @@
 import OverlayCrypto
 import OverlayWire
 
-// Handshakes: `Protocol.md` §4.
+// Handshakes that this node begins: `Protocol.md` §4.
 extension Node {
-    // MARK: As initiator
-
     /// Builds message 1 for the peer, with as much early data as fits, and queues it for every way to the peer.
     mutating func startHandshake(with peer: Peer, at now: Instant) {
         peer.needsHandshake = false
@@ -197,7 +195,7 @@ extension Node {
     }
 
     /// The peer has begun a new life: what belonged to the old one ends, and a new session takes its place.
-    private mutating func replaceSession(of peer: Peer, isInitiator: Bool, at now: Instant) -> Session {
+    mutating func replaceSession(of peer: Peer, isInitiator: Bool, at now: Instant) -> Session {
         if let old = peer.session {
             switch old.phase {
             case .connecting, .established:
@@ -220,7 +218,7 @@ extension Node {
     }
 
     /// New keys are there: the way they came is the path, unless a session that goes on has a living one.
-    private mutating func established(
+    mutating func established(
         _ session: Session,
         of peer: Peer,
         by epoch: KeyEpoch,
@@ -236,178 +234,6 @@ extension Node {
         if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
         if session.path?.endpoint.isRelay ?? false { session.probeCandidates(shared: &shared, at: now) }
     }
-
-    // MARK: As responder
-
-    /// Takes message 1. Strangers, replays and floods get no answer.
-    mutating func receiveInitiation(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
-        let macOffset = packet.byteCount - PacketLayout.Initiation.macs
-        guard packet.byteCount >= PacketLayout.Initiation.minimum,
-            packet.byteCount <= PacketLayout.maximumHandshakeSize,
-            HandshakeMAC.verify(packet, at: macOffset, key: macKey),
-            let ephemeral = try? packet.loadWords32(at: PacketLayout.Initiation.noise)
-        else {
-            shared.statistics.dropped.malformed += 1
-            return
-        }
-        if let answer = answered.answer(to: ephemeral) {
-            outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
-            return
-        }
-        guard !isClosing, handshakeBudget.take(at: now) else {
-            shared.statistics.dropped.overLimit += 1
-            return
-        }
-        var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
-        guard let theirs = try? packet.load(UInt32.self, at: PacketLayout.Initiation.senderIndex),
-            let message = try? packet.copyBytes(PacketLayout.Initiation.noise..<macOffset),
-            let (remote, payload) = try? noise.readMessage1(message),
-            let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes),
-            let claimed = try? initiation.key.exchangeKey(), claimed == remote
-        else {
-            shared.statistics.dropped.unauthentic += 1
-            return
-        }
-        guard let peer = initiator(initiation, at: now) else { return }
-        answer(
-            initiation,
-            noise: noise,
-            early: Array(payload[end...]),
-            ephemeral: ephemeral,
-            theirs: ReceiverIndex(theirs),
-            peer: peer,
-            from: endpoint,
-            at: now
-        )
-    }
-
-    /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
-    private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
-        let known = slotsByKey[initiation.key].flatMap { peers[$0] }
-        guard known != nil || shared.settings.acceptsUnknownPeers else {
-            shared.statistics.dropped.stranger += 1
-            return nil
-        }
-        guard let peer = known ?? addPeer(PeerConfiguration(key: initiation.key), isAdmitted: false) else {
-            shared.statistics.dropped.overLimit += 1
-            return nil
-        }
-        guard initiation.timestamp > peer.replayFloor else {
-            shared.statistics.dropped.replayed += 1
-            return nil
-        }
-        // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
-        let isOurs = peer.key.precedes(shared.identity.key) == false
-        if let pending = peer.pending, isOurs, pending.retries < 2 { return nil }
-        return peer
-    }
-
-    /// Writes message 2 and begins or goes on with the session.
-    private mutating func answer(
-        _ initiation: InitiationPayload,
-        noise: consuming NoiseResponder,
-        early: [UInt8],
-        ephemeral: Words32,
-        theirs: ReceiverIndex,
-        peer: Peer,
-        from endpoint: Endpoint,
-        at now: Instant
-    ) {
-        let current = peer.session
-        let isContinued =
-            current.map { $0.isEstablished && $0.ours == initiation.theirs && $0.theirs == initiation.ours } ?? false
-        let session = isContinued ? current ?? respondingSession(of: peer, at: now) : respondingSession(of: peer, at: now)
-        let usesAES = initiation.hasAES && shared.hasAES
-        var response = ResponsePayload(
-            ours: session.ours,
-            isContinued: isContinued,
-            earlyAccepted: !isContinued,
-            usesAES: usesAES,
-            parameters: shared.settings.transportParameters
-        )
-        if !endpoint.isRelay { response.parameters.observed = endpoint }
-        let index = shared.newIndex(slot: peer.slot)
-        var secrets: SessionSecrets?
-        let seed = shared.random.bytes(32)
-        let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
-            $0.append(PacketType.response.rawValue)
-            $0.append(bigEndian: index.rawValue)
-            $0.append(bigEndian: theirs.rawValue)
-            let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
-            secrets = try? noise.writeMessage2(payload: payload, psk: peer.preSharedKey, ephemeralSeed: seed, to: &$0)
-            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
-            $0.appendZeros(HandshakeMAC.byteCount)
-        }
-        guard let secrets else {
-            shared.indices.remove(index)
-            return
-        }
-        peer.replayFloor = initiation.timestamp
-        shared.events.append(.replayFloor(peer.key, initiation.timestamp))
-        let epoch = KeyEpoch(
-            serial: shared.serial(),
-            secrets: secrets,
-            cipher: usesAES ? .aes256GCM : .chaCha20Poly1305,
-            ours: index,
-            theirs: theirs,
-            isInitiator: false,
-            at: now
-        )
-        answered.add(packet, to: ephemeral, peer: peer.handle, at: now)
-        outgoing.append(OutgoingHandshake(destination: endpoint, bytes: packet))
-        shared.statistics.handshakesAnswered += 1
-        dropPending(of: peer)
-        peer.needsHandshake = false
-        if isContinued {
-            shared.statistics.rekeys += 1
-            session.install(epoch, sealsNow: false, shared: &shared)
-        } else {
-            begin(session, initiation, epoch: epoch, early: early, from: endpoint, at: now)
-        }
-        established(session, of: peer, by: epoch, from: endpoint, roundTrip: nil, at: now)
-        settle(peer)
-    }
-
-    /// The session that a new life of the peer gets: our own attempt if it has not come through, else a new one.
-    private mutating func respondingSession(of peer: Peer, at now: Instant) -> Session {
-        if let session = peer.session, case .connecting = session.phase { return session }
-        return replaceSession(of: peer, isInitiator: false, at: now)
-    }
-
-    private mutating func begin(
-        _ session: Session,
-        _ initiation: InitiationPayload,
-        epoch: KeyEpoch,
-        early: [UInt8],
-        from endpoint: Endpoint,
-        at now: Instant
-    ) {
-        if session.recovery.packets.next == 0 {
-            session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
-        } else {
-            session.recovery.settle(0) { _ in }
-        }
-        session.theirs = initiation.ours
-        session.phase = .established
-        session.flow.peerStreamWindow = initiation.parameters.maxStreamData
-        session.restartStreams(asInitiator: false)
-        session.apply(initiation.parameters)
-        session.install(epoch, sealsNow: true, shared: &shared)
-        shared.statistics.sessionsEstablished += 1
-        shared.events.append(.sessionEstablished(session.peer.handle, session.peer.key, isInitiator: false))
-        guard !early.isEmpty else { return }
-        do {
-            _ = try session.receiveFrames(
-                unsafe early.span.bytes,
-                from: endpoint,
-                epoch: nil,
-                shared: &shared,
-                at: now
-            )
-        } catch {
-            fail(session, error, at: now)
-        }
-    }
 }
 
 extension Session {
@@ -416,17 +242,5 @@ extension Session {
         recovery.settle(0) {
             if isAccepted { acknowledged($0, shared: &shared) } else { lost($0) }
         }
-    }
-}
-
-extension NodeKey {
-    /// Whether the bytes of this key come before those of `other`.
-    func precedes(_ other: NodeKey) -> Bool {
-        for (mine, theirs) in [
-            (words.a, other.words.a), (words.b, other.words.b), (words.c, other.words.c), (words.d, other.words.d),
-        ] where mine != theirs {
-            return mine.byteSwapped < theirs.byteSwapped
-        }
-        return false
     }
 }

@@ -1,0 +1,199 @@
+import OverlayCrypto
+import OverlayWire
+
+// Handshakes that others begin: `Protocol.md` §4.4.
+extension Node {
+    /// Takes message 1. Strangers, replays and floods get no answer.
+    mutating func receiveInitiation(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
+        let macOffset = packet.byteCount - PacketLayout.Initiation.macs
+        guard packet.byteCount >= PacketLayout.Initiation.minimum,
+            packet.byteCount <= PacketLayout.maximumHandshakeSize,
+            HandshakeMAC.verify(packet, at: macOffset, key: macKey),
+            let ephemeral = try? packet.loadWords32(at: PacketLayout.Initiation.noise)
+        else {
+            shared.statistics.dropped.malformed += 1
+            return
+        }
+        if let answer = answered.answer(to: ephemeral) {
+            outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
+            return
+        }
+        guard !isClosing, handshakeBudget.take(at: now) else {
+            shared.statistics.dropped.overLimit += 1
+            return
+        }
+        var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
+        guard let theirs = try? packet.load(UInt32.self, at: PacketLayout.Initiation.senderIndex),
+            let message = try? packet.copyBytes(PacketLayout.Initiation.noise..<macOffset),
+            let (remote, payload) = try? noise.readMessage1(message),
+            let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes),
+            let claimed = try? initiation.key.exchangeKey(), claimed == remote
+        else {
+            shared.statistics.dropped.unauthentic += 1
+            return
+        }
+        guard let peer = initiator(initiation, at: now) else { return }
+        let approach = Approach(
+            payload: initiation,
+            early: Array(payload[end...]),
+            ephemeral: ephemeral,
+            index: ReceiverIndex(theirs),
+            endpoint: endpoint
+        )
+        answer(approach, noise: noise, peer: peer, at: now)
+    }
+
+    /// Message 1 of a peer, opened.
+    private struct Approach {
+        var payload: InitiationPayload
+        /// Frames that came with it.
+        var early: [UInt8]
+        var ephemeral: Words32
+        /// By which the initiator wants to be addressed.
+        var index: ReceiverIndex
+        var endpoint: Endpoint
+    }
+
+    /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
+    private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
+        let known = slotsByKey[initiation.key].flatMap { peers[$0] }
+        guard known != nil || shared.settings.acceptsUnknownPeers else {
+            shared.statistics.dropped.stranger += 1
+            return nil
+        }
+        guard let peer = known ?? addPeer(PeerConfiguration(key: initiation.key), isAdmitted: false) else {
+            shared.statistics.dropped.overLimit += 1
+            return nil
+        }
+        guard initiation.timestamp > peer.replayFloor else {
+            shared.statistics.dropped.replayed += 1
+            return nil
+        }
+        // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
+        let isOurs = peer.key.precedes(shared.identity.key) == false
+        if let pending = peer.pending, isOurs, pending.retries < 2 { return nil }
+        return peer
+    }
+
+    /// Answers with message 2, and begins or goes on with the session.
+    private mutating func answer(
+        _ approach: Approach,
+        noise: consuming NoiseResponder,
+        peer: Peer,
+        at now: Instant
+    ) {
+        let initiation = approach.payload
+        let living = peer.session.flatMap {
+            $0.isEstablished && $0.ours == initiation.theirs && $0.theirs == initiation.ours ? $0 : nil
+        }
+        let session = living ?? respondingSession(of: peer, at: now)
+        let response = ResponsePayload(
+            ours: session.ours,
+            isContinued: living != nil,
+            earlyAccepted: living == nil,
+            usesAES: initiation.hasAES && shared.hasAES,
+            parameters: shared.settings.transportParameters
+        )
+        guard let epoch = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
+        peer.replayFloor = initiation.timestamp
+        shared.events.append(.replayFloor(peer.key, initiation.timestamp))
+        dropPending(of: peer)
+        peer.needsHandshake = false
+        if living != nil {
+            shared.statistics.rekeys += 1
+            session.install(epoch, sealsNow: false, shared: &shared)
+        } else {
+            begin(session, approach, epoch: epoch, at: now)
+        }
+        established(session, of: peer, by: epoch, from: approach.endpoint, roundTrip: nil, at: now)
+        settle(peer)
+    }
+
+    /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes.
+    private mutating func send(
+        _ response: ResponsePayload,
+        to approach: Approach,
+        noise: consuming NoiseResponder,
+        peer: Peer,
+        at now: Instant
+    ) -> KeyEpoch? {
+        var response = response
+        if !approach.endpoint.isRelay { response.parameters.observed = approach.endpoint }
+        let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
+        let index = shared.newIndex(slot: peer.slot)
+        let seed = shared.random.bytes(32)
+        var secrets: SessionSecrets?
+        let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
+            $0.append(PacketType.response.rawValue)
+            $0.append(bigEndian: index.rawValue)
+            $0.append(bigEndian: approach.index.rawValue)
+            secrets = try? noise.writeMessage2(payload: payload, psk: peer.preSharedKey, ephemeralSeed: seed, to: &$0)
+            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
+            $0.appendZeros(HandshakeMAC.byteCount)
+        }
+        guard let secrets else {
+            shared.indices.remove(index)
+            return nil
+        }
+        answered.add(packet, to: approach.ephemeral, peer: peer.handle, at: now)
+        outgoing.append(OutgoingHandshake(destination: approach.endpoint, bytes: packet))
+        shared.statistics.handshakesAnswered += 1
+        return KeyEpoch(
+            serial: shared.serial(),
+            secrets: secrets,
+            cipher: response.usesAES ? .aes256GCM : .chaCha20Poly1305,
+            ours: index,
+            theirs: approach.index,
+            isInitiator: false,
+            at: now
+        )
+    }
+
+    /// The session that a new life of the peer gets: our own attempt if it has not come through, else a new one.
+    private mutating func respondingSession(of peer: Peer, at now: Instant) -> Session {
+        if let session = peer.session, case .connecting = session.phase { return session }
+        return replaceSession(of: peer, isInitiator: false, at: now)
+    }
+
+    /// A session begins on the peer's initiative, with what came along.
+    private mutating func begin(_ session: Session, _ approach: Approach, epoch: KeyEpoch, at now: Instant) {
+        let initiation = approach.payload
+        if session.recovery.packets.next == 0 {
+            session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
+        } else {
+            session.recovery.settle(0) { _ in }
+        }
+        session.theirs = initiation.ours
+        session.phase = .established
+        session.flow.peerStreamWindow = initiation.parameters.maxStreamData
+        session.restartStreams(asInitiator: false)
+        session.apply(initiation.parameters)
+        session.install(epoch, sealsNow: true, shared: &shared)
+        shared.statistics.sessionsEstablished += 1
+        shared.events.append(.sessionEstablished(session.peer.handle, session.peer.key, isInitiator: false))
+        guard !approach.early.isEmpty else { return }
+        do {
+            _ = try session.receiveFrames(
+                unsafe approach.early.span.bytes,
+                from: approach.endpoint,
+                epoch: nil,
+                shared: &shared,
+                at: now
+            )
+        } catch {
+            fail(session, error, at: now)
+        }
+    }
+}
+
+extension NodeKey {
+    /// Whether the bytes of this key come before those of `other`.
+    func precedes(_ other: NodeKey) -> Bool {
+        for (mine, theirs) in [
+            (words.a, other.words.a), (words.b, other.words.b), (words.c, other.words.c), (words.d, other.words.d),
+        ] where mine != theirs {
+            return mine.byteSwapped < theirs.byteSwapped
+        }
+        return false
+    }
+}
