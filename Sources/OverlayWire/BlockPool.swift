@@ -25,7 +25,7 @@ package struct BlockPool: ~Copyable {
     }
 
     deinit {
-        for unsafepage in unsafe pages { unsafe page.deallocate() }
+        for position in unsafe pages.indices { unsafe pages[position].deallocate() }
     }
 
     /// Blocks that are taken.
