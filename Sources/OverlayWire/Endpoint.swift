@@ -29,8 +29,7 @@ extension Endpoint: CustomStringConvertible {
     package var description: String {
         switch self {
         case .ipv4(let address, let port):
-            let octets = stride(from: 24, through: 0, by: -8).map { String(address >> UInt32($0) & 0xff) }
-            return octets.joined(separator: ".") + ":\(port)"
+            return "\(IPv4Text.format(address)):\(port)"
         case .ipv6(let high, let low, let port):
             return "[\(IPv6Text.format(high: high, low: low))]:\(port)"
         case .relay(let hub, let channel):
@@ -41,20 +40,15 @@ extension Endpoint: CustomStringConvertible {
     /// The UDP endpoint written `1.2.3.4:5` or `[2001:db8::1]:5`, or nil.
     package init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
-        guard let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard digits.utf8.allSatisfy(IPv4Text.isDigit), let port = UInt16(digits) else { return nil }
         let host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") {
             guard let parsed = IPv6Text.parse(host.dropFirst().dropLast()) else { return nil }
             self = .ipv6(high: parsed.high, low: parsed.low, port: port)
             return
         }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        var address: UInt32 = 0
-        for part in parts {
-            guard (1...3).contains(part.utf8.count), let octet = UInt8(part) else { return nil }
-            address = address << 8 | UInt32(octet)
-        }
+        guard let address = IPv4Text.parse(host) else { return nil }
         self = .ipv4(address: address, port: port)
     }
 }

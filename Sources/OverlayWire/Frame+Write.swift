@@ -41,9 +41,13 @@ extension PacketWriter {
         append(bigEndian: token)
     }
 
-    /// CLOSE with `reason` cut to what the parser accepts.
+    /// CLOSE with `reason` cut, between characters, to what the parser accepts.
     package mutating func appendClose(code: ErrorCode, reason: String) {
-        let text = Array(reason.utf8.prefix(Frame.Limits.reason))
+        var text: [UInt8] = []
+        for scalar in reason.unicodeScalars {
+            guard text.count + UTF8.width(scalar) <= Frame.Limits.reason else { break }
+            text += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
+        }
         append(FrameType.close)
         append(varint: code.rawValue)
         append(varint: UInt64(text.count))

@@ -18,22 +18,22 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     /// The instant `interval` after `instant`, at most ``distantFuture``.
     package static func + (instant: Instant, interval: Interval) -> Instant {
-        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(interval.nanoseconds)
-        return overflow ? .distantFuture : Instant(nanoseconds: sum)
+        Instant(nanoseconds: instant.nanoseconds.saturatingSum(interval.nanoseconds))
     }
 
-    /// The instant `interval` before `instant`.
+    /// The instant `interval` before `instant`, at the earliest the first there is.
     package static func - (instant: Instant, interval: Interval) -> Instant {
-        Instant(nanoseconds: instant.nanoseconds &- interval.nanoseconds)
+        Instant(nanoseconds: instant.nanoseconds.saturatingDifference(interval.nanoseconds))
     }
 
-    /// The time from `start` to `end`.
+    /// The time from `start` to `end`, at most the longest there is.
     package static func - (end: Instant, start: Instant) -> Interval {
-        Interval(nanoseconds: end.nanoseconds &- start.nanoseconds)
+        Interval(nanoseconds: end.nanoseconds.saturatingDifference(start.nanoseconds))
     }
 }
 
-/// A length of time in nanoseconds: eight bytes, where `Swift.Duration` takes sixteen and 128-bit arithmetic.
+/// A length of time in nanoseconds: eight bytes, where `Swift.Duration` takes sixteen and 128-bit arithmetic. What is too
+/// long (292 years) becomes the longest there is.
 package struct Interval: Hashable, Comparable, Sendable {
     /// The length in nanoseconds.
     package var nanoseconds: Int64
@@ -46,11 +46,11 @@ package struct Interval: Hashable, Comparable, Sendable {
     package static let zero = Interval(nanoseconds: 0)
 
     /// That many microseconds.
-    package static func microseconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000) }
+    package static func microseconds(_ count: Int64) -> Interval { Interval(nanoseconds: 1_000) * count }
     /// That many milliseconds.
-    package static func milliseconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000_000) }
+    package static func milliseconds(_ count: Int64) -> Interval { Interval(nanoseconds: 1_000_000) * count }
     /// That many seconds.
-    package static func seconds(_ count: Int64) -> Interval { Interval(nanoseconds: count &* 1_000_000_000) }
+    package static func seconds(_ count: Int64) -> Interval { Interval(nanoseconds: 1_000_000_000) * count }
 
     /// The length in milliseconds, with its fraction.
     package var milliseconds: Double { Double(nanoseconds) / 1_000_000 }
@@ -59,15 +59,32 @@ package struct Interval: Hashable, Comparable, Sendable {
 
     package static func < (lhs: Interval, rhs: Interval) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
     package static func + (lhs: Interval, rhs: Interval) -> Interval {
-        Interval(nanoseconds: lhs.nanoseconds &+ rhs.nanoseconds)
+        Interval(nanoseconds: lhs.nanoseconds.saturatingSum(rhs.nanoseconds))
     }
     package static func - (lhs: Interval, rhs: Interval) -> Interval {
-        Interval(nanoseconds: lhs.nanoseconds &- rhs.nanoseconds)
+        Interval(nanoseconds: lhs.nanoseconds.saturatingDifference(rhs.nanoseconds))
     }
     package static func * (lhs: Interval, factor: Int64) -> Interval {
-        Interval(nanoseconds: lhs.nanoseconds.multipliedReportingOverflow(by: factor).partialValue)
+        Interval(nanoseconds: lhs.nanoseconds.saturatingProduct(factor))
     }
     package static func / (lhs: Interval, divisor: Int64) -> Interval {
         Interval(nanoseconds: lhs.nanoseconds / divisor)
+    }
+}
+
+extension Int64 {
+    fileprivate func saturatingSum(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
+    fileprivate func saturatingDifference(_ other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
+    }
+
+    fileprivate func saturatingProduct(_ other: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? ((self < 0) == (other < 0) ? .max : .min) : product
     }
 }

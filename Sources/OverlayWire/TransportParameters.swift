@@ -9,7 +9,7 @@ package struct TransportParameters: Hashable, Sendable {
     package var maxStreamData: UInt64
     /// Streams that the receiver of these parameters may open before more is granted.
     package var maxStreams: UInt64
-    /// The largest UDP payload that this side accepts, at least ``PacketLayout/minimumPathSize``.
+    /// The largest UDP payload that this side accepts, at least ``PacketLayout/relayedPathSize``.
     package var maxPacketSize: UInt64
     /// The longest time this side waits before it acknowledges, in milliseconds.
     package var maxAckDelay: UInt64
@@ -69,7 +69,8 @@ package struct TransportParameters: Hashable, Sendable {
         while offset < range.upperBound {
             let id = try span.loadVarint(at: &offset)
             let length = try span.loadVarint(at: &offset)
-            guard length <= UInt64(range.upperBound - offset) else { throw .truncated }
+            // What follows the range is not for us: an id or a length may not reach into it.
+            guard offset <= range.upperBound, length <= UInt64(range.upperBound - offset) else { throw .truncated }
             let end = offset + Int(length)
             switch ID(rawValue: id) {
             case .maxData, .maxStreamData, .maxStreams, .maxPacketSize, .maxAckDelay:

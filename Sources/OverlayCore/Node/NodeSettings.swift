@@ -6,13 +6,14 @@ package struct NodeSettings: Sendable, Hashable {
     package var acceptsUnknownPeers: Bool
     /// Peers that the node keeps, admitted and (on a hub) unknown ones. More are refused in silence. Default 65 536.
     package var maxPeers: Int
-    /// Streams that one peer may have open with us at a time. Default 10 000.
+    /// Streams that one peer may have open with us at a time, at least 64: early data counts on it. Default 10 000.
     package var maxStreams: Int
-    /// Bytes that a stream may run ahead of its reader at first. It grows while the reader keeps pace. Default 256 KiB.
+    /// Bytes that a stream may run ahead of its reader at first, at least 64 KiB: early data counts on it. It grows while
+    /// the reader keeps pace. Default 256 KiB.
     package var streamWindow: UInt64
     /// The most that ``streamWindow`` grows to. Default 16 MiB.
     package var maxStreamWindow: UInt64
-    /// Bytes that all streams of a session may run ahead together. Default 16 MiB.
+    /// Bytes that all streams of a session may run ahead together, at least 64 KiB. Default 16 MiB.
     package var sessionWindow: UInt64
     /// Unread bytes of one session beyond which it gets no more credit. Default 64 MiB.
     package var maxUnreadBytes: UInt64
@@ -86,6 +87,19 @@ package struct NodeSettings: Sendable, Hashable {
         usesDirectPaths: true,
         tracesSeals: false
     )
+
+    /// What a peer may count on before it knows our limits (`Protocol.md` §4.5).
+    static let earlyData: UInt64 = 64 << 10
+    static let earlyStreams: UInt64 = 64
+
+    /// These settings, with nothing below what the protocol promises.
+    var honest: NodeSettings {
+        var settings = self
+        settings.maxStreams = max(maxStreams, Int(Self.earlyStreams))
+        settings.streamWindow = max(streamWindow, Self.earlyData)
+        settings.sessionWindow = max(sessionWindow, Self.earlyData)
+        return settings
+    }
 
     var transportParameters: TransportParameters {
         TransportParameters(

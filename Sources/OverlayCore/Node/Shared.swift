@@ -25,7 +25,7 @@ struct Shared: ~Copyable {
 
     init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8]) {
         self.identity = identity
-        self.settings = settings
+        self.settings = settings.honest
         hasAES = hasHardwareAES()
         pool = BlockPool(maximum: settings.maxMemory)
         random = RandomSource(seed: seed)

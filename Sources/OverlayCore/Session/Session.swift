@@ -180,9 +180,9 @@ struct SessionFlow {
 
     init(settings: NodeSettings) {
         // Until the peer told its limits, early data counts on what every node grants.
-        peerMaxData = 64 << 10
-        peerStreamWindow = 64 << 10
-        peerMaxStreams = 64
+        peerMaxData = NodeSettings.earlyData
+        peerStreamWindow = NodeSettings.earlyData
+        peerMaxStreams = NodeSettings.earlyStreams
         window = settings.sessionWindow
         ceiling = settings.maxUnreadBytes
         streamLimit = UInt64(settings.maxStreams)
