@@ -9,8 +9,8 @@ package struct VirtualPort: Hashable, Comparable, Sendable {
     package static func < (lhs: VirtualPort, rhs: VirtualPort) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// The number of a stream in one session. The node that initiated the session opens even ones, the other odd ones; each
-/// side counts up by two.
+/// The number of a stream in one session. The node with the lower key opens even ones, the other odd ones; each side
+/// counts up by two.
 package struct StreamID: Hashable, Sendable {
     package let rawValue: UInt64
 
@@ -18,8 +18,8 @@ package struct StreamID: Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Whether the session's initiator opened it.
-    package var isInitiatorOpened: Bool { rawValue & 1 == 0 }
+    /// Whether the node with the lower key opened it.
+    package var isEven: Bool { rawValue & 1 == 0 }
     /// How many streams of the same side came before it.
     package var ordinal: UInt64 { rawValue >> 1 }
 }

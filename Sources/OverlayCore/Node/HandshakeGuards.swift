@@ -16,8 +16,10 @@ struct AnsweredHandshakes {
     private var answers: [Words32: Answer] = [:]
     private var order = RingQueue<(key: Words32, at: Instant)>()
 
-    /// The answer to the handshake with this ephemeral key.
-    func answer(to ephemeral: Words32) -> [UInt8]? { answers[ephemeral]?.packet }
+    /// The answer to the handshake with this ephemeral key, and whose handshake that was.
+    func answer(to ephemeral: Words32) -> (packet: [UInt8], peer: PeerHandle)? {
+        answers[ephemeral].map { ($0.packet, $0.peer) }
+    }
 
     /// Keeps an answer.
     mutating func add(_ packet: [UInt8], to ephemeral: Words32, peer: PeerHandle, at now: Instant) {

@@ -135,6 +135,7 @@ extension Node {
             return
         }
         peer.pending = nil
+        raiseReplayFloor(of: peer, to: peer.passedOver)
         let epoch = KeyEpoch(
             serial: shared.serial(),
             secrets: secrets,
@@ -171,7 +172,7 @@ extension Node {
             session.control.isPingDue = true
             return session
         case .established, .closing:
-            let next = replaceSession(of: peer, isInitiator: true, at: now)
+            let next = replaceSession(of: peer, at: now)
             begin(next, response, epoch: epoch)
             next.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
             return next
@@ -195,10 +196,12 @@ extension Node {
     }
 
     /// The peer has begun a new life: what belonged to the old one ends, and a new session takes its place.
-    mutating func replaceSession(of peer: Peer, isInitiator: Bool, at now: Instant) -> Session {
+    mutating func replaceSession(of peer: Peer, at now: Instant) -> Session {
         if let old = peer.session {
             switch old.phase {
-            case .connecting, .established:
+            case .connecting:
+                old.endStreams(.sessionLost(.restarted), shared: &shared)
+            case .established:
                 old.endStreams(.sessionLost(.restarted), shared: &shared)
                 shared.events.append(.sessionLost(peer.handle, peer.key, .restarted, reason: "the peer restarted"))
             case .closing:
@@ -209,7 +212,7 @@ extension Node {
         let session = Session(
             peer: peer,
             ours: newSessionNumber(),
-            isInitiator: isInitiator,
+            opensEvenStreams: shared.identity.key.precedes(peer.key),
             settings: shared.settings,
             at: now
         )

@@ -55,7 +55,7 @@ extension Node {
         let session = Session(
             peer: peer,
             ours: newSessionNumber(),
-            isInitiator: true,
+            opensEvenStreams: shared.identity.key.precedes(peer.key),
             settings: shared.settings,
             at: now
         )
@@ -180,7 +180,9 @@ extension Node {
         switch session.phase {
         case .closing:
             return
-        case .connecting, .established:
+        case .connecting:
+            session.endStreams(.sessionLost(code), shared: &shared)
+        case .established:
             session.endStreams(.sessionLost(code), shared: &shared)
             shared.events.append(.sessionLost(peer.handle, peer.key, code, reason: reason))
         }
@@ -199,7 +201,9 @@ extension Node {
         switch session.phase {
         case .closing:
             break
-        case .connecting, .established:
+        case .connecting:
+            session.endStreams(.sessionLost(code), shared: &shared)
+        case .established:
             session.endStreams(.sessionLost(code), shared: &shared)
             shared.events.append(.sessionLost(peer.handle, peer.key, code, reason: reason))
         }

@@ -114,8 +114,13 @@ extension Node {
     ) {
         switch session.phase {
         case .closing:
-            session.isCloseDue = true
-            settle(session.peer)
+            if (try? payload.loadByte(at: 0)) == FrameType.close {
+                // RFC 9000 §10.2.2: both sides have closed; an answer would be answered, and so on without end.
+                forgetSession(of: session.peer)
+            } else {
+                session.isCloseDue = true
+                settle(session.peer)
+            }
             return
         case .connecting, .established:
             break

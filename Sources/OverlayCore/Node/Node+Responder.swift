@@ -15,7 +15,10 @@ extension Node {
             return
         }
         if let answer = answered.answer(to: ephemeral) {
-            outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
+            // The peer repeats itself; anybody else who does gets silence.
+            if let peer = peer(answer.peer), peer.mayBe(at: endpoint) {
+                outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer.packet))
+            }
             return
         }
         guard !isClosing, handshakeBudget.take(at: now) else {
@@ -69,10 +72,30 @@ extension Node {
             shared.statistics.dropped.replayed += 1
             return nil
         }
+        // A late copy of a first message that lost against ours: the session it was to begin lives already.
+        if let session = peer.session, session.isEstablished, session.theirs == initiation.ours,
+            initiation.theirs == .none
+        {
+            raiseReplayFloor(of: peer, to: initiation.timestamp)
+            shared.statistics.dropped.replayed += 1
+            return nil
+        }
         // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
-        let isOurs = peer.key.precedes(shared.identity.key) == false
-        if let pending = peer.pending, isOurs, pending.retries < 2 { return nil }
+        // One that names our attempt shows that the peer has answered it already.
+        let isOurs = shared.identity.key.precedes(peer.key)
+        let hasAnswered = peer.session.map { !$0.isEstablished && $0.ours == initiation.theirs } ?? false
+        if let pending = peer.pending, isOurs, !hasAnswered, pending.retries < 2 {
+            peer.passedOver = max(peer.passedOver, initiation.timestamp)
+            return nil
+        }
         return peer
+    }
+
+    /// Handshakes of the peer up to `timestamp` are replays from now on.
+    mutating func raiseReplayFloor(of peer: Peer, to timestamp: UInt64) {
+        guard timestamp > peer.replayFloor else { return }
+        peer.replayFloor = timestamp
+        shared.events.append(.replayFloor(peer.key, timestamp))
     }
 
     /// Answers with message 2, and begins or goes on with the session.
@@ -83,20 +106,18 @@ extension Node {
         at now: Instant
     ) {
         let initiation = approach.payload
-        let living = peer.session.flatMap {
-            $0.isEstablished && $0.ours == initiation.theirs && $0.theirs == initiation.ours ? $0 : nil
-        }
+        let isContinued = peer.session.map { $0.continues(with: initiation) } ?? false
+        let living = peer.session.flatMap { isContinued && $0.isEstablished ? $0 : nil }
         let session = living ?? respondingSession(of: peer, at: now)
         let response = ResponsePayload(
             ours: session.ours,
-            isContinued: living != nil,
-            earlyAccepted: living == nil,
+            isContinued: isContinued,
+            earlyAccepted: !isContinued,
             usesAES: initiation.hasAES && shared.hasAES,
             parameters: shared.settings.transportParameters
         )
         guard let epoch = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
-        peer.replayFloor = initiation.timestamp
-        shared.events.append(.replayFloor(peer.key, initiation.timestamp))
+        raiseReplayFloor(of: peer, to: initiation.timestamp)
         dropPending(of: peer)
         peer.needsHandshake = false
         if living != nil {
@@ -152,7 +173,7 @@ extension Node {
     /// The session that a new life of the peer gets: our own attempt if it has not come through, else a new one.
     private mutating func respondingSession(of peer: Peer, at now: Instant) -> Session {
         if let session = peer.session, case .connecting = session.phase { return session }
-        return replaceSession(of: peer, isInitiator: false, at: now)
+        return replaceSession(of: peer, at: now)
     }
 
     /// A session begins on the peer's initiative, with what came along.
@@ -166,7 +187,7 @@ extension Node {
         session.theirs = initiation.ours
         session.phase = .established
         session.flow.peerStreamWindow = initiation.parameters.maxStreamData
-        session.restartStreams(asInitiator: false)
+        session.restartStreams()
         session.apply(initiation.parameters)
         session.install(epoch, sealsNow: true, shared: &shared)
         shared.statistics.sessionsEstablished += 1
@@ -182,6 +203,19 @@ extension Node {
             )
         } catch {
             fail(session, error, at: now)
+        }
+    }
+}
+
+extension Session {
+    /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our
+    /// own first message has not come through yet.
+    func continues(with initiation: InitiationPayload) -> Bool {
+        guard initiation.theirs == ours else { return false }
+        switch phase {
+        case .connecting: return true
+        case .established: return initiation.ours == theirs
+        case .closing: return false
         }
     }
 }

@@ -12,6 +12,8 @@ final class Peer {
     var isAdmitted: Bool
     /// Handshakes with this timestamp or an earlier one are replays.
     var replayFloor: UInt64
+    /// The latest timestamp of a handshake that was passed over for one of ours: a replay once ours has come through.
+    var passedOver: UInt64 = 0
     /// UDP addresses worth trying, the most promising first.
     private(set) var candidates: [Endpoint]
     /// The way through a hub, once it offered one.
@@ -48,6 +50,9 @@ final class Peer {
         candidates = []
         add(candidates: configuration.candidates)
     }
+
+    /// Whether packets from `endpoint` may be the peer's: it is one of its addresses or its relay.
+    func mayBe(at endpoint: Endpoint) -> Bool { endpoint == relay || candidates.contains(endpoint) }
 
     /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. Returns the new ones.
     @discardableResult

@@ -189,7 +189,7 @@ extension Session {
         }
     }
 
-    private func isOurs(_ slot: Int) -> Bool { streams[slot].id.isInitiatorOpened == isInitiator }
+    private func isOurs(_ slot: Int) -> Bool { streams[slot].id.isEven == opensEvenStreams }
 
     private func writeStreamControl(_ slot: Int, to writer: inout PacketWriter) {
         let id = streams[slot].id

@@ -117,7 +117,7 @@ extension Session {
     /// new; nil if it is over.
     private func slot(of id: StreamID, shared: inout Shared, at now: Instant) throws(FrameFailure) -> Int? {
         if let slot = streams.slot(of: id) { return slot }
-        guard id.isInitiatorOpened != isInitiator else {
+        guard id.isEven != opensEvenStreams else {
             guard id.ordinal < flow.openedStreams else { throw .violation(.protocolViolation) }
             return nil
         }

@@ -12,7 +12,7 @@ extension Session {
         flow.openedStreams += 1
         let slot = streams.insert(
             Stream(
-                id: StreamID(ordinal << 1 | (isInitiator ? 0 : 1)),
+                id: StreamID(ordinal << 1 | (opensEvenStreams ? 0 : 1)),
                 port: port,
                 send: SendHalf(limit: flow.peerStreamWindow, opensStream: true),
                 receive: ReceiveHalf(window: shared.settings.streamWindow, at: now),
@@ -108,7 +108,7 @@ extension Session {
             endStream(slot, .finished, shared: &shared)
         }
         guard streams[slot].isOver, streams[slot].pendingStop == nil else { return }
-        let isOurs = streams[slot].id.isInitiatorOpened == isInitiator
+        let isOurs = streams[slot].id.isEven == opensEvenStreams
         streams.remove(slot)
         if !isOurs, flow.closePeerStream() { control.isMaxStreamsDue = true }
     }
@@ -134,14 +134,11 @@ extension Session {
         shared.events.append(.streamReadable(handle(slot)))
     }
 
-    /// The session turned out to be begun by the peer, or anew: our streams get numbers of the other parity, and
-    /// nothing that was sent counts.
-    func restartStreams(asInitiator: Bool) {
-        isInitiator = asInitiator
+    /// The session turned out to be begun by the peer: what was sent with our own handshake is sent again. Should the
+    /// peer have got that one too, it takes the bytes once: streams keep their numbers.
+    func restartStreams() {
         flow.restartSending()
         for slot in streams.usedSlots {
-            let id = StreamID(streams[slot].id.ordinal << 1 | (asInitiator ? 0 : 1))
-            streams.renumber(slot, to: id)
             streams[slot].send.restart(limit: flow.peerStreamWindow)
             schedule(slot)
         }

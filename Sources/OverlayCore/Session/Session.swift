@@ -17,8 +17,9 @@ final class Session {
 
     unowned let peer: Peer
     var phase = Phase.connecting
-    /// Whether this node's handshake began the session; decides whose streams have even numbers.
-    var isInitiator: Bool
+    /// Whether our streams have even numbers: those of the lower key do, whoever began the session. When both begin at
+    /// once, no stream has to change its number, however the handshakes cross.
+    let opensEvenStreams: Bool
     let ours: SessionNumber
     var theirs = SessionNumber.none
 
@@ -63,10 +64,10 @@ final class Session {
         var byteCount: Int
     }
 
-    init(peer: Peer, ours: SessionNumber, isInitiator: Bool, settings: NodeSettings, at now: Instant) {
+    init(peer: Peer, ours: SessionNumber, opensEvenStreams: Bool, settings: NodeSettings, at now: Instant) {
         self.peer = peer
         self.ours = ours
-        self.isInitiator = isInitiator
+        self.opensEvenStreams = opensEvenStreams
         recovery = LossRecovery(
             firstNumber: 0,
             maximumProbeTimeout: settings.maxProbeTimeout,

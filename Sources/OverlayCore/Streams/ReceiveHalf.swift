@@ -19,6 +19,7 @@ struct ReceiveHalf {
     private(set) var highest: UInt64 = 0
     /// The final size, once the peer told it.
     private(set) var finalSize: UInt64?
+    private var wasReset = false
     /// The credit that the peer has.
     private(set) var limit: UInt64
     /// How far ahead of the application the peer may send.
@@ -63,8 +64,8 @@ struct ReceiveHalf {
         }
     }
 
-    /// Whether everything was read and nothing will come.
-    var isAtEnd: Bool { finalSize == read }
+    /// Whether everything was read and nothing will come. A half that was reset never gets there.
+    var isAtEnd: Bool { finalSize == read && !wasReset }
 
     /// Bytes of memory held.
     var heldBytes: Int { buffer.heldBytes }
@@ -125,6 +126,7 @@ struct ReceiveHalf {
         let growth = size - highest
         highest = size
         finalSize = size
+        wasReset = true
         end(pool: &pool)
         return growth
     }

@@ -88,11 +88,4 @@ struct StreamTable {
 
     /// Slots that hold a stream, in ascending order.
     var usedSlots: [Int] { slots.indices.filter { slots[$0].generation != 0 } }
-
-    /// Gives the stream in `slot` another id.
-    mutating func renumber(_ slot: Int, to id: StreamID) {
-        slotsByID[slots[slot].id.rawValue] = nil
-        slots[slot].id = id
-        slotsByID[id.rawValue] = UInt32(slot)
-    }
 }
