@@ -1,0 +1,102 @@
+package import OverlayCore
+package import OverlayWire
+
+/// Checks that no packet number is used twice under one key: the numbers of a key only grow.
+package struct NonceChecker {
+    private struct Key: Hashable {
+        let host: HostID
+        let life: Int
+        let serial: UInt32
+    }
+
+    private var largest: [Key: UInt64] = [:]
+
+    package init() {}
+
+    /// `host`, in its life number `life`, sealed a packet.
+    package mutating func sealed(_ seal: Seal, by host: HostID, life: Int, findings: Findings) {
+        let key = Key(host: host, life: life, serial: seal.keySerial)
+        if let last = largest[key], seal.packetNumber <= last {
+            findings.report(
+                .nonces, "\(host) sealed number \(seal.packetNumber) after \(last) with key \(seal.keySerial)")
+        }
+        largest[key] = seal.packetNumber
+    }
+}
+
+/// Checks that nothing is sent to an address that only strangers used.
+package struct SilenceChecker {
+    /// The segment 0 hosts from this number on are strangers.
+    package static let firstStranger: UInt8 = 200
+
+    package init() {}
+
+    /// The address of the stranger `number`.
+    package static func endpoint(stranger number: UInt8) -> Endpoint {
+        Network.endpoint(segment: 0, host: firstStranger + number, version: 1)
+    }
+
+    package func sent(_ bytes: [UInt8], by host: HostID, to destination: Endpoint, findings: Findings) {
+        guard case .ipv4(let address, _) = destination, UInt8(truncatingIfNeeded: address >> 8) >= Self.firstStranger
+        else { return }
+        let type = bytes.first.map { String($0) } ?? "none"
+        findings.report(.silence, "\(host) sent \(bytes.count) bytes of type \(type) to the stranger at \(destination)")
+    }
+}
+
+/// Checks that no datagram is larger than what every path carries: nothing else is known of a path.
+package struct SizeChecker {
+    package init() {}
+
+    package func sent(_ bytes: [UInt8], by host: HostID, findings: Findings) {
+        guard let type = bytes.first else {
+            return findings.report(.sizes, "\(host) sent an empty datagram")
+        }
+        let isHandshake = type == PacketType.initiation.rawValue || type == PacketType.response.rawValue
+        let limit = isHandshake ? PacketLayout.maximumHandshakeSize : PacketLayout.minimumPathSize
+        if bytes.count > limit {
+            findings.report(.sizes, "\(host) sent \(bytes.count) bytes of type \(type), at most \(limit) are allowed")
+        }
+    }
+}
+
+/// Counts packets while nothing is to be done, and checks that only keep-alive traffic remains.
+package struct QuietChecker {
+    private var packets: [Int]
+    private var secondStart: [Instant]
+    private var packetsInSecond: [Int]
+    private var start: Instant
+
+    package init(hostCount: Int, at start: Instant) {
+        packets = Array(repeating: 0, count: hostCount)
+        packetsInSecond = packets
+        secondStart = Array(repeating: start, count: hostCount)
+        self.start = start
+    }
+
+    /// `host`, which has `peerCount` peers, sent a packet.
+    package mutating func sent(by host: HostID, peerCount: Int, at now: Instant, findings: Findings) {
+        packets[host.index] += 1
+        if now - secondStart[host.index] >= .seconds(1) {
+            secondStart[host.index] = now
+            packetsInSecond[host.index] = 0
+        }
+        packetsInSecond[host.index] += 1
+        // A re-key, its answers and a probe of each path of every peer may fall together.
+        if packetsInSecond[host.index] > 16 * max(1, peerCount) {
+            findings.report(.quiet, "\(host) sent \(packetsInSecond[host.index]) packets in one idle second")
+        }
+    }
+
+    /// The idle time ends: each host had `peerCounts` peers and keeps each alive, or re-keys it, once a `period`.
+    package func finish(at now: Instant, peerCounts: [Int], period: Interval, findings: Findings) {
+        let periods = Int((now - start).nanoseconds / max(1, period.nanoseconds)) + 1
+        for (index, count) in packets.enumerated() {
+            // Each period: a keep-alive and its acknowledgement, on the direct and on the relayed path.
+            let allowed = max(1, peerCounts[index]) * (8 * periods + 16)
+            if count > allowed {
+                findings.report(.quiet, "h\(index) sent \(count) packets in \(periods) idle periods, \(allowed) allowed")
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import OverlayCore
+package import OverlayWire
+
+/// Checks that sessions begin and end in turn, between hosts that admit each other, and end only for a cause: nothing is
+/// dropped for a path change, a re-key or an idle timer.
+package final class SessionChecker {
+    private struct Edge: Hashable {
+        let host: HostID
+        let peer: HostID
+    }
+
+    private let findings: Findings
+    private let history: FaultHistory
+    /// When each session that lives began, by the host that sees it.
+    private var established: [Edge: Instant] = [:]
+    /// How many sessions were established.
+    package private(set) var count = 0
+
+    private static let causeReach = Interval.seconds(120)
+
+    package init(findings: Findings, history: FaultHistory) {
+        self.findings = findings
+        self.history = history
+    }
+
+    /// Whether `host` has a session with `peer` now, as it sees it.
+    package func isConnected(_ host: HostID, _ peer: HostID) -> Bool {
+        established[Edge(host: host, peer: peer)] != nil
+    }
+
+    package func began(at host: HostID, with peer: HostID?, isMutual: Bool) {
+        guard let peer, isMutual else {
+            return findings.report(.admission, "\(host) has a session with a peer that does not admit it or is not admitted")
+        }
+        let edge = Edge(host: host, peer: peer)
+        if established[edge] != nil {
+            findings.report(.sessions, "\(host) began a session with \(peer) without having ended the one before")
+        }
+        established[edge] = findings.now
+        count += 1
+    }
+
+    package func lost(at host: HostID, with peer: HostID, _ code: ErrorCode, reason: String) {
+        let edge = Edge(host: host, peer: peer)
+        guard let start = established.removeValue(forKey: edge) else {
+            return findings.report(.sessions, "\(host) lost a session with \(peer) that it did not have: \(reason)")
+        }
+        if !history.mayBreak(HostPair(host, peer), since: start - Self.causeReach) {
+            findings.report(.sessions, "\(host) lost its session with \(peer) (\(code.rawValue), \(reason))")
+        }
+    }
+
+    package func handshakeFailed(at host: HostID, with peer: HostID) {
+        history.recordSurrender(HostPair(host, peer), at: findings.now)
+        if !history.mayHinder(HostPair(host, peer), since: findings.now - Self.causeReach) {
+            findings.report(.sessions, "\(host) gave up the handshake with \(peer) although nothing kept them apart")
+        }
+    }
+
+    /// `host` lost its memory.
+    package func crashed(_ host: HostID) {
+        established = established.filter { $0.key.host != host }
+    }
+}

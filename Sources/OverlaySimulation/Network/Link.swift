@@ -1,0 +1,109 @@
+package import OverlayWire
+
+/// One direction of a link in virtual time: a queue, a wire, and chance.
+///
+/// Draws the same count of random numbers for every datagram that enters the wire, so that changing one probability
+/// leaves the other decisions of a seed where they were.
+package struct Link: Sendable {
+    /// What happened to a datagram.
+    package enum Fate: Hashable, Sendable {
+        case dropped(DropReason)
+        case carried(Carriage)
+    }
+
+    /// When and how a datagram arrives.
+    package struct Carriage: Hashable, Sendable {
+        package var arrival: Instant
+        /// When it arrives once more, if it is duplicated.
+        package var secondArrival: Instant?
+        /// Which bits of the first copy are flipped, as a seed; nil leaves the bytes as they were.
+        package var corruption: UInt64?
+    }
+
+    /// The headers of IPv4 and UDP that a datagram carries over a link of limited rate.
+    package static let headerByteCount = 28
+
+    package var profile: LinkProfile
+    private var chance: Chance
+    private var busyUntil = Instant(nanoseconds: .min)
+    private var lastArrival = Instant(nanoseconds: .min)
+    private var isBad = false
+
+    package init(profile: LinkProfile, chance: Chance) {
+        self.profile = profile
+        self.chance = chance
+    }
+
+    /// Bytes that wait for the wire at `now`.
+    package func queuedByteCount(at now: Instant) -> Int {
+        guard let rate = profile.bitsPerSecond, busyUntil > now else { return 0 }
+        let bits = (busyUntil - now).nanoseconds.multipliedFullWidth(by: rate)
+        return Int(Int64(1_000_000_000).dividingFullWidth(bits).quotient / 8)
+    }
+
+    /// Hands a UDP payload of `byteCount` to the link at `now`, which never goes backwards.
+    package mutating func transmit(byteCount: Int, at now: Instant) -> Fate {
+        guard byteCount <= profile.mtu else { return .dropped(.tooLarge) }
+        guard let departure = enqueue(byteCount + Self.headerByteCount, at: now) else { return .dropped(.queueFull) }
+
+        let isLost = chance.happens(profile.loss)
+        let isLostInBurst = burstLoses()
+        let jitter = fraction(of: profile.jitter)
+        let isReordered = chance.happens(profile.reordering)
+        let held = fraction(of: profile.reorderDelay)
+        let isDuplicated = chance.happens(profile.duplication)
+        let secondDelay = fraction(of: profile.reorderDelay)
+        let isCorrupted = chance.happens(profile.corruption)
+        let corruption = chance.next()
+
+        guard !isLost, !isLostInBurst else { return .dropped(.loss) }
+        var arrival = max(departure + profile.latency + jitter, lastArrival)
+        if isReordered {
+            arrival = arrival + held
+        } else {
+            lastArrival = arrival
+        }
+        return .carried(
+            Carriage(
+                arrival: arrival,
+                secondArrival: isDuplicated ? arrival + secondDelay : nil,
+                corruption: isCorrupted ? corruption : nil
+            )
+        )
+    }
+
+    /// When the last bit of `byteCount` has left the queue, or nil when the queue is full.
+    private mutating func enqueue(_ byteCount: Int, at now: Instant) -> Instant? {
+        guard let rate = profile.bitsPerSecond else { return now }
+        guard queuedByteCount(at: now) + byteCount <= profile.queueByteCount else { return nil }
+        let serialisation = Interval(nanoseconds: Int64(byteCount) * 8 * 1_000_000_000 / rate)
+        busyUntil = max(now, busyUntil) + serialisation
+        return busyUntil
+    }
+
+    private mutating func burstLoses() -> Bool {
+        guard let burst = profile.burst else { return false }
+        isBad = isBad ? !chance.happens(burst.ends) : chance.happens(burst.begins)
+        return chance.happens(isBad ? burst.loss : 0)
+    }
+
+    private mutating func fraction(of interval: Interval) -> Interval {
+        Interval(nanoseconds: Int64(chance.next().multipliedFullWidth(by: UInt64(interval.nanoseconds + 1)).high))
+    }
+}
+
+/// Why a datagram did not reach a node.
+package enum DropReason: String, Hashable, Sendable {
+    /// Chance, at the link's rate of loss.
+    case loss
+    /// The queue in front of a link of limited rate had no room.
+    case queueFull = "queue-full"
+    /// Larger than the link's MTU.
+    case tooLarge = "too-large"
+    /// The two hosts are parted.
+    case partition
+    /// Nobody has that address, or it is in a network that the sender has no interface to.
+    case noRoute = "no-route"
+    /// The host was down or asleep when it arrived.
+    case hostDown = "host-down"
+}

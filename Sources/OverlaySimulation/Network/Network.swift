@@ -1,0 +1,178 @@
+package import OverlayWire
+
+/// The underlay: who has which address, and the links between hosts. It decides what becomes of a datagram and when;
+/// the ``World`` carries it there.
+///
+/// Addresses are `10.segment.host.version`: two addresses reach each other when they are of the same segment, and a host
+/// sends from its address in the destination's segment. Segment 0 is the internet.
+package struct Network {
+    /// A datagram on its way.
+    package struct Arrival: Sendable {
+        package var at: Instant
+        package var host: HostID
+        package var from: Endpoint
+        package var to: Endpoint
+        package var bytes: [UInt8]
+        /// Whether some of its bits were flipped on the way.
+        package var isCorrupted: Bool
+    }
+
+    /// What became of a datagram.
+    package struct Verdict: Sendable {
+        /// The address it left from, as its receiver sees it; nil when the sender had no way to send.
+        package var source: Endpoint?
+        package var drop: DropReason?
+        package var first: Arrival?
+        package var second: Arrival?
+
+        fileprivate static func dropped(_ reason: DropReason, from source: Endpoint?) -> Verdict {
+            Verdict(source: source, drop: reason)
+        }
+    }
+
+    private let seed: UInt64
+    private let hostCount: Int
+    private var interfaces: [[Interface]]
+    private var owners: [Endpoint: HostID] = [:]
+    /// By sender times host count plus receiver.
+    private var links: [Link]
+    /// How many partitions keep the pair apart now.
+    private var partitions: [Int]
+    /// Whether the pair can never reach each other directly.
+    private var walls: [Bool]
+
+    private struct Interface {
+        var segment: UInt8
+        var version: UInt8
+        var endpoint: Endpoint
+    }
+
+    /// A network of `hostCount` hosts, each with one address in segment 0, all links alike.
+    package init(seed: UInt64, hostCount: Int, profile: LinkProfile) {
+        self.seed = seed
+        self.hostCount = hostCount
+        links = (0..<hostCount * hostCount).map { index in
+            Link(profile: profile, chance: Chance(seed: seed, purpose: .links, index: index))
+        }
+        partitions = Array(repeating: 0, count: hostCount * hostCount)
+        walls = Array(repeating: false, count: hostCount * hostCount)
+        interfaces = Array(repeating: [], count: hostCount)
+        for host in HostID.all(hostCount) {
+            attach(host, segment: 0)
+        }
+    }
+
+    /// The address `version` of `host` in `segment`.
+    package static func endpoint(segment: UInt8, host: UInt8, version: UInt8) -> Endpoint {
+        .ipv4(address: 10 << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: 4242)
+    }
+
+    /// The addresses of `host`, its internet address first.
+    package func endpoints(of host: HostID) -> [Endpoint] {
+        interfaces[host.index].map(\.endpoint)
+    }
+
+    /// Who has `endpoint` now.
+    package func owner(of endpoint: Endpoint) -> HostID? { owners[endpoint] }
+
+    /// Gives `host` one more address, in `segment`.
+    package mutating func attach(_ host: HostID, segment: UInt8) {
+        let endpoint = Self.endpoint(segment: segment, host: UInt8(host.index), version: 1)
+        interfaces[host.index].append(Interface(segment: segment, version: 1, endpoint: endpoint))
+        owners[endpoint] = host
+    }
+
+    /// Moves `host` to new addresses in the same segments; nobody has the old ones afterwards.
+    package mutating func readdress(_ host: HostID) {
+        for index in interfaces[host.index].indices {
+            let old = interfaces[host.index][index]
+            owners[old.endpoint] = nil
+            let version = old.version &+ 1
+            let endpoint = Self.endpoint(segment: old.segment, host: UInt8(host.index), version: version)
+            interfaces[host.index][index] = Interface(segment: old.segment, version: version, endpoint: endpoint)
+            owners[endpoint] = host
+        }
+    }
+
+    /// What the link from `sender` to `receiver` does from now on.
+    package mutating func setProfile(_ profile: LinkProfile, from sender: HostID, to receiver: HostID) {
+        links[index(sender, receiver)].profile = profile
+    }
+
+    /// Parts `sender` from `receiver` in that direction, once more for each call.
+    package mutating func part(_ sender: HostID, from receiver: HostID) {
+        partitions[index(sender, receiver)] += 1
+    }
+
+    /// Undoes one ``part(_:from:)``.
+    package mutating func join(_ sender: HostID, to receiver: HostID) {
+        partitions[index(sender, receiver)] -= 1
+    }
+
+    /// Ends all partitions.
+    package mutating func joinAll() {
+        for index in partitions.indices { partitions[index] = 0 }
+    }
+
+    /// Builds or removes a wall between the pair: no datagram crosses directly, in either direction.
+    package mutating func setWall(_ isUp: Bool, between one: HostID, and other: HostID) {
+        walls[index(one, other)] = isUp
+        walls[index(other, one)] = isUp
+    }
+
+    /// Whether nothing stands between the pair now, in either direction.
+    package func isOpen(_ one: HostID, _ other: HostID) -> Bool {
+        let both = [index(one, other), index(other, one)]
+        return both.allSatisfy { partitions[$0] == 0 && !walls[$0] }
+    }
+
+    /// Decides what becomes of `bytes` that `sender` sends to `destination` at `now`.
+    package mutating func send(_ bytes: [UInt8], from sender: HostID, to destination: Endpoint, at now: Instant) -> Verdict {
+        guard let segment = Self.segment(of: destination) else { return .dropped(.noRoute, from: nil) }
+        guard let source = interfaces[sender.index].first(where: { $0.segment == segment })?.endpoint else {
+            return .dropped(.noRoute, from: nil)
+        }
+        guard let receiver = owners[destination] else { return .dropped(.noRoute, from: source) }
+        let pair = index(sender, receiver)
+        guard partitions[pair] == 0, !walls[pair] else { return .dropped(.partition, from: source) }
+        switch links[pair].transmit(byteCount: bytes.count, at: now) {
+        case .dropped(let reason):
+            return .dropped(reason, from: source)
+        case .carried(let carriage):
+            let intact = Arrival(
+                at: carriage.arrival, host: receiver, from: source, to: destination, bytes: bytes, isCorrupted: false)
+            var verdict = Verdict(source: source, first: intact)
+            if let secondArrival = carriage.secondArrival {
+                verdict.second = intact
+                verdict.second?.at = secondArrival
+            }
+            if let corruption = carriage.corruption {
+                verdict.first?.bytes = Self.flipBits(of: bytes, seed: corruption)
+                verdict.first?.isCorrupted = true
+            }
+            return verdict
+        }
+    }
+
+    /// `bytes` with one to eight bits flipped.
+    package static func flipBits(of bytes: [UInt8], seed: UInt64) -> [UInt8] {
+        guard !bytes.isEmpty else { return bytes }
+        var chance = Chance(seed: seed)
+        var flipped = bytes
+        for _ in 0..<chance.number(in: 1...8) {
+            flipped[chance.below(bytes.count)] ^= 1 << UInt8(chance.below(8))
+        }
+        return flipped
+    }
+
+    private static func segment(of endpoint: Endpoint) -> UInt8? {
+        switch endpoint {
+        case .ipv4(let address, _) where address >> 24 == 10: UInt8(truncatingIfNeeded: address >> 16)
+        case .ipv4, .ipv6, .relay: nil
+        }
+    }
+
+    private func index(_ sender: HostID, _ receiver: HostID) -> Int {
+        sender.index * hostCount + receiver.index
+    }
+}

@@ -1,0 +1,96 @@
+package import OverlayWire
+
+/// What a scenario does to its world.
+package enum Fault: Hashable, Sendable {
+    /// Datagrams from any of `senders` to any of `receivers` vanish for `span`; the other direction is untouched.
+    case partition(senders: [HostID], receivers: [HostID], span: Interval)
+    /// The node loses its memory and comes back after `span` with its identity, its peers and its replay floors.
+    case crash(HostID, span: Interval)
+    /// The host moves to new addresses. An untold node learns nothing, as behind a NAT that rebinds.
+    case roam(HostID, isTold: Bool)
+    /// The node is not called for `span`.
+    case sleep(HostID, Rest, span: Interval)
+    /// The wall clock of the host jumps.
+    case stepWallClock(HostID, by: Interval)
+    /// The host throws the peer out with `code`.
+    case expel(HostID, peer: HostID, code: ErrorCode)
+    /// The host admits the peer again.
+    case admit(HostID, peer: HostID)
+    /// Both directions of the link between the pair become `profile`.
+    case relink(HostPair, LinkProfile)
+    /// A wall that keeps the pair from reaching each other directly goes up or down.
+    case wall(HostPair, isUp: Bool)
+
+    /// How a host sleeps.
+    package enum Rest: Hashable, Sendable {
+        /// Its process is stopped: the clock runs on and the socket keeps what arrives, up to a limit.
+        case stopped
+        /// The machine is suspended: the monotonic clock stands still and what arrives is lost.
+        case suspended
+    }
+
+    /// Whether it may end a session: what nothing else may do.
+    package var breaksSessions: Bool {
+        switch self {
+        case .crash, .expel: true
+        case .partition, .roam, .sleep, .stepWallClock, .admit, .relink, .wall: false
+        }
+    }
+
+    /// Whether `pair` feels it, directly or because `hub` may carry its packets.
+    package func concerns(_ pair: HostPair, hub: HostID?) -> Bool {
+        func touches(_ host: HostID) -> Bool { pair.contains(host) || (host == hub && !breaksSessions) }
+        switch self {
+        case .partition(let senders, let receivers, _):
+            return (senders + receivers).contains { pair.contains($0) || $0 == hub }
+        case .crash(let host, _):
+            return pair.contains(host)
+        case .roam(let host, _), .sleep(let host, _, _), .stepWallClock(let host, _):
+            return touches(host)
+        case .expel(let host, let peer, _), .admit(let host, let peer):
+            return pair == HostPair(host, peer)
+        case .relink(let linked, _), .wall(let linked, _):
+            return pair == linked || (hub.map(linked.contains) ?? false)
+        }
+    }
+}
+
+/// Which faults happened when: the causes that an ended stream or session may have.
+package final class FaultHistory {
+    private var faults: [(at: Instant, fault: Fault)] = []
+    /// Handshakes that were given up: what the other side has made of them is over.
+    private var surrenders: [(at: Instant, pair: HostPair)] = []
+    /// The host that relays for all others, if there is one.
+    private let hub: HostID?
+    /// Pairs of which only one side admits the other, for good.
+    private let oneSided: Set<HostPair>
+
+    package init(hub: HostID?, oneSided: [HostPair]) {
+        self.hub = hub
+        self.oneSided = Set(oneSided)
+    }
+
+    package func record(_ fault: Fault, at: Instant) {
+        faults.append((at, fault))
+    }
+
+    /// One of the pair gave up its handshake with the other.
+    package func recordSurrender(_ pair: HostPair, at: Instant) {
+        surrenders.append((at, pair))
+    }
+
+    /// Whether something since `start` gives the pair's session a cause to end.
+    package func mayBreak(_ pair: HostPair, since start: Instant) -> Bool {
+        faults.contains { $0.at >= start && $0.fault.breaksSessions && $0.fault.concerns(pair, hub: hub) }
+            || surrenders.contains { $0.at >= start && $0.pair == pair }
+    }
+
+    /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
+    package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
+        oneSided.contains(pair) || faults.contains { entry in
+            guard entry.at >= start else { return false }
+            if case .crash(let host, _) = entry.fault, host == hub { return true }
+            return entry.fault.concerns(pair, hub: hub)
+        }
+    }
+}
