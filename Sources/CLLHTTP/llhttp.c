@@ -1,0 +1,5 @@
+#include "where.h"
+
+#if !POSTERN_LLHTTP_IS_LIBRARY
+#include "/usr/share/llhttp/llhttp.c"
+#endif

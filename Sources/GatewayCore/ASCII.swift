@@ -1,0 +1,104 @@
+/// The octets that HTTP/1.1 gives a meaning to.
+enum ASCII {
+    static let tab: UInt8 = 0x09
+    static let lineFeed: UInt8 = 0x0a
+    static let carriageReturn: UInt8 = 0x0d
+    static let space: UInt8 = 0x20
+    static let delete: UInt8 = 0x7f
+
+    /// `octet` with A…Z made a…z.
+    static func lowercase(_ octet: UInt8) -> UInt8 {
+        octet &- 0x41 < 26 ? octet | 0x20 : octet
+    }
+
+    static func isDigit(_ octet: UInt8) -> Bool { octet &- 0x30 < 10 }
+
+    /// The value of a hexadecimal digit.
+    static func hexadecimal(_ octet: UInt8) -> UInt8? {
+        if isDigit(octet) { return octet &- 0x30 }
+        let letter = lowercase(octet)
+        return letter &- 0x61 < 6 ? letter &- 0x57 : nil
+    }
+
+    /// Whether `octet` may stand in a field name (RFC 9110 §5.6.2: tchar).
+    static func isTokenOctet(_ octet: UInt8) -> Bool {
+        switch octet {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        case 0x21, 0x23...0x27, 0x2a, 0x2b, 0x2d, 0x2e, 0x5e, 0x5f, 0x60, 0x7c, 0x7e: true
+        case _: false
+        }
+    }
+
+    /// Whether `octet` has no place in a line of a head: control characters but the horizontal tab.
+    static func isControl(_ octet: UInt8) -> Bool {
+        octet < space && octet != tab || octet == delete
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether `range` reads `word`, which is in lower case, in any case of letters.
+    func matches(_ range: Range<Int>, _ word: StaticString) -> Bool {
+        guard range.count == word.utf8CodeUnitCount else { return false }
+        return hasPrefix(range, word)
+    }
+
+    /// Whether `range` begins with `word`, which is in lower case, in any case of letters.
+    func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
+        guard range.count >= word.utf8CodeUnitCount else { return false }
+        return word.withUTF8Buffer { wanted in
+            for (offset, octet) in wanted.enumerated()
+            where ASCII.lowercase(self[range.lowerBound + offset]) != octet {
+                return false
+            }
+            return true
+        }
+    }
+
+    /// Whether `range` and `other` are equal but for the case of letters.
+    func matches(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
+        guard range.count == other.count else { return false }
+        for offset in other.indices
+        where ASCII.lowercase(self[range.lowerBound + offset]) != ASCII.lowercase(other[offset]) {
+            return false
+        }
+        return true
+    }
+
+    /// Whether two ranges are equal but for the case of letters.
+    func matches(_ range: Range<Int>, _ other: Range<Int>) -> Bool {
+        guard range.count == other.count else { return false }
+        for offset in 0..<range.count
+        where ASCII.lowercase(self[range.lowerBound + offset]) != ASCII.lowercase(self[other.lowerBound + offset]) {
+            return false
+        }
+        return true
+    }
+
+    /// `range` without the white space at its ends (RFC 9110 §5.5: OWS).
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var start = range.lowerBound
+        var end = range.upperBound
+        while start < end, self[start] == ASCII.space || self[start] == ASCII.tab { start += 1 }
+        while start < end, self[end - 1] == ASCII.space || self[end - 1] == ASCII.tab { end -= 1 }
+        return start..<end
+    }
+
+    /// A copy of `range`.
+    func copy(_ range: Range<Int>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(contentsOf: self, range)
+        return bytes
+    }
+}
+
+extension [UInt8] {
+    /// Appends the bytes of `span` in `range`.
+    mutating func append(contentsOf span: Span<UInt8>, _ range: Range<Int>) {
+        span.extracting(range).withUnsafeBufferPointer { append(contentsOf: $0) }
+    }
+
+    /// Appends `text`.
+    mutating func append(_ text: StaticString) {
+        text.withUTF8Buffer { append(contentsOf: $0) }
+    }
+}

@@ -1,0 +1,121 @@
+/// An error of ours, as a client sees it: never a 404, and always a sentence that names what happened and what to do.
+package struct Refusal: Error, Hashable, Sendable {
+    /// The stable name of what happened; the value of the `Postern-Error` field.
+    package enum Code: String, Hashable, Sendable, CaseIterable {
+        case badRequest = "bad-request"
+        case foreignHost = "foreign-host"
+        case foreignOrigin = "foreign-origin"
+        case headersTooLarge = "headers-too-large"
+        case peerUnknown = "peer-unknown"
+        case notTrusted = "not-trusted"
+        case peerAway = "peer-away"
+        case refused = "refused"
+        case noSuchService = "no-such-service"
+        case upstreamRefused = "upstream-refused"
+        case upstreamTimeout = "upstream-timeout"
+        case upstreamBroken = "upstream-broken"
+        case badResponse = "bad-response"
+        case overLimit = "over-limit"
+        case shuttingDown = "shutting-down"
+
+        /// The HTTP status that goes with it.
+        package var status: Int {
+            switch self {
+            case .badRequest: 400
+            case .foreignOrigin: 403
+            case .foreignHost: 421
+            case .headersTooLarge: 431
+            case .refused, .noSuchService, .upstreamRefused, .upstreamBroken, .badResponse: 502
+            case .peerUnknown, .notTrusted, .peerAway, .overLimit, .shuttingDown: 503
+            case .upstreamTimeout: 504
+            }
+        }
+    }
+
+    package var code: Code
+    /// What happened, in one sentence.
+    package var message: String
+    /// Whom it concerns, as the client or its configuration names it.
+    package var peer: String?
+    /// What to do about it.
+    package var hint: String
+
+    package init(_ code: Code, _ message: String, peer: String? = nil, hint: String) {
+        self.code = code
+        self.message = message
+        self.peer = peer
+        self.hint = hint
+    }
+
+    package var status: Int { code.status }
+
+    /// The whole HTTP/1.1 response, after which the connection closes. A response to HEAD tells the body's length and
+    /// leaves it out.
+    package func response(toHead isHead: Bool) -> [UInt8] {
+        let body = Array(json.utf8)
+        var text = "HTTP/1.1 \(status) \(reason)\r\n"
+        text += "content-type: application/json\r\n"
+        text += "content-length: \(body.count)\r\n"
+        text += "cache-control: no-store\r\n"
+        text += "Postern-Error: \(code.rawValue)\r\n"
+        text += "connection: close\r\n\r\n"
+        return Array(text.utf8) + (isHead ? [] : body)
+    }
+
+    /// The JSON-RPC error that MCP clients show (code -32010: free for implementations).
+    package var json: String {
+        var data = "{\"code\":\(quoted(code.rawValue))"
+        if let peer { data += ",\"peer\":\(quoted(peer))" }
+        data += ",\"hint\":\(quoted(hint))}"
+        let error = "{\"code\":-32010,\"message\":\(quoted(message)),\"data\":\(data)}"
+        return "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":\(error)}"
+    }
+
+    // RFC 9110 §15: the registered phrases.
+    private var reason: String {
+        switch code.status {
+        case 400: "Bad Request"
+        case 403: "Forbidden"
+        case 421: "Misdirected Request"
+        case 431: "Request Header Fields Too Large"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case _: "Gateway Timeout"
+        }
+    }
+
+    // RFC 8259 §7: quotation marks, reverse solidus and control characters are escaped.
+    private func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case _: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension Refusal {
+    /// What is wrong with a request that no agent shall see.
+    static func badRequest(_ fault: String) -> Refusal {
+        Refusal(.badRequest, "the request is not valid HTTP/1.1: \(fault)", hint: "correct the client that sent it")
+    }
+
+    /// What is wrong with a response that no client shall see.
+    static func badResponse(_ fault: String) -> Refusal {
+        Refusal(
+            .badResponse,
+            "the agent's response is not valid HTTP/1.1: \(fault)",
+            hint: "look into the agent's log; if it does not speak HTTP/1.1, expose it with kind tcp"
+        )
+    }
+}

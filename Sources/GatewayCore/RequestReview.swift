@@ -1,0 +1,126 @@
+/// Decides about the head of a request: refuse it, or forward it with these edits.
+struct RequestReview {
+    let request: PendingRequest
+    let framing: MessageReader.Framing
+
+    /// Reviews `head`, which was parsed from `bytes`, and records in `edits` what must change.
+    ///
+    /// - Parameter knownAuthority: the last client authority of this connection, so that it need not be copied again.
+    init(
+        _ bytes: Span<UInt8>,
+        _ head: MessageHead,
+        rules: Rules,
+        knownAuthority: [UInt8],
+        edits: inout HeadEdits
+    ) throws(HeadFault) {
+        let review = try HeadReview(bytes, head)
+        let authority = try Self.checkStart(bytes, head, review, &edits)
+        try Self.check(authority, bytes, review, rules)
+        let asksUpgrade = rules.offersUpgrade && Self.asksWebSocket(bytes, head, review)
+        let kept: ConnectionOptions = asksUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
+        try Self.edit(bytes, head, review, rules: rules, keeping: kept, into: &edits)
+        framing = try Self.framing(bytes, review)
+        let host = review.host ?? 0..<0
+        request = PendingRequest(
+            isHead: head.isHeadRequest,
+            asksUpgrade: asksUpgrade,
+            clientAuthority: bytes.matches(host, knownAuthority) ? knownAuthority : bytes.copy(host)
+        )
+    }
+
+    /// Checks request line and `Host`; an absolute target becomes the path that it names (RFC 9112 §3.2).
+    private static func checkStart(
+        _ bytes: Span<UInt8>,
+        _ head: MessageHead,
+        _ review: HeadReview,
+        _ edits: inout HeadEdits
+    ) throws(HeadFault) -> Authority {
+        let target = head.target
+        guard !head.isConnectRequest else { throw .connectMethod }
+        guard target.lowerBound >= 2, !target.isEmpty, bytes.count > target.upperBound + 10 else { throw .startLine }
+        for position in 0..<target.lowerBound - 1 where !ASCII.isTokenOctet(bytes[position]) { throw .startLine }
+        guard bytes[target.lowerBound - 1] == ASCII.space, bytes[target.upperBound] == ASCII.space,
+            bytes.matches(target.upperBound + 1..<target.upperBound + 8, "http/1."),
+            bytes[target.upperBound + 9] == ASCII.carriageReturn
+        else { throw .startLine }
+        guard review.hostCount == 1, let host = review.host, let authority = Authority(bytes, host) else { throw .host }
+        for position in target where bytes[position] == UInt8(ascii: "#") { throw .target }
+        if bytes[target.lowerBound] == UInt8(ascii: "/") { return authority }
+        if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return authority }
+        // RFC 9112 §3.2.2: an absolute target and Host must agree, or two readers route by different ones.
+        guard let origin = Origin(bytes, prefixOf: target), origin.defaultPort == 80,
+            bytes.matches(origin.authority.host, authority.host),
+            (origin.authority.port ?? 80) == (authority.port ?? 80)
+        else { throw .target }
+        let hasPath = origin.range.upperBound < target.upperBound && bytes[origin.range.upperBound] == UInt8(ascii: "/")
+        let isWhole = origin.range.upperBound == target.upperBound
+        edits.replace(origin.range) { output in
+            if !hasPath { output.append(isWhole && head.isOptionsRequest ? "*" : "/") }
+        }
+        return authority
+    }
+
+    /// Refuses pages of other origins: behind us the agent cannot tell them any more.
+    private static func check(
+        _ authority: Authority,
+        _ bytes: Span<UInt8>,
+        _ review: HeadReview,
+        _ rules: Rules
+    ) throws(HeadFault) {
+        guard case .reach(let reach) = rules else { return }
+        guard reach.names.contain(authority, in: bytes) else { throw .foreignHost }
+        guard let origin = review.origin else { return }
+        guard review.originCount == 1, let named = Origin(bytes, prefixOf: origin),
+            named.range.upperBound == origin.upperBound, reach.names.contain(named.authority, in: bytes)
+        else { throw .foreignOrigin }
+    }
+
+    private static func asksWebSocket(_ bytes: Span<UInt8>, _ head: MessageHead, _ review: HeadReview) -> Bool {
+        guard head.isVersion11, review.options.contains(.upgrade), review.upgradeCount == 1 else { return false }
+        guard review.contentLength == nil, review.encodingCount == 0, let upgrade = review.upgrade else { return false }
+        return bytes.matches(upgrade, "websocket")
+    }
+
+    private static func edit(
+        _ bytes: Span<UInt8>,
+        _ head: MessageHead,
+        _ review: HeadReview,
+        rules: Rules,
+        keeping kept: ConnectionOptions,
+        into edits: inout HeadEdits
+    ) throws(HeadFault) {
+        var exposed: ExposeRules?
+        switch rules {
+        case .reach, .passthrough:
+            if review.isClean(keeping: kept) { return }
+        case .expose(let rules): exposed = rules
+        }
+        for index in 0..<head.fieldCount {
+            if let exposed, KnownField(bytes, head.name(index)) == .host {
+                let end = head.line(index, headCount: bytes.count).upperBound
+                let start = exposed.host == nil ? end : bytes.trimmed(head.value(index)).lowerBound
+                edits.replace(start..<end) { output in
+                    if let host = exposed.host {
+                        output.append(contentsOf: host)
+                        output.append("\r\n")
+                    }
+                    output.append(contentsOf: exposed.identity)
+                }
+            }
+            try review.editHopField(index, bytes, head, keeping: kept, removingOurs: true, into: &edits)
+        }
+    }
+
+    // RFC 9112 §6.3: what a request does not announce, it does not have.
+    private static func framing(
+        _ bytes: Span<UInt8>,
+        _ review: HeadReview
+    ) throws(HeadFault) -> MessageReader.Framing {
+        if let encoding = review.encoding {
+            guard bytes.matches(encoding, "chunked") else { throw .transferEncoding }
+            return .chunked
+        }
+        guard let count = review.contentLength, count > 0 else { return .none }
+        return .length(count)
+    }
+}

@@ -1,0 +1,83 @@
+/// Decides about the head of a response: refuse it, or forward it with these edits.
+struct ResponseReview {
+    let framing: MessageReader.Framing
+
+    /// Reviews `head`, which was parsed from `bytes` and answers `request`.
+    init(
+        _ bytes: Span<UInt8>,
+        _ head: MessageHead,
+        to request: PendingRequest,
+        rules: Rules,
+        edits: inout HeadEdits
+    ) throws(HeadFault) {
+        let review = try HeadReview(bytes, head)
+        guard (100...999).contains(head.status) else { throw .startLine }
+        let isUpgrade = head.status == 101
+        guard !isUpgrade || request.asksUpgrade else { throw .startLine }
+        framing = try Self.framing(bytes, head, review, to: request)
+        let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
+        var exposed: ExposeRules?
+        switch rules {
+        case .reach, .passthrough: break
+        case .expose(let rules): exposed = rules
+        }
+        // What begins with `Postern-` towards the client is ours to say.
+        if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
+        for index in 0..<head.fieldCount {
+            if let exposed, KnownField(bytes, head.name(index)) == .location {
+                Self.editLocation(bytes.trimmed(head.value(index)), bytes, request, exposed, &edits)
+                continue
+            }
+            try review.editHopField(
+                index, bytes, head, keeping: kept, removingOurs: exposed != nil, into: &edits)
+        }
+    }
+
+    /// The agent knows itself by its upstream authority; its client knows it by the authority of the request. A redirect
+    /// to the former is one to the latter.
+    private static func editLocation(
+        _ value: Range<Int>,
+        _ bytes: Span<UInt8>,
+        _ request: PendingRequest,
+        _ rules: ExposeRules,
+        _ edits: inout HeadEdits
+    ) {
+        guard !request.clientAuthority.isEmpty, let origin = Origin(bytes, prefixOf: value) else { return }
+        for known in rules.upstreamAuthorities {
+            let span = known.span
+            guard let authority = Authority(span, known.indices) else { continue }
+            let port = authority.port ?? 80
+            guard (origin.authority.port ?? origin.defaultPort) == port,
+                bytes.matches(origin.authority.host, Array(known[authority.host]))
+            else { continue }
+            edits.replace(origin.range) { output in
+                output.append("http://")
+                output.append(contentsOf: request.clientAuthority)
+            }
+            return
+        }
+    }
+
+    /// Whether a response with this status to `request` ends with its head (RFC 9112 §6.3 rule 1).
+    static func hasNoBody(status: Int, to request: PendingRequest) -> Bool {
+        request.isHead || status / 100 == 1 || status == 204 || status == 304
+    }
+
+    private static func framing(
+        _ bytes: Span<UInt8>,
+        _ head: MessageHead,
+        _ review: HeadReview,
+        to request: PendingRequest
+    ) throws(HeadFault) -> MessageReader.Framing {
+        if hasNoBody(status: head.status, to: request) { return .none }
+        if let encoding = review.encoding {
+            // RFC 9112 §6.1: chunked comes last, and once; another coding may come before it.
+            guard head.isChunked else { throw .transferEncoding }
+            let start = max(encoding.lowerBound, encoding.upperBound - 7)
+            guard bytes.matches(start..<encoding.upperBound, "chunked") else { throw .transferEncoding }
+            return .chunked
+        }
+        guard let count = review.contentLength else { return .untilClose }
+        return count > 0 ? .length(count) : .none
+    }
+}

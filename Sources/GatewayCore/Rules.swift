@@ -1,0 +1,152 @@
+/// What an end does to the messages that pass through it.
+package enum Rules: Sendable {
+    /// The end that clients talk to.
+    case reach(ReachRules)
+    /// The end that talks to the agent: the trust boundary.
+    case expose(ExposeRules)
+    /// Bytes as they are (`tcp` services).
+    case passthrough
+
+    var offersUpgrade: Bool {
+        switch self {
+        case .reach(let rules): rules.offersUpgrade
+        case .expose(let rules): rules.offersUpgrade
+        case .passthrough: false
+        }
+    }
+}
+
+/// The rules of the end that clients talk to.
+package struct ReachRules: Sendable {
+    /// Whom a `Host` and an `Origin` may name.
+    let names: OwnNames
+    let offersUpgrade: Bool
+
+    package init(names: OwnNames, offersUpgrade: Bool) {
+        self.names = names
+        self.offersUpgrade = offersUpgrade
+    }
+}
+
+/// The rules of the end that talks to the agent.
+package struct ExposeRules: Sendable {
+    /// What the agent gets as `Host`; nil leaves the client's.
+    let host: [UInt8]?
+    /// The authorities by which the agent may mean itself in a `Location`.
+    let upstreamAuthorities: [[UInt8]]
+    /// `Postern-Peer` and its like, as whole lines.
+    let identity: [UInt8]
+    let offersUpgrade: Bool
+
+    /// The rules for one peer of `service`.
+    ///
+    /// - Parameters:
+    ///   - did: the peer's authenticated key in text.
+    ///   - peerName: how we call the peer.
+    ///   - network: the network in which we know it.
+    package init(_ service: ExposedService, did: String, peerName: String?, network: String?) {
+        let authority = Array(service.upstreamAuthority.utf8)
+        switch service.hostPolicy {
+        case .upstream:
+            host = authority
+            upstreamAuthorities = [authority]
+        case .preserve:
+            host = nil
+            upstreamAuthorities = [authority]
+        case .literal(let value):
+            let literal = Self.fieldValue(value)
+            host = literal
+            upstreamAuthorities = [authority, literal]
+        }
+        var lines = Self.line("Postern-Peer", did)
+        if let peerName { lines += Self.line("Postern-Peer-Name", peerName) }
+        if let network { lines += Self.line("Postern-Network", network) }
+        identity = lines
+        offersUpgrade = service.kind.offersUpgrade
+    }
+
+    private static func line(_ name: String, _ value: String) -> [UInt8] {
+        Array("\(name): ".utf8) + fieldValue(value) + [ASCII.carriageReturn, ASCII.lineFeed]
+    }
+
+    // Names come from people and peers: what is not visible ASCII is percent-encoded, so that no value ends its line.
+    private static func fieldValue(_ text: String) -> [UInt8] {
+        var result: [UInt8] = []
+        for octet in text.utf8 {
+            if octet > ASCII.space && octet < ASCII.delete && octet != UInt8(ascii: "%") {
+                result.append(octet)
+            } else {
+                let digits = String(octet, radix: 16, uppercase: true)
+                result += Array(("%" + (digits.count == 1 ? "0" : "") + digits).utf8)
+            }
+        }
+        return result
+    }
+}
+
+/// What a response must know of the request that it answers.
+struct PendingRequest {
+    /// HEAD: the response has no body.
+    let isHead: Bool
+    /// The client asked for a WebSocket, and may get one.
+    let asksUpgrade: Bool
+    /// The `Host` by which the client knows us.
+    let clientAuthority: [UInt8]
+}
+
+/// One or several `Connection` fields, taken together (RFC 9110 §7.6.1).
+struct ConnectionOptions: OptionSet {
+    let rawValue: UInt8
+    static let close = ConnectionOptions(rawValue: 1)
+    static let keepAlive = ConnectionOptions(rawValue: 2)
+    static let upgrade = ConnectionOptions(rawValue: 4)
+    /// Names of fields that are for the next hop only.
+    static let nominations = ConnectionOptions(rawValue: 8)
+
+    /// What the list in `range` of `bytes` says.
+    init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        var options: ConnectionOptions = []
+        var position = range.lowerBound
+        while let token = Self.nextToken(bytes, range, &position) {
+            options.formUnion(Self.option(bytes, token))
+        }
+        self = options
+    }
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    private static func option(_ bytes: Span<UInt8>, _ token: Range<Int>) -> ConnectionOptions {
+        if bytes.matches(token, "keep-alive") { return .keepAlive }
+        if bytes.matches(token, "close") { return .close }
+        return bytes.matches(token, "upgrade") ? .upgrade : .nominations
+    }
+
+    /// The list without what it names for this hop only; `keeping` tells whether `upgrade` stays.
+    static func append(
+        _ bytes: Span<UInt8>,
+        _ range: Range<Int>,
+        keeping kept: ConnectionOptions,
+        to output: inout [UInt8]
+    ) {
+        var position = range.lowerBound
+        var isFirst = true
+        while let token = nextToken(bytes, range, &position) {
+            guard kept.contains(option(bytes, token)) else { continue }
+            if !isFirst { output.append(", ") }
+            output.append(contentsOf: bytes, token)
+            isFirst = false
+        }
+    }
+
+    /// The next element of a comma-separated list at `position`, which moves behind it.
+    static func nextToken(_ bytes: Span<UInt8>, _ range: Range<Int>, _ position: inout Int) -> Range<Int>? {
+        while position < range.upperBound {
+            var end = position
+            while end < range.upperBound, bytes[end] != UInt8(ascii: ",") { end += 1 }
+            let token = bytes.trimmed(position..<end)
+            position = end + 1
+            if !token.isEmpty { return token }
+        }
+        return nil
+    }
+}
