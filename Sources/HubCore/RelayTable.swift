@@ -1,0 +1,68 @@
+import OverlayWire
+
+/// Which conversations a hub relays: for each pair of nodes at most one, with a channel number at each of its ends.
+///
+/// Numbers are counted per node, so that they tell nothing about the hub's other traffic.
+struct RelayTable: Sendable {
+    /// One end of a conversation.
+    struct End: Hashable, Sendable {
+        let node: NodeKey
+        let channel: RelayChannel
+    }
+
+    private var others: [End: End] = [:]
+    private var channels: [NodeKey: [NodeKey: RelayChannel]] = [:]
+    private var lastNumbers: [NodeKey: UInt32] = [:]
+
+    /// The number of conversations.
+    var count: Int { others.count / 2 }
+
+    /// The channel of `node` in its conversation with `peer`.
+    func channel(of node: NodeKey, with peer: NodeKey) -> RelayChannel? { channels[node]?[peer] }
+
+    /// The number of conversations of `node`.
+    func count(of node: NodeKey) -> Int { channels[node]?.count ?? 0 }
+
+    /// Opens a conversation between two nodes that have none.
+    mutating func open(_ a: NodeKey, _ b: NodeKey) -> (a: End, b: End) {
+        let ends = (a: End(node: a, channel: nextChannel(of: a)), b: End(node: b, channel: nextChannel(of: b)))
+        others[ends.a] = ends.b
+        others[ends.b] = ends.a
+        channels[a, default: [:]][b] = ends.a.channel
+        channels[b, default: [:]][a] = ends.b.channel
+        return ends
+    }
+
+    /// Closes the conversation that has the end `end`; returns its other end.
+    mutating func close(_ end: End) -> End? {
+        guard let other = others.removeValue(forKey: end) else { return nil }
+        others[other] = nil
+        forget(end.node, with: other.node)
+        forget(other.node, with: end.node)
+        return other
+    }
+
+    /// The ends that `node` has.
+    func ends(of node: NodeKey) -> [End] {
+        (channels[node] ?? [:]).values.sorted { $0.rawValue < $1.rawValue }.map { End(node: node, channel: $0) }
+    }
+
+    /// Lets the numbers of a node that left begin again.
+    mutating func forgetNumbers(of node: NodeKey) {
+        if channels[node] == nil { lastNumbers[node] = nil }
+    }
+
+    private mutating func forget(_ node: NodeKey, with peer: NodeKey) {
+        channels[node]?[peer] = nil
+        if channels[node]?.isEmpty == true { channels[node] = nil }
+    }
+
+    private mutating func nextChannel(of node: NodeKey) -> RelayChannel {
+        var number = lastNumbers[node] ?? 0
+        repeat {
+            number = number == .max ? 1 : number + 1
+        } while others[End(node: node, channel: RelayChannel(number))] != nil
+        lastNumbers[node] = number
+        return RelayChannel(number)
+    }
+}

@@ -1,0 +1,33 @@
+import OverlayWire
+import TrustCore
+
+/// The hubs that the sidecar talks to, and how each does.
+struct HubLinks: Sendable {
+    /// One hub.
+    struct Link: Sendable {
+        var url: HubURL
+        /// One of our own, at which we register.
+        var isOurs: Bool
+        var isUp = false
+        /// Whether its event stream is open.
+        var isWatched = false
+        /// When to try again while it is down.
+        var nextAttempt: Instant
+        var retry: Interval
+    }
+
+    private(set) var links: [NodeKey: Link] = [:]
+
+    subscript(_ key: NodeKey) -> Link? {
+        get { links[key] }
+        set { links[key] = newValue }
+    }
+
+    /// The hubs with a session, in a stable order.
+    var up: [NodeKey] { links.filter { $0.value.isUp }.keys.sorted { $0.did < $1.did } }
+    /// The hubs whose events we get, in a stable order.
+    var watched: [NodeKey] { links.filter { $0.value.isWatched }.keys.sorted { $0.did < $1.did } }
+
+    /// When a hub that is down is to be tried next.
+    var nextAttempt: Instant? { links.values.filter { !$0.isUp }.map(\.nextAttempt).min() }
+}

@@ -1,0 +1,62 @@
+import OverlayWire
+import TrustCore
+
+/// What the sidecar knows of peers without having to: sessions, relays, addresses learned, last meetings.
+struct PeerLinks: Sendable {
+    /// One peer.
+    struct Link: Sendable {
+        /// The secret with which the overlay admitted it; nil: it is not admitted.
+        var admittedSecret: [UInt8]?
+        var isConnected = false
+        /// The conversation at each hub that relays for it.
+        var relays: [NodeKey: RelayChannel] = [:]
+        /// When somebody last needed it.
+        var wanted: Instant?
+        /// When each hub was last asked for it, and how long to wait before it is asked again.
+        var asked: [NodeKey: Asked] = [:]
+        /// Hubs that said that it is away, and will tell when it comes.
+        var awaitedAt: Set<NodeKey> = []
+        var candidates: [Endpoint] = []
+        var lastMet: Timestamp?
+    }
+
+    /// A look-up at a hub.
+    struct Asked: Sendable {
+        var time: Instant
+        var patience: Interval
+
+        /// When the next one may follow.
+        var next: Instant { time + patience }
+    }
+
+    private(set) var links: [NodeKey: Link] = [:]
+
+    subscript(_ key: NodeKey) -> Link {
+        get { links[key] ?? Link() }
+        set { links[key] = newValue }
+    }
+
+    /// Peers met at `time` or later, the latest first.
+    func met(since time: Timestamp) -> [NodeKey] {
+        links.compactMap { key, link in link.lastMet.map { (key, $0) } }.filter { $0.1 >= time }
+            .sorted { $0.1 > $1.1 }.map(\.0)
+    }
+
+    /// The cache's form: `{"did": {"candidates": […], "met": TIME}}`.
+    var document: JSONValue {
+        var object = JSONObject()
+        for (key, link) in links where link.lastMet != nil || !link.candidates.isEmpty {
+            object[key.did] = ["candidates": .texts(link.candidates), "met": .time(link.lastMet)]
+        }
+        return .object(object)
+    }
+
+    /// Takes what the cache says; what cannot be read is left out, for nothing depends on it.
+    mutating func remember(_ document: JSONValue) {
+        for member in document.object?.members ?? [] {
+            guard let key = NodeKey(did: member.key), let fields = try? JSONFields(member.value) else { continue }
+            links[key, default: Link()].candidates = (try? fields.endpoints()) ?? []
+            links[key, default: Link()].lastMet = (try? fields.optionalTime("met")).flatMap(\.self)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import OverlayWire
+import TrustCore
+
+/// What the sidecar's facts add up to. Applying a fact never fails: whoever makes one has checked it.
+struct TrustBook: Sendable {
+    /// An invitation of ours and what became of it.
+    struct Issued: Hashable, Sendable {
+        let invitation: Invitation
+        let uses: Int
+        var redeemers: Set<NodeKey> = []
+
+        /// Whether somebody new may still redeem it at `time`.
+        func isOpen(at time: Timestamp) -> Bool { redeemers.count < uses && time < invitation.expires }
+    }
+
+    /// A request of somebody else that waits for a decision.
+    struct Pending: Hashable, Sendable {
+        let request: TrustRequest
+        let received: Timestamp
+    }
+
+    /// An invitation that we redeem.
+    struct Joining: Hashable, Sendable {
+        let invitation: Invitation
+        let claim: InvitationClaim
+    }
+
+    /// Whose grants stand.
+    private(set) var trust: TrustState
+    /// Peers with which a trust stands or stood.
+    private(set) var bonds: [NodeKey: Bond] = [:]
+    private(set) var names: [NodeKey: String] = [:]
+    private(set) var outgoing: [RecordID: TrustRequest] = [:]
+    private(set) var pending: [RecordID: Pending] = [:]
+    /// Requests that were decided, until a replay of them would be too old anyway.
+    private(set) var decided: [RecordID: Timestamp] = [:]
+    private(set) var issued: [RecordID: Issued] = [:]
+    /// By the id of our claim.
+    private(set) var joining: [RecordID: Joining] = [:]
+    private(set) var errands: [RecordID: Errand] = [:]
+
+    init(owner: NodeKey) {
+        trust = TrustState(owner: owner)
+    }
+
+    mutating func apply(_ fact: TrustFact) {
+        switch fact {
+        case .asked(let request):
+            outgoing[request.id] = request
+            trust.add(request.grant)
+        case .answered(let id):
+            outgoing[id] = nil
+            joining[id] = nil
+        case .received(let request, let time):
+            for (id, earlier) in pending where earlier.request.asker == request.asker { pending[id] = nil }
+            pending[request.id] = Pending(request: request, received: time)
+            trust.add(request.grant)
+        case .decided(let id, let until):
+            pending[id] = nil
+            decided[id] = until
+        case .bonded(let bond):
+            trust.add(bond.given)
+            trust.add(bond.received)
+            bonds[bond.peer] = bond
+            names[bond.peer] = bond.name
+        case .revoked(let revocation):
+            trust.add(revocation)
+        case .named(let peer, let name):
+            names[peer] = name
+        case .invited(let invitation, let uses):
+            issued[invitation.id] = Issued(invitation: invitation, uses: uses)
+        case .redeemed(let id, let peer):
+            issued[id]?.redeemers.insert(peer)
+        case .joining(let invitation, let claim):
+            joining[claim.id] = Joining(invitation: invitation, claim: claim)
+            trust.add(claim.grant)
+        case .errand(let errand):
+            errands[errand.id] = errand
+        case .errandDone(let id):
+            errands[id] = nil
+        }
+    }
+
+    /// Facts from which the same book arises, without what has ended: the content of a compacted journal.
+    func compacted(at now: Timestamp) -> [TrustFact] {
+        var facts: [TrustFact] = []
+        for bond in bonds.values.sorted(by: { $0.since < $1.since }) { facts.append(.bonded(bond)) }
+        facts += names.filter { $0.value != bonds[$0.key]?.name }.map { .named($0.key, $0.value) }
+        facts += trust.revocations.map { .revoked($0) }
+        facts += outgoing.values.map { .asked($0) }
+        facts += pending.values.map { .received($0.request, at: $0.received) }
+        facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
+        for entry in issued.values where now < entry.invitation.expires {
+            facts.append(.invited(entry.invitation, uses: entry.uses))
+            facts += entry.redeemers.map { .redeemed(entry.invitation.id, by: $0) }
+        }
+        facts += joining.values.map { .joining($0.invitation, $0.claim) }
+        facts += errands.values.filter { $0.until > now }.map { .errand($0) }
+        return facts
+    }
+}

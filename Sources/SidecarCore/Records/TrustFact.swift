@@ -1,0 +1,58 @@
+package import OverlayWire
+package import TrustCore
+
+/// One durable fact of a sidecar. What it knows is the fold of its facts in their order (``TrustBook``).
+package enum TrustFact: Hashable, Sendable {
+    /// We asked for trust; `hubs` are where the request was left.
+    case asked(TrustRequest)
+    /// Our request ended: it was accepted, refused or withdrawn.
+    case answered(RecordID)
+    /// Somebody asked for our trust.
+    case received(TrustRequest, at: Timestamp)
+    /// We decided about a request. Its id is kept until `until`, so that a replay is not asked again.
+    case decided(RecordID, until: Timestamp)
+    /// A trust came to stand, or was renewed.
+    case bonded(Bond)
+    /// A trust was ended by either side.
+    case revoked(Revocation)
+    /// A peer has this local name.
+    case named(NodeKey, String)
+    /// We made an invitation.
+    case invited(Invitation, uses: Int)
+    /// An invitation of ours was redeemed by this peer.
+    case redeemed(RecordID, by: NodeKey)
+    /// We redeem an invitation.
+    case joining(Invitation, InvitationClaim)
+    /// Hubs have to be told something.
+    case errand(Errand)
+    /// Hubs have been told, or it no longer matters.
+    case errandDone(RecordID)
+}
+
+/// Everything that makes a trust with one peer.
+package struct Bond: Hashable, Sendable {
+    package let peer: NodeKey
+    /// Our grant.
+    package let given: Grant
+    /// The peer's grant.
+    package let received: Grant
+    /// The 32 bytes that both sessions mix in.
+    package let secret: [UInt8]
+    /// The peer's local name, unique among peers.
+    package let name: String
+    /// Where the peer can be met.
+    package let hubs: [HubURL]
+    /// Addresses that the peer named.
+    package let candidates: [Endpoint]
+    package let since: Timestamp
+}
+
+/// Something that each of some hubs has to be told. It is repeated until they all have it, so it must do no harm twice.
+package struct Errand: Hashable, Sendable {
+    package let hubs: [HubURL]
+    package let request: HubRequest
+    /// When it no longer matters.
+    package let until: Timestamp
+
+    package var id: RecordID { RecordID(of: request.document) }
+}

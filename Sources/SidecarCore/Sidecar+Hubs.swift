@@ -1,0 +1,149 @@
+package import OverlayWire
+package import TrustCore
+
+// The dialogue with hubs.
+extension Sidecar {
+    /// A session with a hub came to stand or was lost.
+    package mutating func hubSession(_ hub: NodeKey, isUp: Bool, at now: Moment) -> [SidecarAction] {
+        guard var link = hubs[hub] else { return [] }
+        link.isUp = isUp
+        link.isWatched = false
+        link.nextAttempt = now.instant + settings.hubRetry
+        link.retry = settings.hubRetry
+        hubs[hub] = link
+        forgetRelays(at: hub)
+        guard isUp else {
+            dropRequests(to: hub)
+            return []
+        }
+        errandRetry = nil
+        let registration = HubRequest.register(name: profile.name)
+        let id = nextRequest(.register(hub: hub))
+        return [.hubRequest(id, hub: hub, registration), .openWatch(hub)] + runErrands(at: now)
+    }
+
+    /// The event stream of a hub ended although the session stands.
+    package mutating func watchEnded(_ hub: NodeKey, at now: Moment) -> [SidecarAction] {
+        guard hubs[hub]?.isUp == true else { return [] }
+        hubs[hub]?.isWatched = false
+        forgetRelays(at: hub)
+        return [.openWatch(hub)]
+    }
+
+    /// A hub told something.
+    package mutating func receive(_ event: HubEvent, from hub: NodeKey, at now: Moment) -> [SidecarAction] {
+        guard hubs[hub] != nil else { return [] }
+        switch event {
+        case .ready:
+            hubs[hub]?.isWatched = true
+            return lookUpWanted(at: now)
+        case .mail(let id, let sealed):
+            let acknowledgement = nextRequest(.acknowledge)
+            return receive(mail: sealed, at: now) + [.hubRequest(acknowledgement, hub: hub, .acknowledge([id]))]
+        case .channel(let channel, let peer):
+            return relayOpened(channel, for: peer, at: hub, now: now)
+        case .closed(let channel):
+            for (peer, link) in peers.links where link.relays[hub] == channel {
+                peers[peer].relays[hub] = nil
+                peers[peer].asked[hub] = nil
+            }
+            return lookUpWanted(at: now)
+        }
+    }
+
+    /// A hub answered; nil: the stream or the session ended without an answer.
+    package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Moment) -> [SidecarAction] {
+        guard let purpose = errandsOnTheWay.removeValue(forKey: id) else { return [] }
+        switch purpose {
+        case .register, .acknowledge:
+            return []
+        case .errand(let errand, let hub):
+            // What a hub finds invalid it will find invalid again.
+            guard let answer, answer["ok"] == true || answer["error"]?["code"] == "invalid" else {
+                errandRetry = now.instant + settings.hubRetryMaximum
+                return []
+            }
+            return errandDone(errand, at: hub)
+        case .resolve(let hub, let peer):
+            guard let answer, answer["ok"] == true else { return [] }
+            guard answer["online"] == true else {
+                peers[peer].awaitedAt.insert(hub)
+                return []
+            }
+            guard let channel = answer["channel"]?.integer.flatMap({ UInt32(exactly: $0) }) else { return [] }
+            return relayOpened(RelayChannel(channel), for: peer, at: hub, now: now)
+        case .redeem(let claim):
+            return redeemed(claim, answer: answer, at: now)
+        case .services(let command):
+            guard let services = answer?["services"], answer?["ok"] == true else {
+                let hint = "see `postern peers`, and `postern doctor` on both sides"
+                let error = OperatorError(code: "no-answer", message: "the peer does not answer", hint: hint)
+                return [.fail(command, error)]
+            }
+            return [.answer(command, services)]
+        }
+    }
+
+    /// The hubs in use are those of the configuration, of trusted peers, of invitations and of errands, up to the bound.
+    mutating func reconcileHubs(at now: Moment) -> [SidecarAction] {
+        var urls = profile.hubs
+        urls += book.joining.values.flatMap(\.invitation.hubs)
+        urls += book.errands.values.flatMap(\.hubs)
+        urls += book.bonds.values.filter { standing(of: $0.peer, at: now).isMutual }.flatMap(\.hubs)
+        let ours = Set(profile.hubs.map(\.key))
+        var actions: [SidecarAction] = []
+        for url in urls where url.key != key {
+            if let link = hubs[url.key] {
+                hubs[url.key]?.isOurs = ours.contains(url.key)
+                // Where our own configuration says that a hub moved, it is believed; a peer is not.
+                guard link.url != url, profile.hubs.contains(url) else { continue }
+                hubs[url.key]?.url = url
+            } else {
+                guard hubs.links.count < settings.hubCount else { continue }
+                hubs[url.key] = HubLinks.Link(
+                    url: url,
+                    isOurs: ours.contains(url.key),
+                    nextAttempt: now.instant,
+                    retry: settings.hubRetry
+                )
+            }
+            actions.append(.admitHub(url))
+        }
+        return actions + connectHubs(at: now)
+    }
+
+    /// Tries hubs that are down, less and less often.
+    mutating func connectHubs(at now: Moment) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for (key, link) in hubs.links where !link.isUp && link.nextAttempt <= now.instant {
+            hubs[key]?.nextAttempt = now.instant + link.retry
+            hubs[key]?.retry = min(link.retry * 2, settings.hubRetryMaximum)
+            actions.append(.connect(key))
+        }
+        return actions
+    }
+
+    mutating func registerEverywhere(ifRenamedFrom old: SidecarProfile) -> [SidecarAction] {
+        guard old.name != profile.name else { return [] }
+        return hubs.up.map { hub in
+            .hubRequest(nextRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
+        }
+    }
+
+    private mutating func dropRequests(to hub: NodeKey) {
+        errandsOnTheWay = errandsOnTheWay.filter { _, purpose in
+            switch purpose {
+            case .register(let other), .errand(_, let other), .resolve(let other, _): other != hub
+            case .acknowledge, .redeem, .services: true
+            }
+        }
+    }
+
+    private mutating func forgetRelays(at hub: NodeKey) {
+        for peer in peers.links.keys {
+            peers[peer].relays[hub] = nil
+            peers[peer].asked[hub] = nil
+            peers[peer].awaitedAt.remove(hub)
+        }
+    }
+}

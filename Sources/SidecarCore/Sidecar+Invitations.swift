@@ -1,0 +1,190 @@
+import OverlayCrypto
+import OverlayWire
+import TrustCore
+
+// Invitations, on the side that makes them.
+extension Sidecar {
+    mutating func invite(
+        uses: Int,
+        lifetime: Interval,
+        services: ServiceSet,
+        id: CommandID,
+        at now: Moment
+    ) throws(OperatorError) -> [SidecarAction] {
+        guard (1...settings.invitationUses).contains(uses) else {
+            throw .badInvitation("uses are between 1 and \(settings.invitationUses)")
+        }
+        guard lifetime > .zero, lifetime <= settings.invitationLifetime else {
+            throw .badInvitation("it is open for more than nothing and at most a year")
+        }
+        let open = book.issued.values.filter { $0.isOpen(at: now.wall) }
+        guard open.count < settings.invitationCount else { throw .overLimit("open invitations") }
+        guard !profile.hubs.isEmpty || !profile.advertised.isEmpty else { throw .noHub }
+        guard let secret = InvitationSecret(bytes: random.bytes(32)) else {
+            preconditionFailure("an invitation's secret is made with its own length")
+        }
+        let invitation = Invitation(
+            inviter: key,
+            name: profile.name,
+            hubs: profile.hubs,
+            candidates: profile.advertised,
+            services: services,
+            expires: (now.wall + lifetime).inMilliseconds,
+            secret: secret
+        )
+        let new: JSONValue = ["services": services.json, "uses": .integer(Int64(uses)), "expires": .time(invitation.expires)]
+        let event = AuditEvent(.invited, actor: key, subject: invitation.id.description, new: new)
+        let answer: JSONValue = [
+            "invitation": .string(invitation.token), "expires": .time(invitation.expires),
+            "uses": .integer(Int64(uses)),
+        ]
+        let written = [record([.invited(invitation, uses: uses)]), .audit(event)]
+        return written + reconcileGuests(at: now) + [.answer(id, answer)]
+    }
+
+    /// Somebody redeems an invitation. Whatever is wrong with the claim, nothing is answered (S3); who redeemed it
+    /// before and asks again, because an answer was lost, gets the same answer and costs no further use.
+    mutating func claimed(_ claim: InvitationClaim, at now: Moment) -> (answer: [UInt8]?, actions: [SidecarAction]) {
+        guard let issued = book.issued[claim.invitation], claim.isProved(by: issued.invitation.secret) else {
+            return (nil, [])
+        }
+        let peer = claim.redeemer
+        let places = claim.hubs + profile.hubs
+        if issued.redeemers.contains(peer) {
+            guard let bond = book.bonds[peer], standing(of: peer, at: now).isMutual else { return (nil, []) }
+            guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
+            let facts = errand(.deposit(target: peer, sealed: sealed), at: places, until: issued.invitation.expires)
+            return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + runErrands(at: now))
+        }
+        guard issued.isOpen(at: now.wall), peer != key else { return (nil, []) }
+        guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { return (nil, []) }
+        let services = issued.invitation.services
+        let bond = newBond(with: peer, name: claim.name, services: services, received: claim.grant, hubs: claim.hubs, at: now)
+        guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
+        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .bonded(bond)]
+        let until = now.wall + settings.requestLifetime
+        facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: until)
+        let subject = claim.invitation.description
+        let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
+        let given = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
+        let written = [record(facts), .audit(redeemed), .audit(given)]
+        let told = reconcile(peer, at: now) + reconcileHubs(at: now) + runErrands(at: now)
+        return (sealed, written + told + reconcileGuests(at: now))
+    }
+
+    /// The guest keys of open invitations are admitted, those of others are not.
+    mutating func reconcileGuests(at now: Moment) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for entry in book.issued.values.sorted(by: { $0.invitation.id.description < $1.invitation.id.description }) {
+            let secret = entry.invitation.secret
+            guard let guest = try? NodeIdentity(seed: secret.guestSeed).key else { continue }
+            let isAdmitted = guests[guest] != nil
+            if entry.isOpen(at: now.wall) {
+                guard !isAdmitted else { continue }
+                guests[guest] = entry.invitation.id
+                actions.append(.admit(PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)))
+            } else if isAdmitted {
+                // The last guest has yet to read its answer.
+                let leaves = farewells[guest] ?? now.instant + settings.guestFarewell
+                farewells[guest] = leaves
+                guard leaves <= now.instant else { continue }
+                farewells[guest] = nil
+                guests[guest] = nil
+                actions.append(.expel(guest, .refused))
+            }
+        }
+        return actions
+    }
+
+    func isGuest(_ peer: NodeKey) -> Bool { guests[peer] != nil }
+
+    /// The session of a guest ended; the next one may be of somebody else, with another clock.
+    mutating func guestLeft(_ guest: NodeKey, at now: Moment) -> [SidecarAction] {
+        guests[guest] = nil
+        farewells[guest] = nil
+        return [.expel(guest, .none)] + reconcileGuests(at: now)
+    }
+
+    func nextInvitationExpiry(after time: Timestamp) -> Timestamp? {
+        book.issued.values.map(\.invitation.expires).filter { $0 > time }.min()
+    }
+}
+
+// Invitations, on the side that redeems them.
+extension Sidecar {
+    mutating func join(_ token: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+        let invitation: Invitation
+        do {
+            invitation = try Invitation(token: token)
+        } catch {
+            throw .badInvitation("the text is damaged or incomplete")
+        }
+        guard invitation.inviter != key else { throw .badInvitation("it is our own") }
+        guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
+        guard !standing(of: invitation.inviter, at: now).isMutual else {
+            return [.answer(id, bondDocument(of: invitation.inviter))]
+        }
+        guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
+            throw .badInvitation("it names neither a hub nor an address")
+        }
+        if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
+            joins[known.key] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+            redeemAt[known.key] = now.instant
+            return redeemDirectly(at: now)
+        }
+        let grant = newGrant(to: invitation.inviter, services: .all, at: now)
+        // Whoever has no hub of its own is met at the inviter's.
+        let meetingPlaces = profile.hubs.isEmpty ? invitation.hubs : profile.hubs
+        let claim = InvitationClaim(
+            from: identity,
+            invitation: invitation,
+            name: profile.name,
+            grant: grant,
+            hubs: meetingPlaces
+        )
+        guard let sealed = try? Mail.claim(claim).sealed() else { throw .badInvitation("its key is not a valid one") }
+        var facts: [TrustFact] = [.joining(invitation, claim)]
+        let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
+        facts += errand(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
+        let event = AuditEvent(.trustAsked, actor: key, subject: invitation.inviter.did, new: ["invitation": .string(invitation.id.description)])
+        joins[claim.id] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+        redeemAt[claim.id] = now.instant
+        let written = [record(facts), .audit(event)]
+        return written + reconcileHubs(at: now) + runErrands(at: now) + redeemDirectly(at: now)
+    }
+
+    /// Meets inviters at the addresses in their invitations, until one of the ways has led to an answer.
+    mutating func redeemDirectly(at now: Moment) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for (id, due) in redeemAt.sorted(by: { $0.key.description < $1.key.description }) where due <= now.instant {
+            guard let joining = book.joining[id], now.wall < joining.invitation.expires else {
+                redeemAt[id] = nil
+                actions += book.joining[id] == nil ? [] : [record([.answered(id)])]
+                continue
+            }
+            let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
+            redeemAt[id] = now.instant + patience
+            guard !joining.invitation.candidates.isEmpty, !errandsOnTheWay.values.contains(.redeem(id)) else { continue }
+            guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
+            let request: JSONValue = ["do": "redeem", "claim": .string(Base64URL.encode(sealed))]
+            actions.append(.redeem(nextRequest(.redeem(id)), joining.invitation, request))
+        }
+        return actions
+    }
+
+    /// A direct attempt ended.
+    mutating func redeemed(_ id: RecordID, answer: JSONValue?, at now: Moment) -> [SidecarAction] {
+        guard let text = answer?["acceptance"]?.string, let sealed = Base64URL.decode(text) else { return [] }
+        guard let mail = try? Mail(opening: sealed, with: identity), case .acceptance(let acceptance) = mail else {
+            return []
+        }
+        return acceptance.answers == id ? received(acceptance, at: now) : []
+    }
+
+    /// Tells operators who have waited long enough that this goes on without them.
+    mutating func giveUpJoins(at now: Moment) -> [SidecarAction] {
+        let late = joins.filter { $0.value.deadline <= now.instant }
+        for id in late.keys { joins[id] = nil }
+        return late.values.sorted { $0.command.rawValue < $1.command.rawValue }.map { .fail($0.command, .noAnswer) }
+    }
+}

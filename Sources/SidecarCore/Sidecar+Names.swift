@@ -1,0 +1,104 @@
+import OverlayCrypto
+package import OverlayWire
+package import TrustCore
+
+/// What a name of a peer turned out to mean.
+package enum PeerFinding: Hashable, Sendable {
+    /// A peer with which a trust stands.
+    case trusted(NodeKey)
+    /// A key with which none stands; the hint says why and what to do.
+    case notTrusted(NodeKey, hint: String)
+    /// More than one peer has this name.
+    case ambiguous([String])
+    /// Nobody is known by it.
+    case unknown
+}
+
+// Names: did, address, local name, name with the overlay's suffix, agent:// URI.
+extension Sidecar {
+    /// What `text` means, and whether it is trusted.
+    package func find(_ text: String, at now: Moment) -> PeerFinding {
+        let keys = candidates(for: text)
+        guard keys.count <= 1 else { return .ambiguous(keys.map(\.did)) }
+        guard let key = keys.first else { return .unknown }
+        guard !standing(of: key, at: now).isMutual else { return .trusted(key) }
+        return .notTrusted(key, hint: hint(for: key, at: now))
+    }
+
+    /// The name under which `peer` is shown: its local name, else its did.
+    package func displayName(of peer: NodeKey) -> String { book.names[peer] ?? peer.did }
+
+    /// The local name of `peer`, if it has one.
+    package func name(of peer: NodeKey) -> String? { book.names[peer] }
+
+    /// The keys that `text` may mean.
+    private func candidates(for text: String) -> [NodeKey] {
+        var text = Substring(text)
+        if text.hasPrefix("agent://") {
+            text = text.dropFirst("agent://".count)
+            text = text.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        }
+        if let key = NodeKey(did: text) { return [key] }
+        if let address = OverlayAddress(text) {
+            return knownKeys.filter { $0.personalAddress == address }
+        }
+        var name = text.lowercased()
+        if name.hasSuffix(".postern.alt") { name.removeLast(".postern.alt".count) }
+        let named = book.names.filter { $0.value == name }.map(\.key)
+        guard named.isEmpty else { return named }
+        return book.pending.values.filter { PlainText.label($0.request.name) == name }.map(\.request.asker)
+    }
+
+    private var knownKeys: Set<NodeKey> {
+        var keys = Set(book.bonds.keys)
+        keys.formUnion(book.pending.values.map(\.request.asker))
+        keys.formUnion(book.outgoing.values.map(\.target))
+        return keys
+    }
+
+    private func hint(for key: NodeKey, at now: Moment) -> String {
+        if let pending = book.pending.values.first(where: { $0.request.asker == key }) {
+            return "it has asked for trust: `postern trust approve \(pending.request.id)`"
+        }
+        if book.outgoing.values.contains(where: { $0.target == key }) {
+            return "it has not answered our request yet: see `postern trust list`"
+        }
+        switch standing(of: key, at: now) {
+        case .given where book.bonds[key] != nil: return "it has ended the trust: ask again with `postern trust request`"
+        case .received: return "this side has ended the trust, or its grant has expired: `postern trust request` renews it"
+        case .none, .given, .mutual: return "ask for its trust: `postern trust request \(key.did)`"
+        }
+    }
+
+    /// A name for `peer` that no other peer has: what it calls itself if that is free, so that nobody can take over
+    /// the name of somebody known (S3).
+    func localName(for peer: NodeKey, claimed: String) -> String {
+        if let name = book.names[peer] { return name }
+        let taken = Set(book.names.values)
+        let base = PlainText.label(claimed) ?? "peer"
+        guard taken.contains(base) else { return base }
+        for number in 2...(taken.count + 2) {
+            let suffix = "-\(number)"
+            let name = base.prefix(RecordLimits.name - suffix.utf8.count) + suffix
+            if !taken.contains(String(name)) { return String(name) }
+        }
+        preconditionFailure("among more numbers than there are names, one is free")
+    }
+
+    /// The key that `text` names, which must be somebody that we know.
+    func known(_ text: String) throws(OperatorError) -> NodeKey {
+        let key = try stranger(text)
+        let isKnown = knownKeys.contains(key) || book.names[key] != nil
+        guard isKnown else { throw .unknownPeer(text) }
+        return key
+    }
+
+    /// The one key that `text` names, known or not.
+    func stranger(_ text: String) throws(OperatorError) -> NodeKey {
+        let keys = candidates(for: text)
+        guard keys.count <= 1 else { throw .ambiguousPeer(text, keys.map(\.did)) }
+        guard let found = keys.first else { throw .unknownPeer(text) }
+        guard found != key else { throw .itself }
+        return found
+    }
+}

@@ -1,0 +1,213 @@
+import OverlayCrypto
+import OverlayWire
+package import TrustCore
+
+// What the operator commands.
+extension Sidecar {
+    /// Does `command`; its answer or failure is among the actions, now or later.
+    package mutating func perform(_ command: OperatorCommand, id: CommandID, at now: Moment) -> [SidecarAction] {
+        do {
+            switch command {
+            case .request(let peer, let services, let note):
+                guard !Invitation.isInvitation(peer) else { return try join(peer, id: id, at: now) }
+                return try request(peer, services: services, note: note, id: id, at: now)
+            case .approve(let request, let services):
+                return try approve(request, services: services, id: id, at: now)
+            case .reject(let request):
+                return try reject(request, id: id, at: now)
+            case .revoke(let peer):
+                return try revoke(peer, id: id, at: now)
+            case .invite(let uses, let lifetime, let services):
+                return try invite(uses: uses, lifetime: lifetime, services: services, id: id, at: now)
+            case .join(let invitation):
+                return try join(invitation, id: id, at: now)
+            case .rename(let peer, let name):
+                return try rename(peer, to: name, id: id, at: now)
+            case .list:
+                return [.answer(id, trustDocument(at: now.wall))]
+            }
+        } catch {
+            return [.fail(id, error)]
+        }
+    }
+
+    private mutating func request(
+        _ text: String,
+        services: ServiceSet,
+        note: String,
+        id: CommandID,
+        at now: Moment
+    ) throws(OperatorError) -> [SidecarAction] {
+        let peer = try stranger(text)
+        if standing(of: peer, at: now).isMutual, case .names(let wanted) = services,
+            let bond = book.bonds[peer], ServiceSet.names(wanted).isSubset(of: bond.received.services)
+        {
+            return [.answer(id, ["id": nil, "did": .string(peer.did), "state": "trusted"])]
+        }
+        guard !profile.hubs.isEmpty || book.bonds[peer]?.hubs.isEmpty == false else { throw .noHub }
+        guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
+        let grant = newGrant(to: peer, services: .all, at: now)
+        let terms = TrustRequest.Terms(
+            name: profile.name,
+            note: note,
+            services: services,
+            hubs: profile.hubs,
+            issued: now.wall.inMilliseconds,
+            expires: (now.wall + settings.requestLifetime).inMilliseconds,
+            nonce: random.bytes(16)
+        )
+        let request = TrustRequest(from: identity, terms: terms, grant: grant)
+        guard let sealed = try? Mail.request(request).sealed() else { throw .unknownPeer(text) }
+        // A new request replaces those before it.
+        var facts = book.outgoing.values.filter { $0.target == peer }.map { TrustFact.answered($0.id) }
+        facts.append(.asked(request))
+        let places = profile.hubs + (book.bonds[peer]?.hubs ?? [])
+        facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
+        let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
+        let isUp = places.contains { hubs[$0.key]?.isUp == true }
+        let answer: JSONValue = [
+            "id": .string(request.id.description), "did": .string(peer.did), "state": isUp ? "sent" : "queued",
+        ]
+        return [record(facts), .audit(event)] + reconcileHubs(at: now) + runErrands(at: now) + [.answer(id, answer)]
+    }
+
+    private mutating func approve(
+        _ text: String,
+        services: ServiceSet?,
+        id: CommandID,
+        at now: Moment
+    ) throws(OperatorError) -> [SidecarAction] {
+        let pending = try pendingRequest(text)
+        let actions = try accept(pending.request, services: services ?? pending.request.services, at: now)
+        return actions + [.answer(id, bondDocument(of: pending.request.asker))]
+    }
+
+    private mutating func reject(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+        let request = try pendingRequest(text).request
+        var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
+        let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
+        if let sealed = try? Mail.rejection(rejection).sealed() {
+            let deposit = HubRequest.deposit(target: request.asker, sealed: sealed)
+            facts += errand(deposit, at: request.hubs + profile.hubs, until: request.expires)
+        }
+        let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
+        let answer: JSONValue = ["id": .string(request.id.description)]
+        return [record(facts), .audit(event)] + reconcileHubs(at: now) + runErrands(at: now) + [.answer(id, answer)]
+    }
+
+    private mutating func revoke(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+        let peer = try known(text)
+        let bond = book.bonds[peer]
+        // The revocation is as late as the newest grant, whatever the clock says.
+        let issued = book.trust.issueTime(towards: peer, now: now.wall)
+        let revocation = Revocation(from: identity, to: peer, issued: issued)
+        var facts: [TrustFact] = [.revoked(revocation)]
+        facts += book.outgoing.values.filter { $0.target == peer }.map { .answered($0.id) }
+        for (pending, entry) in book.pending where entry.request.asker == peer {
+            facts.append(.decided(pending, until: entry.request.expires))
+        }
+        let places = profile.hubs + (bond?.hubs ?? [])
+        let until = now.wall + settings.requestLifetime
+        facts += errand(.revoke(revocation), at: places, until: until)
+        if let sealed = try? Mail.revocation(revocation).sealed() {
+            facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: until)
+        }
+        let old: JSONValue = bond.map { ["services": $0.given.services.json] } ?? .null
+        let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
+        let answer: JSONValue = ["did": .string(peer.did), "name": .string(displayName(of: peer)), "state": "revoked"]
+        let written = [record(facts), .audit(event)]
+        return written + reconcile(peer, at: now) + runErrands(at: now) + [.answer(id, answer)]
+    }
+
+    private mutating func rename(
+        _ text: String,
+        to name: String,
+        id: CommandID,
+        at now: Moment
+    ) throws(OperatorError) -> [SidecarAction] {
+        let peer = try known(text)
+        let isTaken = book.names.contains { $0.value == name && $0.key != peer }
+        guard PlainText.label(name) == name, !isTaken else { throw .invalidName(name) }
+        let old: JSONValue = .string(displayName(of: peer))
+        let event = AuditEvent(.renamed, actor: key, subject: peer.did, old: old, new: .string(name))
+        return [record([.named(peer, name)]), .audit(event), .answer(id, bondDocument(of: peer))]
+    }
+
+    private func pendingRequest(_ text: String) throws(OperatorError) -> TrustBook.Pending {
+        if let id = RecordID(text), let pending = book.pending[id] { return pending }
+        // A beginning that only one request has is enough, and so is the asker.
+        let matches = book.pending.values.filter { entry in
+            entry.request.asker.did == text || text.utf8.count >= 4 && entry.request.id.description.hasPrefix(text)
+        }
+        guard matches.count == 1, let pending = matches.first else { throw .noSuchRequest(text) }
+        return pending
+    }
+}
+
+// What commands and mail have in common.
+extension Sidecar {
+    /// A grant of ours that is later than everything we signed towards `peer` before.
+    func newGrant(to peer: NodeKey, services: ServiceSet, at now: Moment) -> Grant {
+        let issued = book.trust.issueTime(towards: peer, now: now.wall)
+        return Grant(from: identity, to: peer, services: services, issued: issued)
+    }
+
+    /// Says yes to `request`: from here on the trust stands on this side, and the asker is told.
+    mutating func accept(
+        _ request: TrustRequest,
+        services: ServiceSet,
+        at now: Moment
+    ) throws(OperatorError) -> [SidecarAction] {
+        let peer = request.asker
+        guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { throw .overLimit("peers") }
+        let places = request.hubs + profile.hubs
+        guard !places.isEmpty else { throw .noHub }
+        let bond = newBond(with: peer, name: request.name, services: services, received: request.grant, hubs: request.hubs, at: now)
+        guard let mail = acceptance(of: request.id, bond: bond) else { throw .overLimit("bytes in the answer") }
+        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .bonded(bond)]
+        facts += errand(mail, at: places, until: now.wall + settings.requestLifetime)
+        let event = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
+        let written = [record(facts), .audit(event)]
+        return written + reconcile(peer, at: now) + reconcileHubs(at: now) + runErrands(at: now)
+    }
+
+    /// A new bond, with a fresh secret.
+    mutating func newBond(
+        with peer: NodeKey,
+        name: String,
+        services: ServiceSet,
+        received: Grant,
+        hubs: [HubURL],
+        at now: Moment
+    ) -> Bond {
+        Bond(
+            peer: peer,
+            given: newGrant(to: peer, services: services, at: now),
+            received: received,
+            secret: random.bytes(32),
+            name: localName(for: peer, claimed: name),
+            hubs: hubs,
+            candidates: [],
+            since: now.wall.inMilliseconds
+        )
+    }
+
+    /// The mail that tells `bond`'s peer of our side of it.
+    func acceptance(of id: RecordID, bond: Bond) -> HubRequest? {
+        guard let sealed = sealedAcceptance(of: id, bond: bond) else { return nil }
+        return .deposit(target: bond.peer, sealed: sealed)
+    }
+
+    func sealedAcceptance(of id: RecordID, bond: Bond) -> [UInt8]? {
+        let acceptance = try? TrustAcceptance(
+            from: identity,
+            answering: id,
+            name: profile.name,
+            grant: bond.given,
+            secret: bond.secret,
+            hubs: profile.hubs,
+            candidates: profile.advertised
+        )
+        return acceptance.flatMap { try? Mail.acceptance($0).sealed() }
+    }
+}

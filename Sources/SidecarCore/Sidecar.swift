@@ -1,0 +1,160 @@
+package import OverlayCrypto
+package import OverlayWire
+package import TrustCore
+
+/// The sidecar's mind: who is trusted for what, what hubs and peers are told, and what the operator's commands mean.
+///
+/// It owns no socket, file or clock. Each input returns the actions to do, in order; an answer to the operator or an
+/// acknowledgement to a hub always stands behind the ``SidecarAction/persist(_:)`` that makes it true after a crash.
+package struct Sidecar {
+    let identity: NodeIdentity
+    let settings: SidecarSettings
+    var profile: SidecarProfile
+    var book: TrustBook
+    var random: RandomSource
+    var hubs = HubLinks()
+    var peers = PeerLinks()
+    /// The hubs that know of an errand that others do not know of yet.
+    var told: [RecordID: Set<NodeKey>] = [:]
+    /// When what a hub refused to take is offered again.
+    var errandRetry: Instant?
+    /// Requests on their way, and what their answers are for.
+    var errandsOnTheWay: [SidecarRequestID: Purpose] = [:]
+    /// When ``advance(to:)`` last looked for what had ended.
+    private var advanced: Timestamp?
+    private var lastRequest: UInt64 = 0
+    /// Commands that wait for an inviter, by the id of the claim.
+    var joins: [RecordID: WaitingJoin] = [:]
+    /// The keys of guests that the overlay admits, and their invitations.
+    var guests: [NodeKey: RecordID] = [:]
+    /// Guests that may still read an answer, and until when.
+    var farewells: [NodeKey: Instant] = [:]
+    /// Direct attempts to redeem: when the next is due, by the id of the claim.
+    var redeemAt: [RecordID: Instant] = [:]
+
+    /// What a request to a hub or peer was made for.
+    enum Purpose: Hashable, Sendable {
+        case register(hub: NodeKey)
+        case acknowledge
+        case errand(RecordID, hub: NodeKey)
+        case resolve(hub: NodeKey, peer: NodeKey)
+        case redeem(RecordID)
+        case services(CommandID)
+    }
+
+    /// A `join` whose command still waits.
+    struct WaitingJoin: Hashable, Sendable {
+        let command: CommandID
+        let deadline: Instant
+    }
+
+    /// The mind that `facts`, the content of the journal, and `memory`, the content of the cache, make.
+    package init(
+        identity: NodeIdentity,
+        profile: SidecarProfile,
+        facts: [TrustFact] = [],
+        memory: JSONValue = nil,
+        random: RandomSource,
+        settings: SidecarSettings = .defaults
+    ) {
+        self.identity = identity
+        self.profile = profile
+        self.random = random
+        self.settings = settings
+        book = TrustBook(owner: identity.key)
+        for fact in facts { book.apply(fact) }
+        peers.remember(memory)
+    }
+
+    /// Our own key.
+    package var key: NodeKey { identity.key }
+
+    /// What the journal needs to hold, for compaction.
+    package func compactedFacts(at now: Timestamp) -> [TrustFact] { book.compacted(at: now) }
+
+    /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
+    package mutating func start(at now: Moment) -> [SidecarAction] {
+        var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))]
+        actions += reconcileHubs(at: now)
+        actions += reconcilePeers(at: now)
+        actions += reconcileGuests(at: now)
+        for (id, _) in book.joining { redeemAt[id] = now.instant }
+        for peer in peers.met(since: now.wall + Interval(nanoseconds: -settings.recentlyMet.nanoseconds)) {
+            actions += want(peer, at: now)
+        }
+        return actions + advance(to: now)
+    }
+
+    /// The configuration changed.
+    package mutating func reconfigure(_ profile: SidecarProfile, at now: Moment) -> [SidecarAction] {
+        let old = self.profile
+        self.profile = profile
+        guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return [] }
+        let event = AuditEvent(
+            .reconfigured,
+            actor: key,
+            subject: key.did,
+            old: old.auditDocument,
+            new: profile.auditDocument
+        )
+        return [.audit(event)] + reconcileHubs(at: now) + registerEverywhere(ifRenamedFrom: old)
+    }
+
+    /// The addresses under which we may be reached directly, for invitations and acceptances.
+    package mutating func advertise(_ endpoints: [Endpoint]) {
+        profile.advertised = Array(endpoints.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
+    }
+
+    /// Does what has become due.
+    package mutating func advance(to now: Moment) -> [SidecarAction] {
+        advanced = now.wall
+        var actions = connectHubs(at: now)
+        actions += runErrands(at: now)
+        actions += lookUpWanted(at: now)
+        actions += redeemDirectly(at: now)
+        actions += giveUpJoins(at: now)
+        actions += reconcilePeers(at: now)
+        actions += reconcileGuests(at: now)
+        return actions
+    }
+
+    /// When ``advance(to:)`` has something to do, or nil.
+    package func nextDeadline(at now: Moment) -> Instant? {
+        var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), errandRetry]
+        deadlines += joins.values.map(\.deadline)
+        deadlines += farewells.values.map(\.self)
+        deadlines += redeemAt.values.map(\.self)
+        // What ended since the last look is due now.
+        let seen = advanced ?? now.wall
+        let expiries = [book.trust.nextExpiry(after: seen), nextInvitationExpiry(after: seen)]
+        deadlines += expiries.map { expiry in expiry.map { now.instant + ($0 - now.wall) + .milliseconds(1) } }
+        return deadlines.compactMap(\.self).min()
+    }
+
+    /// Makes `facts` true here and asks to make them durable.
+    mutating func record(_ facts: [TrustFact]) -> SidecarAction {
+        for fact in facts { book.apply(fact) }
+        return .persist(facts)
+    }
+
+    mutating func nextRequest(_ purpose: Purpose) -> SidecarRequestID {
+        lastRequest += 1
+        let id = SidecarRequestID(lastRequest)
+        errandsOnTheWay[id] = purpose
+        return id
+    }
+
+    func standing(of peer: NodeKey, at now: Moment) -> TrustState.Standing {
+        book.trust.standing(of: peer, at: now.wall)
+    }
+}
+
+extension SidecarProfile {
+    /// What the audit trail says about a configuration.
+    var auditDocument: JSONValue {
+        let rules = exposed.map { rule -> JSONValue in
+            ["service": .string(rule.service), "port": .integer(Int64(rule.port.rawValue)), "kind": .string(rule.kind)]
+        }
+        return ["name": .string(name), "hubs": .texts(hubs), "expose": .array(rules)]
+    }
+}

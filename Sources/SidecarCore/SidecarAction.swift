@@ -1,0 +1,70 @@
+package import OverlayWire
+package import TrustCore
+
+/// What the sidecar wants done, strictly in this order: whatever comes after a ``persist(_:)`` may rely on it.
+package enum SidecarAction: Hashable, Sendable {
+    /// Make these facts durable together before anything that follows is done.
+    case persist([TrustFact])
+    /// Write into the audit trail.
+    case audit(AuditEvent)
+    /// What is known of peers for convenience has changed (``Sidecar/memoryDocument``); losing it costs no trust.
+    case remember
+
+    /// Let the overlay talk to a peer, or change what it knows of one that it talks to.
+    case admit(PeerAdmission)
+    /// Cut the session and all streams with a peer at once, and know it no longer.
+    case expel(NodeKey, ErrorCode)
+    /// Start a session with an admitted peer or hub, if there is none.
+    case connect(NodeKey)
+    /// A hub relays packets for a peer in this conversation.
+    case setRelay(NodeKey, hub: NodeKey, RelayChannel)
+    /// Let the overlay talk to a hub.
+    case admitHub(HubURL)
+    /// The trust with a peer has ended: what is done for it ends.
+    case trustEnded(NodeKey)
+
+    /// Ask a hub, and report its answer under the id.
+    case hubRequest(SidecarRequestID, hub: NodeKey, HubRequest)
+    /// Open the event stream of a hub.
+    case openWatch(NodeKey)
+    /// Ask a peer's sidecar on the control port, and report its answer under the id.
+    case peerRequest(SidecarRequestID, peer: NodeKey, JSONValue)
+    /// Meet an inviter directly as its guest, deliver the sealed claim, and report the answer under the id.
+    case redeem(SidecarRequestID, Invitation, JSONValue)
+    /// Answer what a peer asked on the control port.
+    case answerPeer(PeerRequestID, JSONValue)
+
+    /// Answer a command.
+    case answer(CommandID, JSONValue)
+    /// Fail a command.
+    case fail(CommandID, OperatorError)
+}
+
+/// What the overlay has to know of a peer.
+package struct PeerAdmission: Hashable, Sendable {
+    package let key: NodeKey
+    /// The pre-shared secret of the pair.
+    package let secret: [UInt8]
+    /// Where to try first.
+    package let candidates: [Endpoint]
+    /// The guest of an open invitation: it may redeem and nothing else, and its replay guard starts anew.
+    package let isGuest: Bool
+}
+
+/// One request of the sidecar to a hub or peer.
+package struct SidecarRequestID: Hashable, Sendable {
+    package let rawValue: UInt64
+
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// One request of a peer to the sidecar, as the shell counts them.
+package struct PeerRequestID: Hashable, Sendable {
+    package let rawValue: UInt64
+
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}

@@ -1,0 +1,65 @@
+package import OverlayWire
+package import TrustCore
+
+/// What a sidecar allows and how long it waits.
+package struct SidecarSettings: Hashable, Sendable {
+    /// Requests of others that wait for a decision. Further ones are ignored.
+    package var pendingCount = 100
+    /// Our own requests that wait for an answer.
+    package var outgoingCount = 100
+    /// Peers that are trusted.
+    package var peerCount = 10_000
+    /// Invitations that can still be redeemed.
+    package var invitationCount = 100
+    /// Messages that hubs have not taken yet.
+    package var errandCount = 1_000
+    /// Hubs that are used at once: our own and those of peers.
+    package var hubCount = 16
+    /// How long a request, and a message that a hub has not taken, is kept.
+    package var requestLifetime = Interval.seconds(14 * 86_400)
+    /// How far ahead of ours the clock of an asker may be.
+    package var clockSkew = Interval.seconds(86_400)
+    /// Time between two attempts to reach a hub: at first, and at most.
+    package var hubRetry = Interval.seconds(1)
+    package var hubRetryMaximum = Interval.seconds(30)
+    /// Time between two look-ups of the same peer at the same hub: at first, and at most.
+    package var resolveInterval = Interval.seconds(2)
+    package var resolveIntervalMaximum = Interval.seconds(60)
+    /// How long after it was last wanted a peer is looked up again by itself.
+    package var wantedLifetime = Interval.seconds(600)
+    /// How recently a peer must have been met to be greeted after a restart.
+    package var recentlyMet = Interval.seconds(3_600)
+    /// How long `join` waits for the inviter before it says that it goes on alone.
+    package var joinPatience = Interval.seconds(20)
+    /// Time between two direct attempts to redeem an invitation.
+    package var redeemInterval = Interval.seconds(5)
+    /// How long a guest that has redeemed the last use of an invitation can still read its answer.
+    package var guestFarewell = Interval.seconds(10)
+    /// Uses of one invitation and how long it may be open.
+    package var invitationUses = 1_000
+    package var invitationLifetime = Interval.seconds(365 * 86_400)
+
+    package init() {}
+
+    /// The values that the properties above state.
+    package static let defaults = SidecarSettings()
+}
+
+/// Who the sidecar is and what it was told to do: the part of the configuration that matters here.
+package struct SidecarProfile: Hashable, Sendable {
+    /// How we introduce ourselves.
+    package var name: String
+    /// Our own hubs.
+    package var hubs: [HubURL]
+    /// What peers may reach.
+    package var exposed: [ExposedRule]
+    /// Direct addresses for invitations.
+    package var advertised: [Endpoint]
+
+    package init(name: String, hubs: [HubURL], exposed: [ExposedRule], advertised: [Endpoint] = []) {
+        self.name = name
+        self.hubs = hubs
+        self.exposed = exposed
+        self.advertised = advertised
+    }
+}

@@ -1,0 +1,40 @@
+/// Text that a stranger wrote, made safe to show: it may neither drive a terminal nor reorder what stands beside it.
+package enum PlainText {
+    /// `text` without control characters and direction overrides, cut to `limit` UTF-8 bytes at a character's end.
+    package static func clean(_ text: String, limit: Int) -> String {
+        var result = ""
+        var byteCount = 0
+        for character in text {
+            let shown = character.unicodeScalars.allSatisfy(isPlain) ? character : " "
+            byteCount += shown.utf8.count
+            guard byteCount <= limit else { break }
+            result.append(shown)
+        }
+        return result
+    }
+
+    /// A name that can stand in a host name: lower case, digits and inner hyphens, at most 63 bytes; nil when nothing
+    /// is left.
+    package static func label(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        for byte in text.lowercased().utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): bytes.append(byte)
+            default: if let last = bytes.last, last != UInt8(ascii: "-") { bytes.append(UInt8(ascii: "-")) }
+            }
+        }
+        bytes = Array(bytes.prefix(RecordLimits.name))
+        while bytes.last == UInt8(ascii: "-") { bytes.removeLast() }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0...0x1f, 0x7f...0x9f: false
+        // Unicode TR 9: embeddings, overrides and isolates; TR 36 §2: zero-width characters and the byte order mark.
+        case 0x202a...0x202e, 0x2066...0x2069, 0x200b...0x200f, 0x2028, 0x2029, 0xfeff: false
+        case 0xe0000...0xe007f: false
+        default: true
+        }
+    }
+}

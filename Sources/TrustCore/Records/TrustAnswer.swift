@@ -1,0 +1,102 @@
+package import OverlayCrypto
+package import OverlayWire
+
+/// The yes to a request or to the redemption of an invitation: the giver's grant, the secret that both sessions mix
+/// in, and where the giver can be met.
+package struct TrustAcceptance: Hashable, Sendable {
+    package let record: SignedRecord
+    /// The request or claim that this answers.
+    package let answers: RecordID
+    /// How the giver introduces itself.
+    package let name: String
+    /// The giver's grant to the asker.
+    package let grant: Grant
+    /// The pre-shared secret of the pair.
+    package let secret: PreSharedKey
+    package let hubs: [HubURL]
+    /// Addresses of the giver, as good as they were when it answered.
+    package let candidates: [Endpoint]
+
+    /// Who says yes.
+    package var giver: NodeKey { record.signer }
+    package var document: JSONValue { record.document }
+
+    /// Signs an acceptance of the request or claim named `answers`. `secret` is 32 fresh random bytes.
+    package init(
+        from giver: NodeIdentity,
+        answering answers: RecordID,
+        name: String,
+        grant: Grant,
+        secret: [UInt8],
+        hubs: [HubURL],
+        candidates: [Endpoint]
+    ) throws(RecordError) {
+        guard let key = PreSharedKey(bytes: secret) else { throw .invalid("secret") }
+        let name = PlainText.clean(name, limit: RecordLimits.name)
+        let hubs = Array(hubs.prefix(RecordLimits.hubs))
+        let candidates = Array(candidates.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
+        var members = JSONObject()
+        members["to"] = .string(grant.subject.did)
+        members["answers"] = .string(answers.description)
+        members["name"] = .string(name)
+        members["grant"] = grant.document
+        members["secret"] = .string(Base64URL.encode(secret))
+        members["hubs"] = .texts(hubs)
+        members["candidates"] = .texts(candidates)
+        record = SignedRecord(.acceptance, members, signedBy: giver)
+        self.answers = answers
+        self.name = name
+        self.grant = grant
+        self.secret = key
+        self.hubs = hubs
+        self.candidates = candidates
+    }
+
+    /// The acceptance in `document`, verified together with the grant in it.
+    package init(verifying document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        record = try SignedRecord(verifying: document, as: .acceptance)
+        answers = try fields.recordID("answers")
+        name = PlainText.clean(try fields.text("name", limit: RecordLimits.name), limit: RecordLimits.name)
+        grant = try Grant(verifying: try fields.value("grant"))
+        let target = try fields.key("to")
+        guard grant.giver == record.signer, grant.subject == target else { throw .invalid("grant") }
+        guard let secret = PreSharedKey(bytes: try fields.bytes("secret", exactly: 32)) else {
+            throw .invalid("secret")
+        }
+        self.secret = secret
+        hubs = try fields.hubs()
+        candidates = try fields.endpoints()
+    }
+}
+
+/// The no to a request. It says nothing more than that.
+package struct TrustRejection: Hashable, Sendable {
+    package let record: SignedRecord
+    /// Who asked.
+    package let target: NodeKey
+    /// The request that this answers.
+    package let answers: RecordID
+
+    /// Who says no.
+    package var giver: NodeKey { record.signer }
+    package var document: JSONValue { record.document }
+
+    /// Signs the rejection of the request named `answers`, which `target` made.
+    package init(from giver: NodeIdentity, to target: NodeKey, answering answers: RecordID) {
+        var members = JSONObject()
+        members["to"] = .string(target.did)
+        members["answers"] = .string(answers.description)
+        record = SignedRecord(.rejection, members, signedBy: giver)
+        self.target = target
+        self.answers = answers
+    }
+
+    /// The rejection in `document`, verified.
+    package init(verifying document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        record = try SignedRecord(verifying: document, as: .rejection)
+        target = try fields.key("to")
+        answers = try fields.recordID("answers")
+    }
+}

@@ -1,0 +1,17 @@
+package import OverlayWire
+
+/// Virtual ports of a hub.
+package enum HubPort {
+    /// One JSON request and its answer per stream.
+    package static let requests = VirtualPort(1)
+    /// Events, one JSON document a line.
+    package static let events = VirtualPort(2)
+}
+
+/// Virtual ports of a sidecar that are not for services.
+package enum SidecarPort {
+    /// One JSON request of a peer's sidecar and its answer per stream.
+    package static let control = VirtualPort(65_281)
+    /// Ports that no service may be exposed on.
+    package static let reserved = VirtualPort(65_280)...VirtualPort(65_535)
+}

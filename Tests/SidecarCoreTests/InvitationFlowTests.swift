@@ -1,0 +1,123 @@
+import HubCore
+import OverlayCrypto
+import OverlayWire
+import SidecarCore
+import Testing
+import TrustCore
+
+@Suite struct InvitationFlowTests {
+    var world = World()
+    let direct = [Endpoint("192.0.2.1:4000")!]
+
+    mutating func invite(_ key: NodeKey, uses: Int = 1, seconds: Int64 = 3_600, services: ServiceSet = .all) throws -> String {
+        let answer = try world.answer(.invite(uses: uses, lifetime: .seconds(seconds), services: services), at: key)
+        return try #require(answer["invitation"]?.string)
+    }
+
+    @Test(arguments: [true, false], [true, false])
+    mutating func `an invitation makes a trust in one step, with a hub and without (R9)`(inviterHub: Bool, guestHub: Bool) throws {
+        let alice = world.add(1, "alice", withHub: inviterHub, advertised: direct)
+        let bob = world.add(2, "bob", withHub: guestHub)
+        let token = try invite(alice, services: .names(["planner"]))
+        let answer = try world.answer(.join(invitation: token), at: bob)
+        #expect(answer["state"] == "trusted" && answer["name"] == "alice" && answer["offers"] == ["planner"])
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+        #expect(world.nodes[alice]!.admitted[bob] == world.nodes[bob]!.admitted[alice])
+    }
+
+    @Test mutating func `an invitation through the hub alone works, and its guest key never meets anybody`() throws {
+        let alice = world.add(1, "alice")
+        let bob = world.add(2, "bob", withHub: false)
+        let token = try invite(alice)
+        _ = try world.answer(.join(invitation: token), at: bob)
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+    }
+
+    @Test mutating func `an invitation is used up after its uses`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let token = try invite(alice, uses: 2)
+        let guests = [world.add(2, "b"), world.add(3, "c"), world.add(4, "d")]
+        for guest in guests { world.perform(.join(invitation: token), at: guest) }
+        #expect(guests.map { world.isTrusted(alice, $0) } == [true, true, false])
+        #expect(!world.isTrusted(guests[2], alice))
+        world.pass(25)
+        #expect(world.nodes[guests[2]]!.failures.values.map(\.code) == ["no-answer"])
+        #expect(world.nodes[alice]!.admitted.keys.allSatisfy { guests.contains($0) }, "the guest key is gone")
+    }
+
+    @Test mutating func `who redeemed already gets the same answer again and costs no use`() throws {
+        let alice = world.add(1, "alice", withHub: false, advertised: direct)
+        let bob = world.add(2, "bob", withHub: false)
+        let token = try invite(alice, uses: 2)
+        _ = try world.answer(.join(invitation: token), at: bob)
+        let secret = world.nodes[alice]!.admitted[bob]
+        world.nodes[bob]!.journal = []
+        world.restart(bob)
+        #expect(!world.isTrusted(bob, alice))
+        _ = try world.answer(.join(invitation: token), at: bob)
+        #expect(world.isTrusted(bob, alice) && world.nodes[bob]!.admitted[alice] == secret)
+        let carol = world.add(3, "carol", withHub: false)
+        _ = try world.answer(.join(invitation: token), at: carol)
+        #expect(world.isTrusted(alice, carol))
+    }
+
+    @Test mutating func `an expired invitation opens nothing, whatever clock its holder has`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let token = try invite(alice, seconds: 10)
+        world.pass(11)
+        #expect(world.failure(.join(invitation: token), at: bob)?.code == "bad-invitation")
+        world.pass(11)
+        let guest = try NodeIdentity(seed: try Invitation(token: token).secret.guestSeed).key
+        #expect(world.nodes[alice]!.admitted[guest] == nil)
+        world.now.wall = world.now.wall + .seconds(-20)
+        world.perform(.join(invitation: token), at: bob)
+        world.now.wall = world.now.wall + .seconds(20)
+        #expect(!world.isTrusted(bob, alice) || world.nodes[alice]!.admitted[bob] != nil)
+    }
+
+    @Test mutating func `a redeemer that was revoked cannot redeem again`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let token = try invite(alice, uses: 5)
+        _ = try world.answer(.join(invitation: token), at: bob)
+        _ = try world.answer(.revoke(peer: bob.did), at: alice)
+        world.perform(.join(invitation: token), at: bob)
+        #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
+    }
+
+    @Test mutating func `a guest can redeem and nothing else (R8)`() throws {
+        let rule = ExposedRule(service: "planner", port: VirtualPort(80), kind: "a2a", allow: [.trusted])
+        let alice = world.add(1, "alice", exposed: [rule], advertised: direct)
+        let invitation = try Invitation(token: try invite(alice))
+        let guest = try NodeIdentity(seed: invitation.secret.guestSeed).key
+        #expect(world.nodes[alice]!.admitted[guest] == invitation.secret.guestSecret)
+        #expect(world.ask(alice, as: guest, ["do": "services"])?["ok"] == false)
+        #expect(world.ask(alice, as: guest, ["do": "redeem", "claim": "AAAA"])?["ok"] == false)
+        #expect(!world.nodes[alice]!.sidecar.mayReach(service: "planner", port: VirtualPort(80), peer: guest, at: world.now))
+        #expect(!world.isTrusted(alice, guest))
+    }
+
+    @Test mutating func `an invitation survives a restart of both sides`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let token = try invite(alice)
+        world.nodes[alice]!.isRunning = false
+        world.hubDown(alice)
+        _ = world.hub.watchClosed(by: alice)
+        world.perform(.join(invitation: token), at: bob)
+        world.restart(bob)
+        world.nodes[alice]!.isRunning = true
+        world.restart(alice)
+        world.pass(5)
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+    }
+
+    @Test mutating func `our own, damaged and unusable invitations are told apart`() throws {
+        let alice = world.add(1, "alice")
+        let token = try invite(alice)
+        #expect(world.failure(.join(invitation: token), at: alice)?.message.contains("our own") == true)
+        #expect(world.failure(.join(invitation: String(token.dropLast())), at: alice)?.code == "bad-invitation")
+        #expect(world.failure(.invite(uses: 0, lifetime: .seconds(5), services: .all), at: alice)?.code == "bad-invitation")
+    }
+}

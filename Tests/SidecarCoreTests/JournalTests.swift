@@ -1,0 +1,99 @@
+import OverlayCrypto
+import OverlayWire
+import SidecarCore
+import Testing
+import TrustCore
+
+@Suite struct JournalTests {
+    /// A sidecar's journal after a request, an approval, a rename, an invitation with its redemption, and a revocation.
+    func richWorld() throws -> (world: World, key: NodeKey) {
+        var world = World()
+        let alice = world.add(1, "alice", advertised: [Endpoint("192.0.2.1:4000")!])
+        let others = [world.add(2, "bob"), world.add(3, "carol"), world.add(4, "dave")]
+        try world.befriend(alice, others[0])
+        try world.befriend(others[1], alice)
+        _ = try world.answer(.rename(peer: others[0].did, name: "robert"), at: alice)
+        let token = try world.answer(.invite(uses: 2, lifetime: .seconds(900), services: .all), at: alice)
+        _ = try world.answer(.join(invitation: token["invitation"]!.string!), at: others[2])
+        _ = try world.answer(.revoke(peer: others[1].did), at: alice)
+        _ = try world.answer(.request(peer: others[1].did, services: .all, note: ""), at: alice)
+        return (world, alice)
+    }
+
+    @Test func `every fact comes back from its line`() throws {
+        let (world, key) = try richWorld()
+        let journal = world.nodes[key]!.journal
+        let replay = try TrustJournal.replay(journal)
+        #expect(replay.validByteCount == journal.count)
+        #expect(replay.facts.count > 15)
+        for fact in replay.facts { #expect(try TrustFact(fact.document) == fact) }
+        #expect(try TrustJournal.replay(TrustJournal.line(replay.facts)).facts == replay.facts)
+    }
+
+    @Test func `a journal cut at any byte loses nothing that was acknowledged before (crash)`() throws {
+        let (world, key) = try richWorld()
+        let journal = world.nodes[key]!.journal
+        let whole = try TrustJournal.replay(journal)
+        let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
+        var factsUpTo: [Int: Int] = [0: 0]
+        for end in ends { factsUpTo[end] = try TrustJournal.replay(Array(journal.prefix(end))).facts.count }
+        // Replaying verifies signatures, so cuts inside one line are checked by their text alone, and each line once more.
+        for cut in 0...journal.count {
+            let lastEnd = ends.last { $0 <= cut } ?? 0
+            let tail = Array(journal[lastEnd..<cut])
+            let replay = try TrustJournal.replay(tail)
+            #expect(replay.facts.isEmpty && replay.validByteCount == 0)
+        }
+        for end in [0] + ends {
+            for extra in [0, 1, 17, 200] where end + extra <= journal.count {
+                let replay = try TrustJournal.replay(Array(journal.prefix(end + extra)))
+                let expected = ends.last { $0 <= end + extra } ?? 0
+                #expect(replay.validByteCount == expected)
+                #expect(replay.facts == Array(whole.facts.prefix(factsUpTo[expected]!)))
+            }
+        }
+    }
+
+    @Test func `what a command was answered for is in the journal before the answer (R11)`() throws {
+        let (world, key) = try richWorld()
+        let node = world.nodes[key]!
+        #expect(node.journalAtAnswer.count >= 4)
+        for (command, journal) in node.journalAtAnswer {
+            var crashed = world
+            crashed.restart(key, journal: journal)
+            if let invitation = node.answers[command]?["invitation"]?.string {
+                let id = try Invitation(token: invitation).id
+                let facts = try TrustJournal.replay(journal).facts
+                #expect(facts.contains { if case .invited(let made, _) = $0 { made.id == id } else { false } })
+            }
+            if node.answers[command]?["state"] == "revoked", let did = node.answers[command]?["did"]?.string {
+                #expect(!crashed.isTrusted(key, NodeKey(did: did)!))
+            }
+        }
+    }
+
+    @Test func `a damaged last line is cut off, a damaged line before it is an error that names the line`() throws {
+        let (world, key) = try richWorld()
+        var journal = world.nodes[key]!.journal
+        let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
+        let lastStart = ends[ends.count - 2]
+        journal[lastStart + 40] ^= 1
+        #expect(try TrustJournal.replay(journal).validByteCount == lastStart)
+        journal[lastStart + 40] ^= 1
+        journal[ends[0] + 40] ^= 1
+        #expect(throws: JournalError(line: 2, reason: .damaged)) { try TrustJournal.replay(journal) }
+    }
+
+    @Test func `a compacted journal gives the same trust, requests and invitations`() throws {
+        let (world, key) = try richWorld()
+        let node = world.nodes[key]!
+        let facts = node.sidecar.compactedFacts(at: world.now.wall)
+        var compacted = world
+        compacted.restart(key, journal: TrustJournal.line(facts))
+        var plain = world
+        plain.restart(key)
+        #expect(try compacted.answer(.list, at: key) == (try plain.answer(.list, at: key)))
+        #expect(compacted.nodes[key]!.admitted == plain.nodes[key]!.admitted)
+        #expect(TrustJournal.line(facts).count < node.journal.count)
+    }
+}

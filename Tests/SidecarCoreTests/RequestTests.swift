@@ -1,0 +1,191 @@
+import HubCore
+import OverlayCrypto
+import OverlayWire
+import SidecarCore
+import Testing
+import TrustCore
+
+@Suite struct RequestTests {
+    var world = World()
+    let alice: NodeKey
+    let bob: NodeKey
+
+    init() {
+        alice = world.add(1, "alice")
+        bob = world.add(2, "bob")
+    }
+
+    @Test mutating func `a request reaches its target at once, and approval makes a trust with a session (R9, W9)`() throws {
+        let asked = try world.answer(.request(peer: bob.did, services: .names(["planner"]), note: "hi"), at: alice)
+        #expect(asked["state"] == "sent")
+        let list = try world.answer(.list, at: bob)
+        let pending = try #require(list["pending"]?.array?.first)
+        #expect(pending["did"]?.string == alice.did && pending["note"] == "hi" && pending["services"] == ["planner"])
+        #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
+        _ = try world.answer(.approve(id: pending["id"]!.string!, services: nil), at: bob)
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+        #expect(world.nodes[alice]!.sessions.contains(bob))
+        #expect(world.nodes[alice]!.admitted[bob] == world.nodes[bob]!.admitted[alice])
+    }
+
+    @Test mutating func `a request alone opens nothing on either side (R8, W1)`() throws {
+        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        for (one, other) in [(alice, bob), (bob, alice)] {
+            #expect(!world.isTrusted(one, other))
+            #expect(world.nodes[one]!.admitted[other] == nil)
+            #expect(world.nodes[one]!.sidecar.mayReach(service: "planner", port: VirtualPort(80), peer: other, at: world.now) == false)
+        }
+    }
+
+    @Test mutating func `a target that is away gets the request when it comes (R9)`() throws {
+        world.nodes[bob]!.isRunning = false
+        world.hubDown(bob)
+        _ = world.hub.watchClosed(by: bob)
+        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        world.nodes[bob]!.isRunning = true
+        world.restart(bob)
+        #expect(world.nodes[bob]!.sidecar.pendingCount == 1)
+    }
+
+    @Test mutating func `a request is delivered when the hub comes back`() throws {
+        world.isHubUp = false
+        world.hubDown(alice)
+        #expect(try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)["state"] == "queued")
+        world.restart(alice)
+        world.isHubUp = true
+        world.pass(40)
+        #expect(world.nodes[bob]!.sidecar.pendingCount == 1)
+    }
+
+    @Test mutating func `approval can be for less than was asked (S3)`() throws {
+        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.approve(id: asked["id"]!.string!, services: .names(["clock"])), at: bob)
+        let list = try world.answer(.list, at: alice)
+        #expect(list["trusted"]?.array?.first?["offers"] == ["clock"])
+    }
+
+    @Test mutating func `a rejection ends the request, and a replay of it is not asked again`() throws {
+        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.reject(id: asked["id"]!.string!), at: bob)
+        #expect(try world.answer(.list, at: alice)["outgoing"] == [])
+        let replayed = world.mailSeen.filter { $0.0 == bob }.map(\.1)
+        let hub = world.hubURL.key
+        for event in replayed { world.input(bob) { $0.receive(event, from: hub, at: $1) } }
+        #expect(world.nodes[bob]!.sidecar.pendingCount == 0)
+        world.restart(bob)
+        for event in replayed { world.input(bob) { $0.receive(event, from: hub, at: $1) } }
+        #expect(world.nodes[bob]!.sidecar.pendingCount == 0, "also after a restart")
+    }
+
+    @Test mutating func `a request that has expired, or comes from far in the future, is ignored`() throws {
+        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        let mail = try #require(world.mailSeen.first { if case .mail = $0.1 { true } else { false } })
+        let carol = world.add(3, "carol")
+        let hub = world.hubURL.key
+        world.input(carol) { $0.receive(mail.1, from: hub, at: $1) }
+        #expect(world.nodes[carol]!.sidecar.pendingCount == 0, "it is for somebody else")
+        for shift in [Interval.seconds(15 * 86_400), .seconds(-3 * 86_400)] {
+            var late = World()
+            let copy = late.add(2, "bob")
+            late.now.wall = late.now.wall + shift
+            late.input(copy) { $0.receive(mail.1, from: hub, at: $1) }
+            #expect(late.nodes[copy]!.sidecar.pendingCount == 0)
+        }
+    }
+
+    @Test mutating func `requests that cross make one trust with one secret`() throws {
+        world.isHubUp = false
+        world.hubDown(alice)
+        world.hubDown(bob)
+        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: alice.did, services: .all, note: ""), at: bob)
+        world.isHubUp = true
+        world.pass(90)
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+        #expect(world.nodes[alice]!.admitted[bob] == world.nodes[bob]!.admitted[alice])
+        #expect(world.nodes[alice]!.sidecar.pendingCount == 0 && world.nodes[bob]!.sidecar.pendingCount == 0)
+    }
+
+    @Test mutating func `an acceptance that nobody asked for makes no trust (S3, W1)`() throws {
+        let identity = world.nodes[bob]!.identity
+        let acceptance = try TrustAcceptance(
+            from: identity,
+            answering: RecordID(ofBytes: [1]),
+            name: "bob",
+            grant: Grant(from: identity, to: alice, services: .all, issued: world.now.wall),
+            secret: Array(repeating: 1, count: 32),
+            hubs: [],
+            candidates: []
+        )
+        let event = HubEvent.mail(id: RecordID(ofBytes: [2]), sealed: try Mail.acceptance(acceptance).sealed())
+        let hub = world.hubURL.key
+        world.input(alice) { $0.receive(event, from: hub, at: $1) }
+        #expect(!world.isTrusted(alice, bob))
+        #expect(world.nodes[alice]!.admitted[bob] == nil)
+    }
+
+    @Test mutating func `somebody else cannot answer a request (S1)`() throws {
+        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        let mallory = try NodeIdentity(seed: Array(repeating: 66, count: 32))
+        let acceptance = try TrustAcceptance(
+            from: mallory,
+            answering: RecordID(asked["id"]!.string!)!,
+            name: "bob",
+            grant: Grant(from: mallory, to: alice, services: .all, issued: world.now.wall),
+            secret: Array(repeating: 1, count: 32),
+            hubs: [],
+            candidates: []
+        )
+        let event = HubEvent.mail(id: RecordID(ofBytes: [2]), sealed: try Mail.acceptance(acceptance).sealed())
+        let hub = world.hubURL.key
+        world.input(alice) { $0.receive(event, from: hub, at: $1) }
+        #expect(!world.isTrusted(alice, mallory.key) && !world.isTrusted(alice, bob))
+    }
+
+    @Test mutating func `requests that wait are bounded, one for each asker`() throws {
+        var settings = SidecarSettings.defaults
+        settings.pendingCount = 2
+        let identity = try NodeIdentity(seed: Array(repeating: 40, count: 32))
+        let profile = SidecarProfile(name: "x", hubs: [world.hubURL], exposed: [])
+        let random = RandomSource(seed: Array(repeating: 4, count: 32))
+        var sidecar = Sidecar(identity: identity, profile: profile, random: random, settings: settings)
+        _ = sidecar.start(at: world.now)
+        for number in UInt8(50)...55 {
+            let asker = try NodeIdentity(seed: Array(repeating: number, count: 32))
+            for nonce in UInt8(0)...2 {
+                let grant = Grant(from: asker, to: identity.key, services: .all, issued: world.now.wall)
+                let terms = TrustRequest.Terms(
+                    name: "n",
+                    note: "",
+                    services: .all,
+                    hubs: [],
+                    issued: world.now.wall,
+                    expires: world.now.wall + .seconds(100),
+                    nonce: Array(repeating: nonce, count: 16)
+                )
+                let request = TrustRequest(from: asker, terms: terms, grant: grant)
+                let event = HubEvent.mail(id: request.id, sealed: try Mail.request(request).sealed())
+                _ = sidecar.receive(event, from: world.hubURL.key, at: world.now)
+            }
+        }
+        #expect(sidecar.pendingCount == 2)
+    }
+
+    @Test mutating func `commands that cannot be done say what is wrong`() throws {
+        #expect(world.failure(.approve(id: "nothing", services: nil), at: alice)?.code == "no-such-request")
+        #expect(world.failure(.revoke(peer: "nobody"), at: alice)?.code == "unknown-peer")
+        #expect(world.failure(.request(peer: alice.did, services: .all, note: ""), at: alice)?.code == "unknown-peer")
+        #expect(world.failure(.join(invitation: "postern-invite:xyz"), at: alice)?.code == "bad-invitation")
+        let lonely = world.add(5, "lonely", withHub: false)
+        #expect(world.failure(.request(peer: bob.did, services: .all, note: ""), at: lonely)?.code == "no-hub")
+        #expect(world.failure(.invite(uses: 1, lifetime: .seconds(60), services: .all), at: lonely)?.code == "no-hub")
+    }
+
+    @Test mutating func `every step of a trust is in the audit trail of both sides (R11)`() throws {
+        try world.befriend(alice, bob)
+        _ = try world.answer(.revoke(peer: bob.did), at: alice)
+        #expect(world.nodes[alice]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
+        #expect(world.nodes[bob]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
+        #expect(world.nodes[alice]!.events.map(\.actor) == [alice, alice, bob, alice])
+    }
+}

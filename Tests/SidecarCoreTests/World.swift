@@ -1,0 +1,257 @@
+import HubCore
+import OverlayCrypto
+import OverlayWire
+import SidecarCore
+import Testing
+import TrustCore
+
+/// Sidecars and a hub without any input or output: actions of one are inputs of another, at once and in order.
+///
+/// Two sidecars have a session when both have admitted the other with the same secret, and one of them tries.
+struct World {
+    struct Node {
+        var sidecar: Sidecar
+        let identity: NodeIdentity
+        var profile: SidecarProfile
+        var journal: [UInt8] = []
+        var admitted: [NodeKey: [UInt8]] = [:]
+        var guests: Set<NodeKey> = []
+        var sessions: Set<NodeKey> = []
+        var relays: [NodeKey: RelayChannel] = [:]
+        var answers: [CommandID: JSONValue] = [:]
+        var failures: [CommandID: OperatorError] = [:]
+        var peerAnswers: [JSONValue] = []
+        var events: [AuditEvent] = []
+        var ended: [NodeKey] = []
+        /// What was persisted when each command was answered.
+        var journalAtAnswer: [CommandID: [UInt8]] = [:]
+        var isRunning = true
+    }
+
+    var nodes: [NodeKey: Node] = [:]
+    var hub: Hub<MemoryHubStore>
+    let hubURL: HubURL
+    var isHubUp = true
+    var hubSessions: Set<NodeKey> = []
+    var now = Moment(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
+    /// Everything that hubs were told to push, for replays.
+    var mailSeen: [(NodeKey, HubEvent)] = []
+    private var lastCommand: UInt64 = 0
+    private var lastHubRequest: UInt64 = 0
+    private var queue: [(NodeKey, SidecarAction)] = []
+    private var isDraining = false
+
+    init() {
+        let key = try! NodeIdentity(seed: Array(repeating: 250, count: 32)).key
+        hub = Hub(key: key, store: MemoryHubStore())
+        hubURL = HubURL(host: "127.0.0.1", port: 4_600, key: key)!
+    }
+
+    @discardableResult
+    mutating func add(_ number: UInt8, _ name: String, withHub: Bool = true, exposed: [ExposedRule] = [], advertised: [Endpoint] = []) -> NodeKey {
+        let identity = try! NodeIdentity(seed: Array(repeating: number, count: 32))
+        let hubs = withHub ? [hubURL] : []
+        let profile = SidecarProfile(name: name, hubs: hubs, exposed: exposed, advertised: advertised)
+        let random = RandomSource(seed: Array(repeating: number, count: 32))
+        let sidecar = Sidecar(identity: identity, profile: profile, random: random)
+        nodes[identity.key] = Node(sidecar: sidecar, identity: identity, profile: profile)
+        start(identity.key)
+        return identity.key
+    }
+
+    mutating func start(_ key: NodeKey) {
+        input(key) { $0.start(at: $1) }
+    }
+
+    /// The process ends without a word and comes back with what its journal holds.
+    mutating func restart(_ key: NodeKey, journal: [UInt8]? = nil) {
+        guard let node = nodes[key] else { return }
+        disconnectAll(key)
+        let bytes = journal ?? node.journal
+        let replay = try! TrustJournal.replay(bytes)
+        let random = RandomSource(seed: Array(key.bytes.reversed()))
+        let memory = node.sidecar.memoryDocument
+        let sidecar = Sidecar(
+            identity: node.identity,
+            profile: node.profile,
+            facts: replay.facts,
+            memory: memory,
+            random: random
+        )
+        var fresh = Node(sidecar: sidecar, identity: node.identity, profile: node.profile)
+        fresh.journal = Array(bytes.prefix(replay.validByteCount))
+        nodes[key] = fresh
+        start(key)
+    }
+
+    private mutating func disconnectAll(_ key: NodeKey) {
+        for peer in nodes[key]?.sessions ?? [] { endSession(key, peer) }
+        hubDown(key)
+    }
+
+    mutating func hubDown(_ key: NodeKey) {
+        guard hubSessions.remove(key) != nil else { return }
+        deliver(hub.watchClosed(by: key))
+        let hubKey = hubURL.key
+        input(key) { $0.hubSession(hubKey, isUp: false, at: $1) }
+    }
+
+    /// Runs a command; its answer is in `answers` or `failures`.
+    @discardableResult
+    mutating func perform(_ command: OperatorCommand, at key: NodeKey) -> CommandID {
+        lastCommand += 1
+        let id = CommandID(lastCommand)
+        input(key) { $0.perform(command, id: id, at: $1) }
+        return id
+    }
+
+    /// The answer of a command that is expected to be done.
+    mutating func answer(_ command: OperatorCommand, at key: NodeKey) throws -> JSONValue {
+        let id = perform(command, at: key)
+        return try #require(nodes[key]?.answers[id], "\(String(describing: nodes[key]?.failures[id]))")
+    }
+
+    mutating func failure(_ command: OperatorCommand, at key: NodeKey) -> OperatorError? {
+        let id = perform(command, at: key)
+        return nodes[key]?.failures[id]
+    }
+
+    /// Time passes, and every sidecar does what becomes due on the way.
+    mutating func pass(_ seconds: Int64) {
+        for _ in 0..<max(seconds, 1) {
+            now.wall = now.wall + .seconds(1)
+            now.instant = now.instant + .seconds(1)
+            for key in nodes.keys.sorted(by: { $0.did < $1.did }) {
+                guard let due = nodes[key]?.sidecar.nextDeadline(at: now), due <= now.instant else { continue }
+                input(key) { $0.advance(to: $1) }
+            }
+        }
+    }
+
+    /// Feeds one input to a sidecar and does everything that follows.
+    mutating func input(_ key: NodeKey, _ body: (inout Sidecar, Moment) -> [SidecarAction]) {
+        guard var node = nodes[key], node.isRunning else { return }
+        let actions = body(&node.sidecar, now)
+        nodes[key] = node
+        queue += actions.map { (key, $0) }
+        guard !isDraining else { return }
+        isDraining = true
+        var steps = 0
+        while !queue.isEmpty {
+            steps += 1
+            precondition(steps < 10_000, "sidecars must come to rest")
+            let (owner, action) = queue.removeFirst()
+            perform(action, of: owner)
+        }
+        isDraining = false
+    }
+
+    private mutating func perform(_ action: SidecarAction, of key: NodeKey) {
+        switch action {
+        case .persist(let facts): nodes[key]?.journal += TrustJournal.line(facts)
+        case .audit(let event): nodes[key]?.events.append(event)
+        case .remember: break
+        case .admit(let admission):
+            nodes[key]?.admitted[admission.key] = admission.secret
+            if admission.isGuest { nodes[key]?.guests.insert(admission.key) }
+        case .expel(let peer, _):
+            nodes[key]?.admitted[peer] = nil
+            endSession(key, peer)
+        case .connect(let peer): connect(key, peer)
+        case .setRelay(let peer, _, let channel): nodes[key]?.relays[peer] = channel
+        case .admitHub: break
+        case .trustEnded(let peer): nodes[key]?.ended.append(peer)
+        case .hubRequest(let id, _, let request): askHub(key, id, request)
+        case .openWatch:
+            guard hubSessions.contains(key) else { return }
+            deliver(try! hub.watchOpened(by: key, at: now.wall))
+        case .peerRequest(let id, let peer, let document): askPeer(key, id, peer, document)
+        case .redeem(let id, let invitation, let document): redeem(key, id, invitation, document)
+        case .answerPeer(_, let document): nodes[key]?.peerAnswers.append(document)
+        case .answer(let command, let document):
+            nodes[key]?.answers[command] = document
+            let journal = nodes[key]?.journal
+            nodes[key]?.journalAtAnswer[command] = journal
+        case .fail(let command, let error): nodes[key]?.failures[command] = error
+        }
+    }
+
+    private mutating func connect(_ key: NodeKey, _ peer: NodeKey) {
+        if peer == hubURL.key {
+            guard isHubUp, hubSessions.insert(key).inserted else { return }
+            let hubKey = hubURL.key
+            input(key) { $0.hubSession(hubKey, isUp: true, at: $1) }
+            return
+        }
+        guard let mine = nodes[key]?.admitted[peer], nodes[peer]?.admitted[key] == mine else { return }
+        guard nodes[peer]?.isRunning == true, nodes[key]?.sessions.insert(peer).inserted == true else { return }
+        nodes[peer]?.sessions.insert(key)
+        input(key) { $0.peerSession(peer, isUp: true, at: $1) }
+        input(peer) { $0.peerSession(key, isUp: true, at: $1) }
+    }
+
+    mutating func endSession(_ key: NodeKey, _ peer: NodeKey) {
+        guard nodes[key]?.sessions.remove(peer) != nil else { return }
+        nodes[peer]?.sessions.remove(key)
+        input(key) { $0.peerSession(peer, isUp: false, at: $1) }
+        input(peer) { $0.peerSession(key, isUp: false, at: $1) }
+    }
+
+    private mutating func askHub(_ key: NodeKey, _ id: SidecarRequestID, _ request: HubRequest) {
+        guard hubSessions.contains(key) else { return input(key) { $0.answered(id, nil, at: $1) } }
+        lastHubRequest += 1
+        let hubID = HubRequestID(lastHubRequest)
+        let actions = try! hub.receive(request.document, id: hubID, from: key, at: now)
+        deliver(actions.filter { if case .answer = $0 { false } else { true } })
+        for case .answer(hubID, let answer) in actions { input(key) { $0.answered(id, answer, at: $1) } }
+    }
+
+    private mutating func deliver(_ actions: [HubAction]) {
+        let hubKey = hubURL.key
+        for case .push(let node, let event) in actions {
+            mailSeen.append((node, event))
+            guard hubSessions.contains(node) else { continue }
+            input(node) { $0.receive(event, from: hubKey, at: $1) }
+        }
+    }
+
+    private mutating func askPeer(_ key: NodeKey, _ id: SidecarRequestID, _ peer: NodeKey, _ document: JSONValue) {
+        guard nodes[key]?.sessions.contains(peer) == true else {
+            return input(key) { $0.answered(id, nil, at: $1) }
+        }
+        let answer = ask(peer, as: key, document)
+        input(key) { $0.answered(id, answer, at: $1) }
+    }
+
+    private mutating func redeem(_ key: NodeKey, _ id: SidecarRequestID, _ invitation: Invitation, _ document: JSONValue) {
+        let guest = try! NodeIdentity(seed: invitation.secret.guestSeed).key
+        guard nodes[invitation.inviter]?.isRunning == true,
+            nodes[invitation.inviter]?.admitted[guest] == invitation.secret.guestSecret
+        else { return input(key) { $0.answered(id, nil, at: $1) } }
+        let answer = ask(invitation.inviter, as: guest, document)
+        input(key) { $0.answered(id, answer, at: $1) }
+        input(invitation.inviter) { $0.peerSession(guest, isUp: false, at: $1) }
+    }
+
+    /// What the sidecar of `key` answers to a request that comes from `peer` on the control port.
+    mutating func ask(_ key: NodeKey, as peer: NodeKey, _ document: JSONValue) -> JSONValue? {
+        guard var node = nodes[key], node.isRunning else { return nil }
+        let actions = node.sidecar.receive(document, id: PeerRequestID(1), from: peer, at: now)
+        nodes[key] = node
+        var answer: JSONValue?
+        for action in actions {
+            if case .answerPeer(_, let document) = action { answer = document } else { queue.append((key, action)) }
+        }
+        input(key) { _, _ in [] }
+        return answer
+    }
+
+    func isTrusted(_ a: NodeKey, _ b: NodeKey) -> Bool { nodes[a]!.sidecar.isTrusted(b, at: now) }
+
+    /// A trust as it arises by request and approval.
+    mutating func befriend(_ a: NodeKey, _ b: NodeKey, services: ServiceSet = .all) throws {
+        let asked = try answer(.request(peer: b.did, services: services, note: "please"), at: a)
+        _ = try answer(.approve(id: asked["id"]!.string!, services: nil), at: b)
+        #expect(isTrusted(a, b) && isTrusted(b, a))
+    }
+}
