@@ -1,0 +1,31 @@
+import NIOCore
+import OverlayWire
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension Instant {
+    /// The event loop's clock: nanoseconds of monotonic time, so that an instant is a deadline of NIO as it stands.
+    init(_ deadline: NIODeadline) {
+        self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
+    }
+
+    /// The same point in time for NIO's timers.
+    var deadline: NIODeadline {
+        .uptimeNanoseconds(UInt64(clamping: nanoseconds))
+    }
+}
+
+/// Nanoseconds since 1970-01-01 UTC, as the host's clock has it.
+func wallClockNanoseconds() -> UInt64 {
+    var time = timespec()
+    guard clock_gettime(CLOCK_REALTIME, &time) == 0 else {
+        preconditionFailure("every system of ours has a real-time clock")
+    }
+    return UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
+}

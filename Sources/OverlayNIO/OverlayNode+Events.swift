@@ -1,0 +1,97 @@
+import NIOCore
+import OverlayCore
+import OverlayWire
+
+/// What the node keeps of a peer beside the core: its key, and its streams by slot.
+struct PeerEntry {
+    let handle: PeerHandle
+    let key: NodeKey
+    var streams: [OverlayStream?] = []
+}
+
+extension OverlayNode {
+    /// Tells one event to whom it concerns.
+    func handle(_ event: Event) {
+        switch event {
+        case .streamReadable(let handle):
+            guard let stream = stream(handle) else { return }
+            stream.handler?.streamReadable(stream)
+        case .streamWritable(let handle):
+            stream(handle)?.roomAppeared()
+        case .streamOpened(let handle, let key, let port):
+            accept(handle, from: key, port: port)
+        case .streamStopped(let handle, let code):
+            stream(handle)?.stopped(code)
+        case .streamEnded(let handle, let end):
+            removeStream(handle)?.ended(end)
+        case .datagramReceived:
+            takeDatagrams()
+        case .pong(let peer, _, let roundTrip):
+            answerPings(of: peer, roundTrip)
+        case .replayFloor(let key, let timestamp):
+            observer?.overlayReplayFloor(of: key, is: timestamp)
+        case .observedAddress(_, let key, let endpoint):
+            observer?.overlayObserved(endpoint, by: key)
+        case .candidates(_, let key, let endpoints):
+            observer?.overlayLearned(candidates: endpoints, of: key)
+        case .sessionEstablished, .sessionLost, .unresponsive, .responsive, .handshakeFailed, .pathChanged:
+            handleSession(event)
+        }
+    }
+
+    private func handleSession(_ event: Event) {
+        switch event {
+        case .sessionEstablished(let peer, let key, let isInitiator):
+            note(peer, key)
+            if pings[peer]?.isEmpty == false { core.ping(peer, at: now) }
+            observer?.overlaySession(with: key, is: .established(isInitiator: isInitiator))
+        case .sessionLost(let peer, let key, let code, let reason):
+            failPings(of: peer, .sessionLost(code))
+            observer?.overlaySession(with: key, is: .lost(code, reason: reason))
+        case .unresponsive(_, let key):
+            observer?.overlaySession(with: key, is: .unresponsive)
+        case .responsive(_, let key):
+            observer?.overlaySession(with: key, is: .responsive)
+        case .handshakeFailed(let peer, let key):
+            failPings(of: peer, .timedOut)
+            observer?.overlaySession(with: key, is: .unreachable)
+        case .pathChanged(_, let key, let endpoint):
+            observer?.overlaySession(with: key, is: .pathChanged(endpoint))
+        case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
+            .replayFloor, .observedAddress, .candidates:
+            preconditionFailure("only events of sessions come here")
+        }
+    }
+
+    private func accept(_ handle: StreamHandle, from key: NodeKey, port: VirtualPort) {
+        let stream = OverlayStream(node: self, handle: handle, peer: key, port: port)
+        insert(stream)
+        guard let handler = observer?.overlayAccepts(stream: stream, from: key, port: port) else {
+            stream.reset(.noSuchPort)
+            return
+        }
+        stream.handler = handler
+    }
+
+    private func takeDatagrams() {
+        while let datagram = core.takeDatagram() {
+            observer?.overlayReceived(
+                datagram: ByteBuffer(bytes: datagram.bytes),
+                from: datagram.key,
+                port: datagram.port
+            )
+        }
+    }
+
+    /// Remembers which peer a slot belongs to.
+    func note(_ peer: PeerHandle, _ key: NodeKey) {
+        let slot = Int(peer.slot)
+        while peers.count <= slot { peers.append(nil) }
+        if let former = peers[slot] {
+            guard former.handle != peer else { return }
+            // Streams of an expelled peer whose end is still to be told.
+            for case let stream? in former.streams { leaving[stream.handle] = stream }
+        }
+        peers[slot] = PeerEntry(handle: peer, key: key)
+    }
+}

@@ -1,0 +1,42 @@
+package import NIOCore
+package import OverlayCore
+import OverlayWire
+
+extension OverlayNode {
+    /// How the driver behaves; the protocol's own settings are in ``node``.
+    package struct Settings: Sendable, Hashable {
+        /// UDP addresses to bind, each at most one IPv4 and one IPv6. Port 0 means any. Default 0.0.0.0:0.
+        package var listen: [SocketAddress]
+        /// The core's settings.
+        package var node: NodeSettings
+        /// Socket buffer asked of the kernel for each direction, in bytes. Too small a one drops bursts. Default 4 MiB.
+        package var socketBuffer: Int
+        /// Reads from one socket before timers and other connections get their turn, each of up to 64 KiB. Default 8.
+        package var readsPerTurn: UInt
+        /// Bytes sent before timers and other connections get their turn. Default 1 MiB.
+        package var bytesPerTurn: Int
+        /// Events handled in a row before packets are sent. Default 4096.
+        package var eventsPerTurn: Int
+        /// Bytes that wait in a stream, beyond what the core holds, at which it stops being writable. Default 256 KiB.
+        package var streamHighWater: Int
+        /// Waiting bytes at which such a stream becomes writable again. Default 64 KiB.
+        package var streamLowWater: Int
+        /// How often the host's addresses are looked at: a change makes all paths be tried again. Default 5 s.
+        package var addressCheck: TimeAmount
+        /// How long a ping waits for its answer. Default 10 s.
+        package var pingTimeout: TimeAmount
+
+        package static let defaults = Settings(
+            listen: [Endpoint.ipv4(address: 0, port: 0)].compactMap(\.socketAddress),
+            node: .defaults,
+            socketBuffer: 4 << 20,
+            readsPerTurn: 8,
+            bytesPerTurn: 1 << 20,
+            eventsPerTurn: 4096,
+            streamHighWater: 256 << 10,
+            streamLowWater: 64 << 10,
+            addressCheck: .seconds(5),
+            pingTimeout: .seconds(10)
+        )
+    }
+}

@@ -1,0 +1,144 @@
+package import Logging
+package import NIOCore
+import OverlayCore
+package import OverlayCrypto
+import OverlayWire
+
+/// A node of the overlay: drives the sans-IO ``Node`` with UDP sockets, a clock and timers.
+///
+/// Everything happens on ``eventLoop``: every method is called there, and every callback comes from there. The node lives
+/// from ``start()`` to ``stop()``, whoever else holds it. Calls never call back: what they cause is told, and what they
+/// wrote is sent, at the end of the loop's turn, so that the writes of many streams leave in few packets.
+package final class OverlayNode {
+    package let eventLoop: any EventLoop
+    /// How the driver was set up.
+    package let settings: Settings
+    /// Who is told of peers and new streams. Set before ``start()``; held until ``stop()``.
+    package var observer: (any OverlayObserver)?
+
+    var core: Node
+    var phase = Phase.idle
+    private var stopped: EventLoopPromise<Void>?
+    let log: Logger
+
+    // Underlay
+    var sockets: [DatagramSocket] = []
+    var reopening = Reopening()
+    var localInterfaces: [Endpoint] = []
+    /// Packets are written here and go from here to the kernel.
+    let sendBuffer: UnsafeMutableRawBufferPointer
+    /// Packets in ``sendBuffer`` that the kernel had no room for.
+    var blocked: Transmit?
+    var failures = UnderlayFailures()
+
+    // Turns of the loop
+    var turn = Turn()
+    var timer: LoopTimer?
+    var turnTask: () -> Void = {}
+
+    // Peers and streams, by slot
+    var peers: [PeerEntry?] = []
+    /// Streams of peers that are gone already, until their end was told.
+    var leaving: [StreamHandle: OverlayStream] = [:]
+    var pings: [PeerHandle: [EventLoopPromise<PingResult>]] = [:]
+    var smallReads = BufferRing(count: 32, capacity: 2048)
+    var largeReads = BufferRing(count: 8, capacity: 65_536)
+
+    /// Life of the node.
+    enum Phase {
+        case idle
+        case running
+        case stopped
+    }
+
+    /// A node with `identity`. It is silent until ``start()``.
+    package init(
+        eventLoop: any EventLoop,
+        identity: NodeIdentity,
+        settings: Settings = .defaults,
+        logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+        log = logger
+        var random = SystemRandomNumberGenerator()
+        let seed = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        core = Node(
+            identity: identity,
+            settings: settings.node,
+            seed: seed,
+            wallClock: wallClockNanoseconds(),
+            at: Instant(.now())
+        )
+        sendBuffer = .allocate(byteCount: Self.largestWrite, alignment: 64)
+        turnTask = { [weak self] in self?.takeTurn() }
+    }
+
+    deinit {
+        sendBuffer.deallocate()
+    }
+
+    /// The largest UDP payload that IPv4 carries: what one offloaded write can hold (RFC 768, RFC 791 §3.1).
+    static let largestWrite = 65_535 - 20 - 8
+
+    /// Binds the sockets and begins to talk. The result is the bound UDP addresses, in the order of ``Settings/listen``.
+    /// Fails when an address cannot be bound; the node is stopped then.
+    package func start() -> EventLoopFuture<[SocketAddress]> {
+        eventLoop.preconditionInEventLoop()
+        guard case .idle = phase else { return eventLoop.makeFailedFuture(OverlayError.notRunning) }
+        phase = .running
+        timer = LoopTimer(node: self)
+        do {
+            for address in settings.listen {
+                sockets.append(try DatagramSocket(binding: address, bufferSize: CInt(clamping: settings.socketBuffer)))
+            }
+        } catch {
+            abandon()
+            return eventLoop.makeFailedFuture(error)
+        }
+        noteInterfaces()
+        let openings = sockets.map { $0.startReading(into: self, on: eventLoop, settings: settings) }
+        let bound = sockets.compactMap(\.localEndpoint.socketAddress)
+        return EventLoopFuture.andAllSucceed(openings, on: eventLoop).assumeIsolated().map {
+            self.watchHost()
+            self.needsTurn()
+            return bound
+        }.flatMapError { error in
+            self.abandon()
+            return self.eventLoop.makeFailedFuture(error)
+        }.nonisolated()
+    }
+
+    /// Says goodbye to all peers, ends all streams and closes the sockets. Afterwards the node does nothing more.
+    package func stop() -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        if let stopped { return stopped.futureResult }
+        let promise = eventLoop.makePromise(of: Void.self)
+        stopped = promise
+        guard case .running = phase else {
+            phase = .stopped
+            promise.succeed()
+            return promise.futureResult
+        }
+        core.close(code: .shutdown, at: now)
+        eventLoop.assumeIsolated().execute {
+            self.takeTurn()
+            let closed = self.sockets.compactMap { $0.channel?.closeFuture }
+            self.abandon()
+            EventLoopFuture.andAllComplete(closed, on: self.eventLoop).cascade(to: promise)
+        }
+        return promise.futureResult
+    }
+
+    /// Ends everything without a word.
+    private func abandon() {
+        phase = .stopped
+        timer?.cancel()
+        timer = nil
+        failPings()
+        for socket in sockets { socket.close() }
+        sockets.removeAll()
+        observer = nil
+        peers.removeAll()
+    }
+}

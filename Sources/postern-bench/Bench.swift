@@ -1,0 +1,40 @@
+import OverlayWire
+
+/// One thing that can be measured.
+struct Bench: Sendable {
+    let name: String
+    /// What it measures, in a line.
+    let summary: String
+    let run: @Sendable (Budget) throws -> [Measurement]
+
+    static let all: [Bench] = [
+        .aead, .packet, .stream, .rpc, .cold, .allocations, .instructions,
+    ]
+}
+
+/// How long a bench may take, and into how many rounds it divides the time.
+struct Budget: Sendable {
+    let seconds: Double
+    /// Enough for a median that one disturbed round does not move.
+    let rounds = 5
+
+    /// The time of one round when `parts` things are measured, in seconds.
+    func perRound(parts: Int) -> Double {
+        seconds / Double(rounds * parts)
+    }
+
+    /// Runs `round` once to warm up and then for each round.
+    func sample(_ round: () throws -> Double) rethrows -> [Double] {
+        _ = try round()
+        return try (0..<rounds).map { _ in try round() }
+    }
+}
+
+/// A bench that could not be run.
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

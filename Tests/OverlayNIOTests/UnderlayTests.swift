@@ -1,0 +1,124 @@
+import NIOCore
+import OverlayWire
+import Testing
+
+@testable import OverlayCore
+@testable import OverlayNIO
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+struct UnderlayTests {
+    @Test(arguments: ["127.0.0.1", "::1"], [true, false])
+    func `a batch arrives as single packets`(host: String, isOffloaded: Bool) throws {
+        let receiver = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        if !isOffloaded { sender.offloadsSegmentation = false }
+        let bytes = (0..<2500).map { UInt8(truncatingIfNeeded: $0) }
+        let outcome = bytes.withUnsafeBytes { sender.send($0, transmit(to: receiver, 2500, segmentSize: 1000)) }
+        #expect(outcome == .sent)
+        #expect(receive(on: receiver) == Array(bytes[0..<1000]))
+        #expect(receive(on: receiver) == Array(bytes[1000..<2000]))
+        #expect(receive(on: receiver) == Array(bytes[2000..<2500]))
+        #expect(receive(on: receiver) == nil)
+    }
+
+    @Test func `a batch that the kernel refuses to cut is sent packet by packet from then on`() throws {
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        try #require(sender.offloadsSegmentation)
+        // More segments than any kernel takes.
+        let bytes = Array(repeating: UInt8(5), count: 400)
+        let outcome = bytes.withUnsafeBytes { sender.send($0, transmit(to: receiver, 400, segmentSize: 2)) }
+        #expect(outcome == .sent)
+        #expect(!sender.offloadsSegmentation)
+        var count = 0
+        while let packet = receive(on: receiver) {
+            #expect(packet == [5, 5])
+            count += 1
+        }
+        #expect(count == 200)
+    }
+
+    @Test func `a destination that cannot be reached harms nobody else`() throws {
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        // Broadcast without permission: EACCES (ip(7)).
+        let nowhere = Transmit(
+            destination: .ipv4(address: 0xffff_ffff, port: 9),
+            ecn: .notECT,
+            byteCount: 4,
+            segmentSize: 4
+        )
+        let bytes: [UInt8] = [1, 2, 3, 4]
+        let refused = bytes.withUnsafeBytes { sender.send($0, nowhere) }
+        guard case .failed(let code) = refused else {
+            Issue.record("the kernel broadcast it: \(refused)")
+            return
+        }
+        #expect(code != 0)
+        #expect(bytes.withUnsafeBytes { sender.send($0, transmit(to: receiver, 4, segmentSize: 4)) } == .sent)
+        #expect(receive(on: receiver) == bytes)
+    }
+
+    @Test(arguments: ["127.0.0.1:1", "10.1.2.3:65535", "[::1]:7", "[2001:db8:1:2:3:4:5:6]:4600"])
+    func `endpoints become socket addresses and back`(text: String) throws {
+        let endpoint = try #require(Endpoint(text))
+        let address = try #require(endpoint.socketAddress)
+        #expect(address.port == Int(text.split(separator: ":").last ?? ""))
+        #expect(Endpoint(address) == endpoint)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: RawSocketAddress.capacity, alignment: 8)
+        defer { memory.deallocate() }
+        let start = try #require(memory.baseAddress)
+        let size = RawSocketAddress.write(endpoint, to: memory)
+        address.withSockAddr { pointer, nioSize in
+            #expect(size == nioSize)
+            #expect(memcmp(pointer, start, size) == 0)
+        }
+    }
+
+    @Test func `a relayed conversation and a path have no UDP address`() throws {
+        #expect(Endpoint.relay(hub: 1, channel: RelayChannel(2)).socketAddress == nil)
+        let path = try SocketAddress(unixDomainSocketPath: "/tmp/x")
+        #expect(Endpoint(path) == nil)
+    }
+
+    @Test func `a socket on all addresses is offered under those that reach it from outside`() throws {
+        let interfaces = try ["127.0.0.1:0", "10.0.0.2:0", "169.254.1.1:0", "[::1]:0", "[fe80::1]:0", "[2001:db8::5]:0"]
+            .map { try #require(Endpoint($0)) }
+        let any4 = try #require(Endpoint("0.0.0.0:70"))
+        let any6 = try #require(Endpoint("[::]:71"))
+        let one = try #require(Endpoint("127.0.0.1:72"))
+        #expect(LocalAddresses.endpoints(of: any4, interfaces: interfaces).map(\.description) == ["10.0.0.2:70"])
+        #expect(LocalAddresses.endpoints(of: any6, interfaces: interfaces).map(\.description) == ["[2001:db8::5]:71"])
+        #expect(LocalAddresses.endpoints(of: one, interfaces: interfaces) == [one])
+        let alone = Array(interfaces.prefix(1))
+        #expect(LocalAddresses.endpoints(of: any4, interfaces: alone).map(\.description) == ["127.0.0.1:70"])
+    }
+
+    @Test func `buffers are used again only when nobody holds them`() {
+        var ring = BufferRing(count: 2, capacity: 16)
+        let first = ring.take { $0.writeString("first") }
+        _ = ring.take { $0.writeString("second") }
+        let third = ring.take { $0.writeString("third") }
+        #expect(String(buffer: first) == "first")
+        #expect(String(buffer: third) == "third")
+        let storage = ring.take { $0.writeString("a") }.withVeryUnsafeBytes { $0.baseAddress }
+        _ = ring.take { $0.writeString("b") }
+        #expect(ring.take { $0.writeString("c") }.withVeryUnsafeBytes { $0.baseAddress } == storage)
+    }
+
+    private func transmit(to receiver: DatagramSocket, _ byteCount: Int, segmentSize: Int) -> Transmit {
+        Transmit(destination: receiver.localEndpoint, ecn: .notECT, byteCount: byteCount, segmentSize: segmentSize)
+    }
+
+    /// The next packet, or nil when there is none; loopback delivers before the sender's call returns.
+    private func receive(on socket: DatagramSocket) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(socket.descriptor, &bytes, bytes.count, 0)
+        return count >= 0 ? Array(bytes[..<count]) : nil
+    }
+}
