@@ -65,6 +65,7 @@ extension Node {
         let session = try session(of: handle)
         let result = session.read(Int(handle.slot), into: &writer, shared: &shared, at: now)
         if session.hasContentToSend { wake(session.peer) }
+        feedStarved()
         return result
     }
 

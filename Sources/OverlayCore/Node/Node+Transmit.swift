@@ -3,9 +3,6 @@ package import OverlayWire
 
 // What goes to the network.
 extension Node {
-    /// The smallest room in the writer with which a batch is begun.
-    private static let smallestBatch = 2048
-
     /// Fills `writer`, which is empty and has room for at least one packet of ``maximumPacketSize``, with the next
     /// packets for one destination: up to `maxSegments` of equal size, the last may be shorter. Nil when nothing
     /// waits.

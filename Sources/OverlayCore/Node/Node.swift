@@ -149,9 +149,26 @@ package struct Node: ~Copyable {
     /// Notes that the peer may have something to send, and when it has to be looked at again.
     mutating func settle(_ peer: Peer) {
         wake(peer)
+        feedStarved()
         var deadline = peer.session?.deadline(settings: shared.settings)
         if let retryAt = peer.pending?.retryAt { deadline = min(deadline ?? retryAt, retryAt) }
         deadlines.set(deadline, for: peer.slot)
+    }
+
+    /// Memory that a starved stream can use without starving again at once, in blocks.
+    private static let worthwhileMemory = 64
+
+    /// Memory came free: streams whose writes found none may try again.
+    mutating func feedStarved() {
+        guard !shared.starved.isEmpty, shared.pool.availableBlocks >= Self.worthwhileMemory else { return }
+        while let stream = shared.starved.popFirst() {
+            guard let session = peer(stream.peer)?.session,
+                session.streams.contains(Int(stream.slot), generation: stream.generation),
+                session.streams[Int(stream.slot)].send.wantsRoom
+            else { continue }
+            session.streams[Int(stream.slot)].send.wantsRoom = false
+            shared.events.append(.streamWritable(stream))
+        }
     }
 
     mutating func wake(_ peer: Peer) {

@@ -15,6 +15,8 @@ struct Shared: ~Copyable {
     var relayedIn = RingQueue<RelayedPacket>()
     /// Relayed packets that wait to be handed to the session that carries them.
     var relayedOut = RingQueue<RelayedPacket>()
+    /// Streams whose write found no memory, and nothing of whose own will free any.
+    var starved = RingQueue<StreamHandle>()
     var seals: [Seal] = []
     /// Receiver indices of this node and the peer slots they belong to.
     var indices = IndexTable()

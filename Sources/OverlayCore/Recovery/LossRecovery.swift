@@ -53,10 +53,21 @@ struct LossRecovery {
     /// What an acknowledgement changed.
     struct Outcome {
         var ackedBytes = 0
+        /// When the largest packet left that had to arrive and is newly acknowledged.
         var largestSentAt: Instant?
-        var isLargestNew = false
         var isAppLimited = false
+        /// When the largest packet of the frame left, if that measures the path.
+        fileprivate var measuredFrom: Instant?
+        /// Whether the path had been measured before.
+        fileprivate var wasMeasured = false
         var lost = LossSummary()
+
+        /// The round trip that the frame shows when it arrives at `now`: that of its largest packet, if something in the
+        /// frame had to be acknowledged and is new (RFC 9002 §5.1).
+        func roundTrip(at now: Instant) -> Interval? {
+            guard largestSentAt != nil, let measuredFrom else { return nil }
+            return now - measuredFrom
+        }
     }
 
     /// What loss detection found.
@@ -66,6 +77,16 @@ struct LossRecovery {
         /// When the latest of the lost packets was sent.
         var latestSentAt: Instant?
         var isPersistent = false
+    }
+
+    /// Begins the handling of an ACK frame with this largest number.
+    func beginAck(largest: UInt64, path: borrowing Path) -> Outcome {
+        var outcome = Outcome()
+        if largestAcknowledged.map({ largest > $0 }) ?? true {
+            outcome.measuredFrom = packets.departure(of: largest, pathSerial: path.serial)
+        }
+        outcome.wasMeasured = path.roundTrip.hasSample
+        return outcome
     }
 
     /// Takes one range of an ACK frame; `body` gets every frame of every packet in it that was outstanding.
@@ -85,10 +106,7 @@ struct LossRecovery {
                     outcome.ackedBytes += packet.byteCount
                     outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
                 }
-                if outcome.largestSentAt == nil {
-                    outcome.largestSentAt = packet.sentAt
-                    outcome.isLargestNew = largestAcknowledged.map { number > $0 } ?? true
-                }
+                if outcome.largestSentAt == nil { outcome.largestSentAt = packet.sentAt }
                 for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
             }
             if number == 0 { break }
@@ -111,6 +129,8 @@ struct LossRecovery {
             waitingSince = now
         }
         outcome.lost = detectLosses(path: path, at: now, body)
+        // RFC 9002 §7.6.2: what was sent before the first measurement says nothing about persistence.
+        if !outcome.wasMeasured { outcome.lost.isPersistent = false }
         packets.dropSettledFront()
     }
 
@@ -126,6 +146,7 @@ struct LossRecovery {
         let delay = path.roundTrip.lossDelay
         let threshold = now - delay
         var firstLostAt: Instant?
+        var longestPeriod = Interval.zero
         var number = packets.lowest
         while number < min(largest, packets.next) {
             if let packet = packets.outstanding(number) {
@@ -141,16 +162,19 @@ struct LossRecovery {
                 if packet.pathSerial == path.serial {
                     summary.byteCount += packet.byteCount
                     summary.latestSentAt = max(summary.latestSentAt ?? packet.sentAt, packet.sentAt)
-                    firstLostAt = firstLostAt ?? packet.sentAt
+                    let first = firstLostAt ?? packet.sentAt
+                    firstLostAt = first
+                    longestPeriod = max(longestPeriod, packet.sentAt - first)
                 }
                 for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
+            } else if packets.isSettled(number) {
+                // RFC 9002 §7.6.2: nothing sent in the period may have arrived.
+                firstLostAt = nil
             }
             number += 1
         }
-        if let first = firstLostAt, let latest = summary.latestSentAt, path.roundTrip.hasSample {
-            let period = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay) * Self.persistentCongestionThreshold
-            summary.isPersistent = latest - first > period
-        }
+        let period = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay) * Self.persistentCongestionThreshold
+        summary.isPersistent = path.roundTrip.hasSample && longestPeriod > period
         packets.dropSettledFront()
         return summary
     }

@@ -7,7 +7,8 @@ struct Pacer {
     /// The smallest burst in packets (RFC 9002 §7.7 allows the initial window).
     static let minimumBurstPackets = 10
 
-    private var tokens: Int64 = 0
+    /// Bytes that may leave, with the fractions that time has earned.
+    private var tokens = 0.0
     private var filledAt: Instant?
 
     /// How many bytes may leave now at `rate` bytes per second with packets of `packetSize`.
@@ -15,8 +16,7 @@ struct Pacer {
         let capacity = Self.capacity(rate: rate, packetSize: packetSize)
         if let last = filledAt {
             let elapsed = max(0, (now - last).nanoseconds)
-            let earned = Double(elapsed) * Double(rate) / 1e9
-            tokens = min(capacity, tokens + Int64(min(earned, 1e15)))
+            tokens = min(capacity, tokens + Double(elapsed) * Double(rate) / 1e9)
         } else {
             tokens = capacity
         }
@@ -26,21 +26,18 @@ struct Pacer {
 
     /// `byteCount` bytes left.
     mutating func spend(_ byteCount: Int) {
-        tokens -= Int64(byteCount)
+        tokens -= Double(byteCount)
     }
 
     /// When the bucket holds a useful amount again: half a burst, so that packets leave in batches.
     func nextRelease(rate: UInt64, packetSize: Int, after now: Instant) -> Instant {
-        let wanted = max(Int64(packetSize), Self.capacity(rate: rate, packetSize: packetSize) / 2)
+        let wanted = max(Double(packetSize), Self.capacity(rate: rate, packetSize: packetSize) / 2)
         guard tokens < wanted else { return now }
-        let nanoseconds = Double(wanted - tokens) / Double(max(rate, 1)) * 1e9
+        let nanoseconds = (wanted - tokens) / Double(max(rate, 1)) * 1e9
         return now + Interval(nanoseconds: max(1, Int64(min(nanoseconds, 1e12))))
     }
 
-    private static func capacity(rate: UInt64, packetSize: Int) -> Int64 {
-        max(
-            Int64(minimumBurstPackets * packetSize),
-            Int64(min(Double(rate) * burst.seconds, 1e12))
-        )
+    private static func capacity(rate: UInt64, packetSize: Int) -> Double {
+        max(Double(minimumBurstPackets * packetSize), min(Double(rate) * burst.seconds, 1e12))
     }
 }

@@ -88,6 +88,22 @@ struct SentPackets {
         }
     }
 
+    /// Whether `number` is in the ring and its fate is known.
+    func isSettled(_ number: UInt64) -> Bool {
+        guard number >= lowest, number < next else { return false }
+        switch packets[Int(number - lowest)].fate {
+        case .settled: return true
+        case .untracked, .outstanding: return false
+        }
+    }
+
+    /// When `number` left, if it is in the ring, was not settled before and took the path with this serial.
+    func departure(of number: UInt64, pathSerial: UInt32) -> Instant? {
+        guard number >= lowest, number < next, !isSettled(number) else { return nil }
+        let packet = packets[Int(number - lowest)]
+        return packet.pathSerial == pathSerial ? packet.sentAt : nil
+    }
+
     /// Ends the story of `number`; its frames stay readable until ``dropSettledFront()``.
     mutating func settle(_ number: UInt64) {
         packets[Int(number - lowest)].fate = .settled

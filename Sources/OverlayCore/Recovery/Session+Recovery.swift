@@ -10,7 +10,7 @@ extension Session {
     ) throws(FrameFailure) {
         guard var path else { return }
         guard frame.largest.rawValue < recovery.packets.next else { throw .violation(.protocolViolation) }
-        var outcome = LossRecovery.Outcome()
+        var outcome = recovery.beginAck(largest: frame.largest.rawValue, path: path)
         do {
             var ranges = try AckRanges(frame)
             while let range = try ranges.next(in: payload) {
@@ -21,9 +21,9 @@ extension Session {
         } catch {
             throw .violation(.protocolViolation)
         }
-        if let sentAt = outcome.largestSentAt, outcome.isLargestNew {
+        if let roundTrip = outcome.roundTrip(at: now) {
             let reported = Interval.microseconds(Int64(min(frame.delay, 10_000_000)))
-            path.roundTrip.sample(now - sentAt, ackDelay: min(reported, recovery.peerMaxAckDelay))
+            path.roundTrip.sample(roundTrip, ackDelay: min(reported, recovery.peerMaxAckDelay))
         }
         recovery.finishAck(largest: frame.largest.rawValue, path: path, at: now, outcome: &outcome) {
             lost($0)

@@ -39,7 +39,11 @@ extension Session {
         let range = 0..<source.byteCount
         let maximum = shared.settings.sendBuffer
         let count = streams[slot].send.write(source, range, maximum: maximum, pool: &shared.pool)
-        if count < source.byteCount { streams[slot].send.wantsRoom = true }
+        if count < source.byteCount {
+            let isStarved = !streams[slot].send.wantsRoom && streams[slot].send.bufferedBytes <= maximum / 2
+            streams[slot].send.wantsRoom = true
+            if isStarved { shared.starved.append(handle(slot)) }
+        }
         schedule(slot)
         return count
     }
