@@ -1,5 +1,5 @@
-/// `host[:port]` as it stands in `Host`, `Origin`, `Location` and absolute request targets (RFC 3986 §3.2), without user
-/// information.
+/// `host[:port]` as it stands in `Host`, `Origin`, `Location` and absolute request targets (RFC 3986 §3.2), without
+/// user information.
 struct Authority {
     let host: Range<Int>
     /// Nil where none is written.
@@ -30,8 +30,9 @@ struct Authority {
         if bytes[position] == UInt8(ascii: "[") {
             position += 1
             while position < range.upperBound, bytes[position] != UInt8(ascii: "]") {
-                guard ASCII.hexadecimal(bytes[position]) != nil || bytes[position] == UInt8(ascii: ":")
-                    || bytes[position] == UInt8(ascii: ".")
+                guard
+                    ASCII.hexadecimal(bytes[position]) != nil || bytes[position] == UInt8(ascii: ":")
+                        || bytes[position] == UInt8(ascii: ".")
                 else { return nil }
                 position += 1
             }

@@ -1,4 +1,4 @@
-/// Follows the chunked coding of RFC 9112 §7.1 by its exact grammar: what differs from it by one byte is refused, since
+/// Follows the chunked coding of RFC 9112 §7.1 by its exact grammar: what differs from it by one byte is refused, as
 /// the next reader may take that byte otherwise. Chunk data is skipped, not looked at.
 struct ChunkedFraming {
     enum Outcome: Equatable {

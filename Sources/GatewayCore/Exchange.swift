@@ -168,9 +168,9 @@ package struct Exchange: ~Copyable {
 
     /// How to tell the client that its upstream is lost, or never was.
     ///
-    /// - Parameter wasClosed: the other side closed in order and without a word. On a connection that has served before,
-    ///   that is the usual race between a client's next request and an idle server's close; clients know how to repeat
-    ///   what got no answer at all, and would take a response of ours for the agent's.
+    /// - Parameter wasClosed: the other side closed in order and without a word. On a connection that has served
+    ///   before, that is the usual race between a client's next request and an idle server's close; clients know how
+    ///   to repeat what got no answer at all, and would take a response of ours for the agent's.
     package func answerToLoss(wasClosed: Bool) -> Answer {
         if isRaw || isResponding { return .abort }
         guard let first = waiting.first else {
@@ -188,7 +188,12 @@ package struct Exchange: ~Copyable {
         workspace.edits.clear()
         do {
             let review = try RequestReview(
-                bytes, workspace.head, rules: rules, knownAuthority: clientAuthority, edits: &workspace.edits)
+                bytes,
+                workspace.head,
+                rules: rules,
+                knownAuthority: clientAuthority,
+                edits: &workspace.edits
+            )
             guard requests.beginBody(review.framing, of: workspace.head) else {
                 return .badRequest(HeadFault.unparseable.text)
             }
@@ -210,7 +215,12 @@ package struct Exchange: ~Copyable {
         workspace.edits.clear()
         do {
             let review = try ResponseReview(
-                bytes, workspace.head, to: request, rules: rules, edits: &workspace.edits)
+                bytes,
+                workspace.head,
+                to: request,
+                rules: rules,
+                edits: &workspace.edits
+            )
             guard responses.beginBody(review.framing, of: workspace.head) else {
                 return .badResponse(HeadFault.unparseable.text)
             }
@@ -243,6 +253,7 @@ package final class Workspace {
     /// What the last call on an exchange said to send.
     package fileprivate(set) var plan = ForwardPlan()
 
+    /// Storage for heads within `limits`.
     package init(limits: HeadLimits = .defaults) {
         self.limits = limits
         head = MessageHead(limits: limits)

@@ -64,8 +64,8 @@ struct HeadReview {
 
     /// Records the edits of one field, if it is for this hop only or ours.
     ///
-    /// One client connection is one upstream connection here, so `close` and `keep-alive` are as true at the next hop as
-    /// at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
+    /// One client connection is one upstream connection here, so `close` and `keep-alive` are as true at the next hop
+    /// as at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
     func editHopField(
         _ index: Int,
         _ bytes: Span<UInt8>,

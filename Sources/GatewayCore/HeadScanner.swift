@@ -21,7 +21,8 @@ struct HeadScanner {
         let count = min(bytes.count, limits.byteCount)
         while position < count {
             let octet = bytes[position]
-            // RFC 9112 §5.2: a line that begins with white space is an obsolete fold, or hides a field from some readers.
+            // RFC 9112 §5.2: a line that begins with white space is an obsolete fold, or hides a field from some
+            // readers.
             if position == lineStart, octet == ASCII.space || octet == ASCII.tab { return .malformed(.foldedLine) }
             if octet >= ASCII.space && octet != ASCII.delete {
                 position += 1

@@ -30,7 +30,14 @@ final class MessageParser {
         return bytes.withUnsafeBufferPointer { input in
             head.fields.withUnsafeMutableBufferPointer { fields in
                 postern_parser_head(
-                    parser, input.baseAddress, input.count, skipsBody, &head.facts, fields.baseAddress, fields.count)
+                    parser,
+                    input.baseAddress,
+                    input.count,
+                    skipsBody,
+                    &head.facts,
+                    fields.baseAddress,
+                    fields.count
+                )
             }
         }
     }

@@ -117,7 +117,8 @@ struct MessageReader: ~Copyable {
         guard head.fieldCount == lineCount - 1 else { return .unparseable }
         for index in 0..<head.fieldCount {
             let name = head.name(index)
-            guard !name.isEmpty, bytes[name.lowerBound - 1] == ASCII.lineFeed, bytes[name.upperBound] == UInt8(ascii: ":")
+            guard !name.isEmpty, bytes[name.lowerBound - 1] == ASCII.lineFeed,
+                bytes[name.upperBound] == UInt8(ascii: ":")
             else { return .fieldName }
             for position in name where !ASCII.isTokenOctet(bytes[position]) { return .fieldName }
         }

@@ -32,6 +32,7 @@ package struct Refusal: Error, Hashable, Sendable {
         }
     }
 
+    /// What happened, for programs.
     package var code: Code
     /// What happened, in one sentence.
     package var message: String
@@ -47,6 +48,7 @@ package struct Refusal: Error, Hashable, Sendable {
         self.hint = hint
     }
 
+    /// The HTTP status of the response.
     package var status: Int { code.status }
 
     /// The whole HTTP/1.1 response, after which the connection closes. A response to HEAD tells the body's length and

@@ -29,12 +29,18 @@ struct ResponseReview {
                 continue
             }
             try review.editHopField(
-                index, bytes, head, keeping: kept, removingOurs: exposed != nil, into: &edits)
+                index,
+                bytes,
+                head,
+                keeping: kept,
+                removingOurs: exposed != nil,
+                into: &edits
+            )
         }
     }
 
-    /// The agent knows itself by its upstream authority; its client knows it by the authority of the request. A redirect
-    /// to the former is one to the latter.
+    /// The agent knows itself by its upstream authority; its client knows it by the authority of the request. A
+    /// redirect to the former is one to the latter.
     private static func editLocation(
         _ value: Range<Int>,
         _ bytes: Span<UInt8>,

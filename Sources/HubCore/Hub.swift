@@ -148,7 +148,8 @@ extension Hub {
         let mail = StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now.wall)
         let isNew = try store.deposit(mail, for: target, limit: settings.mailboxCount, total: settings.mailCount)
         let answer = HubAction.answer(id, HubAnswer.done)
-        return isNew && watchers.contains(target) ? [answer, .push(target, .mail(id: mail.id, sealed: sealed))] : [answer]
+        return isNew && watchers.contains(target)
+            ? [answer, .push(target, .mail(id: mail.id, sealed: sealed))] : [answer]
     }
 }
 

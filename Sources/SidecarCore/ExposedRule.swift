@@ -37,7 +37,10 @@ package enum AllowRule: Hashable, Sendable {
             self = .network(String(text.dropFirst("network:".count)))
         } else if text.hasPrefix("group:") {
             let parts = text.dropFirst("group:".count).split(separator: "/", maxSplits: 1)
-            self = .group(network: parts.first.map(String.init) ?? "", group: parts.dropFirst().first.map(String.init) ?? "")
+            self = .group(
+                network: parts.first.map(String.init) ?? "",
+                group: parts.dropFirst().first.map(String.init) ?? ""
+            )
         } else {
             self = .peer(text)
         }

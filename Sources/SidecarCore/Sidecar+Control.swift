@@ -6,7 +6,9 @@ extension Sidecar {
     /// Whether `peer` may use the exposed `service` at `port` now: a trust stands, our grant names the service, and an
     /// `allow` rule of the configuration admits the peer. All three, at every stream (S5).
     package func mayReach(service: String, port: VirtualPort, peer: NodeKey, at now: Moment) -> Bool {
-        guard let rule = profile.exposed.first(where: { $0.service == service && $0.port == port }) else { return false }
+        guard let rule = profile.exposed.first(where: { $0.service == service && $0.port == port }) else {
+            return false
+        }
         return mayReach(rule, peer: peer, at: now)
     }
 
@@ -23,7 +25,8 @@ extension Sidecar {
         let refusal: JSONValue = ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         if isGuest(peer) {
             guard document["do"] == "redeem", let text = document["claim"]?.string,
-                let sealed = Base64URL.decode(text), case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
+                let sealed = Base64URL.decode(text),
+                case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
                 claim.invitation == guests[peer]
             else { return [.answerPeer(id, refusal)] }
             let (answer, actions) = claimed(claim, at: now)
@@ -34,7 +37,7 @@ extension Sidecar {
         switch document["do"]?.string {
         case "services":
             return [.answerPeer(id, ["ok": true, "services": servicesDocument(for: peer, at: now)])]
-        default:
+        case _:
             return [.answerPeer(id, refusal)]
         }
     }

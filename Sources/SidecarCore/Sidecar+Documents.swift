@@ -10,10 +10,16 @@ extension Sidecar {
     /// `trust list`.
     package func trustDocument(at now: Timestamp) -> JSONValue {
         let trusted = book.bonds.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
-        let pending = book.pending.sorted { ($0.value.received, $0.key.description) < ($1.value.received, $1.key.description) }.map(\.value)
-        let outgoing = book.outgoing.sorted { ($0.value.issued, $0.key.description) < ($1.value.issued, $1.key.description) }.map(\.value)
+        let pending = book.pending.sorted {
+            ($0.value.received, $0.key.description) < ($1.value.received, $1.key.description)
+        }.map(\.value)
+        let outgoing = book.outgoing.sorted {
+            ($0.value.issued, $0.key.description) < ($1.value.issued, $1.key.description)
+        }.map(\.value)
         return [
-            "trusted": .array(trusted.sorted { ($0.since, $0.peer.did) < ($1.since, $1.peer.did) }.map { bondDocument(of: $0) }),
+            "trusted": .array(
+                trusted.sorted { ($0.since, $0.peer.did) < ($1.since, $1.peer.did) }.map { bondDocument(of: $0) }
+            ),
             "pending": .array(pending.map { pendingDocument(of: $0) }),
             "outgoing": .array(outgoing.map { outgoingDocument(of: $0) } + joiningDocuments),
         ]
@@ -37,7 +43,9 @@ extension Sidecar {
 
     /// The hubs in use: whether each is one of our own, and whether its session and event stream stand.
     package func hubStates() -> [(url: HubURL, isOurs: Bool, isUp: Bool)] {
-        hubs.links.values.map { ($0.url, $0.isOurs, $0.isUp && $0.isWatched) }.sorted { $0.0.description < $1.0.description }
+        hubs.links.values.map { ($0.url, $0.isOurs, $0.isUp && $0.isWatched) }.sorted {
+            $0.0.description < $1.0.description
+        }
     }
 
     /// What a command that made or changed a trust answers.

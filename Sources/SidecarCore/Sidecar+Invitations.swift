@@ -32,7 +32,9 @@ extension Sidecar {
             expires: (now.wall + lifetime).inMilliseconds,
             secret: secret
         )
-        let new: JSONValue = ["services": services.json, "uses": .integer(Int64(uses)), "expires": .time(invitation.expires)]
+        let new: JSONValue = [
+            "services": services.json, "uses": .integer(Int64(uses)), "expires": .time(invitation.expires),
+        ]
         let event = AuditEvent(.invited, actor: key, subject: invitation.id.description, new: new)
         let answer: JSONValue = [
             "invitation": .string(invitation.token), "expires": .time(invitation.expires),
@@ -59,7 +61,14 @@ extension Sidecar {
         guard issued.isOpen(at: now.wall), peer != key else { return (nil, []) }
         guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { return (nil, []) }
         let services = issued.invitation.services
-        let bond = newBond(with: peer, name: claim.name, services: services, received: claim.grant, hubs: claim.hubs, at: now)
+        let bond = newBond(
+            with: peer,
+            name: claim.name,
+            services: services,
+            received: claim.grant,
+            hubs: claim.hubs,
+            at: now
+        )
         guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
         var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .bonded(bond)]
         let until = now.wall + settings.requestLifetime
@@ -82,7 +91,9 @@ extension Sidecar {
             if entry.isOpen(at: now.wall) {
                 guard !isAdmitted else { continue }
                 guests[guest] = entry.invitation.id
-                actions.append(.admit(PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)))
+                actions.append(
+                    .admit(PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true))
+                )
             } else if isAdmitted {
                 // The last guest has yet to read its answer.
                 let leaves = farewells[guest] ?? now.instant + settings.guestFarewell
@@ -146,7 +157,12 @@ extension Sidecar {
         var facts: [TrustFact] = [.joining(invitation, claim)]
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
         facts += errand(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
-        let event = AuditEvent(.trustAsked, actor: key, subject: invitation.inviter.did, new: ["invitation": .string(invitation.id.description)])
+        let event = AuditEvent(
+            .trustAsked,
+            actor: key,
+            subject: invitation.inviter.did,
+            new: ["invitation": .string(invitation.id.description)]
+        )
         joins[claim.id] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
         redeemAt[claim.id] = now.instant
         let written = [record(facts), .audit(event)]
@@ -164,7 +180,9 @@ extension Sidecar {
             }
             let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
             redeemAt[id] = now.instant + patience
-            guard !joining.invitation.candidates.isEmpty, !errandsOnTheWay.values.contains(.redeem(id)) else { continue }
+            guard !joining.invitation.candidates.isEmpty, !errandsOnTheWay.values.contains(.redeem(id)) else {
+                continue
+            }
             guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
             let request: JSONValue = ["do": "redeem", "claim": .string(Base64URL.encode(sealed))]
             actions.append(.redeem(nextRequest(.redeem(id)), joining.invitation, request))

@@ -64,8 +64,10 @@ extension Sidecar {
             return "it has not answered our request yet: see `postern trust list`"
         }
         switch standing(of: key, at: now) {
-        case .given where book.bonds[key] != nil: return "it has ended the trust: ask again with `postern trust request`"
-        case .received: return "this side has ended the trust, or its grant has expired: `postern trust request` renews it"
+        case .given where book.bonds[key] != nil:
+            return "it has ended the trust: ask again with `postern trust request`"
+        case .received:
+            return "this side has ended the trust, or its grant has expired: `postern trust request` renews it"
         case .none, .given, .mutual: return "ask for its trust: `postern trust request \(key.did)`"
         }
     }

@@ -82,7 +82,8 @@ extension Sidecar {
         return actions + [.answer(id, bondDocument(of: pending.request.asker))]
     }
 
-    private mutating func reject(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+    private mutating func reject(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction]
+    {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
@@ -95,7 +96,8 @@ extension Sidecar {
         return [record(facts), .audit(event)] + reconcileHubs(at: now) + runErrands(at: now) + [.answer(id, answer)]
     }
 
-    private mutating func revoke(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+    private mutating func revoke(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction]
+    {
         let peer = try known(text)
         let bond = book.bonds[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
@@ -162,7 +164,14 @@ extension Sidecar {
         guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { throw .overLimit("peers") }
         let places = request.hubs + profile.hubs
         guard !places.isEmpty else { throw .noHub }
-        let bond = newBond(with: peer, name: request.name, services: services, received: request.grant, hubs: request.hubs, at: now)
+        let bond = newBond(
+            with: peer,
+            name: request.name,
+            services: services,
+            received: request.grant,
+            hubs: request.hubs,
+            at: now
+        )
         guard let mail = acceptance(of: request.id, bond: bond) else { throw .overLimit("bytes in the answer") }
         var facts: [TrustFact] = [.decided(request.id, until: request.expires), .bonded(bond)]
         facts += errand(mail, at: places, until: now.wall + settings.requestLifetime)

@@ -20,7 +20,7 @@ package enum PlainText {
         for byte in text.lowercased().utf8 {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): bytes.append(byte)
-            default: if let last = bytes.last, last != UInt8(ascii: "-") { bytes.append(UInt8(ascii: "-")) }
+            case _: if let last = bytes.last, last != UInt8(ascii: "-") { bytes.append(UInt8(ascii: "-")) }
             }
         }
         bytes = Array(bytes.prefix(RecordLimits.name))
@@ -34,7 +34,7 @@ package enum PlainText {
         // Unicode TR 9: embeddings, overrides and isolates; TR 36 §2: zero-width characters and the byte order mark.
         case 0x202a...0x202e, 0x2066...0x2069, 0x200b...0x200f, 0x2028, 0x2029, 0xfeff: false
         case 0xe0000...0xe007f: false
-        default: true
+        case _: true
         }
     }
 }

@@ -8,7 +8,7 @@ struct Bench: Sendable {
     let run: @Sendable (Budget) throws -> [Measurement]
 
     static let all: [Bench] = [
-        .aead, .packet, .stream, .rpc, .cold, .allocations, .instructions,
+        .aead, .packet, .stream, .rpc, .http, .cold, .allocations, .instructions,
     ]
 }
 

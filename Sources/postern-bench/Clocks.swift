@@ -14,6 +14,11 @@ func processorSeconds() -> Double {
     seconds(of: CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Seconds that the calling thread has spent on processors.
+func threadSeconds() -> Double {
+    seconds(of: CLOCK_THREAD_CPUTIME_ID)
+}
+
 private func seconds(of clock: clockid_t) -> Double {
     var time = timespec()
     guard clock_gettime(clock, &time) == 0 else {

@@ -17,15 +17,20 @@ final class LoopbackPair {
     private let clientPeer: PeerConfiguration
     private let group: MultiThreadedEventLoopGroup
 
-    /// Starts both; `accept` makes the server's handler of each stream.
-    init(accept: @escaping @Sendable () -> any OverlayStreamHandler) throws {
+    /// Starts both; `accept` makes the handlers of the streams that they open to each other.
+    convenience init(accept: @escaping @Sendable () -> any OverlayStreamHandler) throws {
+        try self.init { _ in AcceptingObserver(accept: accept) }
+    }
+
+    /// Starts both; `makeObserver` makes the observer of each, on its loop.
+    init(makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver) throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         self.group = group
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))
         serverKey = second.key
-        client = try Self.makeNode(first, on: group.next(), accept: accept)
-        server = try Self.makeNode(second, on: group.next(), accept: accept)
+        client = try Self.makeNode(first, on: group.next(), makeObserver: makeObserver)
+        server = try Self.makeNode(second, on: group.next(), makeObserver: makeObserver)
         let clientEndpoints = try Self.start(client)
         let serverEndpoints = try Self.start(server)
         serverPeer = PeerConfiguration(key: second.key, candidates: serverEndpoints)
@@ -64,7 +69,7 @@ final class LoopbackPair {
     private static func makeNode(
         _ identity: NodeIdentity,
         on eventLoop: any EventLoop,
-        accept: @escaping @Sendable () -> any OverlayStreamHandler
+        makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver
     ) throws -> NIOLoopBound<OverlayNode> {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         return try eventLoop.submit {
@@ -72,7 +77,7 @@ final class LoopbackPair {
             settings.listen = [loopback]
             let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
             let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
-            node.observer = AcceptingObserver(accept: accept)
+            node.observer = makeObserver(node)
             return NIOLoopBound(node, eventLoop: eventLoop)
         }.wait()
     }

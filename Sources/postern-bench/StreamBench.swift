@@ -1,8 +1,8 @@
-import NIOConcurrencyHelpers
 import NIOCore
 import OverlayCore
 import OverlayNIO
 import OverlayWire
+import Synchronization
 
 extension Bench {
     /// One bulk stream over UDP.
@@ -34,7 +34,7 @@ extension Bench {
 /// A stream that one node writes to as fast as it may and another reads.
 final class BulkTransfer {
     private let pair: LoopbackPair
-    private let received = NIOLockedValueBox(0)
+    private let received = ByteCount()
 
     /// What came through in a while.
     struct Result {
@@ -59,11 +59,11 @@ final class BulkTransfer {
 
     /// Looks on for `seconds`.
     func run(for seconds: Double) throws -> Result {
-        let start = (monotonicSeconds(), processorSeconds(), received.withLockedValue { $0 }, try pair.packetsSent())
+        let start = (monotonicSeconds(), processorSeconds(), received.value, try pair.packetsSent())
         let allocations = allocationCount()
         sleepSeconds(seconds)
         let allocated = allocationCount() - allocations
-        let end = (monotonicSeconds(), processorSeconds(), received.withLockedValue { $0 }, try pair.packetsSent())
+        let end = (monotonicSeconds(), processorSeconds(), received.value, try pair.packetsSent())
         guard end.2 > start.2 else { throw BenchError("the stream stands still") }
         return Result(
             seconds: end.0 - start.0,
@@ -94,18 +94,29 @@ private final class SourceHandler: OverlayStreamHandler {
 
 /// Reads and counts.
 private final class SinkHandler: OverlayStreamHandler {
-    private let received: NIOLockedValueBox<Int>
+    private let received: ByteCount
 
-    init(_ received: NIOLockedValueBox<Int>) {
+    init(_ received: ByteCount) {
         self.received = received
     }
 
     func streamReadable(_ stream: OverlayStream) {
         var count = 0
         while let bytes = stream.read() { count += bytes.readableBytes }
-        received.withLockedValue { $0 += count }
+        received.add(count)
     }
 
     func streamWritable(_ stream: OverlayStream) {}
     func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) {}
+}
+
+/// Bytes counted on one thread and read on another.
+private final class ByteCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    func add(_ more: Int) {
+        count.add(more, ordering: .relaxed)
+    }
 }

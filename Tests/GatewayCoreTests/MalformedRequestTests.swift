@@ -28,11 +28,20 @@ private func chunked(_ body: String) -> String {
 
 let malformedHeads: [BadMessage] = [
     // RFC 9112 §6.1: both lengths
-    BadMessage("CL and TE", message("POST / HTTP/1.1", host, "Content-Length: 5", "Transfer-Encoding: chunked", body: "0\r\n\r\n" + hidden)),
-    BadMessage("TE and CL", message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked", "Content-Length: 5", body: "0\r\n\r\n")),
+    BadMessage(
+        "CL and TE",
+        message("POST / HTTP/1.1", host, "Content-Length: 5", "Transfer-Encoding: chunked", body: "0\r\n\r\n" + hidden)
+    ),
+    BadMessage(
+        "TE and CL",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked", "Content-Length: 5", body: "0\r\n\r\n")
+    ),
     // RFC 9112 §6.3: several lengths
     BadMessage("two CL", message("POST / HTTP/1.1", host, "Content-Length: 5", "Content-Length: 6", body: "hello")),
-    BadMessage("two equal CL", message("POST / HTTP/1.1", host, "Content-Length: 5", "Content-Length: 5", body: "hello")),
+    BadMessage(
+        "two equal CL",
+        message("POST / HTTP/1.1", host, "Content-Length: 5", "Content-Length: 5", body: "hello")
+    ),
     BadMessage("CL list", message("POST / HTTP/1.1", host, "Content-Length: 5, 5", body: "hello")),
     BadMessage("CL sign", message("POST / HTTP/1.1", host, "Content-Length: +5", body: "hello")),
     BadMessage("CL negative", message("POST / HTTP/1.1", host, "Content-Length: -5")),
@@ -40,18 +49,36 @@ let malformedHeads: [BadMessage] = [
     BadMessage("CL inner space", message("POST / HTTP/1.1", host, "Content-Length: 5 5", body: "hello")),
     BadMessage("CL empty", message("POST / HTTP/1.1", host, "Content-Length:")),
     BadMessage("CL overflow", message("POST / HTTP/1.1", host, "Content-Length: 18446744073709551621", body: "hello")),
-    BadMessage("CL of 19 digits", message("POST / HTTP/1.1", host, "Content-Length: 0000000000000000005", body: "hello")),
+    BadMessage(
+        "CL of 19 digits",
+        message("POST / HTTP/1.1", host, "Content-Length: 0000000000000000005", body: "hello")
+    ),
     // RFC 9112 §6.1: transfer codings
-    BadMessage("TE twice", message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body: "0\r\n\r\n")),
+    BadMessage(
+        "TE twice",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body: "0\r\n\r\n")
+    ),
     BadMessage("TE identity", message("POST / HTTP/1.1", host, "Transfer-Encoding: identity", body: "hello")),
     BadMessage("TE xchunked", message("POST / HTTP/1.1", host, "Transfer-Encoding: xchunked", body: "0\r\n\r\n")),
-    BadMessage("TE chunked, identity", message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked, identity", body: "0\r\n\r\n")),
-    BadMessage("TE gzip, chunked", message("POST / HTTP/1.1", host, "Transfer-Encoding: gzip, chunked", body: "0\r\n\r\n")),
-    BadMessage("TE with control", message("POST / HTTP/1.1", host, "Transfer-Encoding: \u{b}chunked", body: "0\r\n\r\n")),
+    BadMessage(
+        "TE chunked, identity",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding: chunked, identity", body: "0\r\n\r\n")
+    ),
+    BadMessage(
+        "TE gzip, chunked",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding: gzip, chunked", body: "0\r\n\r\n")
+    ),
+    BadMessage(
+        "TE with control",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding: \u{b}chunked", body: "0\r\n\r\n")
+    ),
     BadMessage("TE quoted", message("POST / HTTP/1.1", host, "Transfer-Encoding: \"chunked\"", body: "0\r\n\r\n")),
     BadMessage("TE empty", message("POST / HTTP/1.1", host, "Transfer-Encoding:", body: "0\r\n\r\n")),
     BadMessage("TE in HTTP/1.0", message("POST / HTTP/1.0", host, "Transfer-Encoding: chunked", body: "0\r\n\r\n")),
-    BadMessage("TE with a space before the colon", message("POST / HTTP/1.1", host, "Transfer-Encoding : chunked", body: "0\r\n\r\n")),
+    BadMessage(
+        "TE with a space before the colon",
+        message("POST / HTTP/1.1", host, "Transfer-Encoding : chunked", body: "0\r\n\r\n")
+    ),
     // RFC 9112 §2.2, §5.2: line ends and folds
     BadMessage("bare LF after the request line", "GET / HTTP/1.1\nHost: 127.0.0.1\r\n\r\n"),
     BadMessage("bare LF after a header", "GET / HTTP/1.1\r\nHost: 127.0.0.1\nX: y\r\n\r\n"),
@@ -115,9 +142,21 @@ let malformedHeads: [BadMessage] = [
     BadMessage("fragment", message("GET /a#b HTTP/1.1", host)),
     BadMessage("target without a slash", message("GET index.html HTTP/1.1", host)),
     // RFC 9110 §7.6.1: what Connection must not name
-    BadMessage("Connection names Content-Length", message("POST / HTTP/1.1", host, "Connection: content-length", "Content-Length: 5", body: "hello")),
+    BadMessage(
+        "Connection names Content-Length",
+        message("POST / HTTP/1.1", host, "Connection: content-length", "Content-Length: 5", body: "hello")
+    ),
     BadMessage("Connection names Host", message("GET / HTTP/1.1", host, "Connection: close, Host")),
-    BadMessage("Connection names Transfer-Encoding", message("POST / HTTP/1.1", host, "Connection: Transfer-Encoding", "Transfer-Encoding: chunked", body: "0\r\n\r\n")),
+    BadMessage(
+        "Connection names Transfer-Encoding",
+        message(
+            "POST / HTTP/1.1",
+            host,
+            "Connection: Transfer-Encoding",
+            "Transfer-Encoding: chunked",
+            body: "0\r\n\r\n"
+        )
+    ),
     // Whom we answer
     BadMessage("foreign Host", message("GET / HTTP/1.1", "Host: evil.example"), .foreignHost),
     BadMessage("foreign Host with our port", message("GET / HTTP/1.1", "Host: evil.example:7701"), .foreignHost),
@@ -127,10 +166,18 @@ let malformedHeads: [BadMessage] = [
     BadMessage("foreign Origin", message("GET / HTTP/1.1", host, "Origin: http://evil.example"), .foreignOrigin),
     BadMessage("null Origin", message("GET / HTTP/1.1", host, "Origin: null"), .foreignOrigin),
     BadMessage("empty Origin", message("GET / HTTP/1.1", host, "Origin:"), .foreignOrigin),
-    BadMessage("two Origins", message("GET / HTTP/1.1", host, "Origin: http://127.0.0.1", "Origin: http://evil.example"), .foreignOrigin),
+    BadMessage(
+        "two Origins",
+        message("GET / HTTP/1.1", host, "Origin: http://127.0.0.1", "Origin: http://evil.example"),
+        .foreignOrigin
+    ),
     BadMessage("Origin with a path", message("GET / HTTP/1.1", host, "Origin: http://127.0.0.1/x"), .foreignOrigin),
     BadMessage("Origin of another scheme", message("GET / HTTP/1.1", host, "Origin: file://localhost"), .foreignOrigin),
-    BadMessage("Origin that begins like ours", message("GET / HTTP/1.1", host, "Origin: http://localhost.evil.example"), .foreignOrigin),
+    BadMessage(
+        "Origin that begins like ours",
+        message("GET / HTTP/1.1", host, "Origin: http://localhost.evil.example"),
+        .foreignOrigin
+    ),
 ]
 
 let malformedBodies: [BadMessage] = [
@@ -151,7 +198,11 @@ let malformedBodies: [BadMessage] = [
     BadMessage("LF in a chunk extension", chunked("5;a\nb\r\nhello\r\n0\r\n\r\n"), isBody: true),
     BadMessage("CR in a chunk extension", chunked("5;a\rb\r\nhello\r\n0\r\n\r\n"), isBody: true),
     BadMessage("NUL in a chunk extension", chunked("5;a\u{0}\r\nhello\r\n0\r\n\r\n"), isBody: true),
-    BadMessage("endless chunk extension", chunked("5;" + String(repeating: "a", count: 5000) + "\r\nhello\r\n0\r\n\r\n"), isBody: true),
+    BadMessage(
+        "endless chunk extension",
+        chunked("5;" + String(repeating: "a", count: 5000) + "\r\nhello\r\n0\r\n\r\n"),
+        isBody: true
+    ),
     BadMessage("bare LF at the end", chunked("0\r\n\n"), isBody: true),
     BadMessage("bare CR at the end", chunked("0\r\n\rX"), isBody: true),
     BadMessage("trailer with bare LF", chunked("0\r\nX: a\n\r\n"), isBody: true),
@@ -162,7 +213,11 @@ let malformedBodies: [BadMessage] = [
     BadMessage("trailer Host", chunked("0\r\nHost: evil.example\r\n\r\n"), isBody: true),
     BadMessage("trailer Postern-Peer", chunked("0\r\npostern-PEER: did:key:zMallory\r\n\r\n"), isBody: true),
     BadMessage("trailer Postern_Peer", chunked("0\r\nPostern_Peer: did:key:zMallory\r\n\r\n"), isBody: true),
-    BadMessage("endless trailers", chunked("0\r\n" + String(repeating: "X: a\r\n", count: 2000) + "\r\n"), isBody: true),
+    BadMessage(
+        "endless trailers",
+        chunked("0\r\n" + String(repeating: "X: a\r\n", count: 2000) + "\r\n"),
+        isBody: true
+    ),
 ]
 
 @Suite struct MalformedRequestTests {

@@ -70,15 +70,24 @@ extension String {
 
 @Suite struct MutationTests {
     private static let originals = [
-        message("POST /a HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 44", body: message("GET /hidden HTTP/1.1", "Host: 127.0.0.1") ),
         message(
-            "POST /a HTTP/1.1", "Host: 127.0.0.1", "Transfer-Encoding: chunked",
-            body: "2c\r\n" + message("GET /hidden HTTP/1.1", "Host: 127.0.0.1") + "\r\n0\r\n\r\n"),
+            "POST /a HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Content-Length: 44",
+            body: message("GET /hidden HTTP/1.1", "Host: 127.0.0.1")
+        ),
+        message(
+            "POST /a HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Transfer-Encoding: chunked",
+            body: "2c\r\n" + message("GET /hidden HTTP/1.1", "Host: 127.0.0.1") + "\r\n0\r\n\r\n"
+        ),
         message("GET /a HTTP/1.1", "Host: localhost:7701", "Connection: keep-alive, X", "X: y", "Keep-Alive: 5"),
     ]
     private static let pieces = [
         "\r", "\n", "\r\n", "\u{0}", " ", "\t", ":", ";", ",", "0", "\r\n\r\n", "Content-Length: 3\r\n",
-        "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n", "chunked", "Host: evil.example\r\n", "5\r\n", "\u{b}",
+        "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n", "chunked", "Host: evil.example\r\n",
+        "5\r\n", "\u{b}",
         "HTTP/1.1", "GET /hidden HTTP/1.1\r\n",
     ]
 

@@ -16,13 +16,22 @@ final class Passage {
     }
 
     static func reach(offersUpgrade: Bool = false) -> Passage {
-        Passage(.reach(ReachRules(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: offersUpgrade)))
+        Passage(
+            .reach(
+                ReachRules(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: offersUpgrade)
+            )
+        )
     }
 
     static func expose(host: HostPolicy = .upstream, name: String? = "alice", kind: ServiceKind = .a2a) -> Passage {
         let service = ExposedService(
-            name: "planner", port: VirtualPort(80), kind: kind, upstreamHost: "127.0.0.1", upstreamPort: 9999,
-            hostPolicy: host)
+            name: "planner",
+            port: VirtualPort(80),
+            kind: kind,
+            upstreamHost: "127.0.0.1",
+            upstreamPort: 9999,
+            hostPolicy: host
+        )
         return Passage(.expose(ExposeRules(service, did: "did:key:zAlice", peerName: name, network: "acme")))
     }
 

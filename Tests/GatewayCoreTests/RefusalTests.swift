@@ -19,7 +19,9 @@ import Testing
     @Test func `the body is the JSON-RPC error of the interface`() {
         #expect(
             Refusal(.peerAway, "peer 'bob' is away", peer: "bob", hint: "start it").json
-                == #"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"peer 'bob' is away","data":{"code":"peer-away","peer":"bob","hint":"start it"}}}"#)
+                == #"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"peer 'bob' is away","#
+                + #""data":{"code":"peer-away","peer":"bob","hint":"start it"}}}"#
+        )
     }
 
     @Test func `text from outside cannot break the JSON`() {
@@ -29,7 +31,8 @@ import Testing
 
     @Test func `the service's authority is written as clients write it`() {
         func authority(_ host: String, _ port: Int) -> String {
-            ExposedService(name: "a", port: .init(1), kind: .http, upstreamHost: host, upstreamPort: port).upstreamAuthority
+            ExposedService(name: "a", port: .init(1), kind: .http, upstreamHost: host, upstreamPort: port)
+                .upstreamAuthority
         }
         #expect(authority("127.0.0.1", 9999) == "127.0.0.1:9999")
         #expect(authority("localhost", 80) == "localhost")

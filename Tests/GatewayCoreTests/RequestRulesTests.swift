@@ -6,8 +6,14 @@ import Testing
     @Test func `a request that needs no change is forwarded as the bytes that came`() {
         let passage = Passage.reach()
         let text = message(
-            "POST /a%2Fb/c:d*?x=%2f&y HTTP/1.1", "Host: localhost:7701", "accept: application/json, text/event-stream",
-            "X-Two: 1", "x-two: 2", "Content-Length: 5", body: "hello")
+            "POST /a%2Fb/c:d*?x=%2f&y HTTP/1.1",
+            "Host: localhost:7701",
+            "accept: application/json, text/event-stream",
+            "X-Two: 1",
+            "x-two: 2",
+            "Content-Length: 5",
+            body: "hello"
+        )
         #expect(passage.ask(text) == text)
         #expect(passage.pieces == [.input(0..<text.utf8.count)])
     }
@@ -36,8 +42,16 @@ import Testing
         for passage in [Passage.reach(), Passage.expose()] {
             passage.ask(
                 message(
-                    "GET / HTTP/1.1", "Host: 127.0.0.1", "Postern-Peer: did:key:zMallory", "X: 1", "POSTERN-PEER-NAME: m",
-                    "postern-network: evil", "Postern_Peer: did:key:zMallory", "Y: 2"))
+                    "GET / HTTP/1.1",
+                    "Host: 127.0.0.1",
+                    "Postern-Peer: did:key:zMallory",
+                    "X: 1",
+                    "POSTERN-PEER-NAME: m",
+                    "postern-network: evil",
+                    "Postern_Peer: did:key:zMallory",
+                    "Y: 2"
+                )
+            )
             #expect(!passage.forwardedText.contains("Mallory"))
             #expect(!passage.forwardedText.contains("evil"))
             #expect(passage.forwardedText.contains("X: 1\r\nY: 2\r\n\r\n"))
@@ -49,15 +63,27 @@ import Testing
         #expect(
             passage.ask(message("GET /x HTTP/1.1", "A: 1", "Host: 127.0.0.1:7701", "B: 2"))
                 == message(
-                    "GET /x HTTP/1.1", "A: 1", "Host: 127.0.0.1:9999", "Postern-Peer: did:key:zAlice",
-                    "Postern-Peer-Name: alice", "Postern-Network: acme", "B: 2"))
+                    "GET /x HTTP/1.1",
+                    "A: 1",
+                    "Host: 127.0.0.1:9999",
+                    "Postern-Peer: did:key:zAlice",
+                    "Postern-Peer-Name: alice",
+                    "Postern-Network: acme",
+                    "B: 2"
+                )
+        )
     }
 
     @Test func `Host is kept or replaced by a value where the configuration says so`() {
-        #expect(Passage.expose(host: .preserve).ask(message("GET / HTTP/1.1", "Host: a.example")).contains("Host: a.example\r\nPostern-Peer: "))
+        #expect(
+            Passage.expose(host: .preserve).ask(message("GET / HTTP/1.1", "Host: a.example")).contains(
+                "Host: a.example\r\nPostern-Peer: "
+            )
+        )
         #expect(
             Passage.expose(host: .literal("b.example")).ask(message("GET / HTTP/1.1", "Host: a.example"))
-                .contains("Host: b.example\r\nPostern-Peer: "))
+                .contains("Host: b.example\r\nPostern-Peer: ")
+        )
     }
 
     @Test func `a peer's name cannot end its line`() {
@@ -78,12 +104,22 @@ import Testing
         let passage = Passage.reach()
         passage.ask(
             message(
-                "GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5",
-                "Proxy-Connection: keep-alive", "TE: trailers", "Upgrade: h2c", "x-hop: 1", "X-End: 2",
-                "Connection: other"))
+                "GET / HTTP/1.1",
+                "Host: 127.0.0.1",
+                "Connection: keep-alive, X-Hop",
+                "Keep-Alive: timeout=5",
+                "Proxy-Connection: keep-alive",
+                "TE: trailers",
+                "Upgrade: h2c",
+                "x-hop: 1",
+                "X-End: 2",
+                "Connection: other"
+            )
+        )
         #expect(
             passage.forwardedText
-                == message("GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: keep-alive", "X-End: 2"))
+                == message("GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: keep-alive", "X-End: 2")
+        )
     }
 
     @Test func `close and keep-alive stay, since the connection is the same at each hop`() {
@@ -99,11 +135,13 @@ import Testing
         ] {
             #expect(
                 Passage.reach().ask(message("GET \(target) HTTP/1.1", "Host: 127.0.0.1:7701"))
-                    == message("GET \(path) HTTP/1.1", "Host: 127.0.0.1:7701"))
+                    == message("GET \(path) HTTP/1.1", "Host: 127.0.0.1:7701")
+            )
         }
         #expect(
             Passage.reach().ask(message("OPTIONS http://127.0.0.1 HTTP/1.1", "Host: 127.0.0.1:80"))
-                == message("OPTIONS * HTTP/1.1", "Host: 127.0.0.1:80"))
+                == message("OPTIONS * HTTP/1.1", "Host: 127.0.0.1:80")
+        )
     }
 
     @Test(arguments: ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "REPORT"])
@@ -114,8 +152,15 @@ import Testing
 
     @Test func `Expect, Authorization and unknown headers pass`() {
         let text = message(
-            "POST / HTTP/1.1", "Host: 127.0.0.1", "Expect: 100-continue", "Authorization: Bearer x",
-            "Mcp-Param-Ä: =?base64?w6Q=?=".replacing("Ä", with: "A"), "X: \u{e4}", "Content-Length: 1", body: "x")
+            "POST / HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Expect: 100-continue",
+            "Authorization: Bearer x",
+            "Mcp-Param-Ä: =?base64?w6Q=?=".replacing("Ä", with: "A"),
+            "X: \u{e4}",
+            "Content-Length: 1",
+            body: "x"
+        )
         #expect(Passage.reach().ask(text) == text)
     }
 

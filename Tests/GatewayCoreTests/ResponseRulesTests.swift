@@ -23,7 +23,8 @@ private let wholeResponses: [String] = [
     message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", body: "5\r\nhello\r\n3;a=\"b\"\r\nabc\r\n0\r\n\r\n"),
     message("HTTP/1.1 200 OK", "Transfer-Encoding: Chunked", body: "A\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n"),
     message("HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", body: "5\r\nhello\r\n0\r\n\r\n"),
-    message("HTTP/1.1 100 Continue") + message("HTTP/1.1 103 Early Hints", "Link: </a>") + message("HTTP/1.1 200 OK", "Content-Length: 1", body: "x"),
+    message("HTTP/1.1 100 Continue") + message("HTTP/1.1 103 Early Hints", "Link: </a>")
+        + message("HTTP/1.1 200 OK", "Content-Length: 1", body: "x"),
     message("HTTP/1.0 200 OK", "Content-Length: 1", "Connection: close", body: "x"),
 ]
 
@@ -31,7 +32,10 @@ private let malformedResponses: [(String, String)] = [
     ("CL and TE", message("HTTP/1.1 200 OK", "Content-Length: 5", "Transfer-Encoding: chunked", body: "0\r\n\r\n")),
     ("two CL", message("HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5", body: "hello")),
     ("bad CL", message("HTTP/1.1 200 OK", "Content-Length: 5x", body: "hello")),
-    ("TE twice", message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body: "0\r\n\r\n")),
+    (
+        "TE twice",
+        message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body: "0\r\n\r\n")
+    ),
     ("TE not chunked", message("HTTP/1.1 200 OK", "Transfer-Encoding: gzip", body: "x")),
     ("TE chunked first", message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked, gzip", body: "0\r\n\r\n")),
     ("bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"),
@@ -101,7 +105,8 @@ private let malformedResponses: [(String, String)] = [
         }
     }
 
-    @Test func `an agent that leaves without a word is told by a response, but not on a connection that served before`() {
+    @Test func `an agent that leaves without a word is told by a response, but not on a connection that served before`()
+    {
         let first = asked()
         #expect(first.endResponses()?.code == .upstreamBroken)
         #expect(first.answerToLoss(wasClosed: true) == .respond(toHead: false))
@@ -125,7 +130,10 @@ private let malformedResponses: [(String, String)] = [
     @Test func `pipelined responses answer their requests in order`() {
         let end = asked(.expose(), request + message("HEAD / HTTP/1.1", "Host: 127.0.0.1") + request)
         #expect(end.outstandingCount == 3)
-        end.answer(message("HTTP/1.1 200 OK", "Content-Length: 2", body: "ab") + message("HTTP/1.1 200 OK", "Content-Length: 2"))
+        end.answer(
+            message("HTTP/1.1 200 OK", "Content-Length: 2", body: "ab")
+                + message("HTTP/1.1 200 OK", "Content-Length: 2")
+        )
         #expect(end.outstandingCount == 1)
         end.answer(message("HTTP/1.1 200 OK", "Content-Length: 2", body: "cd"))
         #expect(end.outstandingCount == 0)
@@ -137,7 +145,10 @@ private let malformedResponses: [(String, String)] = [
         early.answer(message("HTTP/1.1 200 OK", "Content-Length: 0"))
         #expect(early.refusal?.code == .badResponse)
         let second = asked()
-        second.answer(message("HTTP/1.1 200 OK", "Content-Length: 0") + message("HTTP/1.1 200 OK", "X: forged", "Content-Length: 0"))
+        second.answer(
+            message("HTTP/1.1 200 OK", "Content-Length: 0")
+                + message("HTTP/1.1 200 OK", "X: forged", "Content-Length: 0")
+        )
         #expect(second.refusal?.code == .badResponse)
         #expect(!second.returnedText.contains("forged"))
     }
@@ -159,8 +170,14 @@ private let malformedResponses: [(String, String)] = [
 
     @Test func `fields for one hop and forged fields of ours are removed from responses`() {
         let text = message(
-            "HTTP/1.1 200 OK", "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1", "Upgrade: h2c",
-            "Postern-Error: peer-away", "Content-Length: 0")
+            "HTTP/1.1 200 OK",
+            "Connection: keep-alive, X-Hop",
+            "Keep-Alive: timeout=5",
+            "X-Hop: 1",
+            "Upgrade: h2c",
+            "Postern-Error: peer-away",
+            "Content-Length: 0"
+        )
         #expect(asked().answer(text) == message("HTTP/1.1 200 OK", "Connection: keep-alive", "Content-Length: 0"))
     }
 
@@ -173,7 +190,12 @@ private let malformedResponses: [(String, String)] = [
 
 @Suite struct UpgradeTests {
     private let upgrade = message(
-        "GET /ws HTTP/1.1", "Host: 127.0.0.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x")
+        "GET /ws HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: x"
+    )
     private let switching = message("HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket")
 
     @Test func `a WebSocket passes where the service offers it`() {
@@ -201,13 +223,29 @@ private let malformedResponses: [(String, String)] = [
         #expect(Passage.reach().ask(upgrade) == plain)
         let h2c = Passage.reach(offersUpgrade: true)
         #expect(
-            h2c.ask(message("GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: x"))
-                == message("GET / HTTP/1.1", "Host: 127.0.0.1"))
+            h2c.ask(
+                message(
+                    "GET / HTTP/1.1",
+                    "Host: 127.0.0.1",
+                    "Connection: Upgrade, HTTP2-Settings",
+                    "Upgrade: h2c",
+                    "HTTP2-Settings: x"
+                )
+            )
+                == message("GET / HTTP/1.1", "Host: 127.0.0.1")
+        )
     }
 
     @Test func `a request with an upgrade and a body is an ordinary request`() {
         let end = Passage.reach(offersUpgrade: true)
-        let text = message("POST / HTTP/1.1", "Host: 127.0.0.1", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 2", body: "ab")
+        let text = message(
+            "POST / HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Content-Length: 2",
+            body: "ab"
+        )
         #expect(end.ask(text) == message("POST / HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 2", body: "ab"))
         #expect(!end.holdsRequests)
     }

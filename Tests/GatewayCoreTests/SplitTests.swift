@@ -8,7 +8,12 @@ private let wholeRequests: [String] = [
     message("GET /x HTTP/1.1", head[0], head[1]),
     message("POST /x HTTP/1.1", head[0], "Content-Length: 11", body: "hello\r\n\r\nGE"),
     message("POST /x HTTP/1.1", head[0], "Transfer-Encoding: chunked", body: "5\r\nhello\r\n1;e\r\n\r\r\n0\r\n\r\n"),
-    message("POST /x HTTP/1.1", head[0], "Transfer-Encoding: chunked", body: "0a\r\n0\r\n\r\nGET /\r\n0\r\nX-Sum: 1\r\n\r\n"),
+    message(
+        "POST /x HTTP/1.1",
+        head[0],
+        "Transfer-Encoding: chunked",
+        body: "0a\r\n0\r\n\r\nGET /\r\n0\r\nX-Sum: 1\r\n\r\n"
+    ),
     message("GET /1 HTTP/1.1", head[0]) + message("POST /2 HTTP/1.1", head[0], "Content-Length: 2", body: "ab")
         + message("GET /3 HTTP/1.1", head[0]),
 ]

@@ -215,7 +215,10 @@ let bobsGrant = Grant(from: bob, to: alice.key, services: .all, issued: time(0),
         var world = HubWorld()
         world.join(alice, bob, carol)
         let stranger = identity(77)
-        let nobody = world.ask(resolve(Grant(from: stranger, to: alice.key, services: .all, issued: time(0)), target: stranger.key), from: alice)
+        let nobody = world.ask(
+            resolve(Grant(from: stranger, to: alice.key, services: .all, issued: time(0)), target: stranger.key),
+            from: alice
+        )
         let own = Grant(from: alice, to: bob.key, services: .all, issued: time(0))
         let expired = Grant(from: bob, to: alice.key, services: .all, issued: time(-9), expires: time(0))
         let forCarol = Grant(from: bob, to: carol.key, services: .all, issued: time(0))
@@ -288,7 +291,9 @@ let bobsGrant = Grant(from: bob, to: alice.key, services: .all, issued: time(0),
         var world = HubWorld()
         world.join(alice, bob, carol)
         let busy = Grant(from: carol, to: bob.key, services: .all, issued: time(0))
-        #expect(world.ask(.resolve(target: carol.key, grant: busy), from: bob).answer == HubAnswer.online(RelayChannel(1)))
+        #expect(
+            world.ask(.resolve(target: carol.key, grant: busy), from: bob).answer == HubAnswer.online(RelayChannel(1))
+        )
         #expect(world.ask(resolve(), from: alice).answer == HubAnswer.online(RelayChannel(1)))
     }
 

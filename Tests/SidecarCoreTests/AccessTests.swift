@@ -17,7 +17,12 @@ import TrustCore
             ExposedRule(service: "planner", port: planner, kind: "a2a", allow: [.trusted]),
             ExposedRule(service: "clock", port: VirtualPort(81), kind: "mcp", allow: [.peer("bob")]),
             ExposedRule(service: "closed", port: VirtualPort(82), kind: "http", allow: []),
-            ExposedRule(service: "members", port: VirtualPort(83), kind: "http", allow: [.network("acme"), AllowRule("group:acme/x")]),
+            ExposedRule(
+                service: "members",
+                port: VirtualPort(83),
+                kind: "http",
+                allow: [.network("acme"), AllowRule("group:acme/x")]
+            ),
         ]
         alice = world.add(1, "alice", exposed: rules)
         bob = world.add(2, "bob")
@@ -43,7 +48,9 @@ import TrustCore
         let shown = world.ask(alice, as: bob, ["do": "services"])?["services"]?.array?.map { $0["service"] }
         #expect(shown == ["planner", "clock"])
         #expect(world.ask(alice, as: carol, ["do": "services"])?["services"] == [])
-        #expect(world.ask(alice, as: NodeKey(bytes: Array(repeating: 1, count: 32))!, ["do": "services"])?["ok"] == false)
+        #expect(
+            world.ask(alice, as: NodeKey(bytes: Array(repeating: 1, count: 32))!, ["do": "services"])?["ok"] == false
+        )
         let id = CommandID(900)
         let name = "alice"
         world.input(bob) { $0.askServices(of: name, id: id, at: $1) }
@@ -51,8 +58,13 @@ import TrustCore
     }
 
     @Test mutating func `a peer is found by did, address, name, overlay name and agent URI (R1)`() {
-        let spellings = [bob.did, bob.personalAddress.description, "bob", "BOB", "bob.postern.alt", "agent://bob/", "agent://bob/card?x=1"]
-        for text in spellings { #expect(world.nodes[alice]!.sidecar.find(text, at: world.now) == .trusted(bob), "\(text)") }
+        let spellings = [
+            bob.did, bob.personalAddress.description, "bob", "BOB", "bob.postern.alt", "agent://bob/",
+            "agent://bob/card?x=1",
+        ]
+        for text in spellings {
+            #expect(world.nodes[alice]!.sidecar.find(text, at: world.now) == .trusted(bob), "\(text)")
+        }
         #expect(world.nodes[alice]!.sidecar.find("nobody", at: world.now) == .unknown)
     }
 

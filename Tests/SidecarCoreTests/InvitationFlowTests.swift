@@ -9,13 +9,21 @@ import TrustCore
     var world = World()
     let direct = [Endpoint("192.0.2.1:4000")!]
 
-    mutating func invite(_ key: NodeKey, uses: Int = 1, seconds: Int64 = 3_600, services: ServiceSet = .all) throws -> String {
+    mutating func invite(
+        _ key: NodeKey,
+        uses: Int = 1,
+        seconds: Int64 = 3_600,
+        services: ServiceSet = .all
+    ) throws -> String {
         let answer = try world.answer(.invite(uses: uses, lifetime: .seconds(seconds), services: services), at: key)
         return try #require(answer["invitation"]?.string)
     }
 
     @Test(arguments: [true, false], [true, false])
-    mutating func `an invitation makes a trust in one step, with a hub and without (R9)`(inviterHub: Bool, guestHub: Bool) throws {
+    mutating func `an invitation makes a trust in one step, with a hub and without (R9)`(
+        inviterHub: Bool,
+        guestHub: Bool
+    ) throws {
         let alice = world.add(1, "alice", withHub: inviterHub, advertised: direct)
         let bob = world.add(2, "bob", withHub: guestHub)
         let token = try invite(alice, services: .names(["planner"]))
@@ -94,7 +102,9 @@ import TrustCore
         #expect(world.nodes[alice]!.admitted[guest] == invitation.secret.guestSecret)
         #expect(world.ask(alice, as: guest, ["do": "services"])?["ok"] == false)
         #expect(world.ask(alice, as: guest, ["do": "redeem", "claim": "AAAA"])?["ok"] == false)
-        #expect(!world.nodes[alice]!.sidecar.mayReach(service: "planner", port: VirtualPort(80), peer: guest, at: world.now))
+        #expect(
+            !world.nodes[alice]!.sidecar.mayReach(service: "planner", port: VirtualPort(80), peer: guest, at: world.now)
+        )
         #expect(!world.isTrusted(alice, guest))
     }
 
@@ -118,6 +128,8 @@ import TrustCore
         let token = try invite(alice)
         #expect(world.failure(.join(invitation: token), at: alice)?.message.contains("our own") == true)
         #expect(world.failure(.join(invitation: String(token.dropLast())), at: alice)?.code == "bad-invitation")
-        #expect(world.failure(.invite(uses: 0, lifetime: .seconds(5), services: .all), at: alice)?.code == "bad-invitation")
+        #expect(
+            world.failure(.invite(uses: 0, lifetime: .seconds(5), services: .all), at: alice)?.code == "bad-invitation"
+        )
     }
 }

@@ -15,7 +15,9 @@ import TrustCore
         bob = world.add(2, "bob")
     }
 
-    @Test mutating func `a request reaches its target at once, and approval makes a trust with a session (R9, W9)`() throws {
+    @Test mutating func `a request reaches its target at once, and approval makes a trust with a session (R9, W9)`()
+        throws
+    {
         let asked = try world.answer(.request(peer: bob.did, services: .names(["planner"]), note: "hi"), at: alice)
         #expect(asked["state"] == "sent")
         let list = try world.answer(.list, at: bob)
@@ -33,7 +35,14 @@ import TrustCore
         for (one, other) in [(alice, bob), (bob, alice)] {
             #expect(!world.isTrusted(one, other))
             #expect(world.nodes[one]!.admitted[other] == nil)
-            #expect(world.nodes[one]!.sidecar.mayReach(service: "planner", port: VirtualPort(80), peer: other, at: world.now) == false)
+            #expect(
+                world.nodes[one]!.sidecar.mayReach(
+                    service: "planner",
+                    port: VirtualPort(80),
+                    peer: other,
+                    at: world.now
+                ) == false
+            )
         }
     }
 

@@ -48,7 +48,13 @@ struct World {
     }
 
     @discardableResult
-    mutating func add(_ number: UInt8, _ name: String, withHub: Bool = true, exposed: [ExposedRule] = [], advertised: [Endpoint] = []) -> NodeKey {
+    mutating func add(
+        _ number: UInt8,
+        _ name: String,
+        withHub: Bool = true,
+        exposed: [ExposedRule] = [],
+        advertised: [Endpoint] = []
+    ) -> NodeKey {
         let identity = try! NodeIdentity(seed: Array(repeating: number, count: 32))
         let hubs = withHub ? [hubURL] : []
         let profile = SidecarProfile(name: name, hubs: hubs, exposed: exposed, advertised: advertised)
@@ -223,7 +229,12 @@ struct World {
         input(key) { $0.answered(id, answer, at: $1) }
     }
 
-    private mutating func redeem(_ key: NodeKey, _ id: SidecarRequestID, _ invitation: Invitation, _ document: JSONValue) {
+    private mutating func redeem(
+        _ key: NodeKey,
+        _ id: SidecarRequestID,
+        _ invitation: Invitation,
+        _ document: JSONValue
+    ) {
         let guest = try! NodeIdentity(seed: invitation.secret.guestSeed).key
         guard nodes[invitation.inviter]?.isRunning == true,
             nodes[invitation.inviter]?.admitted[guest] == invitation.secret.guestSecret

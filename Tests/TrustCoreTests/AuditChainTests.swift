@@ -80,7 +80,9 @@ import TrustCore
         let limit = RateLimit(burst: 3, perMinute: 60)
         let start = Instant(nanoseconds: 5)
         var bucket = TokenBucket(at: start)
-        let times: [Interval] = [.zero, .zero, .zero, .zero, .milliseconds(999), .milliseconds(1_000), .milliseconds(1_001)]
+        let times: [Interval] = [
+            .zero, .zero, .zero, .zero, .milliseconds(999), .milliseconds(1_000), .milliseconds(1_001),
+        ]
         let taken = times.map { bucket.take(limit, at: start + $0) }
         #expect(taken == [true, true, true, false, false, true, false])
         #expect(bucket.isFull(at: start + .seconds(60)))

@@ -66,7 +66,12 @@ import TrustCore
         var after = early
         after.add(Revocation(from: alice, to: bob.key, issued: issued))
         #expect(!after.standing(of: bob.key, at: time(-500)).isMutual)
-        let renewed = Grant(from: alice, to: bob.key, services: .all, issued: after.issueTime(towards: bob.key, now: time(-500)))
+        let renewed = Grant(
+            from: alice,
+            to: bob.key,
+            services: .all,
+            issued: after.issueTime(towards: bob.key, now: time(-500))
+        )
         after.add(renewed)
         #expect(after.standing(of: bob.key, at: time(-500)).isMutual)
     }

@@ -33,5 +33,9 @@ func request(from asker: NodeIdentity = alice, to target: NodeKey = bob.key) -> 
         expires: time(1_000),
         nonce: Array(0..<16)
     )
-    return TrustRequest(from: asker, terms: terms, grant: Grant(from: asker, to: target, services: .all, issued: time(0)))
+    return TrustRequest(
+        from: asker,
+        terms: terms,
+        grant: Grant(from: asker, to: target, services: .all, issued: time(0))
+    )
 }

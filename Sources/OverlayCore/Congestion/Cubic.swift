@@ -17,8 +17,11 @@ struct Cubic: CongestionController {
     private var slowStartThreshold = Int.max
     /// Packets that left before are part of a reduction that was already made.
     private var recoveryStart: Instant?
-    /// The window before the last reduction, in packets (RFC 9438 §4.6 W_max).
+    /// Where the curve is flat, in packets: the window before the last reduction, or less after fast convergence
+    /// (RFC 9438 §4.1.2 W_max).
     private var maximumWindow = 0.0
+    /// The window before the last reduction, in packets (RFC 9438 §4.3 cwnd_prior).
+    private var priorWindow = 0.0
     /// When the current avoidance epoch began, and its K in seconds (RFC 9438 §4.2).
     private var epochStart: Instant?
     private var k = 0.0
@@ -52,6 +55,11 @@ struct Cubic: CongestionController {
     }
 
     private mutating func slowStart(_ ack: CongestionAck) {
+        // RFC 9406 §4.3: a later slow start ends at the threshold that the network has shown.
+        guard slowStartThreshold == .max else {
+            window += ack.byteCount
+            return
+        }
         switch hyStart.observe(ack) {
         case .standard:
             window += ack.byteCount
@@ -66,19 +74,23 @@ struct Cubic: CongestionController {
         let packets = Double(window) / Double(packetSize)
         let acked = Double(ack.byteCount) / Double(packetSize)
         let start = beginEpoch(packets: packets, at: ack.now)
-        let time = (ack.now - start).seconds + ack.roundTrip.smoothed.seconds
-        let offset = time - k
-        // RFC 9438 §4.2: W_cubic(t + RTT), bounded to one and a half of the window (§4.4).
-        let cubic = Self.c * offset * offset * offset + maximumWindow
-        let target = min(max(cubic, packets), packets * 1.5)
+        let time = (ack.now - start).seconds
         // RFC 9438 §4.3: alpha makes the average window equal to that of AIMD with factor 1/2.
-        let alpha = friendlyWindow >= maximumWindow ? 1 : 3 * (1 - Self.beta) / (1 + Self.beta)
+        let alpha = friendlyWindow >= priorWindow ? 1 : 3 * (1 - Self.beta) / (1 + Self.beta)
         friendlyWindow += alpha * acked / packets
-        if friendlyWindow > cubic {
+        if friendlyWindow > curve(time) {
             window = max(window, Int(friendlyWindow * Double(packetSize)))
         } else {
+            // RFC 9438 §4.2: on the way to W_cubic(t + RTT), by no more than half a window per round trip.
+            let target = min(max(curve(time + ack.roundTrip.smoothed.seconds), packets), packets * 1.5)
             window += Int((target - packets) / packets * Double(ack.byteCount))
         }
+    }
+
+    /// W_cubic of RFC 9438 §4.2, in packets, `time` seconds into the epoch.
+    private func curve(_ time: Double) -> Double {
+        let offset = time - k
+        return Self.c * offset * offset * offset + maximumWindow
     }
 
     private mutating func beginEpoch(packets: Double, at now: Instant) -> Instant {
@@ -95,15 +107,18 @@ struct Cubic: CongestionController {
     }
 
     mutating func lose(_ loss: CongestionLoss) {
-        if loss.isPersistent {
-            window = packetSize * Self.minimumPackets
-            epochStart = nil
-            recoveryStart = loss.now
-            return
-        }
-        if let recoveryStart, loss.sentAt <= recoveryStart { return }
-        recoveryStart = loss.now
+        if recoveryStart.map({ loss.sentAt > $0 }) ?? true { reduce(at: loss.now) }
+        guard loss.isPersistent else { return }
+        // RFC 9002 §7.6.2: slow start begins anew, with whatever is acknowledged next.
+        window = packetSize * Self.minimumPackets
+        recoveryStart = nil
+    }
+
+    /// A congestion event (RFC 9438 §4.6).
+    private mutating func reduce(at now: Instant) {
+        recoveryStart = now
         let packets = Double(window) / Double(packetSize)
+        priorWindow = packets
         // RFC 9438 §4.7: fast convergence.
         maximumWindow = packets < maximumWindow ? packets * (1 + Self.beta) / 2 : packets
         window = max(Int(Double(window) * Self.beta), packetSize * Self.minimumPackets)

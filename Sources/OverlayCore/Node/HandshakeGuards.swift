@@ -16,9 +16,10 @@ struct AnsweredHandshakes {
     private var answers: [Words32: Answer] = [:]
     private var order = RingQueue<(key: Words32, at: Instant)>()
 
-    /// The answer to the handshake with this ephemeral key, and whose handshake that was.
-    func answer(to ephemeral: Words32) -> (packet: [UInt8], peer: PeerHandle)? {
-        answers[ephemeral].map { ($0.packet, $0.peer) }
+    /// The answer to the handshake with this ephemeral key while it is kept, and whose handshake that was.
+    func answer(to ephemeral: Words32, at now: Instant) -> (packet: [UInt8], peer: PeerHandle)? {
+        guard let answer = answers[ephemeral], now - answer.at <= Self.lifetime else { return nil }
+        return (answer.packet, answer.peer)
     }
 
     /// Keeps an answer.

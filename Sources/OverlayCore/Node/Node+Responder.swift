@@ -14,7 +14,7 @@ extension Node {
             shared.statistics.dropped.malformed += 1
             return
         }
-        if let answer = answered.answer(to: ephemeral) {
+        if let answer = answered.answer(to: ephemeral, at: now) {
             // The peer repeats itself; anybody else who does gets silence.
             if let peer = peer(answer.peer), peer.mayBe(at: endpoint) {
                 outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer.packet))

@@ -101,13 +101,15 @@ struct ReceiveHalf {
         in payload: RawSpan,
         pool: inout BlockPool
     ) throws(Refusal) {
-        let start = max(frame.offset, read)
+        let start = max(frame.offset, contiguous)
         guard start < end else { return }
-        guard arrived.ranges.count < Self.maximumGaps else { throw .invalid }
+        guard start == contiguous || arrived.ranges.count < Self.maximumGaps else { throw .invalid }
         guard buffer.reserve(from: read, upTo: end, pool: &pool) else { throw .noMemory }
-        let skipped = Int(start - frame.offset)
-        let range = frame.data.lowerBound + skipped..<frame.data.upperBound
-        buffer.store(payload, range, at: start, pool: pool)
+        // What came first counts: only the gaps are filled.
+        arrived.forEachGap(in: start..<end) { gap in
+            let source = frame.data.lowerBound + Int(gap.lowerBound - frame.offset)
+            buffer.store(payload, source..<source + gap.count, at: gap.lowerBound, pool: pool)
+        }
         if start <= contiguous {
             contiguous = max(contiguous, end)
             while let next = arrived.first, next.lowerBound <= contiguous {

@@ -59,13 +59,20 @@ struct RangeSet: Equatable {
     /// The parts of `range` that are not in the set, lowest first.
     func gaps(in range: Range<UInt64>) -> [Range<UInt64>] {
         var result: [Range<UInt64>] = []
-        var start = range.lowerBound
-        for present in ranges where present.upperBound > range.lowerBound && present.lowerBound < range.upperBound {
-            if present.lowerBound > start { result.append(start..<present.lowerBound) }
-            start = max(start, present.upperBound)
-        }
-        if start < range.upperBound { result.append(start..<range.upperBound) }
+        forEachGap(in: range) { result.append($0) }
         return result
+    }
+
+    /// Calls `body` with each part of `range` that is not in the set, lowest first.
+    func forEachGap(in range: Range<UInt64>, _ body: (Range<UInt64>) -> Void) {
+        var start = range.lowerBound
+        var position = firstIndex { $0.upperBound > range.lowerBound }
+        while position < ranges.count, ranges[position].lowerBound < range.upperBound {
+            if ranges[position].lowerBound > start { body(start..<ranges[position].lowerBound) }
+            start = ranges[position].upperBound
+            position += 1
+        }
+        if start < range.upperBound { body(start..<range.upperBound) }
     }
 
     private func firstIndex(where condition: (Range<UInt64>) -> Bool) -> Int {

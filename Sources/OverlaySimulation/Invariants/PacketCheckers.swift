@@ -74,7 +74,7 @@ package struct QuietChecker {
         self.start = start
     }
 
-    /// `host`, which has `peerCount` peers, sent a packet.
+    /// `host`, which keeps `peerCount` conversations alive, sent a packet.
     package mutating func sent(by host: HostID, peerCount: Int, at now: Instant, findings: Findings) {
         packets[host.index] += 1
         if now - secondStart[host.index] >= .seconds(1) {
@@ -88,7 +88,8 @@ package struct QuietChecker {
         }
     }
 
-    /// The idle time ends: each host had `peerCounts` peers and keeps each alive, or re-keys it, once a `period`.
+    /// The idle time ends: each host had `peerCounts` conversations, and keeps each alive or re-keys it once a
+    /// `period`.
     package func finish(at now: Instant, peerCounts: [Int], period: Interval, findings: Findings) {
         let periods = Int((now - start).nanoseconds / max(1, period.nanoseconds)) + 1
         for (index, count) in packets.enumerated() {

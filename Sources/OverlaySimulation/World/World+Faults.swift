@@ -40,7 +40,7 @@ extension World {
         case .crash(let id, _): hosts[id.index].condition != .down
         case .sleep(let id, _, _): hosts[id.index].condition == .running
         case .expel(let id, let peer, _): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
-        case .admit(let id, let peer): hosts[id.index].index(of: peer) == nil
+        case .admit(let id, let peer): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) == nil
         case .partition, .roam, .stepWallClock, .relink, .wall: true
         }
     }
@@ -102,6 +102,7 @@ extension World {
         let local = host.clock.local(now)
         if let deadline = host.node.nextDeadline, deadline <= local { host.node.advance(to: local) }
         for arrival in backlog { receive(arrival, at: host) }
+        connectRelays()
         settle(host)
     }
 

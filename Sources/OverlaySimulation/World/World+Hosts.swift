@@ -107,7 +107,7 @@ extension World {
     private func send(_ packet: [UInt8], from host: Host, to destination: Endpoint) {
         SilenceChecker().sent(packet, by: host.id, to: destination, findings: findings)
         SizeChecker().sent(packet, by: host.id, findings: findings)
-        quiet?.sent(by: host.id, peerCount: host.acquaintances.count, at: now, findings: findings)
+        quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
         let verdict = network.send(packet, from: host.id, to: destination, at: now)
         trace.add(.sent, packet, from: verdict.source, to: destination, at: now)
         if let drop = verdict.drop {

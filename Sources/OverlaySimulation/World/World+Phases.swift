@@ -99,6 +99,11 @@ extension World {
         return tag
     }
 
+    /// How many conversations a host keeps alive: its own, and on the hub those that it may carry.
+    func conversationCount(of host: Host) -> Int {
+        host.acquaintances.count + (host.id == scenario.hub ? HostPair.all(scenario.hostCount - 1).count : 0)
+    }
+
     /// Watches the world with nothing to do.
     private func rest() throws(Violation) {
         try run(until: now + Self.settlingSpan)
@@ -106,7 +111,7 @@ extension World {
         try run(until: now + scenario.quietSpan)
         quiet?.finish(
             at: now,
-            peerCounts: hosts.map(\.acquaintances.count),
+            peerCounts: hosts.map(conversationCount),
             period: min(scenario.settings.keepAlive, scenario.settings.rekeyAfter),
             findings: findings
         )

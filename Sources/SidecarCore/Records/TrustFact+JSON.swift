@@ -62,7 +62,7 @@ extension TrustFact {
             self = .errand(try Errand(try fields.value("errand")))
         case "errandDone":
             self = .errandDone(try fields.recordID("id"))
-        default:
+        case _:
             throw .invalid("fact")
         }
     }

@@ -98,7 +98,8 @@ package struct JournalError: Error, Hashable, Sendable {
 extension JournalError: CustomStringConvertible {
     package var description: String {
         switch reason {
-        case .damaged: "line \(line) is damaged, but lines after it are not: the file was changed or its disk is failing"
+        case .damaged:
+            "line \(line) is damaged, but lines after it are not: the file was changed or its disk is failing"
         case .unreadable(let error): "line \(line): \(error)"
         }
     }

@@ -25,7 +25,7 @@ package enum HubEvent: Hashable, Sendable {
         case "ready": self = .ready
         case "channel": self = .channel(try channel(), peer: try fields.key("peer"))
         case "closed": self = .closed(try channel())
-        default: throw .invalid("event")
+        case _: throw .invalid("event")
         }
     }
 

@@ -37,7 +37,7 @@ package enum HubRequest: Hashable, Sendable {
             self = .release(RelayChannel(channel))
         case "revoke":
             self = .revoke(try Revocation(verifying: try fields.value("revocation")))
-        default:
+        case _:
             throw .invalid("do")
         }
     }

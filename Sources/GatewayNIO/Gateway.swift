@@ -1,0 +1,281 @@
+package import GatewayCore
+package import Logging
+package import NIOCore
+import NIOPosix
+package import OverlayNIO
+package import OverlayWire
+
+/// Joins local connections with streams of the overlay: offers the services of peers on loopback ports, and our
+/// services to peers. Everything happens on the overlay's event loop.
+package final class Gateway {
+    package let settings: GatewaySettings
+    package private(set) var statistics = GatewayStatistics()
+
+    let node: OverlayNode
+    let authority: any GatewayAuthority
+    let log: Logger
+    /// What all connections of the loop share, one at a time.
+    let workspace: Workspace
+    /// The buffer in which rewritten bytes are put together; it keeps its storage while nobody else holds it.
+    var scratch = ByteBuffer()
+
+    private var exposures: [VirtualPort: Exposure] = [:]
+    private var listeners: [ReachedService: any Channel] = [:]
+    private var couplings: [ObjectIdentifier: Coupling] = [:]
+    private var connected: Set<NodeKey> = []
+    private var silent: Set<NodeKey> = []
+    private var stopping: EventLoopPromise<Void>?
+
+    /// A gateway for the services in `expose`.
+    ///
+    /// - Parameter authority: decides who may reach what; held as long as the gateway.
+    package init(
+        node: OverlayNode,
+        authority: any GatewayAuthority,
+        expose: [ExposedService],
+        settings: GatewaySettings = .defaults,
+        logger: Logger
+    ) {
+        self.node = node
+        self.authority = authority
+        self.settings = settings
+        log = logger
+        workspace = Workspace(limits: settings.heads)
+        setExposed(expose)
+    }
+
+    var eventLoop: any EventLoop { node.eventLoop }
+
+    // MARK: Exposing
+
+    /// Replaces the services that peers may reach. Streams that run go on.
+    package func setExposed(_ services: [ExposedService]) {
+        var next: [VirtualPort: Exposure] = [:]
+        for service in services {
+            if let former = exposures[service.port], former.service == service {
+                next[service.port] = former
+            } else {
+                next[service.port] = Exposure(service)
+            }
+        }
+        exposures = next
+    }
+
+    /// Takes a stream that `peer` opened to `port`. Nil refuses it, in the same way whether there is no service or it
+    /// is not for this peer.
+    package func accept(
+        _ stream: OverlayStream,
+        from peer: NodeKey,
+        port: VirtualPort
+    ) -> (any OverlayStreamHandler)? {
+        eventLoop.assertInEventLoop()
+        guard stopping == nil, let exposure = exposures[port],
+            authority.mayReach(service: exposure.service.name, port: port, peer: peer)
+        else {
+            statistics.streamsRefused += 1
+            return nil
+        }
+        statistics.streamsAccepted += 1
+        let coupling = Coupling(exposing: exposure, to: peer, stream: stream, gateway: self)
+        insert(coupling)
+        exposure.activeStreams += 1
+        return coupling
+    }
+
+    /// Streams of peers that the exposed service `name` serves now.
+    package func activeStreams(of name: String) -> Int {
+        exposures.values.first { $0.service.name == name }?.activeStreams ?? 0
+    }
+
+    // MARK: Reaching
+
+    /// Offers a peer's service on a loopback port, from now on and whatever is known of the peer. The result is the
+    /// bound address. Fails with ``GatewayError``, or with the error of binding.
+    package func reach(_ service: ReachedService) -> EventLoopFuture<SocketAddress> {
+        eventLoop.assertInEventLoop()
+        guard stopping == nil else { return eventLoop.makeFailedFuture(GatewayError.stopped) }
+        guard listeners[service] == nil else { return eventLoop.makeFailedFuture(GatewayError.alreadyReached) }
+        let address: SocketAddress
+        do {
+            address = try SocketAddress(ipAddress: service.listenHost, port: service.listenPort)
+        } catch {
+            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
+        }
+        guard address.isLoopback else {
+            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
+        }
+        let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
+        return ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: 512)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: Self.receiveAllocator)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try port.value.accept(channel) }
+            }
+            .bind(to: address)
+            .assumeIsolated()
+            .flatMapThrowing { channel in
+                guard let bound = channel.localAddress else { throw GatewayError.stopped }
+                self.listeners[service] = channel
+                return bound
+            }
+            .nonisolated()
+    }
+
+    /// Takes a reached service away; connections that run go on.
+    package func unreach(_ service: ReachedService) -> EventLoopFuture<Void> {
+        eventLoop.assertInEventLoop()
+        guard let channel = listeners.removeValue(forKey: service) else { return eventLoop.makeSucceededVoidFuture() }
+        return channel.close()
+    }
+
+    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+
+    /// Whether one more client connection is within the limit; counts it.
+    func admitsConnection() -> Bool {
+        statistics.connectionsAccepted += 1
+        return stopping == nil && couplings.count < settings.maximumConnections
+    }
+
+    // MARK: Peers
+
+    /// Takes note of what the overlay says about the session with a peer. To be called for every change.
+    package func noteSession(with peer: NodeKey, _ change: SessionChange) {
+        switch change {
+        case .established:
+            connected.insert(peer)
+            silent.remove(peer)
+        case .responsive: silent.remove(peer)
+        case .lost, .unreachable:
+            connected.remove(peer)
+            silent.remove(peer)
+        case .unresponsive: noteSilence(of: peer)
+        case .pathChanged: break
+        }
+    }
+
+    /// Whether `peer` is there, as far as the overlay knows.
+    func isPresent(_ peer: NodeKey) -> Bool {
+        connected.contains(peer) && !silent.contains(peer)
+    }
+
+    /// Whether any peer is silent: spares the question for one.
+    var hasSilentPeers: Bool { !silent.isEmpty }
+
+    /// A peer that has just stopped answering cannot have got the latest requests; their clients do not wait longer
+    /// than for one that is away. Older requests may be under way over there and are kept.
+    private func noteSilence(of peer: NodeKey) {
+        silent.insert(peer)
+        let since = NIODeadline.now() - settings.silenceWindow
+        eventLoop.assumeIsolated().scheduleTask(in: settings.silencePatience) { [weak self] in
+            guard let self, self.silent.contains(peer) else { return }
+            for coupling in Array(self.couplings.values) where coupling.peer == peer {
+                coupling.giveUp(requestsSince: since)
+            }
+        }
+    }
+
+    /// Cuts every connection and stream with `peer`, at once.
+    package func endStreams(of peer: NodeKey) {
+        for coupling in Array(couplings.values) where coupling.peer == peer { coupling.cut() }
+    }
+
+    // MARK: Stopping
+
+    /// Takes no more connections and streams, lets what runs finish until `deadline`, then cuts it.
+    package func stop(within deadline: TimeAmount = .seconds(10)) -> EventLoopFuture<Void> {
+        eventLoop.assertInEventLoop()
+        if let stopping { return stopping.futureResult }
+        let promise = eventLoop.makePromise(of: Void.self)
+        stopping = promise
+        let closed = listeners.values.map { $0.close() }
+        listeners.removeAll()
+        for coupling in Array(couplings.values) { coupling.drain() }
+        let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {
+            for coupling in Array(self.couplings.values) { coupling.cut() }
+        }
+        promise.futureResult.whenComplete { _ in limit.cancel() }
+        EventLoopFuture.andAllComplete(closed, on: eventLoop).assumeIsolated().whenComplete { _ in
+            self.completeStopIfIdle()
+        }
+        return promise.futureResult
+    }
+
+    private func completeStopIfIdle() {
+        guard let stopping, couplings.isEmpty, listeners.isEmpty else { return }
+        stopping.succeed()
+    }
+
+    // MARK: For couplings
+
+    func insert(_ coupling: Coupling) {
+        couplings[ObjectIdentifier(coupling)] = coupling
+        statistics.open = couplings.count
+    }
+
+    func remove(_ coupling: Coupling) {
+        guard couplings.removeValue(forKey: ObjectIdentifier(coupling)) != nil else { return }
+        statistics.open = couplings.count
+        coupling.exposure?.activeStreams -= 1
+        completeStopIfIdle()
+    }
+
+    func noteRefusal() {
+        statistics.refusalsSent += 1
+    }
+}
+
+/// Why a service cannot be offered to local clients.
+package enum GatewayError: Error, Hashable, Sendable {
+    /// The address is none of this machine's loopback.
+    case notLoopback(String)
+    case alreadyReached
+    /// The gateway stops.
+    case stopped
+}
+
+/// One service that peers may reach, and how many streams it serves.
+final class Exposure {
+    let service: ExposedService
+    /// The upstream, where it is named by an address: no look-up is needed then.
+    let address: SocketAddress?
+    var activeStreams = 0
+
+    init(_ service: ExposedService) {
+        self.service = service
+        address = try? SocketAddress(ipAddress: service.upstreamHost, port: service.upstreamPort)
+    }
+}
+
+/// One loopback port for a peer's service.
+final class ReachPort {
+    let service: ReachedService
+    let gateway: Gateway
+
+    init(service: ReachedService, gateway: Gateway) {
+        self.service = service
+        self.gateway = gateway
+    }
+
+    /// A client connected.
+    func accept(_ channel: any Channel) throws {
+        guard gateway.admitsConnection() else { throw GatewayError.stopped }
+        let coupling = Coupling(reaching: self, gateway: gateway)
+        gateway.insert(coupling)
+        try channel.pipeline.syncOperations.addHandler(coupling)
+    }
+}
+
+extension SocketAddress {
+    /// Whether only this machine can connect to it.
+    var isLoopback: Bool {
+        switch self {
+        case .v4: ipAddress?.hasPrefix("127.") ?? false
+        case .v6: ipAddress == "::1"
+        case .unixDomainSocket: false
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package import GatewayCore
+package import OverlayWire
+
+/// Where a reached service is: which port of which node.
+package struct ServiceRoute: Hashable, Sendable {
+    package var key: NodeKey
+    package var port: VirtualPort
+    package var kind: ServiceKind
+
+    package init(key: NodeKey, port: VirtualPort, kind: ServiceKind) {
+        self.key = key
+        self.port = port
+        self.kind = kind
+    }
+}
+
+/// What is known of a peer's service when a client asks for it.
+package enum PeerResolution: Hashable, Sendable {
+    /// The peer is trusted. A path to it need not exist yet.
+    case ready(ServiceRoute)
+    /// Why not. `kind` is the last one known of the service, so that the port of a `tcp` service is not answered in
+    /// HTTP.
+    case failure(Refusal, kind: ServiceKind?)
+}
+
+/// Who decides for the gateway: it knows no trust of its own. All calls are made on the overlay's event loop.
+package protocol GatewayAuthority: AnyObject {
+    /// Whether `peer` may use our service; asked for every stream that a peer opens.
+    func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool
+
+    /// How we call the peer.
+    func peerName(_ key: NodeKey) -> String?
+
+    /// The network in which we know the peer.
+    func networkName(_ key: NodeKey) -> String?
+
+    /// Finds a peer's service; asked once per client connection. Calls `then` exactly once, on the loop, at once when
+    /// the answer is known. The gateway does not wait for it longer than ``GatewaySettings/peerPatience``.
+    func resolve(_ peer: String, _ target: ReachedService.Target, then: @escaping (PeerResolution) -> Void)
+}

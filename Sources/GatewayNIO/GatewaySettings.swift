@@ -1,0 +1,53 @@
+package import GatewayCore
+package import NIOCore
+
+/// How the gateway behaves and where its limits are. There is no idle time-out: a silent stream is a stream.
+package struct GatewaySettings: Hashable, Sendable {
+    /// Size of the heads of messages.
+    package var heads: HeadLimits
+    /// How long a client waits for a peer that is not connected before it is told so. Default 4 s: A2A clients give up
+    /// after 5 s of silence.
+    package var peerPatience: TimeAmount
+    /// How long a request waits further that was sent to a peer which then stopped answering altogether, after the
+    /// overlay noticed. Default 1 s.
+    package var silencePatience: TimeAmount
+    /// How far back a request may lie that such a peer cannot have received. Default 4 s.
+    package var silenceWindow: TimeAmount
+    /// How long connecting to an upstream may take. Default 10 s.
+    package var connectTimeout: TimeAmount
+    /// How long a connection that got an error of ours is read for the client's sake, so that it sees the error and
+    /// not a reset. Default 2 s.
+    package var lingerTimeout: TimeAmount
+    /// Connections and streams that are open at a time; further connections of clients are closed at once. Default
+    /// 4096.
+    package var maximumConnections: Int
+    /// The names of the overlay under which clients may address a reached service. Default none.
+    package var overlayNames: [String]
+
+    package static let defaults = GatewaySettings(
+        heads: .defaults,
+        peerPatience: .seconds(4),
+        silencePatience: .seconds(1),
+        silenceWindow: .seconds(4),
+        connectTimeout: .seconds(10),
+        lingerTimeout: .seconds(2),
+        maximumConnections: 4096,
+        overlayNames: []
+    )
+}
+
+/// Counters of a gateway since it was made.
+package struct GatewayStatistics: Hashable, Sendable {
+    /// Connections that clients opened.
+    package var connectionsAccepted: UInt64 = 0
+    /// Streams that peers opened to our services.
+    package var streamsAccepted: UInt64 = 0
+    /// Streams that peers may not open.
+    package var streamsRefused: UInt64 = 0
+    /// Errors of ours that clients got.
+    package var refusalsSent: UInt64 = 0
+    /// Connections and streams that are open now.
+    package var open: Int = 0
+
+    package init() {}
+}

@@ -1,0 +1,45 @@
+/// A validated part of a configuration file, with the line where it stands.
+indirect enum DocumentValue {
+    /// A text or a word.
+    case text(String, line: Int?)
+    /// A whole number.
+    case integer(Int, line: Int?)
+    /// A list.
+    case list([DocumentValue], line: Int?)
+    /// A section with every key that was given or has a default.
+    case section([String: DocumentValue], line: Int?)
+
+    /// Counted from 1; nil for a default.
+    var line: Int? {
+        switch self {
+        case .text(_, let line), .integer(_, let line), .list(_, let line), .section(_, let line): line
+        }
+    }
+
+    /// What stands behind `key`, or nil when that is nothing.
+    subscript(_ key: String) -> DocumentValue? {
+        guard case .section(let values, _) = self else { return nil }
+        return values[key]
+    }
+
+    /// The text, or nil when this is none.
+    var text: String? {
+        guard case .text(let text, _) = self else { return nil }
+        return text
+    }
+
+    /// The number, or nil when this is none.
+    var integer: Int? {
+        guard case .integer(let value, _) = self else { return nil }
+        return value
+    }
+
+    /// The elements; empty when this is no list.
+    var elements: [DocumentValue] {
+        guard case .list(let elements, _) = self else { return [] }
+        return elements
+    }
+
+    /// The text of each element.
+    var texts: [String] { elements.compactMap(\.text) }
+}

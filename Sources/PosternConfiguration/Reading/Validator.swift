@@ -1,0 +1,147 @@
+import Yams
+
+/// Walks a YAML document along a table and collects every mistake.
+struct Validator {
+    /// The file as it is named in messages.
+    let file: String
+    /// In the order in which they were met.
+    private(set) var problems: [ConfigurationProblem] = []
+
+    init(file: String) {
+        self.file = file
+    }
+
+    /// The values behind the keys of `section`, defaults included; nil when `node` is no section at all.
+    mutating func read(_ node: Node?, as section: Section, path: String, parentLine: Int?) -> DocumentValue? {
+        guard let node else { return fill([:], from: section, path: path, line: parentLine) }
+        guard case .mapping(let mapping) = node else {
+            if case .scalar(let scalar) = node, case .nothing = Scalar(scalar) {
+                return fill([:], from: section, path: path, line: node.mark?.line ?? parentLine)
+            }
+            let names = section.keys.map(\.name).joined(separator: ", ")
+            report(node, path, read: description(of: node), expected: "keys with values: \(names)")
+            return nil
+        }
+        var values: [String: DocumentValue] = [:]
+        var given: [String: Node] = [:]
+        for (keyNode, value) in mapping {
+            guard let key = recognised(keyNode, in: section, path: path) else { continue }
+            given[key.name] = value
+            values[key.name] = read(value, asElement: key.shape, path: Self.join(path, key.name))
+        }
+        let line = node.mark?.line ?? parentLine
+        checkGroups(section, given: given, path: path, line: line)
+        checkConditions(section, values: values, given: given, path: path)
+        return fill(values, given: Set(given.keys), from: section, path: path, line: line)
+    }
+
+    /// Adds a mistake that concerns several keys at once.
+    mutating func report(line: Int?, _ key: String, read: String, expected: String, hint: String? = nil) {
+        problems.append(
+            ConfigurationProblem(file: file, line: line, key: key, read: read, expected: expected, hint: hint)
+        )
+    }
+}
+
+extension Validator {
+    private static func join(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+    private mutating func report(_ node: Node, _ key: String, read: String, expected: String, hint: String? = nil) {
+        report(line: node.mark?.line, key, read: read, expected: expected, hint: hint)
+    }
+
+    func description(of node: Node) -> String {
+        switch node {
+        case .scalar(let scalar): Scalar(scalar).description
+        case .mapping: "a section"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        }
+    }
+
+    /// The key of `section` that `node` names; nil after a mistake was noted.
+    private mutating func recognised(_ node: Node, in section: Section, path: String) -> Key? {
+        guard case .scalar(let scalar) = node else {
+            report(node, path, read: "\(description(of: node)) as a key", expected: "a word")
+            return nil
+        }
+        let name = scalar.string
+        if let key = section.key(name) { return key }
+        let place = Self.join(path, name.unicodeScalars.count <= 64 && Name.isService(name) ? name : Scalar.quoted(name))
+        let known = section.keys.map(\.name)
+        let expected = "one of \(known.joined(separator: ", "))"
+        if section.later.contains(name) {
+            report(node, place, read: "a key that is not supported in this version", expected: expected, hint: "remove it")
+        } else {
+            let guess = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
+            report(node, place, read: "an unknown key", expected: expected, hint: guess)
+        }
+        return nil
+    }
+
+    mutating func read(_ node: Node, asElement shape: Shape, path: String) -> DocumentValue? {
+        switch shape {
+        case .text(let form): return read(node, as: form, path: path)
+        case .choice(let words, let later): return read(node, as: words, later: later, path: path)
+        case .integer(let range): return read(node, as: range, path: path)
+        case .list(let element, let distinct, let limit):
+            return read(node, asListOf: element, distinct: distinct, limit: limit, path: path)
+        case .section(let section): return read(node, as: section, path: path, parentLine: nil)
+        }
+    }
+
+    private mutating func read(_ node: Node, as form: TextForm, path: String) -> DocumentValue? {
+        guard case .scalar(let scalar) = node else {
+            report(node, path, read: description(of: node), expected: form.expected)
+            return nil
+        }
+        switch Scalar(scalar) {
+        case .text(let text):
+            if form.accepts(text) { return .text(text, line: node.mark?.line) }
+            report(node, path, read: Scalar.quoted(text), expected: form.expected, hint: form.hint(for: text))
+        case .truth(let word):
+            // YAML 1.1 makes a truth value of a plain `off`; here it is the word.
+            if form == .loopbackOrOff, word == "off" { return .text(word, line: node.mark?.line) }
+            let hint = form.accepts(word) ? "put the text in quotes: \"\(word)\"" : nil
+            report(node, path, read: Scalar.truth(word).description, expected: form.expected, hint: hint)
+        case .integer, .fraction:
+            let text = scalar.string
+            let hint = form.accepts(text) ? "put the text in quotes: \"\(text)\"" : form.hint(for: text)
+            report(node, path, read: description(of: node), expected: form.expected, hint: hint)
+        case .nothing:
+            report(node, path, read: "nothing", expected: form.expected, hint: "remove the key for its default")
+        }
+        return nil
+    }
+
+    private mutating func read(_ node: Node, as words: [String], later: [String], path: String) -> DocumentValue? {
+        let expected = "one of \(words.joined(separator: ", "))"
+        guard case .scalar(let scalar) = node, case .text(let text) = Scalar(scalar) else {
+            report(node, path, read: description(of: node), expected: expected)
+            return nil
+        }
+        if words.contains(text) { return .text(text, line: node.mark?.line) }
+        if later.contains(text) {
+            let read = "\(Scalar.quoted(text)), which is not supported in this version"
+            report(node, path, read: read, expected: expected)
+        } else {
+            let guess = Suggestion.nearest(to: text, among: words).map { "did you mean \($0)?" }
+            report(node, path, read: Scalar.quoted(text), expected: expected, hint: guess)
+        }
+        return nil
+    }
+
+    private mutating func read(_ node: Node, as range: ClosedRange<Int>, path: String) -> DocumentValue? {
+        let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard case .scalar(let scalar) = node, case .integer(let number) = Scalar(scalar) else {
+            let isQuoted = node.scalar.flatMap { Int($0.string) } != nil
+            report(node, path, read: description(of: node), expected: expected, hint: isQuoted ? "leave the quotes away" : nil)
+            return nil
+        }
+        guard range.contains(number) else {
+            report(node, path, read: "the number \(number)", expected: expected)
+            return nil
+        }
+        return .integer(number, line: node.mark?.line)
+    }
+}

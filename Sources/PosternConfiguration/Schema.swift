@@ -1,0 +1,104 @@
+package import OverlayWire
+
+/// The tables as JSON Schema, for editors and other programs.
+package enum ConfigurationSchema {
+    /// The JSON Schema (draft 2020-12) of `postern.yaml`.
+    package static var sidecar: JSONValue { document(.sidecar, title: "Configuration of a Postern sidecar") }
+
+    /// The JSON Schema (draft 2020-12) of a hub's file.
+    package static var hub: JSONValue { document(.hub, title: "Configuration of a Postern hub") }
+
+    private static func document(_ section: Section, title: String) -> JSONValue {
+        var document = JSONObject()
+        document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        document["title"] = .string(title)
+        for member in schema(of: section, isRoot: true).members { document[member.key] = member.value }
+        return .object(document)
+    }
+
+    private static func schema(of section: Section, isRoot: Bool = false) -> JSONObject {
+        var properties = JSONObject()
+        for key in section.keys {
+            var schema = schema(of: key.shape)
+            schema["description"] = .string(key.summary)
+            schema["default"] = fallback(key.fallback)
+            properties[key.name] = .object(schema)
+        }
+        var object = JSONObject()
+        object["type"] = ["object", "null"]
+        object["additionalProperties"] = false
+        object["properties"] = .object(properties)
+        let required = section.keys.filter(\.isRequired).map { JSONValue.string($0.name) }
+        if !required.isEmpty {
+            object["required"] = .array(required)
+            object["type"] = "object"
+        }
+        let rules = section.exactlyOne.map(exactlyOne) + section.conditions.map(conditional)
+        if !rules.isEmpty { object["allOf"] = .array(rules) }
+        return object
+    }
+
+    private static func exactlyOne(_ group: [String]) -> JSONValue {
+        ["oneOf": .array(group.map { ["required": [.string($0)]] })]
+    }
+
+    private static func conditional(_ condition: Condition) -> JSONValue {
+        let values = condition.values.map { JSONValue.string($0) }
+        let consequence: JSONValue =
+            if let form = condition.form {
+                .object(text(form))
+            } else {
+                false
+            }
+        return [
+            "if": ["properties": object(condition.key, ["enum": .array(values)]), "required": [.string(condition.key)]],
+            "then": ["properties": object(condition.subject, consequence)],
+        ]
+    }
+
+    private static func object(_ key: String, _ value: JSONValue) -> JSONValue {
+        var object = JSONObject()
+        object[key] = value
+        return .object(object)
+    }
+
+    private static func text(_ form: TextForm) -> JSONObject {
+        var object = JSONObject()
+        object["type"] = "string"
+        object["pattern"] = .string(form.pattern)
+        return object
+    }
+
+    private static func schema(of shape: Shape) -> JSONObject {
+        var object = JSONObject()
+        switch shape {
+        case .text(.loopbackOrOff):
+            // A plain `off` is a truth value to programs that read YAML 1.1.
+            object["anyOf"] = [.object(text(.loopbackOrOff)), ["const": false]]
+        case .text(let form):
+            object = text(form)
+        case .choice(let words, _):
+            object["enum"] = .array(words.map { .string($0) })
+        case .integer(let range):
+            object["type"] = "integer"
+            object["minimum"] = .integer(Int64(range.lowerBound))
+            object["maximum"] = .integer(Int64(range.upperBound))
+        case .list(let element, let distinct, let limit):
+            object["type"] = ["array", "null"]
+            object["items"] = .object(schema(of: element))
+            object["maxItems"] = .integer(Int64(limit))
+            if distinct.contains("") { object["uniqueItems"] = true }
+        case .section(let section):
+            object = schema(of: section)
+        }
+        return object
+    }
+
+    private static func fallback(_ fallback: Fallback) -> JSONValue? {
+        switch fallback {
+        case .none, .told: nil
+        case .empty: []
+        case .text(let text): .string(text)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+package import OverlayWire
+
+/// What `postern.yaml` says, checked and with every default filled in. The table of keys documents each.
+package struct SidecarConfiguration: Hashable, Sendable {
+    /// How the sidecar introduces itself.
+    package var name: String
+    /// The state directory, absolute.
+    package var state: String
+    /// The hubs, at most 8.
+    package var hubs: [HubAddress]
+    /// Where the HTTP control API is served besides the control socket.
+    package var control: ControlListener
+    /// How packets travel.
+    package var underlay: UnderlayConfiguration
+    /// What peers may reach, each with its own name and virtual port.
+    package var expose: [ExposeConfiguration]
+    /// Services of peers that are offered on this machine.
+    package var reach: [ReachConfiguration]
+    /// What is logged.
+    package var log: LogConfiguration
+}
+
+/// Where the control API listens besides `DIR/control.sock`.
+package enum ControlListener: Hashable, Sendable {
+    /// Nowhere.
+    case off
+    /// On this loopback address.
+    case at(HostPort)
+    /// On this loopback address, or on any free port when that one is taken.
+    case preferably(HostPort)
+}
+
+/// `underlay:`
+package struct UnderlayConfiguration: Hashable, Sendable {
+    /// The UDP address; port 0 is any free one.
+    package var listen: HostPort
+    /// Which paths may be used.
+    package var relay: RelayUse
+
+    /// Which paths packets may take.
+    package enum RelayUse: String, Hashable, Sendable {
+        /// Direct where possible, else through a hub.
+        case auto
+        /// Always through a hub.
+        case only
+    }
+}
+
+/// One entry of `expose:`.
+package struct ExposeConfiguration: Hashable, Sendable {
+    /// The name peers see.
+    package var service: String
+    /// The virtual port.
+    package var port: VirtualPort
+    /// What is spoken.
+    package var kind: Kind
+    /// Where the agent listens.
+    package var upstream: Upstream
+    /// `trusted` or peers; empty: nobody.
+    package var allow: [String]
+    /// Which `Host` the agent sees.
+    package var host: HostHeader
+
+    /// What is spoken on a service's streams.
+    package enum Kind: String, Hashable, Sendable {
+        case mcp
+        case a2a
+        case http
+        case tcp
+    }
+
+    /// Which `Host` header the agent sees.
+    package enum HostHeader: String, Hashable, Sendable {
+        /// The agent's own authority.
+        case upstream
+        /// What the client sent.
+        case preserve
+    }
+}
+
+/// One entry of `reach:`.
+package struct ReachConfiguration: Hashable, Sendable {
+    /// Whose service, as it was written.
+    package var peer: String
+    /// Which service.
+    package var target: Target
+    /// The local address; nil: a free port that stays the same.
+    package var listen: HostPort?
+
+    /// How the service is named.
+    package enum Target: Hashable, Sendable {
+        case service(String)
+        case port(VirtualPort)
+    }
+}
+
+/// `log:`
+package struct LogConfiguration: Hashable, Sendable {
+    /// The least severe lines that are written: trace, debug, info, notice, warning, error.
+    package var level: String
+    /// How a line looks.
+    package var format: Format
+
+    /// How a line looks.
+    package enum Format: String, Hashable, Sendable {
+        case text
+        case json
+    }
+}
+
+/// What a hub's file says, checked and with every default filled in.
+package struct HubConfiguration: Hashable, Sendable {
+    /// The UDP address nodes reach.
+    package var listen: HostPort
+    /// The state directory, absolute.
+    package var state: String
+    /// Names and addresses under which nodes reach the hub; may be empty.
+    package var publicHosts: [PublicHost]
+    /// What is logged.
+    package var log: LogConfiguration
+}

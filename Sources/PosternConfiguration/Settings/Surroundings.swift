@@ -1,0 +1,49 @@
+import Foundation
+
+/// What the machine tells: where a configuration may lie and what its defaults mean.
+package struct Surroundings: Hashable, Sendable {
+    /// The user's home directory.
+    package var home: String
+    /// Where the program was started.
+    package var workingDirectory: String
+    /// The host's name.
+    package var hostName: String
+
+    package init(home: String, workingDirectory: String, hostName: String) {
+        self.home = home
+        self.workingDirectory = workingDirectory
+        self.hostName = hostName
+    }
+
+    /// Those of this process.
+    package static var process: Surroundings {
+        let home = ProcessInfo.processInfo.environment["HOME"] ?? NSHomeDirectory()
+        return Surroundings(
+            home: home,
+            workingDirectory: FileManager.default.currentDirectoryPath,
+            hostName: ProcessInfo.processInfo.hostName
+        )
+    }
+
+    /// The state directory of a sidecar that is told no other.
+    package var stateDirectory: String { absolute(Self.fallbackState(of: .sidecar), from: workingDirectory) }
+
+    /// The state directory of a hub that is told no other.
+    package var hubStateDirectory: String { absolute(Self.fallbackState(of: .hub), from: workingDirectory) }
+
+    /// `path` with `~` replaced and, when it is relative, beginning at `directory`.
+    package func absolute(_ path: String, from directory: String) -> String {
+        var path = path
+        if path == "~" { path = home }
+        if path.hasPrefix("~/") { path = home + path.dropFirst() }
+        if !path.hasPrefix("/") { path = directory + "/" + path }
+        return URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+
+    private static func fallbackState(of section: Section) -> String {
+        guard case .text(let path)? = section.key("state")?.fallback else {
+            preconditionFailure("the table has a default for state")
+        }
+        return path
+    }
+}

@@ -1,0 +1,162 @@
+extension Section {
+    /// The configuration of a sidecar: `postern.yaml`.
+    static let sidecar = Section(
+        keys: [
+            Key(
+                name: "name",
+                shape: .text(.label),
+                summary: "how we introduce ourselves to peers",
+                fallback: .told("the host's name"),
+                example: "planner"
+            ),
+            Key(
+                name: "state",
+                shape: .text(.path),
+                summary: "directory of key, trust and audit; a relative one starts at this file's directory",
+                fallback: .text("~/.local/state/postern")
+            ),
+            Key(
+                name: "hubs",
+                shape: .list(.text(.hub), distinct: [""], limit: 8),
+                summary: "hubs that help us meet peers; none: only invitations with direct addresses",
+                fallback: .empty,
+                example: "postern://hub.example.net:4600/did:key:z6Mk..."
+            ),
+            Key(
+                name: "control",
+                shape: .text(.loopbackOrOff),
+                summary: "status page and HTTP API, loopback only; port 0: any free one; \"off\": only DIR/control.sock",
+                fallback: .told("127.0.0.1:7600, or any free port when that one is taken"),
+                example: "127.0.0.1:7600"
+            ),
+            Key(name: "underlay", shape: .section(underlay), summary: "how packets travel"),
+            Key(
+                name: "expose",
+                shape: .list(.section(exposed), distinct: ["service", "port"], limit: 256),
+                summary: "what peers may reach: a virtual port leads to a local target",
+                fallback: .empty
+            ),
+            Key(
+                name: "reach",
+                shape: .list(.section(reached), distinct: ["listen"], limit: 256),
+                summary: "services of peers that programs on this machine reach at a local port",
+                fallback: .empty
+            ),
+            Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
+        ],
+        later: ["proxy", "autoReach", "trust", "networks"]
+    )
+
+    private static let underlay = Section(
+        keys: [
+            Key(
+                name: "listen",
+                shape: .text(.listen),
+                summary: "UDP address; \"0.0.0.0:0\" also takes [::] where the host has IPv6; port 0: any free one",
+                fallback: .text("0.0.0.0:0")
+            ),
+            Key(
+                name: "relay",
+                shape: .choice(["auto", "only"], later: ["never"]),
+                summary: "auto: direct where possible, else through a hub; only: always through a hub",
+                fallback: .text("auto")
+            ),
+        ],
+        later: ["portMapping", "padding"]
+    )
+
+    private static let exposed = Section(
+        keys: [
+            Key(
+                name: "service",
+                shape: .text(.service),
+                summary: "the name that peers see",
+                isRequired: true,
+                example: "planner"
+            ),
+            Key(
+                name: "port",
+                shape: .integer(1...65279),
+                summary: "the virtual port that peers open (65280 and up are Postern's own)",
+                isRequired: true,
+                example: "80"
+            ),
+            Key(
+                name: "kind",
+                shape: .choice(["mcp", "a2a", "http", "tcp"], later: ["udp", "stdio"]),
+                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp is passed on as it is",
+                isRequired: true,
+                example: "a2a"
+            ),
+            Key(
+                name: "upstream",
+                shape: .text(.upstream),
+                summary: "where the agent listens: http://HOST:PORT, or HOST:PORT for kind tcp",
+                isRequired: true,
+                example: "http://127.0.0.1:9999"
+            ),
+            Key(
+                name: "allow",
+                shape: .list(.text(.allowance), distinct: [""], limit: 256),
+                summary: "who may use it: trusted (every peer we trust), or peers by did, address or name; empty: nobody",
+                fallback: .empty,
+                example: "trusted"
+            ),
+            Key(
+                name: "host",
+                shape: .choice(["upstream", "preserve"], later: []),
+                summary: "the Host header that the agent sees: its own (upstream) or the client's (preserve)",
+                fallback: .text("upstream")
+            ),
+        ],
+        later: ["methods", "limits", "signedCards", "command", "environment"],
+        conditions: [
+            Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
+            Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
+            Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
+        ]
+    )
+
+    private static let reached = Section(
+        keys: [
+            Key(
+                name: "peer",
+                shape: .text(.peer),
+                summary: "whose service: did, address, name or agent://NAME",
+                isRequired: true,
+                example: "research"
+            ),
+            Key(
+                name: "service",
+                shape: .text(.service),
+                summary: "the service's name at the peer; or give its port",
+                example: "planner"
+            ),
+            Key(name: "port", shape: .integer(1...65279), summary: "the service's virtual port at the peer"),
+            Key(
+                name: "listen",
+                shape: .text(.loopback),
+                summary: "local address, loopback only; without it a free port that stays the same",
+                fallback: .told("a free port that stays the same, shown by `postern status`"),
+                example: "127.0.0.1:7701"
+            ),
+        ],
+        exactlyOne: [["service", "port"]]
+    )
+
+    /// `log:` of a sidecar and of a hub.
+    static let log = Section(keys: [
+        Key(
+            name: "level",
+            shape: .choice(["trace", "debug", "info", "notice", "warning", "error"], later: []),
+            summary: "the least severe lines that are written",
+            fallback: .text("info")
+        ),
+        Key(
+            name: "format",
+            shape: .choice(["text", "json"], later: []),
+            summary: "text for people, json for programs (one object a line)",
+            fallback: .text("text")
+        ),
+    ])
+}

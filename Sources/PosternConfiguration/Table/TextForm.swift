@@ -1,0 +1,115 @@
+/// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
+/// expression of a JSON Schema that follows the check as far as an expression can.
+enum TextForm: Hashable, Sendable, CaseIterable {
+    /// A node's name: a label of a host name, in lower case.
+    case label
+    /// A service's name.
+    case service
+    /// A directory or file.
+    case path
+    /// `postern://HOST:PORT/did:key:…`.
+    case hub
+    /// An IP address and a port to listen on; port 0 is any free one.
+    case listen
+    /// A loopback address and a port to listen on.
+    case loopback
+    /// A loopback address and a port, or `off`.
+    case loopbackOrOff
+    /// A host name or an address, with or without a port.
+    case host
+    /// An agent's `http://` address.
+    case httpUpstream
+    /// A TCP target, `HOST:PORT` or `tcp://HOST:PORT`.
+    case tcpUpstream
+    /// Either kind of target.
+    case upstream
+    /// Somebody else: a did, an address, a name or an `agent://` URI.
+    case peer
+    /// Who may use a service: `trusted` or a peer.
+    case allowance
+
+    /// Whether `text` has this form.
+    func accepts(_ text: String) -> Bool {
+        switch self {
+        case .label: Name.isLabel(text)
+        case .service: Name.isService(text)
+        case .path: !text.isEmpty && !text.unicodeScalars.contains("\0")
+        case .hub: HubAddress(text) != nil
+        case .listen: HostPort(text)?.isAddress ?? false
+        case .loopback: HostPort(text)?.isLoopback ?? false
+        case .loopbackOrOff: text == "off" || TextForm.loopback.accepts(text)
+        case .host: PublicHost(text) != nil
+        case .httpUpstream: Upstream(http: text) != nil
+        case .tcpUpstream: Upstream(tcp: text) != nil
+        case .upstream: Upstream(http: text) != nil || Upstream(tcp: text) != nil
+        case .peer: Name.isPeer(text)
+        case .allowance: text == "trusted" || Name.isPeer(text)
+        }
+    }
+
+    /// What a person is told who wrote something else.
+    var expected: String {
+        switch self {
+        case .label: "a name of a-z, 0-9 and inner hyphens, at most 63 long"
+        case .service: "a service name of letters, digits, '-', '_' and '.', at most 63 long"
+        case .path: "a path"
+        case .hub: "a hub's URL as `postern hub` prints it: postern://HOST:PORT/did:key:z…"
+        case .listen: "an IP address and a port, such as \"0.0.0.0:4600\" or \"[::]:4600\" (port 0: any free one)"
+        case .loopback: "a loopback address and a port, such as 127.0.0.1:7701 (port 0: any free one)"
+        case .loopbackOrOff: "a loopback address and a port, such as 127.0.0.1:7600 (port 0: any free one), or \"off\""
+        case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
+        case .httpUpstream: "the agent's address: http://HOST:PORT"
+        case .tcpUpstream: "the target's address: HOST:PORT or tcp://HOST:PORT"
+        case .upstream: "http://HOST:PORT, or HOST:PORT for kind tcp"
+        case .peer: "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
+        case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
+        }
+    }
+
+    /// What is said beside `expected` about a text that misses the form in a way we know.
+    func hint(for text: String) -> String? {
+        switch self {
+        case .httpUpstream, .upstream:
+            if text.hasPrefix("https://") { return "TLS to the agent is not supported in this version" }
+            if Upstream(tcp: text) != nil { return "write http://\(text)" }
+            return Upstream.pathHint(text)
+        case .tcpUpstream:
+            return text.hasPrefix("http://") ? "kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a" : nil
+        case .allowance:
+            let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
+            return isScope ? "networks and groups are not supported in this version" : nil
+        case .listen, .loopback, .loopbackOrOff:
+            return HostPort.hint(for: text, loopback: self != .listen)
+        case .label:
+            return text.lowercased() != text && Name.isLabel(text.lowercased()) ? "write \(text.lowercased())" : nil
+        case .service, .path, .hub, .host, .peer:
+            return nil
+        }
+    }
+
+    /// The expression that JSON Schema is given (ECMA-262, no look-around). It accepts all that `accepts` does.
+    var pattern: String {
+        let port = "[0-9]{1,5}"
+        let dotted = "[0-9]{1,3}(\\.[0-9]{1,3}){3}"
+        let bracketed = "\\[[0-9A-Fa-f:.]{2,45}\\]"
+        let host = "([A-Za-z0-9.-]{1,253}|\(bracketed))"
+        let did = "did:key:z[1-9A-HJ-NP-Za-km-z]+"
+        let peer = "(\(did)|[Ff][Dd][0-9A-Fa-f:]{1,39}|(agent://)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}/?|agent://\(did)/?)"
+        let loopback = "(127(\\.[0-9]{1,3}){3}|localhost|\\[[0:]*:0*1\\])"
+        switch self {
+        case .label: return "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+        case .service: return "^[A-Za-z0-9._-]{1,63}$"
+        case .path: return "^[^\\u0000]+$"
+        case .hub: return "^postern://\(host):\(port)/\(did)$"
+        case .listen: return "^(\(dotted)|localhost|\(bracketed)):\(port)$"
+        case .loopback: return "^\(loopback):\(port)$"
+        case .loopbackOrOff: return "^(off|\(loopback):\(port))$"
+        case .host: return "^\(host)(:\(port))?$|^[0-9A-Fa-f:.]{2,45}$"
+        case .httpUpstream: return "^http://\(host)(:\(port))?/?$"
+        case .tcpUpstream: return "^(tcp://)?\(host):\(port)$"
+        case .upstream: return "^(http://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
+        case .peer: return "^\(peer)$"
+        case .allowance: return "^(trusted|\(peer))$"
+        }
+    }
+}

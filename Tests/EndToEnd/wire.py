@@ -1,0 +1,153 @@
+"""A second implementation of the wire, small and independent, written from `Protocol.md`: an initiator of sessions.
+
+Noise comes from PyPI's `noiseprotocol`, packet protection from `cryptography`. Enough to shake hands and exchange a few
+protected packets with ChaCha20-Poly1305; no streams, no recovery.
+"""
+
+import hashlib
+import os
+import socket
+import struct
+import time
+import warnings
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from noise.connection import Keypair, NoiseConnection
+
+PROLOGUE = b"postern overlay 1"
+INITIATION, RESPONSE, PROTECTED = 1, 2, 4
+PADDING, PING, ACK = 0, 1, 2
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def key_of_did(did):
+    """The 32 bytes of the Ed25519 key in a did:key."""
+    number = 0
+    for letter in did.removeprefix("did:key:z"):
+        number = number * 58 + BASE58.index(letter)
+    data = number.to_bytes(34)
+    assert data[:2] == b"\xed\x01"
+    return data[2:]
+
+
+def exchange_key(key):
+    """The X25519 form of an Ed25519 public key (RFC 7748 section 4.1): u = (1 + y) / (1 - y)."""
+    prime = 2**255 - 19
+    y = int.from_bytes(key, "little") & (2**255 - 1)
+    return ((1 + y) * pow(1 - y, -1, prime) % prime).to_bytes(32, "little")
+
+
+def blake2b(data, key=b"", size=32):
+    return hashlib.blake2b(data, key=key, digest_size=size).digest()
+
+
+def mac1(receiver, data):
+    return blake2b(data, key=blake2b(b"postern mac1" + receiver), size=16)
+
+
+def varint(value):
+    for size, tag in ((1, 0x00), (2, 0x40), (4, 0x80), (8, 0xC0)):
+        if value < 1 << (8 * size - 2):
+            data = bytearray(value.to_bytes(size))
+            data[0] |= tag
+            return bytes(data)
+    raise ValueError(value)
+
+
+def read_varint(data):
+    """A number and the bytes behind it."""
+    size = 1 << (data[0] >> 6)
+    return int.from_bytes(data[:size]) & ((1 << (8 * size - 2)) - 1), data[size:]
+
+
+def parameters():
+    """The five limits that every side must name: data, stream data, streams, packet size, acknowledgement delay."""
+    encoded = b""
+    for number, value in ((1, 1 << 20), (2, 1 << 18), (3, 16), (4, 1452), (5, 25)):
+        encoded += varint(number) + varint(len(varint(value))) + varint(value)
+    return encoded
+
+
+class Direction:
+    """The keys of one direction."""
+
+    def __init__(self, secret):
+        self.data = ChaCha20Poly1305(blake2b(b"postern data 1 chacha20poly1305", key=secret))
+        self.mask_key = blake2b(b"postern mask 1", key=secret)
+
+    @staticmethod
+    def nonce(number):
+        return bytes(4) + struct.pack("<Q", number)
+
+    def mask(self, packet):
+        """The packet with its number masked or unmasked (RFC 9001 section 5.4.4)."""
+        stream = Cipher(algorithms.ChaCha20(self.mask_key, packet[9:25]), mode=None).encryptor().update(bytes(4))
+        number = bytes(left ^ right for left, right in zip(packet[5:9], stream))
+        return packet[:5] + number + packet[9:]
+
+    def seal(self, index, number, frames):
+        header = struct.pack("!BII", PROTECTED, index, number)
+        return self.mask(header + self.data.encrypt(self.nonce(number), frames, header))
+
+    def open(self, packet):
+        """Number and frames; fails when anything was changed."""
+        packet = self.mask(packet)
+        number = struct.unpack("!I", packet[5:9])[0]
+        return number, self.data.decrypt(self.nonce(number), packet[9:], packet[:9])
+
+
+class Initiator:
+    """Begins a session with the node of `did` at a UDP address."""
+
+    def __init__(self, did, address, seed=None, key=None):
+        self.seed = seed or os.urandom(32)
+        self.private = Ed25519PrivateKey.from_private_bytes(self.seed)
+        self.key = self.private.public_key().public_bytes_raw()
+        self.receiver = key_of_did(did)
+        self.claimed = key or self.key
+        self.index = int.from_bytes(os.urandom(4))
+        self.number = int.from_bytes(os.urandom(8)) | 1
+        self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.connect(address)
+        self.socket.settimeout(1)
+
+    def initiation(self, timestamp=None, prologue=PROLOGUE, psk=bytes(32), flags=0):
+        """Message 1 in its packet."""
+        warnings.simplefilter("ignore")
+        self.noise = NoiseConnection.from_name(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b")
+        self.noise.set_as_initiator()
+        self.noise.set_prologue(prologue)
+        self.noise.set_psks(psk=psk)
+        secret = bytearray(hashlib.sha512(self.seed).digest()[:32])
+        self.noise.set_keypair_from_private_bytes(Keypair.STATIC, bytes(secret))
+        self.noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, exchange_key(self.receiver))
+        self.noise.start_handshake()
+        timestamp = time.time_ns() if timestamp is None else timestamp
+        limits = parameters()
+        payload = struct.pack("!Q32sQQB", timestamp, self.claimed, self.number, 0, flags) + varint(len(limits)) + limits
+        packet = struct.pack("!BI", INITIATION, self.index) + bytes(self.noise.write_message(payload))
+        return packet + mac1(self.receiver, packet) + bytes(16)
+
+    def receive(self, kind):
+        """The next packet of `kind`."""
+        while True:
+            packet = self.socket.recv(65536)
+            if packet[0] == kind:
+                return packet
+
+    def accept(self, response):
+        """Takes message 2 and derives the keys; returns the payload."""
+        self.remote_index, receiver = struct.unpack("!II", response[1:9])
+        assert receiver == self.index
+        assert response[-32:-16] == mac1(self.key, response[:-32])
+        payload = bytes(self.noise.read_message(response[9:-32]))
+        states = self.noise.noise_protocol
+        self.sending = Direction(states.cipher_state_encrypt.k)
+        self.receiving = Direction(states.cipher_state_decrypt.k)
+        return payload
+
+    def connect(self):
+        self.socket.send(self.initiation())
+        return self.accept(self.receive(RESPONSE))

@@ -1,0 +1,117 @@
+import Testing
+
+/// Who may import whom: the picture of the design. A target that is not in it has no place in `Sources`.
+@Suite struct ImportRulesTests {
+    /// The cores do no input or output, so nothing but the standard library and other cores is open to them.
+    private static let cores: [String: Set<String>] = [
+        "OverlayWire": [],
+        "OverlayCrypto": ["OverlayWire", "CSodium", "Synchronization"],
+        "OverlayCore": ["OverlayWire", "OverlayCrypto"],
+        "TrustCore": ["OverlayWire", "OverlayCrypto"],
+        "SidecarCore": ["OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore"],
+        "HubCore": ["OverlayWire", "OverlayCrypto", "TrustCore"],
+        "GatewayCore": ["OverlayWire", "CLLHTTP", "CZlib"],
+        "OverlaySimulation": [
+            "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
+        ],
+    ]
+
+    private static let overlay: Set<String> = ["OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO"]
+
+    private static let shells: [String: Set<String>] = [
+        "OverlayNIO": ["OverlayWire", "OverlayCrypto", "OverlayCore"],
+        "HubServer": overlay.union(["TrustCore", "HubCore", "GRDB", "CPostgres"]),
+        "GatewayNIO": overlay.union(["TrustCore", "SidecarCore", "GatewayCore"]),
+        "SidecarControl": overlay.union(["TrustCore", "SidecarCore"]),
+        "PosternConfiguration": ["OverlayWire", "Yams"],
+    ]
+
+    private static let programs: [String: Set<String>] = [
+        "postern": overlay.union([
+            "TrustCore", "SidecarCore", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "SidecarControl",
+            "PosternConfiguration", "ArgumentParser", "ServiceLifecycle", "UnixSignals",
+        ]),
+        "postern-bench": overlay.union([
+            "TrustCore", "SidecarCore", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "ArgumentParser",
+            "CAllocationCounter",
+        ]),
+        "postern-sim": Set(cores.keys).union(["ArgumentParser"]),
+    ]
+
+    /// What every shell and program may use besides.
+    private static let effects: Set<String> = [
+        "Foundation", "Dispatch", "Glibc", "Musl", "Darwin", "Synchronization", "Logging", "Metrics",
+        "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOSSL", "NIOExtras", "NIOFoundationCompat",
+    ]
+
+    /// C libraries have no Swift files.
+    private static let libraries: Set<String> = ["CSodium", "CZlib", "CPostgres", "CLLHTTP", "CAllocationCounter"]
+
+    @Test func `a target imports only what the picture of the design allows`() {
+        var faults: [String] = []
+        for file in SourceTree.sources {
+            guard let allowed = Self.allowed(file.target) else {
+                faults.append("\(file.path): \(file.target) is not a target of the design")
+                continue
+            }
+            for (line, module) in Self.imports(of: file) where !allowed.contains(module) {
+                faults.append("\(file.place(line)): \(file.target) may not import \(module)")
+            }
+        }
+        expectNone(faults)
+    }
+
+    @Test func `every folder of the sources is a target of the design`() {
+        let folders = Set(SourceTree.files(below: "Sources").compactMap { $0.split(separator: "/").dropFirst().first })
+        let known = Set(Self.cores.keys).union(Self.shells.keys).union(Self.programs.keys).union(Self.libraries)
+        expectNone(folders.map(String.init).filter { !known.contains($0) }.sorted().map { "Sources/\($0)" })
+    }
+
+    @Test func `only OverlayCrypto uses libsodium and only GatewayCore llhttp and zlib`() {
+        let owners = ["CSodium": "OverlayCrypto", "CLLHTTP": "GatewayCore", "CZlib": "GatewayCore"]
+        let faults = SourceTree.sources.flatMap { file in
+            Self.imports(of: file).compactMap { line, module -> String? in
+                guard let owner = owners[module], owner != file.target else { return nil }
+                return "\(file.place(line)): \(module) belongs to \(owner)"
+            }
+        }
+        expectNone(faults)
+    }
+
+    @Test func `imports are found whatever stands before them`() {
+        let file = SwiftFile(
+            path: "Sources/X/Y.swift",
+            text: """
+                import A
+                package import B
+                @preconcurrency import C
+                @_exported public import struct D.Part
+                #if canImport(E)
+                    import E
+                #endif
+                // import F
+                """
+        )
+        #expect(Self.imports(of: file).map(\.module) == ["A", "B", "C", "D", "E"])
+    }
+
+    private static func allowed(_ target: String) -> Set<String>? {
+        if let core = cores[target] { return core }
+        return (shells[target] ?? programs[target]).map { $0.union(effects) }
+    }
+
+    private static func imports(of file: SwiftFile) -> [(line: Int, module: String)] {
+        let kinds: Set<String> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+        return file.code.enumerated().compactMap { number, line in
+            let words = line.split { " .".contains($0) }.map(String.init)
+            guard let keyword = words.firstIndex(of: "import"), keyword <= 3 else { return nil }
+            guard let module = words[(keyword + 1)...].first(where: { !kinds.contains($0) }) else { return nil }
+            return (number + 1, module)
+        }
+    }
+}
+
+/// Records one issue with every fault in it, so that a run names them all.
+func expectNone(_ faults: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(faults.isEmpty, "\(faults.count):\n\(faults.joined(separator: "\n"))", sourceLocation: sourceLocation)
+}

@@ -1,0 +1,174 @@
+import Foundation
+import HubServer
+import NIOCore
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import SidecarControl
+import SidecarCore
+import Testing
+import TrustCore
+
+/// Real nodes on loopback UDP: a hub with SQLite, sidecars with their files.
+@Suite(.serialized) struct SidecarsAndHubTests {
+    let world = LoopWorld()
+    let directory = TemporaryDirectory()
+
+    func hub(port: Int = 0) async throws -> RunningHub {
+        let (loop, path) = (world.loop, directory.path)
+        let hub = try await world.on { try RunningHub(loop: loop, directory: path, port: port) }
+        _ = try await world.wait { hub.start() }
+        return hub
+    }
+
+    func sidecar(
+        _ number: UInt8,
+        _ name: String,
+        hubs: [HubURL],
+        relayOnly: Bool = false
+    ) async throws -> RunningSidecar {
+        let (loop, path) = (world.loop, directory.path + "/" + name)
+        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let sidecar = try await world.on {
+            try RunningSidecar(
+                loop: loop,
+                number: number,
+                name: name,
+                directory: path,
+                hubs: hubs,
+                relayOnly: relayOnly
+            )
+        }
+        try await world.wait { sidecar.start() }
+        return sidecar
+    }
+
+    func befriend(_ asker: RunningSidecar, _ target: RunningSidecar) async throws {
+        let command = OperatorCommand.request(peer: target.key.did, services: .all, note: "please")
+        let asked = try await world.wait { asker.runtime.perform(command) }
+        try await world.eventually("the request arrives") { target.runtime.pendingCount == 1 }
+        let id = try #require(asked["id"]?.string)
+        _ = try await world.wait { target.runtime.perform(.approve(id: id, services: nil)) }
+        try await world.eventually("both trust") {
+            asker.runtime.isConnected(target.key) && target.runtime.isConnected(asker.key)
+        }
+    }
+
+    func call(
+        _ text: String,
+        _ peer: RunningSidecar,
+        from sidecar: RunningSidecar,
+        port: UInt16 = 80
+    ) async throws -> Caller {
+        try await world.on { try Caller(text, to: peer.key, port: port, from: sidecar) }
+    }
+
+    @Test func `two sidecars that met through the hub call each other's services (R5, R7, R9)`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        for (one, other) in [(alice, bob), (bob, alice)] {
+            let caller = try await call("hello", other, from: one)
+            try await world.eventually("the echo comes back") { caller.text == "hello" }
+        }
+        let refused = try await call("hello", bob, from: alice, port: 81)
+        try await world.eventually("another port is refused") { refused.end != nil }
+        #expect(
+            try await world.wait { alice.runtime.services(of: "bob") } == [
+                ["service": "echo", "port": 80, "kind": "tcp"]
+            ]
+        )
+        let ping = try await world.wait { alice.runtime.ping("bob", count: 3) }
+        #expect(ping["received"] == 3 && ping["path"]?["kind"] == "direct")
+        let peers = try await world.on { alice.runtime.peersDocument() }
+        #expect(peers.array?.first?["connected"] == true)
+        let hubs = try await world.on { alice.runtime.hubsDocument() }
+        #expect(hubs.array?.first?["connected"] == true && hubs.array?.first?["home"] == true)
+        try await stop(hub, alice, bob)
+        #expect(hub.trail.events.map(\.action) == [.started, .registered, .registered, .stopped])
+    }
+
+    @Test func `where no direct path is possible the hub relays, and the trust is the same (R4)`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url], relayOnly: true)
+        let bob = try await sidecar(2, "bob", hubs: [url], relayOnly: true)
+        try await befriend(alice, bob)
+        let caller = try await call("through the hub", bob, from: alice)
+        try await world.eventually("the echo comes back") { caller.text == "through the hub" }
+        let peers = try await world.on { alice.runtime.peersDocument() }
+        #expect(peers.array?.first?["path"]?["kind"] == "relay")
+        try await stop(hub, alice, bob)
+    }
+
+    @Test func `revoking cuts running streams at once on both ends (R8, W2)`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        let caller = try await call("x", bob, from: alice)
+        try await world.eventually("the stream runs") { caller.text == "x" }
+        _ = try await world.wait { bob.runtime.perform(.revoke(peer: "alice")) }
+        try await world.eventually("the caller's stream is cut") { caller.end != nil }
+        try await world.eventually("both ends know") { alice.ended == [bob.key] && bob.ended == [alice.key] }
+        #expect(throws: (any Error).self) {
+            try alice.node.openStream(to: bob.key, port: VirtualPort(80), handler: Echo())
+        }
+        try await stop(hub, alice, bob)
+    }
+
+    @Test func `an invitation works with no hub at all (R9)`() async throws {
+        let alice = try await sidecar(1, "alice", hubs: [])
+        let bob = try await sidecar(2, "bob", hubs: [])
+        let made = try await world.wait {
+            alice.runtime.perform(.invite(uses: 1, lifetime: .seconds(60), services: .all))
+        }
+        let token = try #require(made["invitation"]?.string)
+        let joined = try await world.wait { bob.runtime.perform(.join(invitation: token)) }
+        #expect(joined["state"] == "trusted" && joined["name"] == "alice")
+        let caller = try await call("direct", alice, from: bob)
+        try await world.eventually("the echo comes back") { caller.text == "direct" }
+        try await stop(nil, alice, bob)
+    }
+
+    @Test func `peers that know each other still meet while the hub is down, and after a restart`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        try await world.wait { hub.stop() }
+        let caller = try await call("still here", bob, from: alice)
+        try await world.eventually("the session lives on") { caller.text == "still here" }
+        try await world.wait { alice.stop() }
+        let again = try await sidecar(1, "alice", hubs: [url])
+        try await world.eventually("the restarted sidecar greets its peer") { again.runtime.isConnected(bob.key) }
+        let second = try await call("again", bob, from: again)
+        try await world.eventually("a new call works") { second.text == "again" }
+        try await stop(nil, again, bob)
+    }
+
+    @Test func `a hub that restarts knows its nodes, their mail and their revocations`() async throws {
+        let first = try await hub()
+        let url = try #require(first.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        try await world.eventually("registered") { first.trail.events.count == 2 }
+        let target = identity(2).key
+        _ = try await world.wait { alice.runtime.perform(.request(peer: target.did, services: .all, note: "")) }
+        try await world.wait { first.stop() }
+        let second = try await hub(port: Int(url.port))
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await world.eventually("mail from before the restart arrives") { bob.runtime.pendingCount == 1 }
+        try await stop(second, alice, bob)
+    }
+
+    private func stop(_ hub: RunningHub?, _ sidecars: RunningSidecar...) async throws {
+        for sidecar in sidecars { try await world.wait { sidecar.stop() } }
+        if let hub { try await world.wait { hub.stop() } }
+        try await world.group.shutdownGracefully()
+    }
+}

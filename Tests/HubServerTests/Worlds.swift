@@ -1,0 +1,182 @@
+import HubServer
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import SidecarControl
+import SidecarCore
+import Testing
+import TrustCore
+
+// The classes below are confined to one event loop; the tests touch them there only.
+
+/// An audit trail that is only counted.
+final class CountedTrail: AuditTrail, @unchecked Sendable {
+    private(set) var events: [AuditEvent] = []
+
+    func record(_ event: AuditEvent) { events.append(event) }
+}
+
+/// A hub on loopback. Confined to its loop.
+final class RunningHub: @unchecked Sendable {
+    let node: OverlayNode
+    let service: HubService
+    let trail = CountedTrail()
+    private(set) var url: HubURL?
+
+    init(loop: any EventLoop, directory: String, port: Int = 0) throws {
+        let identity = identity(200)
+        var settings = OverlayNode.Settings.defaults
+        settings.listen = [try SocketAddress(ipAddress: "127.0.0.1", port: port)]
+        settings.node.acceptsUnknownPeers = true
+        let logger = Logger(label: "hub") { _ in SwiftLogNoOpLogHandler() }
+        node = OverlayNode(eventLoop: loop, identity: identity, settings: settings, logger: logger)
+        let store = try SQLiteHubStore(path: directory + "/hub.sqlite")
+        service = HubService(node: node, identity: identity, store: store, audit: trail, logger: logger)
+    }
+
+    func start() -> EventLoopFuture<HubURL> {
+        node.start().assumeIsolated().flatMapThrowing { addresses in
+            self.service.start()
+            let port = UInt16(try #require(addresses.first?.port))
+            let url = try #require(self.service.url(host: "127.0.0.1", port: port))
+            self.url = url
+            return url
+        }.nonisolated()
+    }
+
+    func stop() -> EventLoopFuture<Void> {
+        service.stop().assumeIsolated().flatMap { self.node.stop() }.nonisolated()
+    }
+}
+
+/// A sidecar on loopback that exposes `echo` on port 80 to trusted peers. Confined to its loop.
+final class RunningSidecar: IncomingStreams, @unchecked Sendable {
+    let node: OverlayNode
+    let runtime: SidecarRuntime
+    let key: NodeKey
+    private(set) var port: UInt16 = 0
+    private(set) var ended: [NodeKey] = []
+    private var settings: SidecarRuntime.Settings
+
+    init(
+        loop: any EventLoop,
+        number: UInt8,
+        name: String,
+        directory: String,
+        hubs: [HubURL],
+        relayOnly: Bool = false
+    ) throws {
+        let identity = identity(number)
+        key = identity.key
+        var overlay = OverlayNode.Settings.defaults
+        overlay.listen = [try SocketAddress(ipAddress: "127.0.0.1", port: 0)]
+        overlay.node.usesDirectPaths = !relayOnly
+        let logger = Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+        node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
+        let rule = ExposedRule(service: "echo", port: VirtualPort(80), kind: "tcp", allow: [.trusted])
+        settings = SidecarRuntime.Settings(stateDirectory: directory, name: name, hubs: hubs, exposed: [rule])
+        runtime = SidecarRuntime(node: node, identity: identity, settings: settings, logger: logger)
+        runtime.incoming = self
+    }
+
+    func start() -> EventLoopFuture<Void> {
+        node.start().assumeIsolated().flatMapThrowing { addresses in
+            self.port = UInt16(try #require(addresses.first?.port))
+            self.settings.advertised = [Endpoint.ipv4(address: 0x7f00_0001, port: self.port)]
+            self.runtime.reload(self.settings)
+            try self.runtime.start()
+        }.nonisolated()
+    }
+
+    func stop() -> EventLoopFuture<Void> {
+        runtime.stop().assumeIsolated().flatMap { self.node.stop() }.nonisolated()
+    }
+
+    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)? {
+        runtime.mayReach(service: "echo", port: port, peer: peer) ? Echo() : nil
+    }
+
+    func trustEnded(with peer: NodeKey) { ended.append(peer) }
+
+    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
+}
+
+/// Sends back what it reads.
+final class Echo: OverlayStreamHandler {
+    func streamReadable(_ stream: OverlayStream) {
+        while let bytes = stream.read() { stream.write(bytes) }
+        if stream.isAtEnd { stream.finish() }
+    }
+
+    func streamWritable(_ stream: OverlayStream) {}
+
+    func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) {}
+}
+
+/// A client of a service: what it read, and how its stream ended.
+final class Caller: OverlayStreamHandler, @unchecked Sendable {
+    private(set) var text = ""
+    private(set) var end: StreamEnd?
+    var stream: OverlayStream?
+
+    /// Opens a stream to `peer` and says `text`.
+    init(_ text: String, to peer: NodeKey, port: UInt16 = 80, from sidecar: RunningSidecar) throws {
+        sidecar.runtime.want(peer)
+        stream = try sidecar.node.openStream(to: peer, port: VirtualPort(port), handler: self)
+        stream?.write(ByteBuffer(string: text))
+    }
+
+    func streamReadable(_ stream: OverlayStream) {
+        while let bytes = stream.read() { text += String(buffer: bytes) }
+        if stream.isAtEnd { stream.finish() }
+    }
+
+    func streamWritable(_ stream: OverlayStream) {}
+
+    func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) { self.end = end }
+}
+
+/// Code that runs on one event loop, and waits there for things to become true.
+struct LoopWorld {
+    let loop: any EventLoop
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    init() { loop = group.next() }
+
+    /// Runs `body` on the loop and waits for its result.
+    func on<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await loop.submit(body).get()
+    }
+
+    /// Runs `body` on the loop and waits for the future that it makes.
+    func wait<Value: Sendable>(_ body: @escaping @Sendable () throws -> EventLoopFuture<Value>) async throws -> Value {
+        try await loop.flatSubmit {
+            do { return try body() } catch { return loop.makeFailedFuture(error) }
+        }.get()
+    }
+
+    /// Returns when `isTrue` is, and throws when it has not become so within 20 seconds.
+    func eventually(
+        _ what: String,
+        _ isTrue: @escaping @Sendable () -> Bool
+    ) async throws {
+        struct NotSo: Error { let what: String }
+        let promise = loop.makePromise(of: Void.self)
+        let limit = NIODeadline.now() + .seconds(20)
+        let check = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
+            if isTrue() {
+                task.cancel()
+                promise.succeed()
+            } else if NIODeadline.now() > limit {
+                task.cancel()
+                promise.fail(NotSo(what: what))
+            }
+        }
+        defer { check.cancel() }
+        try await promise.futureResult.get()
+    }
+}

@@ -1,0 +1,76 @@
+import OverlayWire
+import Testing
+
+@testable import OverlayCore
+
+// RFC 9002 §5.3, computed by hand.
+@Suite("Round-trip estimator")
+struct RoundTripEstimatorTests {
+    @Test func `before the first sample a third of a second is assumed`() {
+        let estimator = RoundTripEstimator()
+        #expect(!estimator.hasSample)
+        #expect(estimator.smoothed == .milliseconds(333))
+        // 333 + 4 * 166.5 + 25
+        #expect(estimator.probeTimeout(maxAckDelay: .milliseconds(25)) == .milliseconds(1024))
+    }
+
+    @Test func `the first sample counts as it is, whatever the peer says it waited`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(100), ackDelay: .milliseconds(30))
+        #expect(estimator.hasSample)
+        #expect(estimator.minimum == .milliseconds(100))
+        #expect(estimator.smoothed == .milliseconds(100))
+        #expect(estimator.variation == .milliseconds(50))
+        #expect(estimator.probeTimeout(maxAckDelay: .milliseconds(25)) == .milliseconds(325))
+    }
+
+    @Test func `later samples move the estimate by an eighth, without the peer's wait`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(100), ackDelay: .zero)
+        estimator.sample(.milliseconds(140), ackDelay: .milliseconds(20))
+        // 120 adjusted: 7/8 * 100 + 1/8 * 120; 3/4 * 50 + 1/4 * 20
+        #expect(estimator.latest == .milliseconds(140))
+        #expect(estimator.smoothed == .microseconds(102_500))
+        #expect(estimator.variation == .microseconds(42_500))
+        #expect(estimator.minimum == .milliseconds(100))
+    }
+
+    @Test func `the peer's wait is not taken off below the minimum`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(100), ackDelay: .zero)
+        estimator.sample(.milliseconds(110), ackDelay: .milliseconds(20))
+        #expect(estimator.smoothed == .microseconds(101_250))
+        #expect(estimator.variation == .milliseconds(40))
+    }
+
+    @Test func `the minimum follows downwards`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(100), ackDelay: .zero)
+        estimator.sample(.milliseconds(60), ackDelay: .milliseconds(20))
+        #expect(estimator.minimum == .milliseconds(60))
+        #expect(estimator.smoothed == .milliseconds(95))
+    }
+
+    // RFC 9002 §6.1.2
+    @Test func `the loss delay is nine eighths of the larger of latest and smoothed, at least a millisecond`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(80), ackDelay: .zero)
+        #expect(estimator.lossDelay == .milliseconds(90))
+        estimator.sample(.milliseconds(160), ackDelay: .zero)
+        #expect(estimator.lossDelay == .milliseconds(180))
+        estimator.sample(.milliseconds(16), ackDelay: .zero)
+        // smoothed: 7/8 * 90 + 1/8 * 16 = 80.75
+        #expect(estimator.lossDelay == Interval(nanoseconds: 80_750_000 * 9 / 8))
+        var fast = RoundTripEstimator()
+        fast.sample(.microseconds(10), ackDelay: .zero)
+        #expect(fast.lossDelay == .milliseconds(1))
+        #expect(fast.probeTimeout(maxAckDelay: .zero) == .microseconds(1010))
+    }
+
+    @Test func `a round trip of nothing is still a sample`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.zero, ackDelay: .zero)
+        estimator.sample(Interval(nanoseconds: -5), ackDelay: .milliseconds(1))
+        #expect(estimator.minimum > .zero && estimator.smoothed > .zero)
+    }
+}

@@ -1,0 +1,254 @@
+import OverlayWire
+import Testing
+
+@testable import OverlayCore
+
+/// A receiving half with its memory.
+struct ReceiveHalfWorld: ~Copyable {
+    var pool: BlockPool
+    var half: ReceiveHalf
+
+    init(window: UInt64 = 1 << 20, memory: Int = 4 << 20) {
+        pool = BlockPool(maximum: memory)
+        half = ReceiveHalf(window: window, at: .at(0))
+    }
+
+    /// Takes the stream's own bytes in `range`, or `bytes` in their place.
+    mutating func receive(
+        _ range: Range<UInt64>,
+        isFin: Bool = false,
+        bytes: [UInt8]? = nil
+    ) throws(ReceiveHalf.Refusal) -> UInt64 {
+        let head: [UInt8] = [0xee, 0xee]
+        let payload = head + (bytes ?? streamBytes(range)) + head
+        let frame = StreamFrame(
+            id: StreamID(0),
+            offset: range.lowerBound,
+            data: 2..<2 + range.count,
+            isFin: isFin
+        )
+        return try half.receive(frame, in: payload.span.bytes, pool: &pool)
+    }
+
+    /// Why the bytes in `range` are refused; nil when they are taken.
+    mutating func refusal(_ range: Range<UInt64>, isFin: Bool = false) -> ReceiveHalf.Refusal? {
+        do throws(ReceiveHalf.Refusal) {
+            _ = try receive(range, isFin: isFin)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    mutating func resetRefusal(_ size: UInt64) -> ReceiveHalf.Refusal? {
+        do throws(ReceiveHalf.Refusal) {
+            _ = try half.receiveReset(finalSize: size, pool: &pool)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    mutating func read(_ maximum: Int = 1 << 20) -> [UInt8] {
+        PacketWriter.bytes(capacity: maximum) { _ = half.read(into: &$0, pool: &pool) }
+    }
+
+    mutating func stop() -> Bool { half.stop(pool: &pool) }
+}
+
+@Suite("Receiving half")
+struct ReceiveHalfTests {
+    @Test func `bytes are read in order, once, up to the end`() throws {
+        var world = ReceiveHalfWorld()
+        #expect(try world.receive(0..<100) == 100)
+        #expect(world.half.readableBytes == 100)
+        #expect(world.read(30) == streamBytes(0..<30))
+        #expect(try world.receive(100..<150, isFin: true) == 50)
+        #expect(!world.half.isAtEnd)
+        #expect(world.read() == streamBytes(30..<150))
+        #expect(world.half.isAtEnd && world.half.isDone)
+        #expect(world.pool.usedBlocks == 0)
+        #expect(world.read() == [])
+    }
+
+    @Test func `an empty stream is at its end at once`() throws {
+        var world = ReceiveHalfWorld()
+        #expect(try world.receive(0..<0, isFin: true) == 0)
+        #expect(world.half.isAtEnd && !world.half.isDone)
+        #expect(world.read() == [])
+        #expect(world.half.isDone)
+    }
+
+    @Test func `bytes behind a gap wait for it`() throws {
+        var world = ReceiveHalfWorld()
+        #expect(try world.receive(5000..<9000, isFin: true) == 9000)
+        #expect(try world.receive(2000..<3000) == 0)
+        #expect(world.half.readableBytes == 0)
+        #expect(try world.receive(0..<2000) == 0)
+        #expect(world.half.readableBytes == 3000)
+        #expect(try world.receive(3000..<5000) == 0)
+        #expect(world.read() == streamBytes(0..<9000))
+    }
+
+    @Test func `what came first counts when bytes are repeated with another content`() throws {
+        var world = ReceiveHalfWorld()
+        _ = try world.receive(0..<10)
+        _ = try world.receive(20..<30)
+        _ = try world.receive(0..<40, bytes: [UInt8](repeating: 0xff, count: 40))
+        #expect(world.read() == streamBytes(0..<10) + Array(repeating: 0xff, count: 10) + streamBytes(20..<30) + Array(repeating: 0xff, count: 10))
+    }
+
+    @Test func `bytes that were read already are not needed again`() throws {
+        var world = ReceiveHalfWorld()
+        _ = try world.receive(0..<5000)
+        _ = world.read(4500)
+        #expect(try world.receive(0..<4500) == 0)
+        #expect(try world.receive(4000..<5500) == 500)
+        #expect(world.read() == streamBytes(4500..<5500))
+    }
+
+    // RFC 9000 §4.1
+    @Test func `bytes beyond the credit are refused`() {
+        var world = ReceiveHalfWorld(window: 1000)
+        #expect(world.refusal(0..<1001) == .flowControl)
+        #expect(world.refusal(1000..<1000) == nil)
+        #expect(world.refusal(999..<1000) == nil)
+        #expect(world.resetRefusal(1001) == .flowControl)
+        #expect(world.resetRefusal(1000) == nil)
+    }
+
+    // RFC 9000 §4.5
+    @Test func `the final size cannot change and nothing lies behind it`() {
+        var world = ReceiveHalfWorld()
+        #expect(world.refusal(0..<100) == nil)
+        #expect(world.refusal(50..<90, isFin: true) == .invalid)
+        #expect(world.refusal(100..<120, isFin: true) == nil)
+        #expect(world.refusal(119..<121) == .invalid)
+        #expect(world.refusal(120..<121, isFin: true) == .invalid)
+        #expect(world.refusal(100..<119, isFin: true) == .invalid)
+        #expect(world.refusal(120..<120, isFin: true) == nil)
+        #expect(world.resetRefusal(121) == .invalid)
+        #expect(world.resetRefusal(119) == .invalid)
+        #expect(world.resetRefusal(120) == nil)
+        #expect(world.refusal(120..<121) == .invalid)
+        #expect(world.resetRefusal(121) == .invalid)
+    }
+
+    @Test func `a reset below what arrived is refused`() {
+        var world = ReceiveHalfWorld()
+        #expect(world.refusal(0..<100) == nil)
+        #expect(world.resetRefusal(99) == .invalid)
+    }
+
+    @Test func `a refused frame changes nothing`() throws {
+        var world = ReceiveHalfWorld(window: 1000)
+        _ = try world.receive(0..<10)
+        #expect(world.refusal(10..<2000, isFin: true) == .flowControl)
+        #expect(world.half.highest == 10)
+        #expect(world.half.finalSize == nil)
+        #expect(world.read() == streamBytes(0..<10))
+    }
+
+    @Test func `a reset ends the half and gives its memory back`() throws {
+        var world = ReceiveHalfWorld()
+        _ = try world.receive(0..<5000)
+        _ = world.read(10)
+        let growth = try world.half.receiveReset(finalSize: 6000, pool: &world.pool)
+        #expect(growth == 1000)
+        #expect(world.half.isDone)
+        #expect(world.half.readableBytes == 0)
+        #expect(world.pool.usedBlocks == 0)
+        #expect(try world.receive(5000..<6000) == 0)
+        #expect(world.read() == [])
+        #expect(world.pool.usedBlocks == 0)
+        #expect(try world.half.receiveReset(finalSize: 6000, pool: &world.pool) == 0)
+    }
+
+    @Test func `a stopped half counts what comes, keeps nothing, and ends with the peer`() throws {
+        var world = ReceiveHalfWorld()
+        _ = try world.receive(0..<5000)
+        #expect(world.stop())
+        #expect(!world.stop())
+        #expect(world.half.readableBytes == 0)
+        #expect(world.pool.usedBlocks == 0)
+        #expect(try world.receive(5000..<7000) == 2000)
+        #expect(world.pool.usedBlocks == 0)
+        #expect(!world.half.isDone)
+        #expect(try world.receive(7000..<7500, isFin: true) == 500)
+        #expect(world.half.isDone)
+        #expect(world.read() == [])
+    }
+
+    @Test func `the peer is not told to stop when it has ended already`() throws {
+        var world = ReceiveHalfWorld()
+        _ = try world.receive(0..<10, isFin: true)
+        #expect(!world.stop())
+        #expect(world.half.isDone)
+        var other = ReceiveHalfWorld()
+        _ = try other.half.receiveReset(finalSize: 0, pool: &other.pool)
+        #expect(!other.stop())
+    }
+
+    @Test func `without memory a frame is as if it were lost`() throws {
+        var world = ReceiveHalfWorld(window: 1 << 20, memory: 1)
+        #expect(world.refusal(0..<100_000) == nil)
+        #expect(world.refusal(300_000..<300_001) == .noMemory)
+        #expect(world.half.highest == 100_000)
+        #expect(world.read() == streamBytes(0..<100_000))
+        #expect(world.refusal(300_000..<300_001) == nil)
+    }
+
+    @Test func `a peer that leaves too many gaps is refused`() {
+        var world = ReceiveHalfWorld(window: 1 << 20)
+        for number in 0..<UInt64(ReceiveHalf.maximumGaps) {
+            #expect(world.refusal(2 * number + 1..<2 * number + 2) == nil)
+        }
+        let next = 2 * UInt64(ReceiveHalf.maximumGaps) + 1
+        #expect(world.refusal(next..<next + 1) == .invalid)
+    }
+
+    // MARK: Credit
+
+    @Test func `credit follows the reader once half of the window is used`() throws {
+        var world = ReceiveHalfWorld(window: 1000)
+        func grant(_ world: inout ReceiveHalfWorld, at time: Int64) -> UInt64? {
+            world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(time))
+        }
+        _ = try world.receive(0..<1000)
+        #expect(grant(&world, at: 100) == nil)
+        _ = world.read(499)
+        #expect(grant(&world, at: 100) == nil)
+        _ = world.read(1)
+        #expect(grant(&world, at: 100) == 1500)
+        #expect(grant(&world, at: 200) == nil)
+        #expect(world.half.limit == 1500)
+    }
+
+    @Test func `the window doubles for a reader that keeps pace, up to its maximum`() throws {
+        var world = ReceiveHalfWorld(window: 1000)
+        var windows: [UInt64] = []
+        var time: Int64 = 0
+        var sent: UInt64 = 0
+        for _ in 0..<4 {
+            time += 15
+            _ = try world.receive(sent..<world.half.limit)
+            sent = world.half.limit
+            _ = world.read()
+            let limit = world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(time))
+            windows.append((limit ?? 0) - world.half.read)
+        }
+        #expect(windows == [2000, 4000, 4000, 4000])
+    }
+
+    @Test func `nothing is granted for a stream whose end is known or unwanted`() throws {
+        var world = ReceiveHalfWorld(window: 1000)
+        _ = try world.receive(0..<900, isFin: true)
+        _ = world.read(800)
+        #expect(world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(1)) == nil)
+        var stopped = ReceiveHalfWorld(window: 1000)
+        _ = try stopped.receive(0..<900)
+        _ = stopped.read(800)
+        _ = stopped.stop()
+        #expect(stopped.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(1)) == nil)
+    }
+}

@@ -1,0 +1,84 @@
+import OverlayWire
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Credit of a session")
+struct SessionFlowTests {
+    private func flow(window: UInt64 = 100_000, ceiling: UInt64 = 400_000, streams: Int = 100) -> SessionFlow {
+        var settings = NodeSettings.defaults
+        settings.sessionWindow = window
+        settings.maxUnreadBytes = ceiling
+        settings.maxStreams = streams
+        return SessionFlow(settings: settings)
+    }
+
+    @Test func `what is sent uses up the peer's credit and never more`() {
+        var flow = flow()
+        flow.peerMaxData = 100
+        #expect(flow.sendCredit == 100)
+        flow.send(60)
+        #expect(flow.sendCredit == 40)
+        flow.send(40)
+        #expect(flow.sendCredit == 0)
+        flow.peerMaxData = 150
+        #expect(flow.sendCredit == 50)
+        flow.restartSending()
+        #expect(flow.sendCredit == 150)
+    }
+
+    @Test func `bytes up to the credit are taken and one more is not`() {
+        var flow = flow()
+        let isTaken = flow.receive(100_000)
+        #expect(isTaken)
+        let isExceeded = !flow.receive(1)
+        #expect(isExceeded)
+    }
+
+    @Test func `credit follows arrival, so that a stalled reader holds up nobody else`() {
+        var flow = flow()
+        var granted = 0
+        // Nothing is read; only the ceiling stops the peer.
+        while flow.receivedData < flow.maxData {
+            #expect(flow.receive(min(1000, flow.maxData - flow.receivedData)))
+            if flow.grantData() { granted += 1 }
+        }
+        #expect(granted > 0)
+        #expect(flow.unreadData <= 400_000)
+        #expect(flow.unreadData >= 300_000)
+        flow.consume(200_000)
+        #expect(flow.grantData())
+        #expect(flow.maxData == flow.receivedData + 100_000)
+    }
+
+    @Test func `unread bytes never pass the ceiling, whatever is read when`() {
+        var flow = flow()
+        var random = SplitMix(seed: 3)
+        for _ in 0..<20_000 {
+            let room = flow.maxData - flow.receivedData
+            let limit = flow.maxData
+            _ = flow.receive(.random(in: 0...min(room, 2000), using: &random))
+            _ = flow.grantData()
+            flow.consume(.random(in: 0...min(flow.unreadData, 2100), using: &random))
+            #expect(flow.maxData >= limit)
+            #expect(flow.unreadData + flow.maxData - flow.receivedData <= 400_000)
+        }
+    }
+
+    @Test func `a frame is sent only for a quarter of the window`() {
+        var flow = flow()
+        _ = flow.receive(24_999)
+        #expect(!flow.grantData())
+        _ = flow.receive(1)
+        #expect(flow.grantData())
+        #expect(!flow.grantData())
+    }
+
+    @Test func `streams that ended make room for as many new ones`() {
+        var flow = flow(streams: 100)
+        #expect(flow.maxStreams == 100)
+        var told: [UInt64] = []
+        for _ in 0..<60 where flow.closePeerStream() { told.append(flow.maxStreams) }
+        #expect(told == [125, 150])
+    }
+}

@@ -1,0 +1,40 @@
+import OverlayWire
+
+@testable import OverlayCore
+
+/// The generator of Steele, Lea and Flood (SplitMix64): one seed, one sequence.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}
+
+extension Instant {
+    /// The instant this many milliseconds after the tests' origin.
+    static func at(_ milliseconds: Int64) -> Instant {
+        Instant(nanoseconds: 0) + .milliseconds(milliseconds)
+    }
+}
+
+/// The byte that stands at `offset` of every stream in these tests.
+func streamByte(_ offset: UInt64) -> UInt8 {
+    UInt8(truncatingIfNeeded: offset &* 31 &+ offset >> 9)
+}
+
+/// The bytes that stand in `range` of every stream in these tests.
+func streamBytes(_ range: Range<UInt64>) -> [UInt8] { range.map(streamByte) }
+
+extension Path {
+    /// A direct path without a history.
+    static func fresh(serial: UInt32 = 1) -> Path {
+        Path(endpoint: .ipv4(address: 1, port: 1), serial: serial, algorithm: .cubic, at: .at(0))
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import OverlayWire
+import Testing
+
+@testable import PosternConfiguration
+
+@Suite struct ConfigurationFileTests {
+    @Test func `an empty file means the defaults`() throws {
+        for text in ["", "# nothing\n", "expose:\nhubs: ~\nlog:\n"] {
+            let settings = try ConfigurationFile<SidecarConfiguration>(
+                text: text,
+                path: nil,
+                surroundings: surroundings
+            ).settings
+            #expect(settings.name == "ann-laptop")
+            #expect(settings.state == "/home/ann/.local/state/postern")
+            #expect(settings.hubs.isEmpty && settings.expose.isEmpty && settings.reach.isEmpty)
+            #expect(settings.control == .preferably(HostPort(host: "127.0.0.1", port: 7600)))
+            #expect(settings.underlay.listen == HostPort(host: "0.0.0.0", port: 0))
+            #expect(settings.underlay.relay == .auto)
+            #expect(settings.log == LogConfiguration(level: "info", format: .text))
+        }
+    }
+
+    @Test func `every key arrives in the settings`() throws {
+        let text = """
+            name: planner
+            state: data
+            hubs: [postern://hub.example.net:4600/\(did)]
+            control: off
+            underlay: {listen: "[::1]:4601", relay: only}
+            expose:
+              - {service: planner, port: 80, kind: a2a, upstream: "http://LOCALHOST:9999/", allow: [trusted, bob, "\(did)"], host: preserve}
+              - {service: shell, port: 22, kind: tcp, upstream: "tcp://[::1]:22"}
+            reach:
+              - {peer: agent://research.acme/, service: planner, listen: "127.0.0.1:7701"}
+              - {peer: "fd12:3456:789a::1", port: 80}
+            log: {level: debug, format: json}
+            """
+        let settings = try ConfigurationFile<SidecarConfiguration>(
+            text: text,
+            path: "/etc/postern/postern.yaml",
+            surroundings: surroundings
+        ).settings
+        #expect(settings.name == "planner")
+        #expect(settings.state == "/etc/postern/data")
+        #expect(settings.hubs.map(\.description) == ["postern://hub.example.net:4600/\(did)"])
+        #expect(settings.control == .off)
+        #expect(settings.underlay.listen.description == "[::1]:4601")
+        #expect(settings.underlay.relay == .only)
+        #expect(settings.expose.map(\.service) == ["planner", "shell"])
+        #expect(settings.expose.map(\.port) == [VirtualPort(80), VirtualPort(22)])
+        #expect(settings.expose.map(\.kind) == [.a2a, .tcp])
+        #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "[::1]:22"])
+        #expect(settings.expose.map(\.allow) == [["trusted", "bob", did], []])
+        #expect(settings.expose.map(\.host) == [.preserve, .upstream])
+        #expect(settings.reach.map(\.peer) == ["agent://research.acme/", "fd12:3456:789a::1"])
+        #expect(settings.reach.map(\.target) == [.service("planner"), .port(VirtualPort(80))])
+        #expect(settings.reach.map(\.listen) == [HostPort(host: "127.0.0.1", port: 7701), nil])
+        #expect(settings.log == LogConfiguration(level: "debug", format: .json))
+    }
+
+    @Test func `every key of a hub arrives in its settings`() throws {
+        let text = "listen: 0.0.0.0:4700\nstate: /var/hub\npublic: [hub.example.net, \"[2001:db8::1]:99\", 192.0.2.1]\n"
+        let settings = try ConfigurationFile<HubConfiguration>(text: text, path: nil, surroundings: surroundings).settings
+        #expect(settings.listen.description == "0.0.0.0:4700")
+        #expect(settings.state == "/var/hub")
+        #expect(settings.publicHosts.map(\.host) == ["hub.example.net", "2001:db8::1", "192.0.2.1"])
+        #expect(settings.publicHosts.map(\.port) == [nil, 99, nil])
+    }
+
+    @Test func `a problem found later names the line of its key`() throws {
+        let file = try ConfigurationFile<SidecarConfiguration>(
+            text: "name: a\ncontrol: 127.0.0.1:1\n",
+            path: "p.yaml",
+            surroundings: surroundings
+        )
+        let problem = file.problem(at: "control", read: "127.0.0.1:1, which is taken", expected: "a free port")
+        #expect(problem.description == "p.yaml:2: control: 127.0.0.1:1, which is taken, expected a free port")
+    }
+
+    @Test func `the first file of the search order wins`() throws {
+        let root = NSTemporaryDirectory() + "postern-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let place = Surroundings(home: root + "/home", workingDirectory: root + "/work", hostName: "h")
+        func write(_ path: String, name: String) throws {
+            let directory = URL(fileURLWithPath: root + path).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            try "name: \(name)".write(toFile: root + path, atomically: true, encoding: .utf8)
+        }
+        func found(named: String? = nil, state: String? = nil) throws -> SidecarConfiguration {
+            try ConfigurationFile<SidecarConfiguration>.find(named: named, state: state, surroundings: place).settings
+        }
+        #expect(try found().name == "h")
+        try write("/home/.config/postern/postern.yaml", name: "in-home")
+        #expect(try found().name == "in-home")
+        try write("/work/postern.yaml", name: "in-work")
+        #expect(try found().name == "in-work")
+        try write("/home/.local/state/postern/postern.yaml", name: "in-state")
+        #expect(try found().name == "in-state")
+        try write("/work/here/postern.yaml", name: "in-named-state")
+        #expect(try found(state: "here").name == "in-named-state")
+        #expect(try found(state: "here").state == root + "/work/here")
+        #expect(try found(named: "postern.yaml", state: "here").name == "in-work")
+    }
+
+    @Test(arguments: [
+        ("Ann's Laptop", "ann-s-laptop"), ("host.example.net", "host"), ("---", "postern"), ("", "postern"),
+        (String(repeating: "x", count: 80), String(repeating: "x", count: 63)),
+    ])
+    func `a host's name becomes a label`(host: String, label: String) {
+        #expect(Name.label(from: host) == label)
+        #expect(Name.isLabel(label))
+    }
+}

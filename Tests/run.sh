@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, runs every test, and ends with one line: N passed, N failed, N skipped.
+#
+#   Tests/run.sh          everything
+#   Tests/run.sh --quick  the unit tests and a short end-to-end run
+#
+# Needs Swift 6.3 on the path. Root only for system packages that are missing (sudo when not root) and for the suite in
+# network namespaces, which says so when it is skipped. Leaves nothing outside the checkout but those packages.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+quick=false
+case "${1:-}" in
+    "") ;;
+    --quick) quick=true ;;
+    *)
+        echo "usage: Tests/run.sh [--quick]" >&2
+        exit 2
+        ;;
+esac
+
+work=.build-tests
+venv=$work/venv
+legacy_venv=$work/venv-legacy
+results=$work/results
+rm -rf "$results"
+mkdir -p "$results"
+
+begun=$SECONDS
+passed=0
+failed=0
+skipped=0
+
+say() { printf '== %3d:%02d  %s\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$*"; }
+
+# add PASSED FAILED SKIPPED
+add() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+}
+
+finish() {
+    say "done"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+# A step without which nothing after it makes sense.
+need() {
+    local what=$1
+    shift
+    "$@" && return
+    say "$what: FAILED ($*)"
+    add 0 1 0
+    finish
+}
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# The Debian packages that are missing, one a line.
+missing_packages() {
+    local name
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 git; do
+        has_package "$name" || echo "$name"
+    done
+    # llhttp: a library of its own in newer distributions, the sources that come with Node in Debian 12.
+    has_package libllhttp-dev || has_package node-llhttp || {
+        if apt-cache show libllhttp-dev >/dev/null 2>&1; then echo libllhttp-dev; else echo node-llhttp; fi
+    }
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+install_packages() {
+    command -v dpkg-query >/dev/null || {
+        say "not Debian or Ubuntu: the system packages are taken to be there"
+        return 0
+    }
+    local packages
+    packages=$(missing_packages)
+    [ -n "$packages" ] || return 0
+    # An empty package list knows no names: fetch it, then ask again what the distribution calls them.
+    as_root apt-get update -q || return 1
+    packages=$(missing_packages)
+    say "installing from Debian: $(echo $packages)"
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+}
+
+# install_python VENV REQUIREMENTS
+install_python() {
+    local stamp=$1/requirements.installed
+    cmp -s "$2" "$stamp" && return 0
+    say "installing from PyPI into $1: $(grep -v '^#' "$2" | tr '\n' ' ')"
+    rm -rf "$1"
+    python3 -m venv "$1" && "$1/bin/pip" install -q --disable-pip-version-check -r "$2" && cp "$2" "$stamp"
+}
+
+# count_junit FILE: prints `passed failed skipped` of a JUnit file, `0 1 0` when there is none.
+count_junit() {
+    python3 - "$1" <<'PYTHON'
+import sys, xml.etree.ElementTree as tree
+try:
+    cases = list(tree.parse(sys.argv[1]).iter("testcase"))
+except (OSError, tree.ParseError):
+    sys.exit(print("0 1 0"))
+failed = sum(1 for case in cases if case.find("failure") is not None or case.find("error") is not None)
+skipped = sum(1 for case in cases if case.find("skipped") is not None)
+print(len(cases) - failed - skipped, failed, skipped)
+PYTHON
+}
+
+# record FILE STATUS: counts a JUnit file; a program that failed without naming a failed test is a failure of its own.
+record() {
+    local counts
+    counts=$(count_junit "$1")
+    # shellcheck disable=SC2086
+    add $counts
+    [ "$2" -eq 0 ] || [ "$(echo "$counts" | cut -d ' ' -f 2)" -gt 0 ] || add 0 1 0
+}
+
+unit_tests() {
+    say "unit tests and house rules (swift test)"
+    POSTERN_TEST_PYTHON=$PWD/$venv/bin/python swift test --skip-build \
+        --xunit-output "$results/unit.xml" >"$results/unit.log" 2>&1
+    local status=$?
+    grep -E '^✘|^↳|recorded an issue|error:|Fatal error' "$results/unit.log" | cut -c 1-2000
+    tail -n 1 "$results/unit.log"
+    record "$results/unit-swift-testing.xml" $status
+}
+
+simulation() {
+    say "seeded simulation, $1 seeds"
+    if "$2/postern-sim" swarm --seeds "$1" >"$results/simulation.log" 2>&1; then
+        tail -n 3 "$results/simulation.log"
+        add 1 0 0
+    else
+        tail -n 40 "$results/simulation.log"
+        add 0 1 0
+    fi
+}
+
+# end_to_end PROGRAMS [pytest arguments]
+end_to_end() {
+    say "end to end, with the programs of $1"
+    local programs=$1
+    shift
+    PYTHONDONTWRITEBYTECODE=1 POSTERN_PROGRAMS=$PWD/$programs POSTERN_LEGACY_PYTHON=$PWD/$legacy_venv/bin/python \
+        "$venv/bin/python" -m pytest -p no:cacheprovider -ra --durations=5 --junitxml="$results/end-to-end.xml" \
+        --basetemp="$PWD/$work/worlds" "$@" Tests/EndToEnd
+    record "$results/end-to-end.xml" $?
+}
+
+command -v swift >/dev/null || {
+    echo "Swift 6.3 is needed: https://www.swift.org/install" >&2
+    add 0 1 0
+    finish
+}
+
+need "system packages" install_packages
+need "Python packages" install_python "$venv" Tests/EndToEnd/requirements.txt
+
+say "building programs and tests (debug)"
+need "debug build" swift build --build-tests --explicit-target-dependency-import-check error
+
+if $quick; then
+    unit_tests
+    end_to_end .build/debug -m smoke
+    finish
+fi
+
+need "Python packages" install_python "$legacy_venv" Tests/EndToEnd/requirements-legacy.txt
+say "building programs (release)"
+need "release build" swift build -c release --explicit-target-dependency-import-check error
+unit_tests
+simulation 200 .build/release
+end_to_end .build/release
+finish
