@@ -21,6 +21,7 @@ package struct Hub<Store: HubStore> {
     private var requestRates: RateTable
     private var depositRates: RateTable
 
+    /// The hub with `key` over what `store` holds; nobody watches yet.
     package init(key: NodeKey, store: Store, settings: HubSettings = .defaults) {
         self.key = key
         self.store = store
@@ -212,7 +213,7 @@ extension Hub {
         return voidUntil.map { $0 < grant.issued } ?? true
     }
 
-    /// Opens a conversation and tells the target. Returns the requester's channel, or nil when one of the bounds is met.
+    /// Opens a conversation and tells the target. Returns the requester's channel, or nil when a bound is met.
     private mutating func open(from node: NodeKey, to target: NodeKey) -> (RelayChannel, [HubAction])? {
         if let channel = relays.channel(of: node, with: target) { return (channel, []) }
         guard relays.count < settings.bridgeCount else { return nil }

@@ -29,7 +29,10 @@ extension Endpoint {
             // Fails only on a length that no IP address has.
             try? SocketAddress(packedIPAddress: ByteBuffer(integer: address), port: Int(port))
         case .ipv6(let high, let low, let port):
-            try? SocketAddress(packedIPAddress: ByteBuffer(bytes: Self.octets(high) + Self.octets(low)), port: Int(port))
+            try? SocketAddress(
+                packedIPAddress: ByteBuffer(bytes: Self.octets(high) + Self.octets(low)),
+                port: Int(port)
+            )
         case .relay:
             nil
         }

@@ -8,15 +8,19 @@ enum LocalAddresses {
     static func endpoints(of bound: Endpoint, interfaces: [Endpoint]) -> [Endpoint] {
         switch bound {
         case .ipv4(address: 0, let port):
-            return reachable(interfaces.compactMap { interface in
-                guard case .ipv4(let address, _) = interface else { return nil }
-                return .ipv4(address: address, port: port)
-            })
+            return reachable(
+                interfaces.compactMap { interface in
+                    guard case .ipv4(let address, _) = interface else { return nil }
+                    return .ipv4(address: address, port: port)
+                }
+            )
         case .ipv6(high: 0, low: 0, let port):
-            return reachable(interfaces.compactMap { interface in
-                guard case .ipv6(let high, let low, _) = interface else { return nil }
-                return .ipv6(high: high, low: low, port: port)
-            })
+            return reachable(
+                interfaces.compactMap { interface in
+                    guard case .ipv6(let high, let low, _) = interface else { return nil }
+                    return .ipv6(high: high, low: low, port: port)
+                }
+            )
         case .ipv4, .ipv6:
             return [bound]
         case .relay:

@@ -135,7 +135,9 @@ final class LoopTimer: NIOScheduledCallbackHandler {
             armed.callback.cancel()
         }
         // Fails only on a loop that shuts down, which runs no more timers anyway.
-        armed = (try? node.eventLoop.assumeIsolated().scheduleCallback(at: deadline, handler: self)).map { (deadline, $0) }
+        armed = (try? node.eventLoop.assumeIsolated().scheduleCallback(at: deadline, handler: self)).map {
+            (deadline, $0)
+        }
     }
 
     func cancel() {

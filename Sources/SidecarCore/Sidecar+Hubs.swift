@@ -84,7 +84,7 @@ extension Sidecar {
         }
     }
 
-    /// The hubs in use are those of the configuration, of trusted peers, of invitations and of errands, up to the bound.
+    /// The hubs in use: those of the configuration, of trusted peers, of invitations and of errands, up to a bound.
     mutating func reconcileHubs(at now: Moment) -> [SidecarAction] {
         var urls = profile.hubs
         urls += book.joining.values.flatMap(\.invitation.hubs)

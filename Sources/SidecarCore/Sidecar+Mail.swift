@@ -2,8 +2,8 @@ import OverlayCrypto
 import OverlayWire
 import TrustCore
 
-// Sealed mail from other nodes. Whatever it says, a hub carried it: only what its signature covers counts, and a copy of
-// it may come again at any time.
+// Sealed mail from other nodes. Whatever it says, a hub carried it: only what its signature covers counts, and a copy
+// of it may come again at any time.
 extension Sidecar {
     mutating func receive(mail sealed: [UInt8], at now: Moment) -> [SidecarAction] {
         guard let mail = try? Mail(opening: sealed, with: identity), mail.sender != key else { return [] }

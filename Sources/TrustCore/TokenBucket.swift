@@ -7,6 +7,7 @@ package struct RateLimit: Hashable, Sendable {
     /// Events per minute in the long run, at least 1.
     package var perMinute: Int
 
+    /// A limit; both numbers are at least 1.
     package init(burst: Int, perMinute: Int) {
         precondition(burst >= 1 && perMinute >= 1, "a rate of nothing is no rate")
         self.burst = burst

@@ -3,7 +3,8 @@ import OverlayWire
 
 extension Bench {
     /// Sealing and opening of packets alone.
-    static let aead = Bench(name: "aead", summary: "seal and open one packet, one thread, all of header, AEAD and mask") { budget in
+    static let aead = Bench(name: "aead", summary: "seal and open one packet, one thread, all of header, AEAD and mask")
+    { budget in
         let ciphers: [(String, DataCipher)] = [
             ("chacha20-poly1305", .chaCha20Poly1305), ("aes-256-gcm", .aes256GCM),
         ]
@@ -13,7 +14,11 @@ extension Bench {
         var measurements: [Measurement] = []
         for (name, cipher) in usable {
             for size in sizes {
-                let packets = AEADPackets(secret: try SessionSecret(bytes: Array(repeating: 9, count: 32)), cipher, size)
+                let packets = AEADPackets(
+                    secret: try SessionSecret(bytes: Array(repeating: 9, count: 32)),
+                    cipher,
+                    size
+                )
                 let seal = budget.sample { packets.sealRate(for: time) }
                 let open = try budget.sample { try packets.openRate(for: time) }
                 measurements.append(Measurement(what: "\(name) seal \(size) B", unit: "ns", samples: seal))
@@ -55,7 +60,9 @@ private final class AEADPackets {
         let previous = number > 0 ? PacketNumber(number - 1) : nil
         var opened = 0
         let rate = repeated(for: seconds) {
-            if let result = try? opener.open(sealed.bytes, largest: previous, into: scratch) { opened = result.byteCount }
+            if let result = try? opener.open(sealed.bytes, largest: previous, into: scratch) {
+                opened = result.byteCount
+            }
         }
         guard opened == plain.count else { throw BenchError("a packet that was just sealed does not open") }
         return rate

@@ -4,7 +4,8 @@ extension Bench {
     /// The whole way of a request, as a client sees it.
     static let http = Bench(
         name: "http",
-        summary: "HTTP POST, 300 B each way, kept connections: client, sidecar, UDP on loopback, sidecar, server, one process"
+        summary:
+            "HTTP POST, 300 B each way, kept connections: client, sidecar, UDP on loopback, sidecar, server, one process"
     ) { budget in
         let load = try HTTPLoad()
         let sidecars = try SidecarPair(upstream: load.upstream)

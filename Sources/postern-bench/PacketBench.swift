@@ -4,7 +4,8 @@ extension Bench {
     /// The core alone: two nodes, no sockets.
     static let packet = Bench(
         name: "packet",
-        summary: "two nodes in memory, one thread: building, sealing, opening and handling, both sides and ACKs included"
+        summary:
+            "two nodes in memory, one thread: building, sealing, opening and handling, both sides and ACKs included"
     ) { budget in
         let pair = try MemoryPair()
         let time = budget.perRound(parts: 2)
@@ -15,7 +16,11 @@ extension Bench {
             try costPerItem(for: time, batch: 200) { try pair.call(requests: $0) }
         }
         return [
-            Measurement(what: "bulk: one full packet from stream to stream", unit: "ns", samples: bulk.map { $0 * 1e9 }),
+            Measurement(
+                what: "bulk: one full packet from stream to stream",
+                unit: "ns",
+                samples: bulk.map { $0 * 1e9 }
+            ),
             Measurement(
                 what: "request and answer of 300 B on a stream of its own",
                 unit: "ns",

@@ -101,7 +101,9 @@ struct NoiseVectorsCommand: ParsableCommand {
             }
             let result = NoiseVectors.run(json: String(decoding: data, as: UTF8.self))
             for failure in result.failures { print("\(file): \(failure)") }
-            print("\(file): \(result.passed) passed, \(result.failed) failed, \(result.skipped) of other protocols skipped")
+            print(
+                "\(file): \(result.passed) passed, \(result.failed) failed, \(result.skipped) of other protocols skipped"
+            )
             passed += result.passed
             failed += result.failed
         }

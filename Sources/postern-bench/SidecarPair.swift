@@ -19,7 +19,12 @@ final class SidecarPair {
         self.pair = pair
         let client = pair.client
         let key = pair.serverKey
-        let reached = ReachedService(peer: "server", target: .port(LoopbackPair.port), listenHost: "127.0.0.1", listenPort: 0)
+        let reached = ReachedService(
+            peer: "server",
+            target: .port(LoopbackPair.port),
+            listenHost: "127.0.0.1",
+            listenPort: 0
+        )
         entrance = try client.eventLoop.flatSubmit { () -> EventLoopFuture<SocketAddress> in
             guard let observer = client.value.observer as? GatewayObserver else {
                 return client.eventLoop.makeFailedFuture(BenchError("the client has no gateway"))

@@ -14,7 +14,11 @@ struct OverlayNodeTests {
         try await OverlayPair.run { pair in
             pair.client.connect(pair.serverKey)
             let both = pair.client.eventLoop.makePromise(of: Void.self)
-            poll(pair.client, until: { !pair.clientObserver.changes.isEmpty && !pair.serverObserver.changes.isEmpty }, both)
+            poll(
+                pair.client,
+                until: { !pair.clientObserver.changes.isEmpty && !pair.serverObserver.changes.isEmpty },
+                both
+            )
             return both.futureResult.assumeIsolated().map {
                 #expect(pair.clientObserver.changes.contains(.established(isInitiator: true)))
                 #expect(pair.serverObserver.changes.contains(.established(isInitiator: false)))
@@ -84,7 +88,8 @@ struct OverlayNodeTests {
                 var ends: [EventLoopFuture<StreamEnd>] = []
                 for _ in 0..<50 {
                     let handler = CollectingHandler(pair.client.eventLoop)
-                    guard let stream = try? pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
+                    guard
+                        let stream = try? pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
                     else { continue }
                     stream.write(ByteBuffer(string: "a small request"))
                     stream.finish()
@@ -112,7 +117,8 @@ struct OverlayNodeTests {
             let second = CollectingHandler(loop)
             let first = CollectingHandler(loop)
             first.onReadable = { stream in
-                guard let next = try? pair.client.openStream(to: pair.serverKey, port: Self.port, handler: second) else {
+                guard let next = try? pair.client.openStream(to: pair.serverKey, port: Self.port, handler: second)
+                else {
                     Issue.record("a stream cannot be opened in a callback")
                     return
                 }

@@ -136,7 +136,9 @@ struct OverlayStreamTests {
             return handler.ended.futureResult.and(served.ended.futureResult).assumeIsolated().map { first, second in
                 #expect(first == .sessionLost(.refused))
                 #expect(second == .sessionLost(.refused))
-                #expect(pair.serverObserver.changes.contains { if case .lost(.refused, _) = $0 { true } else { false } })
+                #expect(
+                    pair.serverObserver.changes.contains { if case .lost(.refused, _) = $0 { true } else { false } }
+                )
             }.nonisolated()
         }
     }

@@ -87,8 +87,10 @@ struct UnderlayTests {
     }
 
     @Test func `a socket on all addresses is offered under those that reach it from outside`() throws {
-        let interfaces = try ["127.0.0.1:0", "10.0.0.2:0", "169.254.1.1:0", "[::1]:0", "[fe80::1]:0", "[2001:db8::5]:0"]
-            .map { try #require(Endpoint($0)) }
+        let interfaces = try [
+            "127.0.0.1:0", "10.0.0.2:0", "169.254.1.1:0", "[::1]:0", "[fe80::1]:0", "[2001:db8::5]:0",
+        ]
+        .map { try #require(Endpoint($0)) }
         let any4 = try #require(Endpoint("0.0.0.0:70"))
         let any6 = try #require(Endpoint("[::]:71"))
         let one = try #require(Endpoint("127.0.0.1:72"))

@@ -37,7 +37,7 @@ import TrustCore
         let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
         var factsUpTo: [Int: Int] = [0: 0]
         for end in ends { factsUpTo[end] = try TrustJournal.replay(Array(journal.prefix(end))).facts.count }
-        // Replaying verifies signatures, so cuts inside one line are checked by their text alone, and each line once more.
+        // A cut inside a line leaves that line's beginning, which says nothing, behind whole lines.
         for cut in 0...journal.count {
             let lastEnd = ends.last { $0 <= cut } ?? 0
             let tail = Array(journal[lastEnd..<cut])

@@ -177,15 +177,14 @@ extension Session {
     private func requeue(_ slot: Int) {
         guard streams[slot].hasFrame else { return }
         let waitsForStreams = isOurs(slot) && streams[slot].id.ordinal >= flow.peerMaxStreams
-        let waitsForCredit =
-            flow.sendCredit == 0 && !streams[slot].send.hasFrameWithoutCredit && streams[slot].pendingStop == nil
-            && !streams[slot].isCreditDue
-        streams[slot].isQueued = true
+        let waitsForCredit = flow.sendCredit == 0 && !streams[slot].hasFrameWithoutCredit
         let entry = SendQueues.Entry(slot: slot, generation: streams[slot].generation)
-        if waitsForStreams || waitsForCredit {
-            queues.block(entry)
-        } else {
+        if !waitsForStreams, !waitsForCredit {
+            streams[slot].isQueued = true
             queues.append(entry, isSmall: false)
+        } else if !streams[slot].isBlocked {
+            streams[slot].isBlocked = true
+            queues.block(entry)
         }
     }
 

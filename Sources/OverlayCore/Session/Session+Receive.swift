@@ -78,14 +78,14 @@ extension Session {
         case .maxData(let limit):
             if limit > flow.peerMaxData {
                 flow.peerMaxData = limit
-                queues.unblock()
+                unblockStreams()
             }
         case .maxStreamData(let id, let limit):
             try receiveCredit(id, limit: limit, shared: &shared, at: now)
         case .maxStreams(let limit):
             if limit > flow.peerMaxStreams {
                 flow.peerMaxStreams = limit
-                queues.unblock()
+                unblockStreams()
             }
         case .newIndex(let sequence, let index):
             epoch?.learn(sequence: sequence, index)

@@ -25,10 +25,20 @@ extension Session {
 
     /// Puts the stream into a queue if a frame about it waits.
     func schedule(_ slot: Int) {
-        guard !streams[slot].isQueued, streams[slot].hasFrame else { return }
+        let isDue = streams[slot].isBlocked ? streams[slot].hasFrameWithoutCredit : streams[slot].hasFrame
+        guard isDue, !streams[slot].isQueued else { return }
         streams[slot].isQueued = true
         let isSmall = streams[slot].send.unsentBytes <= UInt64(SendQueues.smallWrite)
         queues.append(.init(slot: slot, generation: streams[slot].generation), isSmall: isSmall)
+    }
+
+    /// Credit came, or room for streams: those that were put aside take part again.
+    func unblockStreams() {
+        while let entry = queues.popBlocked() {
+            guard streams.contains(entry.slot, generation: entry.generation) else { continue }
+            streams[entry.slot].isBlocked = false
+            schedule(entry.slot)
+        }
     }
 
     func write(_ source: RawSpan, to slot: Int, shared: inout Shared) throws(StreamError) -> Int {

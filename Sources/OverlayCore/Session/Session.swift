@@ -94,7 +94,7 @@ final class Session {
         for slot in streams.usedSlots {
             streams[slot].send.limit = max(streams[slot].send.limit, parameters.maxStreamData)
         }
-        queues.unblock()
+        unblockStreams()
     }
 
     /// Takes new keys into use; the oldest beyond three go.

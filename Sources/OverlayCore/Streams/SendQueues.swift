@@ -24,12 +24,11 @@ struct SendQueues {
         small.popFirst() ?? bulk.popFirst()
     }
 
+    /// Puts a stream aside; it may stand in a queue as well, for what needs no credit.
     mutating func block(_ entry: Entry) {
         blocked.append(entry)
     }
 
-    /// Credit came: the blocked streams take part again.
-    mutating func unblock() {
-        while let entry = blocked.popFirst() { bulk.append(entry) }
-    }
+    /// The next of the streams that were put aside.
+    mutating func popBlocked() -> Entry? { blocked.popFirst() }
 }

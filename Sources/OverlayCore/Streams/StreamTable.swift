@@ -11,6 +11,8 @@ struct Stream {
     var receive: ReceiveHalf
     /// Whether it stands in one of the queues of streams with something to send.
     var isQueued = false
+    /// Whether it was put aside until its bytes get credit of the session, or the peer allows more streams.
+    var isBlocked = false
     /// Whether `.streamReadable` was told and no read came yet.
     var isReadableTold = false
     /// Whether the application knows the stream: it opened it, or was told.
@@ -25,6 +27,9 @@ struct Stream {
 
     /// Whether a frame about it waits to be sent. New bytes also need credit of the session.
     var hasFrame: Bool { send.hasFrame || pendingStop != nil || isCreditDue }
+
+    /// Whether a frame waits that needs no credit of the session.
+    var hasFrameWithoutCredit: Bool { send.hasFrameWithoutCredit || pendingStop != nil || isCreditDue }
 
     init(id: StreamID, port: VirtualPort?, send: SendHalf, receive: ReceiveHalf, isKnown: Bool) {
         self.id = id

@@ -78,6 +78,7 @@ package enum TrustJournal {
 
 /// Why a journal cannot be read.
 package struct JournalError: Error, Hashable, Sendable {
+    /// What is wrong with the line.
     package enum Reason: Hashable, Sendable {
         /// The checksum does not match, and whole lines follow.
         case damaged

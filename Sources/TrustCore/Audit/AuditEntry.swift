@@ -21,6 +21,7 @@ package struct AuditEvent: Hashable, Sendable {
         case reconfigured = "configuration.reload"
     }
 
+    /// What happened.
     package var action: Action
     /// Who did it: a did.
     package var actor: NodeKey
@@ -115,6 +116,7 @@ package struct AuditChain: Sendable {
 
 /// Where and how an audit log is broken.
 package struct AuditFault: Error, Hashable, Sendable {
+    /// What is wrong with the line.
     package enum Reason: Error, Hashable, Sendable {
         /// The line is no entry of an audit log.
         case notAnEntry

@@ -17,6 +17,7 @@ package struct Grant: Hashable, Sendable {
     /// Who signed it.
     package var giver: NodeKey { record.signer }
     package var id: RecordID { record.id }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// Signs a grant of `services` from `giver` to `subject`.
@@ -66,6 +67,7 @@ package struct Revocation: Hashable, Sendable {
 
     /// Whose grants to the subject end.
     package var giver: NodeKey { record.signer }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// Signs the end of what `giver` gave to `subject`. `issued` is at least the time of the newest grant, whatever

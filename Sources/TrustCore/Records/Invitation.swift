@@ -24,6 +24,7 @@ package struct Invitation: Hashable, Sendable {
     private static let scheme = "postern-invite:"
     private static let checkSize = 4
 
+    /// An invitation; names and lists that are too long for a record are cut.
     package init(
         inviter: NodeKey,
         name: String,
@@ -106,6 +107,7 @@ package struct InvitationSecret: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// The name of the invitation.
     package var invitationID: RecordID { RecordID(ofBytes: derived("postern invitation id 1")) }
     /// Proves possession in a claim.
     var macKey: [UInt8] { derived("postern invitation mac 1") }

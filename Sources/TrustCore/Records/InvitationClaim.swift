@@ -17,6 +17,7 @@ package struct InvitationClaim: Hashable, Sendable {
     /// Who redeems.
     package var redeemer: NodeKey { record.signer }
     package var id: RecordID { record.id }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// Signs the redemption of `invitation`; `grant` is the redeemer's grant to the inviter.

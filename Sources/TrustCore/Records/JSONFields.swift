@@ -4,11 +4,13 @@ package import OverlayWire
 package struct JSONFields {
     private let object: JSONObject
 
+    /// The members of `value`; throws `malformed` when it is no object.
     package init(_ value: JSONValue) throws(RecordError) {
         guard let object = value.object else { throw .malformed }
         self.object = object
     }
 
+    /// The member, whatever it is.
     package func value(_ name: String) throws(RecordError) -> JSONValue {
         guard let value = object[name] else { throw .missing(name) }
         return value
@@ -26,26 +28,31 @@ package struct JSONFields {
         return text
     }
 
+    /// A whole number.
     package func integer(_ name: String) throws(RecordError) -> Int64 {
         guard let integer = try value(name).integer else { throw .invalid(name) }
         return integer
     }
 
+    /// A truth value.
     package func bool(_ name: String) throws(RecordError) -> Bool {
         guard let bool = try value(name).bool else { throw .invalid(name) }
         return bool
     }
 
+    /// A key by its did.
     package func key(_ name: String) throws(RecordError) -> NodeKey {
         guard let key = NodeKey(did: try text(name, limit: 128)) else { throw .invalid(name) }
         return key
     }
 
+    /// A time in RFC 3339.
     package func time(_ name: String) throws(RecordError) -> Timestamp {
         guard let time = Timestamp(try text(name, limit: 30)) else { throw .invalid(name) }
         return time
     }
 
+    /// A time in RFC 3339, or nil when the member is missing or null.
     package func optionalTime(_ name: String) throws(RecordError) -> Timestamp? {
         has(name) ? try time(name) : nil
     }
@@ -73,20 +80,24 @@ package struct JSONFields {
         return elements
     }
 
+    /// A set of services.
     package func services(_ name: String = "services") throws(RecordError) -> ServiceSet {
         guard let services = ServiceSet(json: try value(name)) else { throw .invalid(name) }
         return services
     }
 
+    /// The name of a record.
     package func recordID(_ name: String) throws(RecordError) -> RecordID {
         guard let id = RecordID(try text(name, limit: 64)) else { throw .invalid(name) }
         return id
     }
 
+    /// URLs of hubs, as many as a record may hold.
     package func hubs(_ name: String = "hubs") throws(RecordError) -> [HubURL] {
         try list(name, limit: RecordLimits.hubs) { value in value.string.flatMap { try? HubURL($0) } }
     }
 
+    /// UDP addresses, as many as a record may hold.
     package func endpoints(_ name: String = "candidates") throws(RecordError) -> [Endpoint] {
         try list(name, limit: RecordLimits.candidates) { value in value.string.flatMap { Endpoint($0) } }
     }

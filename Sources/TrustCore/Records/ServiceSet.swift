@@ -57,6 +57,7 @@ package enum ServiceSet: Hashable, Sendable {
 
 /// Names of services: 1…63 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`, as they appear in configuration files.
 package enum ServiceName {
+    /// Whether `name` can be the name of a service.
     package static func isValid(_ name: String) -> Bool {
         guard (1...63).contains(name.utf8.count) else { return false }
         return name.utf8.allSatisfy { byte in

@@ -6,6 +6,7 @@ package struct RecordID: Hashable, Sendable, CustomStringConvertible {
     /// Base58 of the 16 bytes.
     package let description: String
 
+    /// The id of the record `document`, signature included.
     package init(of document: JSONValue) {
         description = Base58.encode(Array(Hash.blake2b(document.canonicalBytes).prefix(16)))
     }

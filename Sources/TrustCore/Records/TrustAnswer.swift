@@ -19,6 +19,7 @@ package struct TrustAcceptance: Hashable, Sendable {
 
     /// Who says yes.
     package var giver: NodeKey { record.signer }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// Signs an acceptance of the request or claim named `answers`. `secret` is 32 fresh random bytes.
@@ -80,6 +81,7 @@ package struct TrustRejection: Hashable, Sendable {
 
     /// Who says no.
     package var giver: NodeKey { record.signer }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// Signs the rejection of the request named `answers`, which `target` made.

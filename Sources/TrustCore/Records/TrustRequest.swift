@@ -23,6 +23,7 @@ package struct TrustRequest: Hashable, Sendable {
     /// Who asks.
     package var asker: NodeKey { record.signer }
     package var id: RecordID { record.id }
+    /// The signed object.
     package var document: JSONValue { record.document }
 
     /// What an asker says of itself and wants.

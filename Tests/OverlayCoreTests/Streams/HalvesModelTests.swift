@@ -15,8 +15,8 @@ struct HalvesModelTests {
     @Test(arguments: 0..<150)
     func `every byte is delivered once and in order`(seed: UInt64) throws {
         var random = SplitMix(seed: seed)
-        var sender = SendHalfWorld(limit: 3000, opensStream: true)
-        var receiver = ReceiveHalfWorld(window: 3000)
+        let sender = SendHalfWorld(limit: 3000, opensStream: true)
+        let receiver = ReceiveHalfWorld(window: 3000)
         let size = UInt64.random(in: 0...60_000, using: &random)
         var wire: [Packet] = []
         var delivered: [UInt8] = []

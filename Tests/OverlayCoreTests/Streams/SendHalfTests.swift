@@ -4,7 +4,7 @@ import Testing
 @testable import OverlayCore
 
 /// A sending half with its memory, and what it put on the wire.
-struct SendHalfWorld: ~Copyable {
+final class SendHalfWorld {
     var pool = BlockPool(maximum: 1 << 20)
     var half: SendHalf
 
@@ -13,13 +13,13 @@ struct SendHalfWorld: ~Copyable {
     }
 
     /// Writes the next `count` bytes of the stream; returns how many were taken.
-    mutating func write(_ count: Int, maximum: Int = 1 << 20) -> Int {
+    func write(_ count: Int, maximum: Int = 1 << 20) -> Int {
         let bytes = streamBytes(half.written..<half.written + UInt64(count))
         return half.write(bytes.span.bytes, 0..<count, maximum: maximum, pool: &pool)
     }
 
     /// Sends the next chunk; nil when there is none.
-    mutating func send(_ maximum: Int = 1000, credit: UInt64 = .max) -> (chunk: SendHalf.Chunk, bytes: [UInt8])? {
+    func send(_ maximum: Int = 1000, credit: UInt64 = .max) -> (chunk: SendHalf.Chunk, bytes: [UInt8])? {
         guard let chunk = half.nextChunk(maximum: maximum, credit: credit) else { return nil }
         var bytes: [UInt8] = []
         let capacity = max(1, chunk.count)
@@ -27,17 +27,17 @@ struct SendHalfWorld: ~Copyable {
         return (chunk, bytes)
     }
 
-    mutating func acknowledge(_ range: Range<UInt64>, isFin: Bool = false) {
+    func acknowledge(_ range: Range<UInt64>, isFin: Bool = false) {
         half.acknowledge(range, isFin: isFin, pool: &pool)
     }
 
-    mutating func reset() { half.reset(.aborted, pool: &pool) }
+    func reset() { half.reset(.aborted, pool: &pool) }
 }
 
 @Suite("Sending half")
 struct SendHalfTests {
     @Test func `bytes are sent in order, with the end on the last, until the peer has them`() throws {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.write(2500) == 2500)
         #expect(world.half.unsentBytes == 2500)
         let first = try #require(world.send())
@@ -59,7 +59,7 @@ struct SendHalfTests {
     }
 
     @Test func `a stream without bytes still opens and ends`() throws {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.half.hasFrame)
         let opening = try #require(world.send())
         #expect((opening.chunk.offset, opening.chunk.count, opening.chunk.isFin) == (0, 0, false))
@@ -73,7 +73,7 @@ struct SendHalfTests {
     }
 
     @Test func `the half of a stream that the peer opened says nothing until it has to`() {
-        var world = SendHalfWorld(opensStream: false)
+        let world = SendHalfWorld(opensStream: false)
         #expect(!world.half.hasFrame)
         #expect(world.send() == nil)
         #expect(world.write(1) == 1)
@@ -81,7 +81,7 @@ struct SendHalfTests {
     }
 
     @Test func `an opening that is lost is repeated, unless the peer has later bytes of it`() throws {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         _ = world.send()
         world.half.lose(0..<0, isFin: false)
         #expect(world.half.hasFrameWithoutCredit)
@@ -96,7 +96,7 @@ struct SendHalfTests {
     }
 
     @Test func `lost bytes are sent before new ones, without credit, and never what was acknowledged`() throws {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.write(5000) == 5000)
         for _ in 0..<4 { _ = world.send() }
         world.acknowledge(1000..<2000)
@@ -115,7 +115,7 @@ struct SendHalfTests {
     }
 
     @Test func `an end that is lost is sent again`() throws {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.write(10) == 10)
         world.half.finish()
         _ = world.send()
@@ -131,7 +131,7 @@ struct SendHalfTests {
     }
 
     @Test func `new bytes stop at the limit of the stream and at the credit of the session`() throws {
-        var world = SendHalfWorld(limit: 700)
+        let world = SendHalfWorld(limit: 700)
         #expect(world.write(1000) == 1000)
         world.half.finish()
         #expect(try #require(world.send(credit: 300)).chunk.count == 300)
@@ -146,7 +146,7 @@ struct SendHalfTests {
     }
 
     @Test func `a write takes what the buffer has room for, and what the pool has`() {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.write(100, maximum: 60) == 60)
         #expect(world.write(100, maximum: 60) == 0)
         _ = world.send()
@@ -161,7 +161,7 @@ struct SendHalfTests {
     }
 
     @Test func `a reset drops what waits and is told until the peer has it`() {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         #expect(world.write(5000) == 5000)
         _ = world.send()
         world.reset()
@@ -182,7 +182,7 @@ struct SendHalfTests {
     }
 
     @Test func `a half that is done takes nothing in any more`() {
-        var world = SendHalfWorld()
+        let world = SendHalfWorld()
         world.half.abandon(pool: &world.pool)
         world.half.finish()
         world.reset()
@@ -194,7 +194,7 @@ struct SendHalfTests {
     }
 
     @Test func `in a new session everything is sent again, opening and end included`() throws {
-        var world = SendHalfWorld(limit: 100)
+        let world = SendHalfWorld(limit: 100)
         #expect(world.write(50) == 50)
         world.half.finish()
         _ = world.send()

@@ -1,0 +1,223 @@
+package import HubCore
+package import Logging
+package import NIOCore
+import OverlayCore
+package import OverlayCrypto
+package import OverlayNIO
+package import OverlayWire
+package import TrustCore
+
+/// A hub: serves registration, mail, look-ups and relayed conversations on a node of the overlay that accepts unknown
+/// keys. Confined to the node's event loop; the store works elsewhere, in batches.
+package final class HubService {
+    /// How the hub is set up.
+    package struct Settings: Sendable, Hashable {
+        /// Bounds and rates.
+        package var hub: HubSettings
+        /// Requests that may wait for the store; beyond it requests are answered `unavailable`. Default 10,000.
+        package var waitingRequests: Int
+        /// Events that may wait for one slow reader; beyond it the stream is ended. Default 2,048.
+        package var waitingEvents: Int
+        /// How often outdated mail is removed. Default 10 minutes.
+        package var tidyInterval: TimeAmount
+
+        package static let defaults = Settings(
+            hub: .defaults,
+            waitingRequests: 10_000,
+            waitingEvents: 2_048,
+            tidyInterval: .minutes(10)
+        )
+    }
+
+    private let node: OverlayNode
+    private let key: NodeKey
+    private let settings: Settings
+    private let worker: HubWorker
+    private let audit: any AuditTrail
+    private let log: Logger
+
+    private var phase = Phase.idle
+    private var batch: [HubInput] = []
+    private var isWorking = false
+    private var lastRequest: UInt64 = 0
+    private var requests: [HubRequestID: OverlayStream] = [:]
+    private var watches: [NodeKey: HubWatchStream] = [:]
+    private var tidying: Scheduled<Void>?
+    private var drained: EventLoopPromise<Void>?
+    private var watcherCount = 0
+    private var bridgeCount = 0
+    private var requestCount: Int64 = 0
+
+    private enum Phase {
+        case idle
+        case serving
+        case stopped
+    }
+
+    /// A hub on `node`, of which it becomes the observer. It serves nothing until ``start()``.
+    package init(
+        node: OverlayNode,
+        identity: NodeIdentity,
+        store: SQLiteHubStore,
+        audit: any AuditTrail,
+        settings: Settings = .defaults,
+        logger: Logger
+    ) {
+        self.node = node
+        self.settings = settings
+        self.audit = audit
+        key = identity.key
+        log = logger
+        worker = HubWorker(hub: Hub(key: identity.key, store: store, settings: settings.hub), store: store)
+        node.observer = self
+    }
+
+    /// Begins to serve; the node is started by its owner.
+    package func start() {
+        node.eventLoop.preconditionInEventLoop()
+        phase = .serving
+        audit.record(AuditEvent(.started, actor: key, subject: key.did))
+        tidy()
+    }
+
+    /// Ends the event streams and waits for the store; the node is stopped by its owner afterwards.
+    package func stop() -> EventLoopFuture<Void> {
+        node.eventLoop.preconditionInEventLoop()
+        if let drained { return drained.futureResult }
+        let promise = node.eventLoop.makePromise(of: Void.self)
+        drained = promise
+        guard case .serving = phase else {
+            phase = .stopped
+            promise.succeed()
+            return promise.futureResult
+        }
+        phase = .stopped
+        tidying?.cancel()
+        for watch in watches.values { watch.close(.shutdown) }
+        audit.record(AuditEvent(.stopped, actor: key, subject: key.did))
+        if !isWorking { promise.succeed() }
+        return promise.futureResult
+    }
+
+    /// The URL of this hub for nodes that reach it at `host` and `port`; nil when `host` is no host.
+    package func url(host: String, port: UInt16) -> HubURL? {
+        HubURL(host: host, port: port, key: key)
+    }
+
+    /// Figures for status and metrics.
+    package func statistics() -> JSONValue {
+        [
+            "watchers": .integer(Int64(watcherCount)), "bridges": .integer(Int64(bridgeCount)),
+            "requests": .integer(requestCount), "waiting": .integer(Int64(batch.count)),
+        ]
+    }
+
+    private func tidy() {
+        take(.tidy(at: Moment.now().wall))
+        tidying = node.eventLoop.assumeIsolated().scheduleTask(in: settings.tidyInterval) { self.tidy() }
+    }
+
+    private func take(_ input: HubInput) {
+        batch.append(input)
+        work()
+    }
+
+    /// Gives what has gathered to the store, unless it is at work: then the next batch grows meanwhile.
+    private func work() {
+        guard !isWorking, !batch.isEmpty else { return }
+        isWorking = true
+        let inputs = batch
+        batch = []
+        let loop = node.eventLoop
+        let service = NIOLoopBound(self, eventLoop: loop)
+        worker.take(inputs) { outcome in
+            loop.execute { service.value.worked(outcome) }
+        }
+    }
+
+    private func worked(_ outcome: HubWorker.Outcome) {
+        isWorking = false
+        watcherCount = outcome.watcherCount
+        bridgeCount = outcome.bridgeCount
+        if let failure = outcome.failure {
+            log.error("the hub's store failed", metadata: ["error": "\(failure)"])
+        }
+        for action in outcome.actions { perform(action) }
+        work()
+        if !isWorking, case .stopped = phase { drained?.succeed() }
+    }
+
+    private func perform(_ action: HubAction) {
+        switch action {
+        case .answer(let id, let document):
+            guard let stream = requests.removeValue(forKey: id) else { return }
+            answer(stream, document)
+        case .push(let node, let event): watches[node]?.tell(event)
+        case .bridge(let a, let channelA, let b, let channelB): node.bridge(a, channelA, b, channelB)
+        case .unbridge(let a, let channel): node.unbridge(a, channel)
+        case .audit(let event): audit.record(event)
+        }
+    }
+
+    private func answer(_ stream: OverlayStream, _ document: JSONValue) {
+        stream.write(ByteBuffer(bytes: document.compactBytes))
+        stream.finish()
+    }
+
+    private func received(_ text: [UInt8], on stream: OverlayStream) {
+        requestCount += 1
+        let limits = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
+        guard let document = try? JSONValue(parsing: text, limits: limits) else {
+            return answer(stream, HubAnswer.invalid(.malformed))
+        }
+        guard requests.count < settings.waitingRequests else { return answer(stream, HubAnswer.unavailable) }
+        lastRequest += 1
+        let id = HubRequestID(lastRequest)
+        requests[id] = stream
+        take(.request(id, document, from: stream.peer, at: Moment.now()))
+    }
+}
+
+extension HubService: OverlayObserver {
+    package func overlayAccepts(
+        stream: OverlayStream,
+        from peer: NodeKey,
+        port: VirtualPort
+    ) -> (any OverlayStreamHandler)? {
+        guard case .serving = phase else { return nil }
+        switch port {
+        case HubPort.requests:
+            return HubRequestStream(limit: settings.hub.requestSize) { stream, text in
+                self.received(text, on: stream)
+            }
+        case HubPort.events:
+            let watch = HubWatchStream(stream: stream, bound: settings.waitingEvents) { watch in
+                guard self.watches[watch.node] === watch else { return }
+                self.watches[watch.node] = nil
+                self.take(.watchClosed(watch.node))
+            }
+            let earlier = watches.updateValue(watch, forKey: peer)
+            earlier?.close(.restarted)
+            take(.watchOpened(peer, at: Moment.now().wall))
+            return watch
+        default:
+            return nil
+        }
+    }
+
+    package func overlaySession(with peer: NodeKey, is change: SessionChange) {
+        log.debug("session", metadata: ["peer": "\(peer)", "change": "\(change)"])
+    }
+
+    /// A hub offers no datagram service.
+    package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
+
+    /// A hub keeps no replay guard for early data: its requests do no harm when they come twice.
+    package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
+
+    /// A hub's own address is configured.
+    package func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
+
+    /// A hub never keeps locators (R8).
+    package func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
+}

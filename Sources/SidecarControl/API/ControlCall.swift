@@ -1,0 +1,74 @@
+package import OverlayWire
+
+/// What a program asks of the running sidecar, by whichever door it came.
+package enum ControlCall: Hashable, Sendable {
+    /// `status` of INTERFACE.
+    case status
+    /// `peers`.
+    case peers
+    /// `trust list`.
+    case trust
+    /// `services PEER`.
+    case services(peer: String)
+    /// The audit trail's lines, from `since` (RFC 3339) on.
+    case audit(since: String?)
+    /// Ask `peer` for its trust; no services: all.
+    case request(peer: String, services: [String], note: String)
+    /// Say yes to a request; nil: for what was asked.
+    case approve(id: String, services: [String]?)
+    /// Say no to a request.
+    case reject(id: String)
+    /// End the trust with a peer.
+    case revoke(peer: String)
+    /// Make an invitation.
+    case invite(uses: Int, lifetime: Interval, services: [String])
+    /// Redeem an invitation.
+    case join(invitation: String)
+    /// Measure round trips to a peer.
+    case ping(peer: String, count: Int)
+    /// Make a session with a peer now.
+    case connect(peer: String)
+    /// Find a local port at which a peer's service is offered, `service` being a name or a virtual port.
+    case door(peer: String, service: String)
+}
+
+extension ControlCall {
+    /// Whether it changes anything: such calls need the token over TCP.
+    package var changesState: Bool {
+        switch self {
+        case .status, .peers, .trust, .services, .audit: false
+        case .request, .approve, .reject, .revoke, .invite, .join, .ping, .connect, .door: true
+        }
+    }
+}
+
+/// Why a call was not done, as programs and people are told.
+package struct ControlFailure: Error, Hashable, Sendable {
+    /// For programs; never changes its meaning.
+    package let code: String
+    /// What happened.
+    package let message: String
+    /// What to do.
+    package let hint: String
+
+    package init(code: String, message: String, hint: String) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    /// The document of INTERFACE for any failure.
+    package var document: JSONValue {
+        ["error": ["code": .string(code), "message": .string(message), "hint": .string(hint)]]
+    }
+
+    /// The failure in an error `document`; nil when it is none.
+    package init?(document: JSONValue) {
+        guard let error = document["error"], let code = error["code"]?.string else { return nil }
+        self.init(
+            code: code,
+            message: error["message"]?.string ?? code,
+            hint: error["hint"]?.string ?? "see the sidecar's log"
+        )
+    }
+}

@@ -1,0 +1,128 @@
+package import NIOCore
+import NIOHTTP1
+import NIOPosix
+package import OverlayWire
+
+/// Makes one call to the sidecar that runs on a state directory.
+package struct ControlClient: Sendable {
+    /// Bytes that an answer may have.
+    private static let answerLimit = 16 << 20
+
+    private let group: any EventLoopGroup
+    private let socketPath: String
+
+    /// A client of the sidecar whose control socket is at `socketPath`.
+    package init(group: any EventLoopGroup, socketPath: String) {
+        self.group = group
+        self.socketPath = socketPath
+    }
+
+    /// The answer to `call`. Throws ``ControlFailure`` when the sidecar says no, and ``ControlClientError``.
+    package func answer(to call: ControlCall, within limit: TimeAmount = .seconds(60)) async throws -> JSONValue {
+        let request = call.request
+        let bytes = try await exchange(request.method, request.target, request.body?.compactBytes ?? [], limit)
+        guard let document = try? JSONValue(parsing: bytes.body) else {
+            throw ControlClientError.garbled
+        }
+        if (200..<300).contains(bytes.status) { return document }
+        throw ControlFailure(document: document).map { $0 as any Error } ?? ControlClientError.garbled
+    }
+
+    private func exchange(
+        _ method: String,
+        _ target: String,
+        _ body: [UInt8],
+        _ limit: TimeAmount
+    ) async throws -> (status: Int, body: [UInt8]) {
+        let promise = group.next().makePromise(of: ClientAnswer.self)
+        let connecting = ClientBootstrap(group: promise.futureResult.eventLoop)
+            .connectTimeout(.seconds(5))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(ClientConnection(answer: promise, byteLimit: Self.answerLimit))
+                }
+            }
+            .connect(unixDomainSocketPath: socketPath)
+        let channel: any Channel
+        do {
+            channel = try await connecting.get()
+        } catch {
+            let failure = ControlClientError.notRunning(socketPath: socketPath)
+            promise.fail(failure)
+            throw failure
+        }
+        let timer = channel.eventLoop.scheduleTask(in: limit) { promise.fail(ControlClientError.timedOut) }
+        var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target)
+        head.headers.add(name: "host", value: "localhost")
+        head.headers.add(name: "connection", value: "close")
+        head.headers.add(name: "content-length", value: "\(body.count)")
+        channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        defer {
+            timer.cancel()
+            channel.close(promise: nil)
+        }
+        let answer = try await promise.futureResult.get()
+        return (answer.status, answer.body)
+    }
+}
+
+/// Why a call got no answer.
+package enum ControlClientError: Error, Hashable, Sendable {
+    /// Nobody listens on the control socket.
+    case notRunning(socketPath: String)
+    /// The sidecar went away in the middle.
+    case broken
+    /// The sidecar took too long.
+    case timedOut
+    /// What came is not an answer of a sidecar.
+    case garbled
+}
+
+private struct ClientAnswer: Sendable {
+    var status: Int
+    var body: [UInt8] = []
+}
+
+/// Collects the one answer on a connection.
+private final class ClientConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let answer: EventLoopPromise<ClientAnswer>
+    private let byteLimit: Int
+    private var collected: ClientAnswer?
+
+    init(answer: EventLoopPromise<ClientAnswer>, byteLimit: Int) {
+        self.answer = answer
+        self.byteLimit = byteLimit
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            collected = ClientAnswer(status: Int(head.status.code))
+        case .body(let bytes):
+            collected?.body += bytes.readableBytesView
+            if collected?.body.count ?? 0 > byteLimit { fail(.garbled, context: context) }
+        case .end:
+            if let collected { answer.succeed(collected) }
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        answer.fail(ControlClientError.broken)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(.broken, context: context)
+    }
+
+    private func fail(_ error: ControlClientError, context: ChannelHandlerContext) {
+        answer.fail(error)
+        context.close(promise: nil)
+    }
+}

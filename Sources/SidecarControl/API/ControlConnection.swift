@@ -1,0 +1,189 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import OverlayWire
+
+/// One connection of the control API: collects a request, asks the backend, writes the response.
+final class ControlConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum State {
+        /// Between requests.
+        case idle
+        /// The body is coming.
+        case reading(HTTPRequestHead, body: [UInt8])
+        /// The rest of a body that is too large is thrown away.
+        case skipping(HTTPRequestHead)
+        /// The backend works.
+        case answering
+    }
+
+    private let door: ControlDoor
+    private let backend: any ControlBackend
+    private let settings: ControlSettings
+    private let logger: Logger
+    private var state = State.idle
+
+    init(door: ControlDoor, backend: any ControlBackend, settings: ControlSettings, logger: Logger) {
+        self.door = door
+        self.backend = backend
+        self.settings = settings
+        self.logger = logger
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch (unwrapInboundIn(data), state) {
+        case (.head(let head), _):
+            state = .reading(head, body: [])
+        case (.body(let bytes), .reading(let head, var body)):
+            if body.count + bytes.readableBytes > settings.bodyLimit {
+                state = .skipping(head)
+            } else {
+                body += bytes.readableBytesView
+                state = .reading(head, body: body)
+            }
+        case (.body, .idle), (.body, .skipping), (.body, .answering):
+            break
+        case (.end, .reading(let head, let body)):
+            state = .answering
+            answer(head, body: body, context: context)
+        case (.end, .skipping(let head)):
+            state = .answering
+            write(.tooLarge, to: head, closing: true, context: context)
+        case (.end, .idle), (.end, .answering):
+            break
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func answer(_ head: HTTPRequestHead, body: [UInt8], context: ChannelHandlerContext) {
+        let reply: EventLoopFuture<ControlReply>
+        do {
+            let route = try Self.route(of: head, body: body, through: door)
+            reply = serve(route)
+        } catch {
+            reply = context.eventLoop.makeSucceededFuture(error.reply)
+        }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        reply.hop(to: context.eventLoop).whenComplete { result in
+            let (connection, context) = bound.value
+            switch result {
+            case .success(let reply): connection.write(reply, to: head, closing: false, context: context)
+            case .failure: context.close(promise: nil)
+            }
+        }
+    }
+
+    /// What the request asks for, after everything that forbids it was looked at.
+    private static func route(
+        of head: HTTPRequestHead,
+        body: [UInt8],
+        through door: ControlDoor
+    ) throws(Rejection) -> ControlRoute {
+        let hosts = head.headers["host"]
+        let origins = head.headers["origin"]
+        do {
+            // Who may not ask at all learns nothing of the paths.
+            try door.check(hosts: hosts, origins: origins, authorization: nil, route: .health)
+        } catch {
+            throw Rejection(ControlReply(error))
+        }
+        let route: ControlRoute
+        do {
+            route = try ControlRoute(method: head.method.rawValue, target: head.uri, body: body)
+        } catch {
+            throw Rejection(ControlReply(error))
+        }
+        do {
+            let authorization = head.headers.first(name: "authorization")
+            try door.check(hosts: hosts, origins: origins, authorization: authorization, route: route)
+        } catch {
+            throw Rejection(ControlReply(error))
+        }
+        return route
+    }
+
+    private func serve(_ route: ControlRoute) -> EventLoopFuture<ControlReply> {
+        switch route {
+        case .page:
+            let documents = backend.answer(.status).and(backend.answer(.peers))
+            return documents.map { status, peers in
+                ControlReply(
+                    status: .ok,
+                    contentType: "text/html; charset=utf-8",
+                    body: StatusPage.html(status: status, peers: peers)
+                )
+            }
+        case .health:
+            return backend.readiness().map { _ in ControlReply(["alive": true]) }
+        case .readiness:
+            return backend.readiness().map { ControlReply($0.document, status: $0.isReady ? .ok : .serviceUnavailable) }
+        case .metrics:
+            return backend.metrics().map {
+                ControlReply(status: .ok, contentType: "text/plain; version=0.0.4", body: Metric.text(of: $0))
+            }
+        case .call(let call):
+            return backend.answer(call).map { ControlReply($0) }.flatMapErrorThrowing { [logger] error in
+                if let failure = error as? ControlFailure { return ControlReply(failure) }
+                logger.error("a control call failed", metadata: ["error": "\(error)"])
+                let failure = ControlFailure(
+                    code: "internal",
+                    message: "the sidecar could not do it: \(error)",
+                    hint: "see its log"
+                )
+                return ControlReply(failure)
+            }
+        }
+    }
+
+    private func write(
+        _ reply: ControlReply,
+        to head: HTTPRequestHead,
+        closing: Bool,
+        context: ChannelHandlerContext
+    ) {
+        state = .idle
+        let isLast = closing || !head.isKeepAlive
+        var headers = HTTPHeaders()
+        headers.add(name: "content-type", value: reply.contentType)
+        headers.add(name: "content-length", value: "\(reply.body.count)")
+        headers.add(name: "cache-control", value: "no-store")
+        headers.add(name: "x-content-type-options", value: "nosniff")
+        headers.add(name: "content-security-policy", value: StatusPage.policy)
+        for (name, value) in reply.fields { headers.add(name: name, value: value) }
+        if isLast { headers.add(name: "connection", value: "close") }
+        let version = HTTPVersion.http1_1
+        let responseHead = HTTPResponseHead(version: version, status: reply.status, headers: headers)
+        context.write(wrapOutboundOut(.head(responseHead)), promise: nil)
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: reply.body)))), promise: nil)
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        if isLast {
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            written.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+}
+
+/// A request that is answered without asking the backend.
+private struct Rejection: Error {
+    let reply: ControlReply
+
+    init(_ reply: ControlReply) {
+        self.reply = reply
+    }
+}

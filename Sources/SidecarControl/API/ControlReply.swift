@@ -1,0 +1,97 @@
+import NIOHTTP1
+import OverlayWire
+
+/// A response of the control API, before it is written.
+struct ControlReply: Hashable, Sendable {
+    var status: HTTPResponseStatus
+    var contentType: String
+    var body: [UInt8]
+    /// Fields beside those that every response has.
+    var fields: [String: String] = [:]
+
+    init(status: HTTPResponseStatus, contentType: String, body: String) {
+        self.status = status
+        self.contentType = contentType
+        self.body = Array(body.utf8)
+    }
+
+    /// A JSON document.
+    init(_ document: JSONValue, status: HTTPResponseStatus = .ok) {
+        self.init(status: status, contentType: "application/json", body: document.compactText + "\n")
+    }
+
+    /// A failure as a document.
+    init(_ failure: ControlFailure, status: HTTPResponseStatus) {
+        self.init(failure.document, status: status)
+    }
+
+    /// The failure of a call.
+    init(_ failure: ControlFailure) {
+        let status: HTTPResponseStatus =
+            switch failure.code {
+            case "unknown-peer", "no-such-request": .notFound
+            case "bad-invitation", "invalid-name", "bad-arguments": .badRequest
+            case "over-limit": .tooManyRequests
+            case "no-answer": .gatewayTimeout
+            case "stopped": .serviceUnavailable
+            case "internal": .internalServerError
+            case _: .conflict
+            }
+        self.init(failure, status: status)
+    }
+
+    init(_ refusal: DoorRefusal) {
+        switch refusal {
+        case .foreignHost:
+            let failure = ControlFailure(
+                code: "foreign-host",
+                message: "the control API answers only to loopback names",
+                hint: "use http://127.0.0.1:PORT or http://localhost:PORT"
+            )
+            self.init(failure, status: .misdirectedRequest)
+        case .foreignOrigin:
+            let failure = ControlFailure(
+                code: "foreign-origin",
+                message: "web pages of other origins may not use the control API",
+                hint: "call it from a program, or from its own status page"
+            )
+            self.init(failure, status: .forbidden)
+        case .noToken:
+            let failure = ControlFailure(
+                code: "no-token",
+                message: "a change needs the token",
+                hint: "send \"Authorization: Bearer TOKEN\" with the line in control.token of the state directory"
+            )
+            self.init(failure, status: .unauthorized)
+            fields["WWW-Authenticate"] = "Bearer"
+        }
+    }
+
+    init(_ error: RouteError) {
+        switch error {
+        case .unknownPath:
+            let failure = ControlFailure(
+                code: "unknown-path",
+                message: "the control API has no such path",
+                hint: "see GET /api/v1/status, /api/v1/peers, /api/v1/trust"
+            )
+            self.init(failure, status: .notFound)
+        case .wrongMethod(let allowed):
+            let failure = ControlFailure(
+                code: "wrong-method",
+                message: "this path takes another method",
+                hint: "use \(allowed)"
+            )
+            self.init(failure, status: .methodNotAllowed)
+            fields["Allow"] = allowed
+        case .badArguments(let message):
+            let failure = ControlFailure(code: "bad-arguments", message: message, hint: "send a JSON object as the body")
+            self.init(failure, status: .badRequest)
+        }
+    }
+
+    static let tooLarge = ControlReply(
+        ControlFailure(code: "too-large", message: "the request's body is too large", hint: "send less than 64 KiB"),
+        status: .payloadTooLarge
+    )
+}

@@ -1,0 +1,172 @@
+import OverlayWire
+
+/// The status page: the documents of `status` and `peers` as one HTML page that loads nothing and runs nothing.
+enum StatusPage {
+    /// What a browser may do with our responses: show them, with the style inside.
+    static let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+    /// The page. Every text in the documents is escaped.
+    static func html(status: JSONValue, peers: JSONValue) -> String {
+        let name = status["name"]?.string ?? "postern"
+        let pending = status["pending"]?.integer ?? 0
+        var page = Page(title: "Postern: \(name)")
+        page.heading(name)
+        page.facts([
+            ("did", status["did"]?.string), ("address", status["address"]?.string),
+            ("version", status["version"]?.string), ("up for", status["uptimeMs"]?.integer.map(duration)),
+            ("waiting requests", pending == 0 ? "none" : "\(pending) (see: postern trust list)"),
+        ])
+        page.table(
+            "Hubs",
+            ["url", "connected", "round trip"],
+            rows(status["hubs"]) { [text($0["url"]), yes($0["connected"]), milliseconds($0["rttMs"])] },
+            empty: "No hub is configured."
+        )
+        page.table(
+            "Peers",
+            ["name", "did", "trusted", "path", "round trip", "sent", "received"],
+            rows(peers) { peer in
+                [
+                    text(peer["name"]), text(peer["did"]), yes(peer["trusted"]), path(peer["path"]),
+                    milliseconds(peer["rttMs"]), text(peer["bytesSent"]), text(peer["bytesReceived"]),
+                ]
+            },
+            empty: "No peer is known yet: try postern invite."
+        )
+        page.table(
+            "What peers may reach here",
+            ["service", "port", "kind", "upstream", "allow", "streams"],
+            rows(status["expose"]) { entry in
+                [
+                    text(entry["service"]), text(entry["port"]), text(entry["kind"]), text(entry["upstream"]),
+                    list(entry["allow"]), text(entry["activeStreams"]),
+                ]
+            },
+            empty: "Nothing is exposed."
+        )
+        page.table(
+            "What is reached from here",
+            ["peer", "service", "local address", "state"],
+            rows(status["reach"]) { entry in
+                [
+                    text(entry["peer"]), entry["service"]?.string ?? "port " + text(entry["port"]),
+                    text(entry["listen"]), text(entry["state"]),
+                ]
+            },
+            empty: "No remote service is reached."
+        )
+        return page.text
+    }
+
+    private static func rows(_ list: JSONValue?, _ row: (JSONValue) -> [String]) -> [[String]] {
+        (list?.array ?? []).map(row)
+    }
+
+    private static func text(_ value: JSONValue?) -> String {
+        switch value {
+        case nil, .null: "–"
+        case .string(let text): text
+        case .integer(let number): String(number)
+        case .double(let number): JSONValue.double(number).compactText
+        case .bool(let truth): truth ? "yes" : "no"
+        case .array, .object: value?.compactText ?? ""
+        }
+    }
+
+    private static func yes(_ value: JSONValue?) -> String { value?.bool == true ? "yes" : "no" }
+
+    private static func list(_ value: JSONValue?) -> String {
+        let entries = (value?.array ?? []).map { text($0) }
+        return entries.isEmpty ? "nobody" : entries.joined(separator: ", ")
+    }
+
+    private static func path(_ value: JSONValue?) -> String {
+        guard let value, value != .null else { return "none" }
+        return [value["kind"], value["transport"], value["family"]].compactMap { $0?.string }.joined(separator: ", ")
+    }
+
+    private static func milliseconds(_ value: JSONValue?) -> String {
+        guard let number = value?.double else { return "–" }
+        let hundredths = Int((number * 100).rounded())
+        let fraction = hundredths % 100
+        return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) ms"
+    }
+
+    private static func duration(_ milliseconds: Int64) -> String {
+        let minutes = milliseconds / 60_000
+        if minutes == 0 { return "\(milliseconds / 1_000) s" }
+        if minutes < 60 { return "\(minutes) min" }
+        return minutes < 2_880 ? "\(minutes / 60) h \(minutes % 60) min" : "\(minutes / 1_440) days"
+    }
+}
+
+/// HTML under construction.
+private struct Page {
+    private static let style = """
+        :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+        body{max-width:72rem;margin:2rem auto;padding:0 1rem}
+        h1{font-size:1.6rem;margin:0 0 .5rem}h2{font-size:1.05rem;margin:2rem 0 .3rem}
+        dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1.2rem;margin:0}
+        dt{opacity:.65}dd{margin:0;overflow-wrap:anywhere}
+        div{overflow-x:auto}table{border-collapse:collapse;width:100%}
+        th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8884;vertical-align:top}
+        th{font-weight:600;opacity:.65}td{overflow-wrap:anywhere}p{opacity:.65;margin:.2rem 0}
+        """
+
+    private var body = ""
+    private let title: String
+
+    init(title: String) {
+        self.title = title
+    }
+
+    var text: String {
+        """
+        <!doctype html>
+        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <meta http-equiv="refresh" content="5"><title>\(Self.escape(title))</title>
+        <style>\(Self.style)</style></head><body><main>
+        \(body)</main></body></html>
+
+        """
+    }
+
+    mutating func heading(_ text: String) {
+        body += "<h1>\(Self.escape(text))</h1>\n"
+    }
+
+    mutating func facts(_ facts: [(name: String, value: String?)]) {
+        body += "<dl>\n"
+        for (name, value) in facts {
+            body += "<dt>\(Self.escape(name))</dt><dd>\(Self.escape(value ?? "–"))</dd>\n"
+        }
+        body += "</dl>\n"
+    }
+
+    mutating func table(_ title: String, _ head: [String], _ rows: [[String]], empty: String) {
+        body += "<h2>\(Self.escape(title))</h2>\n"
+        guard !rows.isEmpty else {
+            body += "<p>\(Self.escape(empty))</p>\n"
+            return
+        }
+        body += "<div><table><thead><tr>" + head.map { "<th scope=\"col\">\(Self.escape($0))</th>" }.joined()
+        body += "</tr></thead><tbody>\n"
+        for row in rows { body += "<tr>" + row.map { "<td>\(Self.escape($0))</td>" }.joined() + "</tr>\n" }
+        body += "</tbody></table></div>\n"
+    }
+
+    private static func escape(_ text: String) -> String {
+        var result = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&#39;"
+            case _: result.unicodeScalars.append(character)
+            }
+        }
+        return result
+    }
+}

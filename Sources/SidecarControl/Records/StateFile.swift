@@ -1,0 +1,116 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Why a file of the state directory could not be used.
+package struct StateFileError: Error, Hashable, Sendable {
+    package let path: String
+    /// What was tried: `open`, `write`, …
+    package let operation: String
+    /// The system's error number, or nil when the content is the matter.
+    package let errorNumber: Int32?
+    /// One line for people.
+    package let message: String
+}
+
+extension StateFileError: CustomStringConvertible {
+    package var description: String { "\(path): \(message)" }
+}
+
+/// An open file of the state directory, readable by its owner only.
+struct StateFile: ~Copyable {
+    let path: String
+    private let descriptor: Int32
+
+    /// Opens `path`, which is made with mode 0600 if it is not there.
+    init(path: String) throws(StateFileError) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode_t(0o600))
+        guard descriptor >= 0 else { throw Self.failure(path, "open") }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Keeps another process from using the file at the same time, until this one ends.
+    func lock() throws(StateFileError) {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let message = "is in use by another postern: only one may run on a state directory"
+            throw StateFileError(path: path, operation: "lock", errorNumber: errno, message: message)
+        }
+    }
+
+    /// The whole content.
+    func readAll() throws(StateFileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = pread(descriptor, &chunk, chunk.count, off_t(bytes.count))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Self.failure(path, "read") }
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    func write(_ bytes: [UInt8], at offset: Int) throws(StateFileError) {
+        var written = 0
+        while written < bytes.count {
+            let rest = Array(bytes[written...])
+            let count = pwrite(descriptor, rest, rest.count, off_t(offset + written))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Self.failure(path, "write") }
+            written += count
+        }
+    }
+
+    /// Returns when everything written is on the disk.
+    func synchronize() throws(StateFileError) {
+        guard fsync(descriptor) == 0 else { throw Self.failure(path, "fsync") }
+    }
+
+    func truncate(to byteCount: Int) throws(StateFileError) {
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw Self.failure(path, "truncate") }
+    }
+
+    /// Puts `bytes` in the place of the file at `path`: whoever opens it sees the old content or the new, never a part.
+    /// `isDurable`: returns when that survives a power failure.
+    static func replace(_ path: String, with bytes: [UInt8], isDurable: Bool) throws(StateFileError) {
+        let temporary = path + ".new"
+        unlink(temporary)
+        do {
+            let file = try StateFile(path: temporary)
+            try file.write(bytes, at: 0)
+            if isDurable { try file.synchronize() }
+        }
+        guard rename(temporary, path) == 0 else { throw failure(path, "rename") }
+        if isDurable { try synchronizeDirectory(of: path) }
+    }
+
+    /// Returns when the directory entry of `path` is on the disk.
+    static func synchronizeDirectory(of path: String) throws(StateFileError) {
+        let slash = path.lastIndex(of: "/")
+        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(directory, "open") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(directory, "fsync") }
+    }
+
+    private static func failure(_ path: String, _ operation: String) -> StateFileError {
+        let number = errno
+        return StateFileError(
+            path: path,
+            operation: operation,
+            errorNumber: number,
+            message: "\(operation) failed: \(String(cString: strerror(number)))"
+        )
+    }
+}

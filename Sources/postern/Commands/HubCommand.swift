@@ -1,0 +1,51 @@
+import ArgumentParser
+import PosternConfiguration
+
+/// `postern hub`
+struct HubCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hub",
+        abstract: "Run a hub in the foreground: it lets nodes meet, carries requests and relays sealed packets.",
+        discussion: """
+            Prints one line `READY {…}` with the URL for `hubs:` when it serves. Its key and its SQLite database are in the \
+            state directory; `DIR/hub.yaml` is its configuration, if there is one.
+            """
+    )
+
+    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "file"))
+    var config: String?
+
+    @Option(name: .long, help: ArgumentHelp("The state directory. Default: ~/.local/state/postern-hub.", valueName: "dir"))
+    var state: String?
+
+    @Option(name: .long, help: ArgumentHelp("The UDP address that nodes reach. Default: 0.0.0.0:4600.", valueName: "host:port"))
+    var listen: String?
+
+    @Flag(name: .long, help: .hidden)
+    var untilInputEnds = false
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        restrictNewFiles()
+        if untilInputEnds { Shutdown.whenInputEnds() }
+        var file: ConfigurationFile<HubConfiguration>
+        do throws(ConfigurationFailure) {
+            file = try .find(named: config, state: state, surroundings: .process)
+        } catch {
+            throw CommandFailure(error)
+        }
+        if let listen {
+            guard let address = HostPort(listen), address.isAddress else {
+                throw CommandFailure(
+                    .wrongUsage,
+                    code: "invalid-address",
+                    message: "--listen \(listen) is not an IP address and a port",
+                    hint: "write it as 0.0.0.0:4600 or [::]:4600"
+                )
+            }
+            file.settings.listen = address
+        }
+        try await HubProgram(file: file, isListenGiven: listen != nil).run()
+    }
+}

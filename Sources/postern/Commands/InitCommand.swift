@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import OverlayCrypto
+import OverlayWire
+import PosternConfiguration
+import SidecarControl
+
+/// `postern init`
+struct InitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Make a key and a commented configuration file.",
+        discussion: "A key or configuration that is there already is kept and never overwritten."
+    )
+
+    @Option(name: .long, help: ArgumentHelp("The state directory.", valueName: "dir"))
+    var state: String?
+
+    @Option(name: .long, help: "How the sidecar introduces itself: a-z, 0-9 and hyphens. Default: the host's name.")
+    var name: String?
+
+    @Option(name: .long, help: ArgumentHelp("The hub to use, as `postern hub` prints it.", valueName: "url"))
+    var hub: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        restrictNewFiles()
+        let surroundings = Surroundings.process
+        let hub = try checkedHub()
+        if let name, !Name.isLabel(name) {
+            throw CommandFailure(
+                .wrongUsage,
+                code: "invalid-name",
+                message: "\"\(name)\" cannot be a name",
+                hint: "use a-z, 0-9 and inner hyphens, at most 63"
+            )
+        }
+        let path = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
+        let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
+        let file = directory.path + "/postern.yaml"
+        let made: (identity: NodeIdentity, isNew: Bool)
+        do throws(StateError) {
+            try directory.create()
+            made = try directory.identityOrNew()
+        } catch {
+            throw CommandFailure(error)
+        }
+        let isNewFile = !FileManager.default.fileExists(atPath: file)
+        if isNewFile {
+            let text = ConfigurationTemplate.sidecar(
+                name: name ?? Name.label(from: surroundings.hostName),
+                state: directory.path,
+                hub: hub
+            )
+            try write(text, to: file)
+        }
+        let settings = try SidecarOptions.read(file)
+        tell(made, settings: settings.settings, file: file, isNewFile: isNewFile)
+    }
+
+    private func checkedHub() throws -> HubAddress? {
+        guard let hub else { return nil }
+        guard let address = HubAddress(hub) else {
+            throw CommandFailure(
+                .wrongUsage,
+                code: "invalid-hub",
+                message: "\"\(hub)\" is not the URL of a hub",
+                hint: "copy it as `postern hub` prints it: postern://HOST:PORT/did:key:z…"
+            )
+        }
+        return address
+    }
+
+    private func write(_ text: String, to file: String) throws {
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .withoutOverwriting)
+        } catch {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: "\(file) cannot be written",
+                hint: "check the owner and the mode of the directory"
+            )
+        }
+    }
+
+    private func tell(
+        _ made: (identity: NodeIdentity, isNew: Bool),
+        settings: SidecarConfiguration,
+        file: String,
+        isNewFile: Bool
+    ) {
+        let key = made.identity.key
+        let document: JSONValue = [
+            "did": .string(key.did), "address": .string(key.personalAddress.description),
+            "name": .string(settings.name), "state": .string(settings.state), "config": .string(file),
+        ]
+        let isDefault = state == nil
+        output.console.show(document) { document in
+            var lines = [
+                made.isNew ? "A new identity was made." : "The identity that is there was kept.",
+                "did      \(Shown.text(document["did"]))",
+                "address  \(Shown.text(document["address"]))",
+                "name     \(Shown.text(document["name"]))",
+                "config   \(file)\(isNewFile ? "" : " (kept as it is)")",
+            ]
+            lines.append("Next: say in the configuration what you expose or reach, then run")
+            lines.append("      postern up" + (isDefault ? "" : " --state '\(settings.state)'"))
+            return lines.joined(separator: "\n")
+        }
+    }
+}
+
+extension SidecarOptions {
+    /// The configuration in `file`.
+    static func read(_ file: String) throws -> ConfigurationFile<SidecarConfiguration> {
+        do throws(ConfigurationFailure) {
+            return try ConfigurationFile<SidecarConfiguration>(path: file, surroundings: .process)
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+}

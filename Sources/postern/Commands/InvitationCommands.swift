@@ -1,0 +1,87 @@
+import ArgumentParser
+import OverlayWire
+import SidecarControl
+
+/// `postern invite`
+struct InviteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invite",
+        abstract: "Make an invitation: one text that makes both sides trust each other.",
+        discussion: "Whoever holds the invitation can redeem it with `postern join`. Send it by a channel that you trust."
+    )
+
+    @Option(name: .long, help: ArgumentHelp("How many peers may redeem it.", valueName: "n"))
+    var uses = 1
+
+    @Option(name: .long, help: ArgumentHelp("How long it is good: 30m, 24h, 7d.", valueName: "time"))
+    var expires = Lifetime.hours(24)
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("Only for these services. Default: what `allow` gives to `trusted`.", valueName: "service,…")
+    )
+    var services: String?
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...1_000).contains(uses) else { throw ValidationError("--uses takes a number from 1 to 1000") }
+    }
+
+    func run() async throws {
+        let call = ControlCall.invite(uses: uses, lifetime: expires.interval, services: serviceList(services))
+        output.console.show(try await sidecar.ask(call)) { answer in
+            """
+            \(Shown.text(answer["invitation"]))
+            good for \(Shown.text(answer["uses"])) until \(Shown.text(answer["expires"])); on the other side:
+            postern join '\(Shown.text(answer["invitation"]))'
+            """
+        }
+    }
+}
+
+/// `postern join`
+struct JoinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join",
+        abstract: "Redeem an invitation: both sides trust each other afterwards."
+    )
+
+    @Argument(help: ArgumentHelp("The text that `postern invite` printed.", valueName: "invitation"))
+    var invitation: String
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        output.console.show(try await sidecar.ask(.join(invitation: invitation))) { answer in
+            "\(Shown.text(answer["name"])) (\(Shown.text(answer["did"]))) is trusted; see `postern services \(Shown.text(answer["name"]))`"
+        }
+    }
+}
+
+/// A span of time as people write it: a number and one of s, m, h, d.
+struct Lifetime: ExpressibleByArgument {
+    let interval: Interval
+    private let text: String
+
+    static func hours(_ count: Int64) -> Lifetime { Lifetime(interval: .seconds(count * 3_600), text: "\(count)h") }
+
+    private init(interval: Interval, text: String) {
+        self.interval = interval
+        self.text = text
+    }
+
+    init?(argument: String) {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = argument.last.flatMap({ units[$0] }), let count = Int64(argument.dropLast()), count > 0 else {
+            return nil
+        }
+        let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
+        guard !overflow, seconds <= 365 * 86_400 else { return nil }
+        self.init(interval: .seconds(seconds), text: argument)
+    }
+
+    var defaultValueDescription: String { text }
+}

@@ -1,0 +1,105 @@
+import OverlayWire
+import PosternConfiguration
+import SidecarControl
+
+/// Why a command ends without having done its work.
+struct CommandFailure: Error {
+    /// What the process ends with (INTERFACE).
+    enum Status: Int32 {
+        case failed = 1
+        case wrongUsage = 2
+        case notRunning = 3
+    }
+
+    let status: Status
+    /// For programs; never changes its meaning.
+    let code: String
+    /// One line: what happened.
+    let message: String
+    /// One line: what to do.
+    let hint: String
+    /// Each mistake of a configuration; empty for other failures.
+    let problems: [ConfigurationProblem]
+
+    init(
+        _ status: Status,
+        code: String,
+        message: String,
+        hint: String,
+        problems: [ConfigurationProblem] = []
+    ) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.problems = problems
+    }
+
+    /// The document that `--json` prints.
+    var document: JSONValue {
+        guard !problems.isEmpty else {
+            return ControlFailure(code: code, message: message, hint: hint).document
+        }
+        let list = problems.map { problem -> JSONValue in
+            [
+                "file": .string(problem.file), "line": problem.line.map { .integer(Int64($0)) } ?? .null,
+                "key": .string(problem.key), "message": .string(problem.statement),
+                "hint": problem.hint.map { .string($0) } ?? .null,
+            ]
+        }
+        return [
+            "error": [
+                "code": .string(code), "message": .string(message), "hint": .string(hint), "problems": .array(list),
+            ]
+        ]
+    }
+}
+
+extension CommandFailure {
+    /// Mistakes in a configuration file.
+    init(_ failure: ConfigurationFailure) {
+        let first = failure.problems.first
+        self.init(
+            .wrongUsage,
+            code: "configuration",
+            message: first.map(\.description) ?? "the configuration has a mistake",
+            hint: first?.hint ?? "correct the file; `postern config schema` prints all that it may hold",
+            problems: failure.problems
+        )
+    }
+
+    /// A state directory that cannot be used.
+    init(_ error: StateError) {
+        let status: Status = error.code == "state-in-use" ? .failed : .wrongUsage
+        self.init(status, code: error.code, message: error.message, hint: error.hint)
+    }
+
+    /// What the sidecar answered.
+    init(_ failure: ControlFailure) {
+        self.init(.failed, code: failure.code, message: failure.message, hint: failure.hint)
+    }
+
+    /// The sidecar could not be asked.
+    init(_ error: ControlClientError) {
+        switch error {
+        case .notRunning(let path):
+            self.init(
+                .notRunning,
+                code: "not-running",
+                message: "no sidecar runs: nobody answers at \(path)",
+                hint: "start it with `postern up`, or name its state directory with --state"
+            )
+        case .broken:
+            self.init(.failed, code: "broken", message: "the sidecar ended before it answered", hint: "see its log")
+        case .timedOut:
+            self.init(.failed, code: "timeout", message: "the sidecar took too long to answer", hint: "see its log")
+        case .garbled:
+            self.init(
+                .failed,
+                code: "garbled",
+                message: "what answers on the control socket is no sidecar of this version",
+                hint: "restart it with the same postern"
+            )
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import OverlayWire
+import PosternConfiguration
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// What a command says: one JSON document or text on standard output, errors on standard error.
+struct Console {
+    /// Whether documents are printed in place of text.
+    let isJSON: Bool
+
+    /// Prints `document`, or without `--json` the text that `text` makes of it.
+    func show(_ document: JSONValue, text: (JSONValue) -> String) {
+        Self.print(isJSON ? document.compactText : text(document))
+    }
+
+    /// Tells why the command failed: a line of cause and a line of what to do; for a configuration a line per mistake.
+    func fail(_ failure: CommandFailure) {
+        if isJSON { Self.print(failure.document.compactText) }
+        if failure.problems.isEmpty {
+            Self.complain("error: \(Self.line(failure.message))")
+            Self.complain("hint: \(Self.line(failure.hint))")
+        } else {
+            for problem in failure.problems { Self.complain(Self.line(problem.description)) }
+        }
+    }
+
+    /// Writes `text` and a line break to standard output at once, also into a pipe.
+    static func print(_ text: String) {
+        write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    /// Writes `text` and a line break to standard error.
+    static func complain(_ text: String) {
+        write(text + "\n", to: STDERR_FILENO)
+    }
+
+    /// `text` on one line.
+    private static func line(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    private static func write(_ text: String, to descriptor: CInt) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { systemWrite(descriptor, $0) }
+            // Who closed our output does not want the rest.
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    private static func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        #if canImport(Glibc)
+        Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+        #elseif canImport(Musl)
+        Musl.write(descriptor, bytes.baseAddress, bytes.count)
+        #else
+        Darwin.write(descriptor, bytes.baseAddress, bytes.count)
+        #endif
+    }
+}

@@ -1,0 +1,127 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import OverlayWire
+
+/// One JSON-RPC call over HTTP/1.1 to a local port, its answers told as they come.
+struct JSONRPCCall: Sendable {
+    /// Bytes of one answer or event.
+    private static let answerLimit = 16 << 20
+
+    var port: Int
+    var path: String
+    var fields: [(String, String)]
+    var body: JSONValue
+
+    /// Makes the call. `each` gets every document of the response: the one of a JSON body, or those of its events. The
+    /// result is the HTTP status.
+    func perform(group: any EventLoopGroup, each: (JSONValue) -> Void) async throws -> Int {
+        try await Self.exchange(
+            group: group,
+            port: port,
+            method: .POST,
+            path: path,
+            fields: fields + [("content-type", "application/json"), ("accept", "application/json, text/event-stream")],
+            body: body.compactBytes,
+            each: each
+        )
+    }
+
+    /// The document at `path`.
+    static func get(_ path: String, port: Int, group: any EventLoopGroup) async throws -> (Int, JSONValue?) {
+        var document: JSONValue?
+        let status = try await exchange(
+            group: group,
+            port: port,
+            method: .GET,
+            path: path,
+            fields: [("accept", "application/json")],
+            body: [],
+            each: { document = $0 }
+        )
+        return (status, document)
+    }
+
+    private static func exchange(
+        group: any EventLoopGroup,
+        port: Int,
+        method: HTTPMethod,
+        path: String,
+        fields: [(String, String)],
+        body: [UInt8],
+        each: (JSONValue) -> Void
+    ) async throws -> Int {
+        let channel = try await ClientBootstrap(group: group)
+            .connectTimeout(.seconds(5))
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    return try NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>(
+                        wrappingChannelSynchronously: channel
+                    )
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
+            head.headers.add(name: "host", value: "127.0.0.1:\(port)")
+            head.headers.add(name: "connection", value: "close")
+            if method == .POST { head.headers.add(name: "content-length", value: "\(body.count)") }
+            for (name, value) in fields { head.headers.add(name: name, value: value) }
+            try await outbound.write(.head(head))
+            if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+            try await outbound.write(.end(nil))
+            var status = 0
+            var reader = AnswerReader(limit: answerLimit)
+            for try await part in inbound {
+                switch part {
+                case .head(let head):
+                    status = Int(head.status.code)
+                    reader.isEventStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
+                case .body(let bytes):
+                    for document in try reader.read(Array(bytes.readableBytesView)) { each(document) }
+                case .end:
+                    if let document = reader.end() { each(document) }
+                    return status
+                }
+            }
+            throw CommandFailure(.failed, code: "broken", message: "the answer was cut off", hint: "try again")
+        }
+    }
+}
+
+/// Finds the JSON documents in a response's body.
+private struct AnswerReader {
+    var isEventStream = false
+    private var bytes: [UInt8] = []
+    private var data = ""
+    private let limit: Int
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// The documents of the events that `more` completes.
+    mutating func read(_ more: [UInt8]) throws -> [JSONValue] {
+        bytes += more
+        guard bytes.count + data.utf8.count <= limit else {
+            throw CommandFailure(.failed, code: "too-large", message: "the answer is too large", hint: "use an HTTP client")
+        }
+        guard isEventStream else { return [] }
+        var documents: [JSONValue] = []
+        while let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
+            var line = String(decoding: bytes[..<end], as: UTF8.self)
+            bytes.removeSubrange(...end)
+            if line.hasSuffix("\r") { line.removeLast() }
+            if line.isEmpty {
+                if let document = try? JSONValue(parsing: data) { documents.append(document) }
+                data = ""
+            } else if line.hasPrefix("data:") {
+                data += (data.isEmpty ? "" : "\n") + line.dropFirst("data:".count).drop { $0 == " " }
+            }
+        }
+        return documents
+    }
+
+    /// The document that is the whole body.
+    func end() -> JSONValue? { isEventStream ? nil : try? JSONValue(parsing: bytes) }
+}

@@ -1,0 +1,86 @@
+import Logging
+import OverlayWire
+import Synchronization
+import TrustCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// What of the log may change while the process runs.
+final class LogSwitch: Sendable {
+    private let current: Mutex<Logger.Level>
+
+    init(level: Logger.Level) {
+        current = Mutex(level)
+    }
+
+    /// The least severe lines that are written.
+    var level: Logger.Level {
+        get { current.withLock { $0 } }
+        set { current.withLock { $0 = newValue } }
+    }
+}
+
+/// Writes each entry as one line on standard error: text for people, or a JSON object.
+struct LineLogHandler: LogHandler {
+    private let label: String
+    private let isJSON: Bool
+    private let levels: LogSwitch
+    var metadata: Logger.Metadata = [:]
+
+    init(label: String, isJSON: Bool, levels: LogSwitch) {
+        self.label = label
+        self.isJSON = isJSON
+        self.levels = levels
+    }
+
+    var logLevel: Logger.Level {
+        get { levels.level }
+        set { levels.level = newValue }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        let time = Self.now().description
+        if isJSON {
+            var object = JSONObject()
+            object["time"] = .string(time)
+            object["level"] = .string(event.level.rawValue)
+            object["message"] = .string(event.message.description)
+            for (key, value) in all where object[key] == nil { object[key] = .string(value.description) }
+            Console.complain(JSONValue.object(object).compactText)
+        } else {
+            let details = all.map { " \($0.key)=\(Self.oneLine($0.value.description))" }.joined()
+            let level = event.level.rawValue.uppercased()
+            Console.complain("\(time) \(level) \(Self.oneLine(event.message.description))\(details)")
+        }
+    }
+
+    /// What strangers wrote may stand in an entry; it stays on its line.
+    private static func oneLine(_ text: String) -> String { PlainText.clean(text, limit: 4_096) }
+
+    private static func now() -> Timestamp {
+        var time = timespec()
+        guard clock_gettime(CLOCK_REALTIME, &time) == 0 else {
+            preconditionFailure("every system of ours has a real-time clock")
+        }
+        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)).inMilliseconds
+    }
+}
+
+extension Logger.Level {
+    /// The level that the configuration calls `name`.
+    init(configured name: String) {
+        self = Logger.Level(rawValue: name) ?? .info
+    }
+}

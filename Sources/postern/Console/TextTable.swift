@@ -1,0 +1,64 @@
+import OverlayWire
+
+/// Rows in columns as wide as their longest text.
+struct TextTable {
+    private var rows: [[String]]
+
+    init(_ head: [String]) {
+        rows = [head]
+    }
+
+    /// Adds a row with as many texts as there are columns.
+    mutating func add(_ row: [String]) {
+        rows.append(row)
+    }
+
+    /// Whether there is more than the head.
+    var hasRows: Bool { rows.count > 1 }
+
+    /// The lines, without a line break at the end.
+    var text: String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in
+            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        return rows.map { row in
+            let cells = row.enumerated().map { column, text in
+                column == row.count - 1 ? text : text + String(repeating: " ", count: widths[column] - text.count)
+            }
+            return cells.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}
+
+/// Values of documents as people read them.
+enum Shown {
+    static func text(_ value: JSONValue?) -> String {
+        switch value {
+        case nil, .null: "-"
+        case .string(let text): text
+        case .bool(let truth): truth ? "yes" : "no"
+        case .integer(let number): String(number)
+        case .double(let number): decimal(number)
+        case .array(let elements): elements.isEmpty ? "-" : elements.map { text($0) }.joined(separator: ",")
+        case .object: value?.compactText ?? "-"
+        }
+    }
+
+    /// `direct ipv4`, `relay`, or `none`.
+    static func path(_ value: JSONValue?) -> String {
+        guard let kind = value?["kind"]?.string else { return "none" }
+        return kind == "direct" ? "direct \(text(value?["family"]))" : kind
+    }
+
+    static func milliseconds(_ value: JSONValue?) -> String {
+        value?.double.map { decimal($0) + " ms" } ?? "-"
+    }
+
+    /// With two digits after the point.
+    private static func decimal(_ number: Double) -> String {
+        let hundredths = Int((number * 100).rounded())
+        let rest = abs(hundredths % 100)
+        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+    }
+}

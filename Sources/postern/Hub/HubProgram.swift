@@ -1,0 +1,185 @@
+import Foundation
+import HubServer
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import PosternConfiguration
+import SidecarControl
+import TrustCore
+
+/// `postern hub` from start to end.
+struct HubProgram {
+    let file: ConfigurationFile<HubConfiguration>
+    /// Whether the address to listen on came from the command line, where no line of a file can be blamed.
+    let isListenGiven: Bool
+
+    /// Runs until a signal ends it.
+    func run() async throws {
+        let settings = file.settings
+        let state = StateDirectory(path: settings.state)
+        let (identity, lock) = try open(state)
+        defer { withExtendedLifetime(lock) {} }
+        let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
+        let logger = Logger(label: "postern") { label in
+            LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
+        }
+        let store = try openStore(state)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let parts: NIOLoopBound<Parts>
+        do {
+            parts = try await loop.flatSubmit {
+                Parts.launch(on: loop, identity: identity, settings: settings, store: store, logger: logger)
+            }.get()
+        } catch let error as IOError {
+            throw taken(error)
+        } catch let error as StateFileError {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: error.description,
+                hint: "see the file and the owner and mode of the state directory"
+            )
+        }
+        let ready = try await loop.submit { parts.value.readyDocument(settings: settings, key: identity.key) }.get()
+        logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
+        Console.print("READY " + ready.compactText)
+
+        await Shutdown.wait(logger: logger) { reload(levels: levels, logger: logger) }
+        try await loop.flatSubmit { parts.value.stop() }.get()
+        logger.info("stopped")
+        try await group.shutdownGracefully()
+    }
+
+    private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
+        do throws(StateError) {
+            try state.create()
+            let lock = try state.lock()
+            return (try state.identityOrNew().identity, lock)
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    private func openStore(_ state: StateDirectory) throws -> SQLiteHubStore {
+        do {
+            return try SQLiteHubStore(path: state.path + "/hub.sqlite")
+        } catch {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: "the database \(state.path)/hub.sqlite cannot be opened: \(error)",
+                hint: "see the owner and the mode of the file; a copy of the state directory brings back an older state"
+            )
+        }
+    }
+
+    private func taken(_ error: IOError) -> CommandFailure {
+        let isInUse = error.errnoCode == EADDRINUSE
+        let reason = isInUse ? "an address in use" : "which cannot be bound (\(error))"
+        let read = "\(file.settings.listen), \(reason)"
+        let expected = "a free address of this host"
+        if isListenGiven {
+            let hint = "give another address with --listen, or see who has it with `ss -lnup`"
+            return CommandFailure(.wrongUsage, code: "address", message: "--listen \(read)", hint: hint)
+        }
+        let problem = file.problem(at: "listen", read: read, expected: expected, hint: "see `ss -lnup`")
+        return CommandFailure(ConfigurationFailure(problems: [problem]))
+    }
+
+    /// Only the log's level changes while a hub runs.
+    private func reload(levels: LogSwitch, logger: Logger) {
+        guard let path = file.path else { return }
+        do throws(ConfigurationFailure) {
+            let next = try ConfigurationFile<HubConfiguration>(path: path, surroundings: .process)
+            levels.level = Logger.Level(configured: next.settings.log.level)
+            logger.notice("the configuration was read again: log.level holds, the rest at the next start")
+        } catch {
+            for problem in error.problems {
+                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(problem)"])
+            }
+        }
+    }
+}
+
+extension HubProgram {
+    /// Node and hub, confined to one loop.
+    final class Parts {
+        private let node: OverlayNode
+        private let service: HubService
+        private let audit: AuditFile
+        private let udp: [SocketAddress]
+
+        static func launch(
+            on loop: any EventLoop,
+            identity: NodeIdentity,
+            settings: HubConfiguration,
+            store: SQLiteHubStore,
+            logger: Logger
+        ) -> EventLoopFuture<NIOLoopBound<Parts>> {
+            loop.preconditionInEventLoop()
+            do {
+                let audit = try AuditFile(
+                    path: settings.state + "/audit.jsonl",
+                    identity: identity,
+                    eventLoop: loop
+                ) { error in
+                    logger.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
+                }
+                var overlay = OverlayNode.Settings.defaults
+                overlay.node.acceptsUnknownPeers = true
+                let host = settings.listen.host == "localhost" ? "127.0.0.1" : settings.listen.host
+                overlay.listen = [try SocketAddress(ipAddress: host, port: Int(settings.listen.port))]
+                if host == "0.0.0.0", HostAddresses.hasIPv6 {
+                    overlay.listen.append(try SocketAddress(ipAddress: "::", port: Int(settings.listen.port)))
+                }
+                let node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
+                let service = HubService(node: node, identity: identity, store: store, audit: audit, logger: logger)
+                return node.start().assumeIsolated().map { udp in
+                    service.start()
+                    let parts = Parts(node: node, service: service, audit: audit, udp: udp)
+                    return NIOLoopBound(parts, eventLoop: loop)
+                }.nonisolated()
+            } catch {
+                return loop.makeFailedFuture(error)
+            }
+        }
+
+        private init(node: OverlayNode, service: HubService, audit: AuditFile, udp: [SocketAddress]) {
+            self.node = node
+            self.service = service
+            self.audit = audit
+            self.udp = udp
+        }
+
+        func stop() -> EventLoopFuture<Void> {
+            service.stop().assumeIsolated().flatMap {
+                self.audit.flush()
+                return self.node.stop()
+            }.nonisolated()
+        }
+
+        /// The document of the READY line.
+        func readyDocument(settings: HubConfiguration, key: NodeKey) -> JSONValue {
+            [
+                "did": .string(key.did), "address": .string(key.personalAddress.description), "control": nil,
+                "proxy": nil, "udp": .array(udp.compactMap { Endpoint($0).map { .string($0.description) } }),
+                "reach": [], "hub": url(settings: settings).map { .string($0.description) } ?? .null,
+            ]
+        }
+
+        /// The URL under which nodes reach the hub: `public`'s first, else the bound address, or the first interface of a
+        /// wildcard.
+        private func url(settings: HubConfiguration) -> HubURL? {
+            guard let bound = udp.first, let port = bound.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
+            if let host = settings.publicHosts.first { return service.url(host: host.host, port: host.port ?? port) }
+            guard let endpoint = Endpoint(bound), let place = HostAddresses.concrete(endpoint).first else { return nil }
+            guard let pair = HostPort(place.description) else { return nil }
+            return service.url(host: pair.host, port: pair.port)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import NIOCore
+import OverlayNIO
+import OverlayWire
+
+/// The addresses of this host's interfaces.
+enum HostAddresses {
+    /// Whether any interface but loopback has an IPv6 address that is not only for its link.
+    static var hasIPv6: Bool {
+        interfaces.contains { endpoint in
+            guard case .ipv6(let high, let low, _) = endpoint else { return false }
+            return !(high == 0 && low == 1) && high >> 54 != 0x3fa
+        }
+    }
+
+    /// Where others may find what is bound at `bound`: itself, or the interfaces that a wildcard stands for, those that
+    /// lead off this machine first. Loopback is left out unless there is nothing else.
+    static func concrete(_ bound: Endpoint) -> [Endpoint] {
+        let candidates: [Endpoint]
+        switch bound {
+        case .ipv4(0, let port):
+            candidates = interfaces.compactMap { interface in
+                guard case .ipv4(let address, _) = interface, address >> 16 != 0xa9fe else { return nil }
+                return .ipv4(address: address, port: port)
+            }
+        case .ipv6(0, 0, let port):
+            candidates = interfaces.compactMap { interface in
+                guard case .ipv6(let high, let low, _) = interface, high >> 54 != 0x3fa else { return nil }
+                return .ipv6(high: high, low: low, port: port)
+            }
+        case .ipv4, .ipv6:
+            return [bound]
+        case .relay:
+            return []
+        }
+        let outward = candidates.filter { !isLoopback($0) }
+        return outward.isEmpty ? candidates : outward
+    }
+
+    private static func isLoopback(_ endpoint: Endpoint) -> Bool {
+        switch endpoint {
+        case .ipv4(let address, _): address >> 24 == 127
+        case .ipv6(let high, let low, _): high == 0 && low == 1
+        case .relay: false
+        }
+    }
+
+    private static var interfaces: [Endpoint] {
+        let devices = (try? System.enumerateDevices()) ?? []
+        return devices.compactMap { device in device.address.flatMap { Endpoint($0) } }
+    }
+}

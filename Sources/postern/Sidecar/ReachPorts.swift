@@ -1,0 +1,53 @@
+import Foundation
+import OverlayCrypto
+import OverlayWire
+import PosternConfiguration
+
+/// The local ports of reached services that the configuration gives none: the same after every start.
+///
+/// They are kept in the state directory as a JSON object from `PEER SERVICE` to the port, mode 0600.
+struct ReachPorts {
+    /// Below the ports that systems hand out by themselves (RFC 6335 §6, and Linux's default range).
+    private static let range: ClosedRange<UInt16> = 20_000...29_999
+
+    private let path: String
+    private var ports: [String: UInt16]
+
+    /// What is remembered at `path`; a file that is not there or not readable remembers nothing.
+    init(path: String) {
+        self.path = path
+        ports = [:]
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return }
+        for member in (try? JSONValue(parsing: text))?.object?.members ?? [] {
+            ports[member.key] = member.value.integer.flatMap { UInt16(exactly: $0) }
+        }
+    }
+
+    /// Ports to try for `service`, best first: the remembered one, then some that follow from the names.
+    func candidates(for service: ReachConfiguration) -> [UInt16] {
+        let name = Self.name(of: service)
+        let hash = Hash.blake2b(Array(name.utf8)).prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let taken = Set(ports.filter { $0.key != name }.values)
+        let followers = (UInt32(0)..<16).map { step in
+            Self.range.lowerBound + UInt16((hash &+ step &* 613) % UInt32(Self.range.count))
+        }
+        return (ports[name].map { [$0] } ?? []) + followers.filter { !taken.contains($0) && $0 != ports[name] }
+    }
+
+    /// `service` is offered at `port` from now on.
+    mutating func remember(_ port: UInt16, for service: ReachConfiguration) throws {
+        let name = Self.name(of: service)
+        guard ports[name] != port else { return }
+        ports[name] = port
+        var object = JSONObject()
+        for (name, port) in ports.sorted(by: { $0.key < $1.key }) { object[name] = .integer(Int64(port)) }
+        try Data((JSONValue.object(object).compactText + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    private static func name(of service: ReachConfiguration) -> String {
+        switch service.target {
+        case .service(let name): "\(service.peer) \(name)"
+        case .port(let port): "\(service.peer) \(port.rawValue)"
+        }
+    }
+}

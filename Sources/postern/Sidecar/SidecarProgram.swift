@@ -1,0 +1,207 @@
+import GatewayCore
+import GatewayNIO
+import Logging
+import NIOCore
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import PosternConfiguration
+import SidecarControl
+import SidecarCore
+import TrustCore
+
+/// The running sidecar: overlay, trust and gateway put together. Confined to the overlay's event loop.
+final class SidecarProgram {
+    /// A reached service and where it listens.
+    struct Reach {
+        let configured: ReachConfiguration
+        let service: ReachedService
+        let listen: HostPort
+    }
+
+    /// What a door opened for one program leads to.
+    struct Door: Hashable {
+        let peer: String
+        let target: ReachedService.Target
+    }
+
+    let node: OverlayNode
+    let runtime: SidecarRuntime
+    let gateway: Gateway
+    let directory: ServiceDirectory
+    let identity: NodeIdentity
+    let startedAt = NIODeadline.now()
+    let udp: [SocketAddress]
+    var configuration: SidecarConfiguration
+    var reaches: [Reach] = []
+    var reachPorts: ReachPorts
+    /// Local ports that were opened for `postern call`; they stay until the sidecar ends.
+    var doors: [Door: HostPort] = [:]
+    private let log: Logger
+
+    /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the state.
+    static func launch(
+        on eventLoop: any EventLoop,
+        identity: NodeIdentity,
+        configuration: SidecarConfiguration,
+        logger: Logger
+    ) -> EventLoopFuture<NIOLoopBound<SidecarProgram>> {
+        eventLoop.preconditionInEventLoop()
+        var settings = OverlayNode.Settings.defaults
+        settings.node.usesDirectPaths = configuration.underlay.relay != .only
+        do {
+            settings.listen = try Self.listenAddresses(configuration.underlay.listen)
+        } catch {
+            return eventLoop.makeFailedFuture(error)
+        }
+        let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: logger)
+        return node.start().assumeIsolated().flatMapThrowing { udp in
+            let program = SidecarProgram(
+                node: node,
+                udp: udp,
+                identity: identity,
+                configuration: configuration,
+                logger: logger
+            )
+            try program.runtime.start()
+            return NIOLoopBound(program, eventLoop: eventLoop)
+        }.nonisolated()
+    }
+
+    private init(
+        node: OverlayNode,
+        udp: [SocketAddress],
+        identity: NodeIdentity,
+        configuration: SidecarConfiguration,
+        logger: Logger
+    ) {
+        self.node = node
+        self.udp = udp
+        self.identity = identity
+        self.configuration = configuration
+        log = logger
+        runtime = SidecarRuntime(
+            node: node,
+            identity: identity,
+            settings: Self.runtimeSettings(configuration, udp: udp),
+            logger: logger
+        )
+        directory = ServiceDirectory(runtime: runtime)
+        gateway = Gateway(
+            node: node,
+            authority: directory,
+            expose: configuration.expose.map(ExposedService.init),
+            logger: logger
+        )
+        reachPorts = ReachPorts(path: StateDirectory(path: configuration.state).reachPortsPath)
+        runtime.incoming = self
+        node.observer = ObserverChain(sidecar: runtime) { [gateway, directory] peer, change in
+            gateway.noteSession(with: peer, change)
+            if case .established = change { directory.noteSession(with: peer, isNew: true) }
+        }
+    }
+
+    /// Takes no more work, lets what runs finish within `deadline`, and says goodbye to peers.
+    func stop(within deadline: TimeAmount) -> EventLoopFuture<Void> {
+        gateway.stop(within: deadline).assumeIsolated().flatMap {
+            self.runtime.stop()
+        }.flatMap {
+            self.node.stop()
+        }.nonisolated()
+    }
+
+    /// Takes up the parts of `next` that can change while the sidecar runs, and names the others that differ.
+    func reload(_ next: SidecarConfiguration) -> EventLoopFuture<[String]> {
+        var fixed: [String] = []
+        if next.state != configuration.state { fixed.append("state") }
+        if next.control != configuration.control { fixed.append("control") }
+        if next.underlay != configuration.underlay { fixed.append("underlay") }
+        if next.log.format != configuration.log.format { fixed.append("log.format") }
+        var settings = next
+        settings.state = configuration.state
+        settings.control = configuration.control
+        settings.underlay = configuration.underlay
+        settings.log.format = configuration.log.format
+        configuration = settings
+        runtime.reload(Self.runtimeSettings(settings, udp: udp))
+        gateway.setExposed(settings.expose.map(ExposedService.init))
+        let gone = reaches.filter { !settings.reach.contains($0.configured) }
+        reaches.removeAll { !settings.reach.contains($0.configured) }
+        let closed = gone.map { gateway.unreach($0.service) }
+        return EventLoopFuture.andAllComplete(closed, on: node.eventLoop).assumeIsolated().flatMap {
+            self.reachAll()
+        }.map { fixed }.nonisolated()
+    }
+
+    private static func runtimeSettings(
+        _ configuration: SidecarConfiguration,
+        udp: [SocketAddress]
+    ) -> SidecarRuntime.Settings {
+        SidecarRuntime.Settings(
+            stateDirectory: configuration.state,
+            name: configuration.name,
+            hubs: configuration.hubs.compactMap { HubURL(host: $0.place.host, port: $0.place.port, key: $0.key) },
+            exposed: configuration.expose.map { entry in
+                ExposedRule(
+                    service: entry.service,
+                    port: entry.port,
+                    kind: entry.kind.rawValue,
+                    allow: entry.allow.map { AllowRule($0) }
+                )
+            },
+            advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete)
+        )
+    }
+
+    /// The addresses of `listen`. All IPv4 interfaces mean all IPv6 ones as well, where the host has any.
+    private static func listenAddresses(_ listen: HostPort) throws -> [SocketAddress] {
+        let host = listen.host == "localhost" ? "127.0.0.1" : listen.host
+        var addresses = [try SocketAddress(ipAddress: host, port: Int(listen.port))]
+        if host == "0.0.0.0", HostAddresses.hasIPv6 {
+            addresses.append(try SocketAddress(ipAddress: "::", port: Int(listen.port)))
+        }
+        return addresses
+    }
+}
+
+extension SidecarProgram: IncomingStreams {
+    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)? {
+        gateway.accept(stream, from: peer, port: port)
+    }
+
+    func trustEnded(with peer: NodeKey) {
+        directory.forget(peer)
+        gateway.endStreams(of: peer)
+    }
+
+    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {
+        // No kind of service takes datagrams yet: they are unreliable, and one that nobody takes is lost.
+    }
+}
+
+extension ExposedService {
+    /// The service as the gateway serves it.
+    init(_ entry: ExposeConfiguration) {
+        let kind: ServiceKind =
+            switch entry.kind {
+            case .mcp: .mcp
+            case .a2a: .a2a
+            case .http: .http
+            case .tcp: .tcp
+            }
+        let policy: HostPolicy =
+            switch entry.host {
+            case .upstream: .upstream
+            case .preserve: .preserve
+            }
+        self.init(
+            name: entry.service,
+            port: entry.port,
+            kind: kind,
+            upstreamHost: entry.upstream.place.host,
+            upstreamPort: Int(entry.upstream.place.port),
+            hostPolicy: policy
+        )
+    }
+}

@@ -1,0 +1,194 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayCrypto
+import OverlayWire
+import PosternConfiguration
+import SidecarControl
+
+/// `postern up` from start to end: the state directory, the parts, the READY line, signals, the drain.
+struct SidecarService {
+    let file: ConfigurationFile<SidecarConfiguration>
+    let options: SidecarOptions
+
+    /// Runs until a signal ends it.
+    func run() async throws {
+        let settings = file.settings
+        let state = StateDirectory(path: settings.state)
+        let (identity, lock) = try open(state)
+        defer { withExtendedLifetime(lock) {} }
+        let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
+        let logger = Logger(label: "postern") { label in
+            LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
+        }
+        // One loop owns the overlay and the gateway; what operators ask for must not hold packets up.
+        let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = dataGroup.next()
+        let backend = SidecarBackend(program: try await launch(identity, on: loop, logger: logger), eventLoop: loop)
+        let program = backend.program
+        try await offerReaches(program, on: loop)
+        let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
+        let control = try await serve(server, state: state)
+        let ready = try await loop.submit { program.value.readyDocument(control: control.address) }.get()
+        logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
+        Console.print("READY " + ready.compactText)
+
+        await Shutdown.wait(logger: logger) {
+            await reload(program, on: loop, levels: levels, logger: logger)
+        }
+        for channel in control.channels { try? await channel.close() }
+        try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()
+        logger.info("stopped")
+        try await controlGroup.shutdownGracefully()
+        try await dataGroup.shutdownGracefully()
+    }
+
+    private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
+        do throws(StateError) {
+            guard let identity = try state.identity() else {
+                throw StateError(
+                    code: "no-identity",
+                    message: "\(state.path) holds no key",
+                    hint: "make one: postern init --state '\(state.path)'"
+                )
+            }
+            return (identity, try state.lock())
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    private func launch(
+        _ identity: NodeIdentity,
+        on loop: any EventLoop,
+        logger: Logger
+    ) async throws -> NIOLoopBound<SidecarProgram> {
+        let settings = file.settings
+        do {
+            return try await loop.flatSubmit {
+                SidecarProgram.launch(on: loop, identity: identity, configuration: settings, logger: logger)
+            }.get()
+        } catch let error as IOError {
+            throw taken(at: "underlay.listen", address: settings.underlay.listen, error: error)
+        } catch let error as StateFileError {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: error.description,
+                hint: "see the file and the owner and mode of the state directory"
+            )
+        }
+    }
+
+    private func offerReaches(_ program: NIOLoopBound<SidecarProgram>, on loop: any EventLoop) async throws {
+        do {
+            try await loop.flatSubmit { program.value.reachAll() }.get()
+        } catch let error as ReachError {
+            throw taken(at: "reach[\(error.position)].listen", address: error.listen, error: error.reason)
+        }
+    }
+
+    /// Opens the control socket and, where it is wanted, the loopback port.
+    private func serve(
+        _ server: ControlServer,
+        state: StateDirectory
+    ) async throws -> (address: HostPort?, channels: [any Channel]) {
+        let socket: any Channel
+        do {
+            socket = try await server.serve(socketAt: state.socketPath).get()
+        } catch {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: "the control socket \(state.socketPath) cannot be opened: \(error)",
+                hint: "a socket's path has at most 107 bytes; choose a shorter state directory"
+            )
+        }
+        let wanted: HostPort
+        switch file.settings.control {
+        case .off: return (nil, [socket])
+        case .at(let address), .preferably(let address): wanted = address
+        }
+        let host = wanted.host == "localhost" ? "127.0.0.1" : wanted.host
+        let token = try controlToken(state)
+        do {
+            return try await listen(server, host: host, port: wanted.port, token: token, beside: socket)
+        } catch {
+            guard case .preferably = file.settings.control else {
+                throw taken(at: "control", address: wanted, error: error)
+            }
+            return try await listen(server, host: host, port: 0, token: token, beside: socket)
+        }
+    }
+
+    private func listen(
+        _ server: ControlServer,
+        host: String,
+        port: UInt16,
+        token: ControlToken,
+        beside socket: any Channel
+    ) async throws -> (address: HostPort?, channels: [any Channel]) {
+        let channel = try await server.serve(host: host, port: Int(port), token: token).get()
+        let bound = UInt16(channel.localAddress?.port ?? 0)
+        return (HostPort(host: host, port: bound), [socket, channel])
+    }
+
+    private func controlToken(_ state: StateDirectory) throws -> ControlToken {
+        do throws(StateError) {
+            return try state.controlToken()
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    /// An address of the configuration that cannot be bound.
+    private func taken(at key: String, address: HostPort, error: any Error) -> CommandFailure {
+        let isInUse = (error as? IOError)?.errnoCode == EADDRINUSE
+        let reason = isInUse ? "an address in use" : "which cannot be bound (\(error))"
+        let problem = file.problem(
+            at: key,
+            read: "\(address), \(reason)",
+            expected: "a free address of this host",
+            hint: isInUse ? "see who has it with `ss -lntup`, or choose another port" : nil
+        )
+        return CommandFailure(ConfigurationFailure(problems: [problem]))
+    }
+
+    /// Reads the configuration again. A mistake in it changes nothing.
+    private func reload(
+        _ program: NIOLoopBound<SidecarProgram>,
+        on loop: any EventLoop,
+        levels: LogSwitch,
+        logger: Logger
+    ) async {
+        let next: SidecarConfiguration
+        do {
+            next = try options.configuration().settings
+        } catch let failure as CommandFailure {
+            for problem in failure.problems {
+                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(problem)"])
+            }
+            return
+        } catch {
+            logger.error("the configuration cannot be read; nothing changed", metadata: ["error": "\(error)"])
+            return
+        }
+        levels.level = Logger.Level(configured: next.log.level)
+        do {
+            let fixed = try await loop.flatSubmit { program.value.reload(next) }.get()
+            logger.notice("the configuration was read again")
+            if !fixed.isEmpty {
+                logger.warning("these keys change only at the next start", metadata: ["keys": "\(fixed)"])
+            }
+        } catch let error as ReachError {
+            logger.error(
+                "a reached service cannot be offered; the others are",
+                metadata: ["listen": "\(error.listen)", "error": "\(error.reason)"]
+            )
+        } catch {
+            logger.error("the configuration was not taken up", metadata: ["error": "\(error)"])
+        }
+    }
+}
