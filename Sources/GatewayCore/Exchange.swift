@@ -60,6 +60,9 @@ package struct Exchange: ~Copyable {
     /// Requests that were forwarded and are not answered in full.
     package var outstandingCount: Int { waiting.count }
 
+    /// Whether bytes pass as they are: a `tcp` service, or after an upgrade.
+    package var carriesRawBytes: Bool { isRaw }
+
     /// Whether nothing is under way: a good moment to end.
     package var isIdle: Bool {
         !isRaw && waiting.isEmpty && requests.isBetweenMessages && responses.isBetweenMessages

@@ -31,7 +31,13 @@ extension Coupling {
             }
         case .responses:
             if let refusal = exchange.endResponses() { return lose(refusal, wasClosed: true) }
-            finish(.responses)
+            if exchange.carriesRawBytes {
+                finish(.responses)
+            } else {
+                // Nothing can be answered any more: what the client may still send needs no other half.
+                finish(.requests)
+                closeNear()
+            }
         }
     }
 
@@ -57,6 +63,7 @@ extension Coupling {
         written.futureResult.assumeIsolated().whenSuccess {
             self.isOutputClosed = true
             context.close(mode: all ? .all : .output, promise: nil)
+            if case .closing = self.phase { self.lingerOnChannel() }
         }
     }
 

@@ -43,8 +43,8 @@ extension Coupling: ChannelInboundHandler {
             self[channelDirection].sourceHasEnded = true
             if self[channelDirection].inbox == nil { endFlow(channelDirection) }
         case .closing:
-            // The client has read our last word.
-            context.close(promise: nil)
+            // Both halves are done. Before our last byte is sent, the close that waits for it closes both.
+            if isOutputClosed { context.close(promise: nil) }
         case .closed: break
         }
         flush()

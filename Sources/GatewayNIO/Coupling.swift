@@ -156,13 +156,14 @@ final class Coupling {
         gateway.remove(self)
     }
 
-    /// Reads and drops what the client still sends, for a while: closing a connection with unread bytes would reset it,
-    /// and the client would lose what it was told.
+    /// Reads and drops what the client still sends, and closes soon after our last byte was sent. Closing at once would
+    /// reset a connection with unread bytes, and the client would lose what it was told.
     func lingerOnChannel() {
-        guard lingering == nil, let context else { return }
+        guard isChannelNear, let context else { return }
+        context.read()
+        guard isOutputClosed, lingering == nil else { return }
         lingering = gateway.eventLoop.assumeIsolated().scheduleTask(in: gateway.settings.lingerTimeout) { [weak self] in
             self?.context?.close(promise: nil)
         }
-        context.read()
     }
 }

@@ -212,7 +212,8 @@ extension HubService: OverlayObserver {
     /// A hub offers no datagram service.
     package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
 
-    /// A hub keeps no replay guard for early data: its requests do no harm when they come twice.
+    /// A hub keeps no replay guard beyond its own life: after a restart the worst that a replay can do is to repeat
+    /// what the node itself had asked for.
     package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
 
     /// A hub's own address is configured.

@@ -9,8 +9,8 @@ package import TrustCore
 /// The journal is a write-ahead log and `synchronous` is FULL: what a node was answered, a deposit or a revocation,
 /// survives a power failure. Batches share one transaction, so a busy hub pays for few of them.
 ///
-/// The methods of ``HubCore/HubStore`` run inside ``transaction(_:completion:)`` and nowhere else; its state is confined
-/// to the queue on which GRDB runs one access after another, hence the unchecked conformance.
+/// The methods of ``HubCore/HubStore`` run inside ``transaction(_:completion:)`` and nowhere else. State is confined to
+/// the queue on which GRDB runs one access after another, hence the unchecked conformance.
 package final class SQLiteHubStore: HubStore, @unchecked Sendable {
     private let queue: DatabaseQueue
     private var database: Database?

@@ -64,7 +64,7 @@ extension DatagramSocket {
         return bootstrap.withBoundSocket(copy).map { channel in
             // Needs the channel's address, so it comes after registration; without it ECN is simply not used.
             channel.setOption(.explicitCongestionNotification, value: true).whenFailure { _ in }
-            owner.value.1.channel = channel
+            owner.value.1.adopt(channel)
         }
     }
 }

@@ -25,7 +25,7 @@ final class DatagramSocket {
     /// Room for two control messages: segment size and ECN codepoint.
     let control: UnsafeMutableRawBufferPointer
     /// The channel that reads from the socket, once it is there.
-    var channel: (any Channel)?
+    private(set) var channel: (any Channel)?
     /// Where a packet goes, in the system's form.
     let name: UnsafeMutableRawBufferPointer
     private var isOpen = true
@@ -72,6 +72,15 @@ final class DatagramSocket {
         channel?.close(promise: nil)
         channel = nil
         systemClose(descriptor)
+    }
+
+    /// Takes the channel that reads from the socket. One that comes too late is closed.
+    func adopt(_ channel: any Channel) {
+        guard isOpen else {
+            channel.close(promise: nil)
+            return
+        }
+        self.channel = channel
     }
 
     /// A second descriptor of the same socket, for NIO to read from and to close.
@@ -139,12 +148,12 @@ final class DatagramSocket {
 let udpSegment: CInt = 103
 
 #if os(Linux)
-private let datagramType = CInt(SOCK_DGRAM.rawValue)
+let datagramType = CInt(SOCK_DGRAM.rawValue)
 #else
-private let datagramType = SOCK_DGRAM
+let datagramType = SOCK_DGRAM
 #endif
 
-private func systemClose(_ descriptor: CInt) {
+func systemClose(_ descriptor: CInt) {
     // Nothing can be done about an error of close, and the descriptor is gone in any case.
     _ = close(descriptor)
 }

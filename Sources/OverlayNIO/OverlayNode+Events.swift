@@ -26,6 +26,8 @@ extension OverlayNode {
             removeStream(handle)?.ended(end)
         case .datagramReceived:
             takeDatagrams()
+        case .localPathSilent(let peer, _, let endpoint):
+            askPort(of: peer, at: endpoint)
         case .pong(let peer, _, let roundTrip):
             answerPings(of: peer, roundTrip)
         case .replayFloor(let key, let timestamp):
@@ -58,7 +60,7 @@ extension OverlayNode {
         case .pathChanged(_, let key, let endpoint):
             observer?.overlaySession(with: key, is: .pathChanged(endpoint))
         case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
-            .replayFloor, .observedAddress, .candidates:
+            .replayFloor, .observedAddress, .candidates, .localPathSilent:
             preconditionFailure("only events of sessions come here")
         }
     }

@@ -42,32 +42,31 @@ extension OverlayNode {
         let now = turn.beginBatch()
         if let deadline = core.nextDeadline, deadline <= now { core.advance(to: now) }
         dispatchEvents()
-        let isDone = transmit()
+        let isAllSent = transmit()
         // Sending can make room for streams that wait for it.
-        dispatchEvents()
+        let isAllTold = dispatchEvents()
         turn.endBatch()
-        arm(isDone ? core.nextDeadline : now + Self.pause)
+        arm(isAllSent && isAllTold ? core.nextDeadline : now, at: now)
     }
 
-    /// How long the loop serves others when more could be sent at once, or the kernel's buffer is full: far less than that
-    /// buffer needs to run dry.
+    /// How long the loop serves others when more could be done at once, and when the kernel's buffer is full: far less than
+    /// that buffer needs to run dry.
     private static let pause = Interval.microseconds(20)
     private static let blockedPause = Interval.microseconds(500)
 
-    /// Hands out events until there are none, or many: the rest waits for the next turn.
-    func dispatchEvents() {
-        guard !turn.isDispatching else { return }
+    /// Hands out events until there are none; false when there are more than one turn may take.
+    @discardableResult
+    func dispatchEvents() -> Bool {
+        guard !turn.isDispatching else { return true }
         turn.isDispatching = true
         defer { turn.isDispatching = false }
         var left = settings.eventsPerTurn
         while let event = core.pollEvent() {
             handle(event)
             left -= 1
-            guard left > 0 else {
-                needsTurn()
-                return
-            }
+            guard left > 0 else { return false }
         }
+        return true
     }
 
     /// Sends what the core has to send; false when there is more than one turn may take.
@@ -111,10 +110,11 @@ extension OverlayNode {
         }
     }
 
-    private func arm(_ deadline: Instant?) {
+    /// Sets the timer for `deadline`, but leaves the loop a moment for its other connections.
+    private func arm(_ deadline: Instant?, at now: Instant) {
         guard let deadline else { return }
-        let earliest = blocked == nil ? deadline : now + Self.blockedPause
-        timer?.arm(earliest.deadline)
+        let earliest = now + (blocked == nil ? Self.pause : Self.blockedPause)
+        timer?.arm(max(deadline, earliest).deadline)
     }
 }
 

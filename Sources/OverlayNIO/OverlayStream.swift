@@ -20,8 +20,7 @@ package final class OverlayStream {
     private let node: OverlayNode
     private var sending = Sending.open
     /// Bytes that the core had no room for, oldest first.
-    private var waiting = CircularBuffer<ByteBuffer>()
-    private var waitingByteCount = 0
+    private var waiting = WaitingBytes()
 
     /// How far the sending half is.
     private enum Sending {
@@ -49,9 +48,8 @@ package final class OverlayStream {
             rest.moveReaderIndex(forwardBy: count)
         }
         guard rest.readableBytes > 0 else { return }
-        waitingByteCount += rest.readableBytes
         waiting.append(rest)
-        if waitingByteCount > node.settings.streamHighWater { isWritable = false }
+        if waiting.byteCount > node.settings.streamHighWater { isWritable = false }
     }
 
     /// What has arrived, at most `limit` bytes; nil when there is nothing now. Reading grants the peer credit to send more,
@@ -89,20 +87,12 @@ package final class OverlayStream {
 
     /// The core has room again: passes on what waits, then tells the handler.
     func roomAppeared() {
-        while var front = waiting.popFirst() {
-            guard let count = node.write(front, to: handle) else { return closeSending() }
-            waitingByteCount -= count
-            front.moveReaderIndex(forwardBy: count)
-            guard front.readableBytes == 0 else {
-                waiting.prepend(front)
-                break
-            }
-        }
+        guard waiting.drain({ node.write($0, to: handle) }) else { return closeSending() }
         if waiting.isEmpty, case .finishing = sending {
             sending = .closed
             node.finish(handle)
         }
-        guard !isWritable, waitingByteCount <= node.settings.streamLowWater, case .open = sending else { return }
+        guard !isWritable, waiting.byteCount <= node.settings.streamLowWater, case .open = sending else { return }
         isWritable = true
         handler?.streamWritable(self)
     }
@@ -123,7 +113,6 @@ package final class OverlayStream {
 
     private func closeSending() {
         sending = .closed
-        waiting.removeAll()
-        waitingByteCount = 0
+        waiting = WaitingBytes()
     }
 }

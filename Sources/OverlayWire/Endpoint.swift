@@ -15,6 +15,20 @@ package enum Endpoint: Hashable, Sendable {
         }
     }
 
+    /// Whether no address translation lies between: loopback, private and link-local addresses (RFC 1122 §3.2.1.3,
+    /// RFC 1918, RFC 3927, RFC 4193, RFC 4291 §2.5).
+    package var isLocal: Bool {
+        switch self {
+        case .ipv4(let address, _):
+            address >> 24 == 127 || address >> 24 == 10 || address >> 20 == 0xac1 || address >> 16 == 0xc0a8
+                || address >> 16 == 0xa9fe
+        case .ipv6(let high, let low, _):
+            (high == 0 && low == 1) || high >> 57 == 0xfc >> 1 || high >> 54 == 0xfe80 >> 6
+        case .relay:
+            false
+        }
+    }
+
     /// Whether both are UDP addresses of the same host, whatever the ports.
     package func isSameHost(as other: Endpoint) -> Bool {
         switch (self, other) {

@@ -30,7 +30,11 @@ package struct ConfigurationFile<Settings: Hashable & Sendable>: Sendable {
 extension ConfigurationFile where Settings == SidecarConfiguration {
     /// Reads a sidecar's file. Throws `ConfigurationFailure` with every mistake in it.
     package init(path: String, surroundings: Surroundings) throws(ConfigurationFailure) {
-        try self.init(text: try Source.text(of: path, surroundings: surroundings), path: path, surroundings: surroundings)
+        try self.init(
+            text: try Source.text(of: path, surroundings: surroundings),
+            path: path,
+            surroundings: surroundings
+        )
     }
 
     /// Reads a sidecar's configuration from `text`; `path` names it in messages, and nil stands for no file at all.
@@ -76,7 +80,11 @@ extension ConfigurationFile where Settings == SidecarConfiguration {
 extension ConfigurationFile where Settings == HubConfiguration {
     /// Reads a hub's file. Throws `ConfigurationFailure` with every mistake in it.
     package init(path: String, surroundings: Surroundings) throws(ConfigurationFailure) {
-        try self.init(text: try Source.text(of: path, surroundings: surroundings), path: path, surroundings: surroundings)
+        try self.init(
+            text: try Source.text(of: path, surroundings: surroundings),
+            path: path,
+            surroundings: surroundings
+        )
     }
 
     /// Reads a hub's configuration from `text`; `path` names it in messages, and nil stands for no file at all.

@@ -51,7 +51,9 @@ package enum ConfigurationSchema {
                 false
             }
         return [
-            "if": ["properties": object(condition.key, ["enum": .array(values)]), "required": [.string(condition.key)]],
+            "if": [
+                "properties": object(condition.key, ["enum": .array(values)]), "required": [.string(condition.key)],
+            ],
             "then": ["properties": object(condition.subject, consequence)],
         ]
     }

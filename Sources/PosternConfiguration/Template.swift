@@ -4,18 +4,21 @@ package struct ConfigurationTemplate: Sendable {
     private var lines: [String] = []
 
     /// A `postern.yaml` for a sidecar of this name and state directory; `hub` is already in it when it is known.
+    ///
+    /// A key that is not set stands behind a `#` without a space: taking the `#` away sets it.
     package static func sidecar(name: String, state: String, hub: HubAddress?) -> String {
         var template = ConfigurationTemplate()
-        template.lines.append("# Configuration of a Postern sidecar. `postern config check` finds mistakes in it,")
-        template.lines.append("# `postern config schema` prints its JSON Schema. Lines that begin with # are defaults or examples.")
+        template.lines += [
+            "# Configuration of a Postern sidecar. To set a key, take the # in front of it away.",
+            "# `postern config check` finds mistakes, `postern config schema` prints the JSON Schema.",
+        ]
         let set = ["name": quoted(name), "state": quoted(state)]
         for key in Section.sidecar.keys {
             template.lines.append("")
+            template.explain(key, shown: set[key.name] ?? value(of: key), lead: "")
             if key.name == "hubs", let hub {
-                template.lines.append("# \(key.summary)")
                 template.lines += ["hubs:", "  - \(hub)"]
             } else if let value = set[key.name] {
-                template.lines.append("# \(key.summary)\(defaultNote(key))")
                 template.lines.append("\(key.name): \(value)")
             } else {
                 template.comment(key, indent: "")
@@ -24,30 +27,37 @@ package struct ConfigurationTemplate: Sendable {
         return template.lines.joined(separator: "\n") + "\n"
     }
 
+    /// The meaning of a key and its default, where the `shown` value is not the default.
+    private mutating func explain(_ key: Key, shown: String?, lead: String) {
+        let note: String? =
+            switch key.fallback {
+            case .none: key.isRequired ? "required" : nil
+            case .text(let text): shown == Self.quotedWhenNeeded(text) ? nil : "default: \(text)"
+            case .empty: "default: none"
+            case .told(let words): "default: \(words)"
+            }
+        lines.append("\(lead)# \(key.summary)" + (note.map { " (\($0))" } ?? ""))
+    }
+
     /// One key, commented out, at `indent` spaces behind the `#`.
     private mutating func comment(_ key: Key, indent: String) {
-        lines.append("# \(indent)\(key.name):\(inlineValue(of: key))\(Self.note(key))")
         switch key.shape {
         case .section(let section):
-            for inner in section.keys { comment(inner, indent: indent + "  ") }
+            lines.append("#\(indent)\(key.name):")
+            for inner in section.keys {
+                explain(inner, shown: Self.value(of: inner), lead: "#\(indent)  ")
+                comment(inner, indent: indent + "  ")
+            }
         case .list(.section(let section), _, _):
+            lines.append("#\(indent)\(key.name):")
             // A key without example and default is an alternative to one that is shown.
             let shown = section.keys.compactMap { inner in Self.value(of: inner).map { (inner, $0) } }
             for (position, (inner, value)) in shown.enumerated() {
-                let lead = indent + (position == 0 ? "  - " : "    ")
-                lines.append("# \(lead)\(inner.name): \(value)\(Self.note(inner))")
+                explain(inner, shown: value, lead: "#\(indent)    ")
+                lines.append("#\(indent)\(position == 0 ? "  - " : "    ")\(inner.name): \(value)")
             }
-        case .list:
-            if let example = key.example { lines.append("# \(indent)  - \(example)") }
-        case .text, .choice, .integer:
-            break
-        }
-    }
-
-    private func inlineValue(of key: Key) -> String {
-        switch key.shape {
-        case .section, .list: ""
-        case .text, .choice, .integer: Self.value(of: key).map { " \($0)" } ?? ""
+        case .list, .text, .choice, .integer:
+            lines.append("#\(indent)\(key.name): \(Self.value(of: key) ?? "")")
         }
     }
 
@@ -56,17 +66,6 @@ package struct ConfigurationTemplate: Sendable {
         if let example = key.example { return example }
         guard case .text(let text) = key.fallback else { return nil }
         return quotedWhenNeeded(text)
-    }
-
-    private static func note(_ key: Key) -> String { "  # \(key.summary)\(defaultNote(key))" }
-
-    private static func defaultNote(_ key: Key) -> String {
-        switch key.fallback {
-        case .none: key.isRequired ? " (required)" : ""
-        case .text(let text): "; default: \(text)"
-        case .empty: "; default: none"
-        case .told(let words): "; default: \(words)"
-        }
     }
 
     private static func quotedWhenNeeded(_ text: String) -> String {

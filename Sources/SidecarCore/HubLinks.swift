@@ -9,6 +9,8 @@ struct HubLinks: Sendable {
         /// One of our own, at which we register.
         var isOurs: Bool
         var isUp = false
+        /// Whether it has yet to take our registration in this session.
+        var needsRegistration = false
         /// Whether its event stream is open.
         var isWatched = false
         /// When to try again while it is down.

@@ -16,7 +16,7 @@ extension Sidecar {
     mutating func runErrands(at now: Moment) -> [SidecarAction] {
         if let errandRetry, errandRetry > now.instant { return [] }
         errandRetry = nil
-        var actions: [SidecarAction] = []
+        var actions = register()
         let outdated = book.errands.filter { $0.value.until <= now.wall }.keys
         if !outdated.isEmpty { actions.append(record(outdated.map { .errandDone($0) })) }
         let asked = Set(errandsOnTheWay.values)

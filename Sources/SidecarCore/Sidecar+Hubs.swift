@@ -8,6 +8,7 @@ extension Sidecar {
         guard var link = hubs[hub] else { return [] }
         link.isUp = isUp
         link.isWatched = false
+        link.needsRegistration = isUp
         link.nextAttempt = now.instant + settings.hubRetry
         link.retry = settings.hubRetry
         hubs[hub] = link
@@ -17,9 +18,7 @@ extension Sidecar {
             return []
         }
         errandRetry = nil
-        let registration = HubRequest.register(name: profile.name)
-        let id = nextRequest(.register(hub: hub))
-        return [.hubRequest(id, hub: hub, registration), .openWatch(hub)] + runErrands(at: now)
+        return register() + [.openWatch(hub)] + runErrands(at: now)
     }
 
     /// The event stream of a hub ended although the session stands.
@@ -55,7 +54,14 @@ extension Sidecar {
     package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Moment) -> [SidecarAction] {
         guard let purpose = errandsOnTheWay.removeValue(forKey: id) else { return [] }
         switch purpose {
-        case .register, .acknowledge:
+        case .acknowledge:
+            return []
+        case .register(let hub):
+            if answer?["ok"] == true {
+                hubs[hub]?.needsRegistration = false
+            } else {
+                errandRetry = now.instant + settings.hubRetryMaximum
+            }
             return []
         case .errand(let errand, let hub):
             // What a hub finds invalid it will find invalid again.
@@ -109,6 +115,13 @@ extension Sidecar {
             }
             actions.append(.admitHub(url))
         }
+        let used = Set(urls.map(\.key))
+        for key in hubs.links.keys.filter({ !used.contains($0) }).sorted(by: { $0.did < $1.did }) {
+            forgetRelays(at: key)
+            dropRequests(to: key)
+            hubs[key] = nil
+            actions.append(.dropHub(key))
+        }
         return actions + connectHubs(at: now)
     }
 
@@ -125,8 +138,16 @@ extension Sidecar {
 
     mutating func registerEverywhere(ifRenamedFrom old: SidecarProfile) -> [SidecarAction] {
         guard old.name != profile.name else { return [] }
-        return hubs.up.map { hub in
-            .hubRequest(nextRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
+        for hub in hubs.up { hubs[hub]?.needsRegistration = true }
+        return register()
+    }
+
+    /// Registers where that is still to be done.
+    mutating func register() -> [SidecarAction] {
+        let asked = Set(errandsOnTheWay.values)
+        return hubs.up.compactMap { hub in
+            guard hubs[hub]?.needsRegistration == true, !asked.contains(.register(hub: hub)) else { return nil }
+            return .hubRequest(nextRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
         }
     }
 

@@ -135,6 +135,18 @@ extension Sidecar {
         return [record([.named(peer, name)]), .audit(event), .answer(id, bondDocument(of: peer))]
     }
 
+    /// Requests of both directions that are too old to be answered are no longer shown, and what was remembered of
+    /// decided ones against replays is forgotten once their age refuses them.
+    mutating func forgetExpired(at now: Moment) -> [SidecarAction] {
+        book.forgetDecided(before: now.wall)
+        var facts: [TrustFact] = []
+        for (id, entry) in book.pending where entry.request.expires <= now.wall {
+            facts.append(.decided(id, until: entry.request.expires))
+        }
+        for (id, request) in book.outgoing where request.expires <= now.wall { facts.append(.answered(id)) }
+        return facts.isEmpty ? [] : [record(facts)]
+    }
+
     private func pendingRequest(_ text: String) throws(OperatorError) -> TrustBook.Pending {
         if let id = RecordID(text), let pending = book.pending[id] { return pending }
         // A beginning that only one request has is enough, and so is the asker.
@@ -180,7 +192,8 @@ extension Sidecar {
         return written + reconcile(peer, at: now) + reconcileHubs(at: now) + runErrands(at: now)
     }
 
-    /// A new bond, with a fresh secret.
+    /// A bond with our new grant: with a fresh secret, or with the one of the trust that it widens or narrows, so that
+    /// running streams go on.
     mutating func newBond(
         with peer: NodeKey,
         name: String,
@@ -189,11 +202,12 @@ extension Sidecar {
         hubs: [HubURL],
         at now: Moment
     ) -> Bond {
-        Bond(
+        let secret = standing(of: peer, at: now).isMutual ? book.bonds[peer]?.secret : nil
+        return Bond(
             peer: peer,
             given: newGrant(to: peer, services: services, at: now),
             received: received,
-            secret: random.bytes(32),
+            secret: secret ?? random.bytes(32),
             name: localName(for: peer, claimed: name),
             hubs: hubs,
             candidates: [],

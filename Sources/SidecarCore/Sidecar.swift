@@ -109,6 +109,7 @@ package struct Sidecar {
     package mutating func advance(to now: Moment) -> [SidecarAction] {
         advanced = now.wall
         var actions = connectHubs(at: now)
+        actions += forgetExpired(at: now)
         actions += runErrands(at: now)
         actions += lookUpWanted(at: now)
         actions += redeemDirectly(at: now)

@@ -20,6 +20,8 @@ package enum SidecarAction: Hashable, Sendable {
     case setRelay(NodeKey, hub: NodeKey, RelayChannel)
     /// Let the overlay talk to a hub.
     case admitHub(HubURL)
+    /// A hub is no longer needed: the session with it ends, and the overlay knows it no longer.
+    case dropHub(NodeKey)
     /// The trust with a peer has ended: what is done for it ends.
     case trustEnded(NodeKey)
 

@@ -9,8 +9,8 @@ struct Postern: AsyncParsableCommand {
         commandName: "postern",
         abstract: "A private side gate for AI agents: encrypted peer-to-peer paths for MCP and A2A.",
         discussion: """
-            Start with `postern demo`. For two machines: `postern hub` somewhere that both reach, `postern init --hub URL` \
-            and `postern up` on each, `postern invite` on one and `postern join` on the other.
+            Start with `postern demo`. For two machines: `postern hub` somewhere that both reach, \
+            `postern init --hub URL` and `postern up` on each, `postern invite` on one and `postern join` on the other.
 
             Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 no running sidecar.
             """,

@@ -118,6 +118,8 @@ class RawAgent:
         while (request := connection.read_request()) is not None:
             connection.last = request
             connection.send(answer())
+            if header(request[0], "connection") == "close":
+                return
 
     def _accept(self):
         while self._open:

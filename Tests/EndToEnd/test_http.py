@@ -43,7 +43,7 @@ def test_a_request_arrives_byte_for_byte_where_it_matters(raw):
     """R7: method, path, query, unknown and repeated headers in order, body; hop-by-hop headers stay behind."""
     with RawClient(port(raw)) as client:
         client.send(
-            b"PATCH /a%2Fb:c*;d?q=%20;x&y HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Many: 1\r\nx-many: 2\r\nX-Many: 3\r\n"
+            b"PATCH /a%%2Fb:c*;d?q=%%20;x&y HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Many: 1\r\nx-many: 2\r\nX-Many: 3\r\n"
             b"Authorization: Bearer secret\r\nMcp-Param-Odd: =?base64?YQ==?=\r\nConnection: keep-alive, X-Hop\r\n"
             b"X-Hop: stays\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\nContent-Length: 5\r\n\r\nhello" % port(raw))
         assert client.response()[0] == 200
@@ -92,6 +92,14 @@ def test_one_client_connection_is_one_upstream_connection(raw):
         assert len(raw.raw.connections) == 2
     for connection in raw.raw.connections:
         assert connection.wait_for_end(3) is not None
+
+
+def test_a_client_that_asked_to_close_is_closed(raw):
+    """RFC 9112 section 9.6: after the answer, whether or not the agent closes its side."""
+    raw.raw.handler = lambda connection: (connection.read_request(), connection.send(answer()), connection.read())
+    started = time.monotonic()
+    status, _ = request(raw, b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % port(raw))
+    assert status == 200 and time.monotonic() - started < 2
 
 
 def test_pipelined_requests_are_answered_in_order(raw):
@@ -343,6 +351,11 @@ BAD_CHUNKS = {
 @pytest.mark.parametrize("fault", BAD_CHUNKS)
 @pytest.mark.parametrize("split", [False, True], ids=["at once", "later"])
 def test_a_malformed_chunk_is_refused_and_never_completes_a_request(raw, fault, split):
+    def read_everything(connection):
+        while connection.read():
+            pass
+
+    raw.raw.handler = read_everything
     head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nTransfer-Encoding: chunked\r\n\r\n" % port(raw)
     body = BAD_CHUNKS[fault] + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     with RawClient(port(raw), timeout=5) as client:

@@ -33,7 +33,7 @@ def check(world, name, **arguments):
     run = subprocess.run(
         ["ip", "netns", "exec", world.hosts.names["a"], sys.executable, "-m", "checks", order], cwd=HERE,
         capture_output=True, text=True, timeout=85, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-    assert run.returncode == 0, run.stderr[-4000:]
+    assert run.returncode == 0, run.stderr[-1500:]
 
 
 @pytest.fixture

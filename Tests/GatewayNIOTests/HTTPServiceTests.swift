@@ -263,6 +263,29 @@ import Testing
         }
     }
 
+    @Test func `a connection that the agent closed does not outlive it, though its client keeps its half`() throws {
+        var settings = GatewaySettings.defaults
+        settings.lingerTimeout = .milliseconds(100)
+        try inWorld(.mcp, settings: settings) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write(getRequest)
+            let upstream = try #require(world.agent.accept())
+            _ = upstream.readHead()
+            upstream.write(okResponse)
+            upstream.close()
+            #expect(client.readToEnd() == okResponse)
+            #expect(client.ending == .end)
+            let limit = NIODeadline.now() + .seconds(5)
+            var open = 2
+            while open > 0, NIODeadline.now() < limit {
+                open = try world.run {
+                    world.reaching.gateway.statistics.open + world.exposing.gateway.statistics.open
+                }
+            }
+            #expect(open == 0)
+        }
+    }
+
     @Test func `a slow reader holds the agent back and memory stays bounded`() throws {
         try inWorld(.mcp) { world in
             let port = try world.reach()

@@ -16,9 +16,13 @@ final class OverlayPair {
     let clientKey: NodeKey
     let serverKey: NodeKey
 
+    /// The settings of both nodes.
+    let settings: OverlayNode.Settings
+
     private init(eventLoop: any EventLoop, settings: OverlayNode.Settings) throws {
         var local = settings
         local.listen = [try SocketAddress(ipAddress: "127.0.0.1", port: 0)]
+        self.settings = local
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))

@@ -49,7 +49,7 @@ import Testing
 
 @Suite struct ContentTests {
     @Test func `any piece of a content is the same as that piece of the whole`() {
-        let content = Content(seed: 1, tag: Tag(5), direction: .up)
+        let content = Content(seed: 1, tag: ContentTag(5), direction: .up)
         let whole = content.bytes(0..<1000)
         var chance = Chance(seed: 1)
         for _ in 0..<200 {
@@ -61,16 +61,16 @@ import Testing
 
     @Test func `contents of other tags, directions and seeds differ`() {
         let contents = [
-            Content(seed: 1, tag: Tag(5), direction: .up), Content(seed: 1, tag: Tag(5), direction: .down),
-            Content(seed: 1, tag: Tag(6), direction: .up), Content(seed: 2, tag: Tag(5), direction: .up),
+            Content(seed: 1, tag: ContentTag(5), direction: .up), Content(seed: 1, tag: ContentTag(5), direction: .down),
+            Content(seed: 1, tag: ContentTag(6), direction: .up), Content(seed: 2, tag: ContentTag(5), direction: .up),
         ]
         #expect(Set(contents.map { $0.bytes(0..<32) }).count == 4)
     }
 
     @Test func `a tag survives its header and nothing else passes for one`() {
-        #expect(Tag(header: Tag(77).header) == Tag(77))
-        #expect(Tag(header: Array(Tag(77).header.dropLast())) == nil)
-        #expect(Tag(header: [UInt8](repeating: 1, count: 16)) == nil)
+        #expect(ContentTag(header: ContentTag(77).header) == ContentTag(77))
+        #expect(ContentTag(header: Array(ContentTag(77).header.dropLast())) == nil)
+        #expect(ContentTag(header: [UInt8](repeating: 1, count: 16)) == nil)
     }
 }
 

@@ -70,7 +70,10 @@ struct FrameTests {
             $0.appendStreamHead(StreamID(0), offset: 0, port: VirtualPort(80), isFin: true, byteCount: 2)
             $0.append([7, 8])
         },
-        Sample("STREAM of nothing but the end", .stream(StreamFrame(id: StreamID(1), offset: 5, data: 4..<4, isFin: true))) {
+        Sample(
+            "STREAM of nothing but the end",
+            .stream(StreamFrame(id: StreamID(1), offset: 5, data: 4..<4, isFin: true))
+        ) {
             $0.appendStreamHead(StreamID(1), offset: 5, port: nil, isFin: true, byteCount: 0)
         },
         Sample(

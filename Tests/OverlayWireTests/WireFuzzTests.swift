@@ -15,7 +15,10 @@ struct WireFuzzTests {
         while offset < bytes.count {
             let start = offset
             guard let frame = try? Frame.parse(span, at: &offset) else { break }
-            precondition(offset > start && offset <= bytes.count, "a frame takes at least a byte and no more than there are")
+            precondition(
+                offset > start && offset <= bytes.count,
+                "a frame takes at least a byte and no more than there are"
+            )
             check(frame, span)
             frames += 1
         }
@@ -42,7 +45,9 @@ struct WireFuzzTests {
         case .candidates(let candidates):
             var offset = candidates.offset
             for _ in 0..<candidates.count {
-                guard (try? span.loadEndpoint(at: &offset)) != nil else { preconditionFailure("each endpoint is there") }
+                guard (try? span.loadEndpoint(at: &offset)) != nil else {
+                    preconditionFailure("each endpoint is there")
+                }
             }
         case .padding, .ping, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
             .pathChallenge, .pathResponse, .observedAddress:
@@ -56,7 +61,8 @@ struct WireFuzzTests {
             let position = Int.random(in: bytes.indices, using: &random)
             switch UInt8.random(in: 0..<6, using: &random) {
             case 0: bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 1: bytes[position] = [0x00, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff].randomElement(using: &random) ?? 0
+            case 1:
+                bytes[position] = [0x00, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff].randomElement(using: &random) ?? 0
             case 2: bytes.remove(at: position)
             case 3: bytes.insert(UInt8.random(in: 0...255, using: &random), at: position)
             case 4: bytes.removeSubrange(position...)
@@ -71,7 +77,9 @@ struct WireFuzzTests {
         let types: [UInt8] = FrameTests.samples.compactMap(\.bytes.first)
         var frames = 0
         for _ in 0..<Self.rounds {
-            var bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             if !bytes.isEmpty { bytes[0] = types.randomElement(using: &random) ?? 0 }
             frames += readAll(bytes)
         }
@@ -131,7 +139,9 @@ struct WireFuzzTests {
         var random = SplitMix(seed: 5)
         let alphabet = Array("0123456789abcdefFz.:[]%+- é")
         for _ in 0..<Self.rounds / 10 {
-            let text = String((0..<Int.random(in: 0...24, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) })
+            let text = String(
+                (0..<Int.random(in: 0...24, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) }
+            )
             if let endpoint = Endpoint(text) { #expect(Endpoint(endpoint.description) == endpoint) }
             if let address = OverlayAddress(text) { #expect(OverlayAddress(address.description) == address) }
             _ = NodeKey(did: "did:key:z" + text)

@@ -30,7 +30,12 @@ import Testing
             control: off
             underlay: {listen: "[::1]:4601", relay: only}
             expose:
-              - {service: planner, port: 80, kind: a2a, upstream: "http://LOCALHOST:9999/", allow: [trusted, bob, "\(did)"], host: preserve}
+              - service: planner
+                port: 80
+                kind: a2a
+                upstream: "http://LOCALHOST:9999/"
+                allow: [trusted, bob, "\(did)"]
+                host: preserve
               - {service: shell, port: 22, kind: tcp, upstream: "tcp://[::1]:22"}
             reach:
               - {peer: agent://research.acme/, service: planner, listen: "127.0.0.1:7701"}
@@ -62,7 +67,8 @@ import Testing
 
     @Test func `every key of a hub arrives in its settings`() throws {
         let text = "listen: 0.0.0.0:4700\nstate: /var/hub\npublic: [hub.example.net, \"[2001:db8::1]:99\", 192.0.2.1]\n"
-        let settings = try ConfigurationFile<HubConfiguration>(text: text, path: nil, surroundings: surroundings).settings
+        let settings = try ConfigurationFile<HubConfiguration>(text: text, path: nil, surroundings: surroundings)
+            .settings
         #expect(settings.listen.description == "0.0.0.0:4700")
         #expect(settings.state == "/var/hub")
         #expect(settings.publicHosts.map(\.host) == ["hub.example.net", "2001:db8::1", "192.0.2.1"])

@@ -82,7 +82,9 @@ import Testing
         let large = directory + "/large.yaml"
         try Data(repeating: 0x23, count: Source.byteLimit + 1).write(to: URL(fileURLWithPath: large))
 
-        #expect(message(for: directory + "/none") == "no such file, expected a readable YAML file; `postern init` makes one")
+        #expect(
+            message(for: directory + "/none") == "no such file, expected a readable YAML file; `postern init` makes one"
+        )
         #expect(message(for: directory) == "a directory, expected a readable YAML file; name the file in it")
         #expect(message(for: latin) == "bytes that are not UTF-8, expected a readable YAML file")
         #expect(message(for: large) == "more than 1048576 bytes, expected a readable YAML file")

@@ -50,7 +50,10 @@ func hubProblems(_ text: String) -> [String] {
         Mistake("wallpaper: 1", "p.yaml:1: wallpaper: an unknown key, expected one of \(keys)"),
         Mistake("\"a\\nb\": 1", "p.yaml:1: \"a\\u{a}b\": an unknown key, expected one of \(keys)"),
         Mistake("[a]: 1", "p.yaml:1: a list as a key, expected a word"),
-        Mistake("log:\n  levle: info", "p.yaml:2: log.levle: an unknown key, expected one of level, format; did you mean level?"),
+        Mistake(
+            "log:\n  levle: info",
+            "p.yaml:2: log.levle: an unknown key, expected one of level, format; did you mean level?"
+        ),
         Mistake("- a", "p.yaml:1: a list, expected keys with values: \(keys)"),
         Mistake("hello", "p.yaml:1: \"hello\", expected keys with values: \(keys)"),
         Mistake("log: info", "p.yaml:1: log: \"info\", expected keys with values: level, format"),
@@ -61,14 +64,16 @@ func hubProblems(_ text: String) -> [String] {
 
     @Test(arguments: ["proxy", "autoReach", "trust", "networks"])
     func `a key of a later version is refused and never ignored`(key: String) {
-        let message = "p.yaml:1: \(key): a key that is not supported in this version, expected one of \(Self.keys); remove it"
+        let message =
+            "p.yaml:1: \(key): a key that is not supported in this version, expected one of \(Self.keys); remove it"
         #expect(problems("\(key): {}") == [message])
     }
 
     @Test(arguments: ["portMapping", "padding"])
     func `an underlay key of a later version is refused`(key: String) {
         let message =
-            "p.yaml:1: underlay.\(key): a key that is not supported in this version, expected one of listen, relay; remove it"
+            "p.yaml:1: underlay.\(key): a key that is not supported in this version, expected one of listen, "
+            + "relay; remove it"
         #expect(problems("underlay: {\(key): true}") == [message])
     }
 
@@ -76,7 +81,9 @@ func hubProblems(_ text: String) -> [String] {
     func `a service key of a later version is refused`(key: String) {
         let text = expose("    port: 80\n    kind: a2a\n    upstream: http://127.0.0.1:9\n    \(key): {}")
         let expected = "expected one of \(Self.exposeKeys); remove it"
-        #expect(problems(text) == ["p.yaml:6: expose[0].\(key): a key that is not supported in this version, \(expected)"])
+        #expect(
+            problems(text) == ["p.yaml:6: expose[0].\(key): a key that is not supported in this version, \(expected)"]
+        )
     }
 
     @Test(arguments: ["udp", "stdio"])
@@ -87,16 +94,31 @@ func hubProblems(_ text: String) -> [String] {
     }
 
     @Test(arguments: [
-        Mistake("name: 12", "p.yaml:1: name: the number 12, expected \(TextForm.label.expected); put the text in quotes: \"12\""),
-        Mistake("name: no", "p.yaml:1: name: the truth value no, expected \(TextForm.label.expected); put the text in quotes: \"no\""),
+        Mistake(
+            "name: 12",
+            "p.yaml:1: name: the number 12, expected \(TextForm.label.expected); put the text in quotes: \"12\""
+        ),
+        Mistake(
+            "name: no",
+            "p.yaml:1: name: the truth value no, expected \(TextForm.label.expected); put the text in quotes: \"no\""
+        ),
         Mistake("name: 1.5", "p.yaml:1: name: the number 1.5, expected \(TextForm.label.expected)"),
-        Mistake("name:", "p.yaml:1: name: nothing, expected \(TextForm.label.expected); remove the key for its default"),
+        Mistake(
+            "name:",
+            "p.yaml:1: name: nothing, expected \(TextForm.label.expected); remove the key for its default"
+        ),
         Mistake("name: [a]", "p.yaml:1: name: a list, expected \(TextForm.label.expected)"),
         Mistake("name: {a: b}", "p.yaml:1: name: a section, expected \(TextForm.label.expected)"),
         Mistake("hubs: postern://x", "p.yaml:1: hubs: \"postern://x\", expected a list; write [postern://x]"),
         Mistake("expose: {}", "p.yaml:1: expose: a section, expected a list"),
-        Mistake("log: {level: 3}", "p.yaml:1: log.level: the number 3, expected one of trace, debug, info, notice, warning, error"),
-        Mistake("control: true", "p.yaml:1: control: the truth value true, expected \(TextForm.loopbackOrOff.expected)"),
+        Mistake(
+            "log: {level: 3}",
+            "p.yaml:1: log.level: the number 3, expected one of trace, debug, info, notice, warning, error"
+        ),
+        Mistake(
+            "control: true",
+            "p.yaml:1: control: the truth value true, expected \(TextForm.loopbackOrOff.expected)"
+        ),
     ])
     func `a value of the wrong type is named with the right one`(mistake: Mistake) {
         #expect(problems(mistake.text) == [mistake.message])
@@ -106,26 +128,38 @@ func hubProblems(_ text: String) -> [String] {
         Mistake("name: Planner", "p.yaml:1: name: \"Planner\", expected \(TextForm.label.expected); write planner"),
         Mistake("name: a b", "p.yaml:1: name: \"a b\", expected \(TextForm.label.expected)"),
         Mistake("hubs: [hub.example.net]", "p.yaml:1: hubs[0]: \"hub.example.net\", expected \(TextForm.hub.expected)"),
-        Mistake("control: 7600", "p.yaml:1: control: the number 7600, expected \(TextForm.loopbackOrOff.expected); write 127.0.0.1:7600"),
+        Mistake(
+            "control: 7600",
+            "p.yaml:1: control: the number 7600, expected \(TextForm.loopbackOrOff.expected); write 127.0.0.1:7600"
+        ),
         Mistake(
             "control: 0.0.0.0:7600",
-            "p.yaml:1: control: \"0.0.0.0:7600\", expected \(TextForm.loopbackOrOff.expected); only loopback is allowed: write 127.0.0.1:7600"
+            "p.yaml:1: control: \"0.0.0.0:7600\", expected \(TextForm.loopbackOrOff.expected); only loopback is "
+                + "allowed: write 127.0.0.1:7600"
         ),
         Mistake(
             "underlay: {listen: host.example:1}",
-            "p.yaml:1: underlay.listen: \"host.example:1\", expected \(TextForm.listen.expected); names are not looked up here; write an IP address"
+            "p.yaml:1: underlay.listen: \"host.example:1\", expected \(TextForm.listen.expected); names are not "
+                + "looked up here; write an IP address"
         ),
         Mistake(
             "underlay: {listen: \"::1\"}",
-            "p.yaml:1: underlay.listen: \"::1\", expected \(TextForm.listen.expected); an IPv6 address stands in brackets and has a port: [::1]:0"
+            "p.yaml:1: underlay.listen: \"::1\", expected \(TextForm.listen.expected); an IPv6 address stands in "
+                + "brackets and has a port: [::1]:0"
         ),
         Mistake(
             "underlay: {listen: \"127.0.0.1:70000\"}",
             "p.yaml:1: underlay.listen: \"127.0.0.1:70000\", expected \(TextForm.listen.expected)"
         ),
-        Mistake("underlay: {listen: 127.0.0.1}", "p.yaml:1: underlay.listen: \"127.0.0.1\", expected \(TextForm.listen.expected); the port is missing"),
+        Mistake(
+            "underlay: {listen: 127.0.0.1}",
+            "p.yaml:1: underlay.listen: \"127.0.0.1\", expected \(TextForm.listen.expected); the port is missing"
+        ),
         Mistake("underlay: {relay: alwyas}", "p.yaml:1: underlay.relay: \"alwyas\", expected one of auto, only"),
-        Mistake("underlay: {relay: atuo}", "p.yaml:1: underlay.relay: \"atuo\", expected one of auto, only; did you mean auto?"),
+        Mistake(
+            "underlay: {relay: atuo}",
+            "p.yaml:1: underlay.relay: \"atuo\", expected one of auto, only; did you mean auto?"
+        ),
         Mistake(
             "underlay: {relay: never}",
             "p.yaml:1: underlay.relay: \"never\", which is not supported in this version, expected one of auto, only"
@@ -137,31 +171,63 @@ func hubProblems(_ text: String) -> [String] {
     }
 
     @Test(arguments: [
-        Mistake("    port: 0\n    kind: a2a\n    upstream: http://h:1", "p.yaml:3: expose[0].port: the number 0, expected a whole number from 1 to 65279"),
-        Mistake("    port: 65281\n    kind: a2a\n    upstream: http://h:1", "p.yaml:3: expose[0].port: the number 65281, expected a whole number from 1 to 65279"),
-        Mistake("    port: \"80\"\n    kind: a2a\n    upstream: http://h:1", "p.yaml:3: expose[0].port: \"80\", expected a whole number from 1 to 65279; leave the quotes away"),
-        Mistake("    kind: a2a\n    upstream: http://h:1", "p.yaml:2: expose[0].port: nothing, expected a whole number from 1 to 65279"),
-        Mistake("    port: 80\n    upstream: http://h:1", "p.yaml:2: expose[0].kind: nothing, expected one of mcp, a2a, http, tcp"),
-        Mistake("    port: 80\n    kind: a2a", "p.yaml:2: expose[0].upstream: nothing, expected \(TextForm.upstream.expected)"),
-        Mistake("    port: 80\n    kind: a2a\n    upstream: h:1", "p.yaml:5: expose[0].upstream: \"h:1\" for kind a2a, expected \(TextForm.httpUpstream.expected); write http://h:1"),
+        Mistake(
+            "    port: 0\n    kind: a2a\n    upstream: http://h:1",
+            "p.yaml:3: expose[0].port: the number 0, expected a whole number from 1 to 65279"
+        ),
+        Mistake(
+            "    port: 65281\n    kind: a2a\n    upstream: http://h:1",
+            "p.yaml:3: expose[0].port: the number 65281, expected a whole number from 1 to 65279"
+        ),
+        Mistake(
+            "    port: \"80\"\n    kind: a2a\n    upstream: http://h:1",
+            "p.yaml:3: expose[0].port: \"80\", expected a whole number from 1 to 65279; leave the quotes away"
+        ),
+        Mistake(
+            "    kind: a2a\n    upstream: http://h:1",
+            "p.yaml:2: expose[0].port: nothing, expected a whole number from 1 to 65279"
+        ),
+        Mistake(
+            "    port: 80\n    upstream: http://h:1",
+            "p.yaml:2: expose[0].kind: nothing, expected one of mcp, a2a, http, tcp"
+        ),
+        Mistake(
+            "    port: 80\n    kind: a2a",
+            "p.yaml:2: expose[0].upstream: nothing, expected \(TextForm.upstream.expected)"
+        ),
+        Mistake(
+            "    port: 80\n    kind: a2a\n    upstream: h:1",
+            "p.yaml:5: expose[0].upstream: \"h:1\" for kind a2a, expected \(TextForm.httpUpstream.expected); "
+                + "write http://h:1"
+        ),
         Mistake(
             "    port: 80\n    kind: mcp\n    upstream: http://h:1/mcp",
-            "p.yaml:5: expose[0].upstream: \"http://h:1/mcp\", expected \(TextForm.upstream.expected); leave the path away (http://h:1); clients put it into their own URL"
+            "p.yaml:5: expose[0].upstream: \"http://h:1/mcp\", expected \(TextForm.upstream.expected); leave the "
+                + "path away (http://h:1); clients put it into their own URL"
         ),
         Mistake(
             "    port: 80\n    kind: mcp\n    upstream: https://h:1",
-            "p.yaml:5: expose[0].upstream: \"https://h:1\", expected \(TextForm.upstream.expected); TLS to the agent is not supported in this version"
+            "p.yaml:5: expose[0].upstream: \"https://h:1\", expected \(TextForm.upstream.expected); TLS to the "
+                + "agent is not supported in this version"
         ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: http://h:1",
-            "p.yaml:5: expose[0].upstream: \"http://h:1\" for kind tcp, expected \(TextForm.tcpUpstream.expected); kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a"
+            "p.yaml:5: expose[0].upstream: \"http://h:1\" for kind tcp, expected "
+                + "\(TextForm.tcpUpstream.expected); kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a"
         ),
-        Mistake("    port: 80\n    kind: tcp\n    upstream: h:1\n    host: preserve", "p.yaml:6: expose[0].host: a key that has no meaning for kind tcp, expected none; remove it"),
+        Mistake(
+            "    port: 80\n    kind: tcp\n    upstream: h:1\n    host: preserve",
+            "p.yaml:6: expose[0].host: a key that has no meaning for kind tcp, expected none; remove it"
+        ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: [\"network:acme\"]",
-            "p.yaml:6: expose[0].allow[0]: \"network:acme\", expected \(TextForm.allowance.expected); networks and groups are not supported in this version"
+            "p.yaml:6: expose[0].allow[0]: \"network:acme\", expected \(TextForm.allowance.expected); networks "
+                + "and groups are not supported in this version"
         ),
-        Mistake("    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: trusted", "p.yaml:6: expose[0].allow: \"trusted\", expected a list; write [trusted]"),
+        Mistake(
+            "    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: trusted",
+            "p.yaml:6: expose[0].allow: \"trusted\", expected a list; write [trusted]"
+        ),
     ])
     func `a mistake in an exposed service is named with its line`(mistake: Mistake) {
         #expect(problems(expose(mistake.text)) == [mistake.message])
@@ -174,11 +240,18 @@ func hubProblems(_ text: String) -> [String] {
             "p.yaml:4: reach[0].port: service and port, expected exactly one of service, port"
         ),
         Mistake("reach:\n  - service: a", "p.yaml:2: reach[0].peer: nothing, expected \(TextForm.peer.expected)"),
-        Mistake("reach:\n  - peer: \"did:key:zzz\"\n    port: 1", "p.yaml:2: reach[0].peer: \"did:key:zzz\", expected \(TextForm.peer.expected)"),
-        Mistake("reach:\n  - peer: \"2001:db8::1\"\n    port: 1", "p.yaml:2: reach[0].peer: \"2001:db8::1\", expected \(TextForm.peer.expected)"),
+        Mistake(
+            "reach:\n  - peer: \"did:key:zzz\"\n    port: 1",
+            "p.yaml:2: reach[0].peer: \"did:key:zzz\", expected \(TextForm.peer.expected)"
+        ),
+        Mistake(
+            "reach:\n  - peer: \"2001:db8::1\"\n    port: 1",
+            "p.yaml:2: reach[0].peer: \"2001:db8::1\", expected \(TextForm.peer.expected)"
+        ),
         Mistake(
             "reach:\n  - peer: bob\n    port: 1\n    listen: 10.0.0.1:1",
-            "p.yaml:4: reach[0].listen: \"10.0.0.1:1\", expected \(TextForm.loopback.expected); only loopback is allowed: write 127.0.0.1:1"
+            "p.yaml:4: reach[0].listen: \"10.0.0.1:1\", expected \(TextForm.loopback.expected); only loopback is "
+                + "allowed: write 127.0.0.1:1"
         ),
         Mistake(
             "control: 127.0.0.1:7700\nreach:\n  - peer: bob\n    port: 1\n    listen: 127.0.0.1:7700",

@@ -180,6 +180,42 @@ import TrustCore
         #expect(sidecar.pendingCount == 2)
     }
 
+    @Test mutating func `a request that nobody decided is gone on both sides when it is too old`() throws {
+        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        world.now.wall = world.now.wall + .seconds(15 * 86_400)
+        for key in [alice, bob] { world.input(key) { $0.advance(to: $1) } }
+        #expect(world.nodes[bob]!.sidecar.pendingCount == 0)
+        #expect(try world.answer(.list, at: alice)["outgoing"] == [])
+    }
+
+    @Test mutating func `asking for more services keeps the secret, and so the running streams`() throws {
+        try world.befriend(alice, bob, services: .names(["clock"]))
+        let secret = world.nodes[alice]!.admitted[bob]
+        try world.befriend(alice, bob, services: .names(["clock", "planner"]))
+        #expect(world.nodes[alice]!.admitted[bob] == secret && world.nodes[bob]!.admitted[alice] == secret)
+        #expect(world.nodes[alice]!.ended.isEmpty && world.nodes[alice]!.sessions.contains(bob))
+        #expect(try world.answer(.list, at: alice)["trusted"]?.array?.first?["offers"] == ["clock", "planner"])
+    }
+
+    @Test mutating func `a registration that the hub had no time for is made later`() throws {
+        let hub = world.hubURL.key
+        var sidecar = world.nodes[alice]!.sidecar
+        var actions = sidecar.hubSession(hub, isUp: true, at: world.now)
+        guard case .hubRequest(let id, hub, .register)? = actions.first else { throw RecordError.malformed }
+        _ = sidecar.answered(id, HubAnswer.overLimit, at: world.now)
+        world.pass(31)
+        actions = sidecar.advance(to: world.now)
+        #expect(actions.contains { if case .hubRequest(_, hub, .register) = $0 { true } else { false } })
+    }
+
+    @Test mutating func `a hub that the configuration no longer names is left`() throws {
+        var profile = world.nodes[alice]!.profile
+        profile.hubs = []
+        world.input(alice) { $0.reconfigure(profile, at: $1) }
+        #expect(!world.hubSessions.contains(alice))
+        #expect(world.nodes[alice]!.events.last?.action == .reconfigured)
+    }
+
     @Test mutating func `commands that cannot be done say what is wrong`() throws {
         #expect(world.failure(.approve(id: "nothing", services: nil), at: alice)?.code == "no-such-request")
         #expect(world.failure(.revoke(peer: "nobody"), at: alice)?.code == "unknown-peer")

@@ -166,6 +166,7 @@ struct World {
         case .connect(let peer): connect(key, peer)
         case .setRelay(let peer, _, let channel): nodes[key]?.relays[peer] = channel
         case .admitHub: break
+        case .dropHub: hubDown(key)
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)
         case .hubRequest(let id, _, let request): askHub(key, id, request)
         case .openWatch:

@@ -8,6 +8,9 @@ package enum Event: Sendable {
     case sessionLost(PeerHandle, NodeKey, ErrorCode, reason: String)
     /// Something is outstanding and the peer has been silent for `NodeSettings.unresponsiveAfter`.
     case unresponsive(PeerHandle, NodeKey)
+    /// Probe after probe to this local address got no answer: if its port turns out to be closed, the peer's program is
+    /// gone (`Node.peerIsGone(_:at:now:)`).
+    case localPathSilent(PeerHandle, NodeKey, Endpoint)
     /// An unresponsive peer was heard again.
     case responsive(PeerHandle, NodeKey)
     /// No answer to the first handshake within `NodeSettings.handshakeTimeout`. Streams that waited for it ended

@@ -166,7 +166,7 @@ extension Node {
         at now: Instant
     ) -> Session {
         switch session.phase {
-        case .established where response.isContinued && response.ours == session.theirs:
+        case .established where response.ours == session.theirs:
             shared.statistics.rekeys += 1
             session.install(epoch, sealsNow: true, shared: &shared)
             session.control.isPingDue = true

@@ -95,6 +95,7 @@ extension Node {
         }
         if !epoch.isConfirmed {
             epoch.isConfirmed = true
+            if let pending = session.peer.pending, pending.startedAt <= epoch.createdAt { dropPending(of: session.peer) }
             if epoch !== session.sendEpoch { session.seal(with: epoch, shared: &shared) }
         }
         if !epoch.hasSpare(behind: index) {

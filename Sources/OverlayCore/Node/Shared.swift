@@ -72,4 +72,9 @@ struct RelayedPacket {
 package struct Seal: Hashable, Sendable {
     package var keySerial: UInt32
     package var packetNumber: UInt64
+
+    package init(keySerial: UInt32, packetNumber: UInt64) {
+        self.keySerial = keySerial
+        self.packetNumber = packetNumber
+    }
 }

@@ -58,10 +58,17 @@ extension Session {
 
     /// An authenticated packet with the highest number so far, and with more than probes in it, came from elsewhere:
     /// the peer uses another path. It is followed once it is validated.
+    ///
+    /// Between two known addresses the node with the lower key leads while its path lives: if both followed, both would
+    /// change places for ever. A new address means that the peer has moved, and is followed at once.
     func follow(_ endpoint: Endpoint, shared: inout Shared, at now: Instant) {
         guard let path else { return }
         if !endpoint.isRelay, !shared.settings.usesDirectPaths { return }
-        if endpoint.isRelay, !path.endpoint.isRelay, now - path.heardAt < Self.directPatience { return }
+        let silence = now - path.heardAt
+        if endpoint.isRelay, !path.endpoint.isRelay, silence < Self.directPatience { return }
+        let patience = path.roundTrip.probeTimeout(maxAckDelay: shared.settings.maxAckDelay) * 2
+        let isLeading = opensEvenStreams && path.endpoint.isRelay == endpoint.isRelay
+        if isLeading, silence < min(patience, Self.directPatience), peer.mayBe(at: endpoint) { return }
         if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
         probe(endpoint, reason: .followed, shared: &shared, at: now)
     }

@@ -124,6 +124,7 @@ extension Session {
         consider(pacedUntil)
         consider(probeDeadline)
         consider(epochs.first?.expires)
+        consider(livenessDeadline(settings: settings))
         if let waitingSince, !isUnresponsive { consider(waitingSince + settings.unresponsiveAfter) }
         return earliest
     }
@@ -134,6 +135,14 @@ extension Session {
         return max(heardAt, recovery.waitingSince ?? heardAt)
     }
 
+    /// When a peer on a local path that has been silent is asked whether it is there. Nothing is asked while a question
+    /// is open, or without a stream that waits.
+    private func livenessDeadline(settings: NodeSettings) -> Instant? {
+        guard let path, path.endpoint.isLocal, streams.count > 0 else { return nil }
+        guard !recovery.hasOutstanding, !control.isPingDue else { return nil }
+        return heardAt + settings.localLiveness
+    }
+
     /// What time brings: losses, probes, keep-alives. Returns the reason if the session is to be given up.
     func advance(to now: Instant, shared: inout Shared) -> ErrorCode? {
         received.advance(to: now)
@@ -141,6 +150,7 @@ extension Session {
         advanceProbes(to: now, shared: &shared)
         advanceRecovery(to: now, shared: &shared)
         if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
+        if let deadline = livenessDeadline(settings: shared.settings), deadline <= now { control.isPingDue = true }
         while let epoch = epochs.first, let expires = epoch.expires, expires <= now {
             remove(epoch, shared: &shared)
         }
@@ -168,6 +178,9 @@ extension Session {
         shared.statistics.probeTimeouts += 1
         recovery.oldestFrames { lost($0) }
         if recovery.probeCount >= 2 { probeAlternatives(shared: &shared, at: now) }
+        if recovery.probeCount >= 3, path.endpoint.isLocal {
+            shared.events.append(.localPathSilent(peer.handle, peer.key, path.endpoint))
+        }
         // A peer that answers nothing may have restarted: only a handshake can tell.
         if recovery.probeCount >= 3, peer.pending == nil { peer.needsHandshake = true }
     }

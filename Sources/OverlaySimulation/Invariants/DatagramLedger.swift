@@ -11,7 +11,7 @@ package final class DatagramLedger {
     private let seed: UInt64
     private let findings: Findings
     private var records: [Record] = []
-    private var indices: [Tag: Int] = [:]
+    private var indices: [ContentTag: Int] = [:]
     /// How many arrived.
     package private(set) var arrivedCount = 0
 
@@ -26,7 +26,7 @@ package final class DatagramLedger {
     }
 
     /// The bytes of the datagram `tag`, which is marked as sent.
-    package func send(_ tag: Tag) -> [UInt8] {
+    package func send(_ tag: ContentTag) -> [UInt8] {
         guard let index = indices[tag] else { return [] }
         records[index].isSent = true
         return bytes(of: records[index].plan)
@@ -34,8 +34,8 @@ package final class DatagramLedger {
 
     /// `host` got `bytes` from `peer` on `port`.
     package func received(_ bytes: [UInt8], at host: HostID, from peer: HostID, port: VirtualPort) {
-        let header = Array(bytes.prefix(Tag.headerByteCount))
-        guard let tag = Tag(header: header), let index = indices[tag] else {
+        let header = Array(bytes.prefix(ContentTag.headerByteCount))
+        guard let tag = ContentTag(header: header), let index = indices[tag] else {
             return findings.report(.content, "\(host) got a datagram of \(bytes.count) bytes that nobody sent")
         }
         let plan = records[index].plan

@@ -24,18 +24,20 @@ extension StreamLedger {
     }
 
     private func complaintAboutFinish(_ record: Record, _ side: Side) -> String? {
-        if case .stop = record.plan.conduct { return nil }
         let incoming = record.flow(side.incoming)
         let outgoing = record.flow(side.outgoing)
-        if !incoming.isEndRead { return "finished before its end was read (\(incoming.read) bytes were)" }
-        if !outgoing.isFinished { return "finished before it finished (\(outgoing.written) bytes were written)" }
+        // Who stopped reading does not see the end of what it does not read.
+        let hasStopped = if case .stop(let by, _, _) = record.plan.conduct { by == side } else { false }
+        if !incoming.isEndRead, !hasStopped { return "finished before its end was read (\(incoming.read) bytes were)" }
+        if !outgoing.isFinished, !outgoing.isStopped { return "finished before it finished (\(outgoing.written) bytes were written)" }
         return nil
     }
 
-    private func isAgreedCode(_ code: ErrorCode, _ conduct: StreamPlan.Conduct, _ side: Side) -> Bool {
+    func isAgreedCode(_ code: ErrorCode, _ conduct: StreamPlan.Conduct, _ side: Side) -> Bool {
         switch conduct {
         case .complete, .stall: false
         case .reset(let by, _, let agreed): by != side && code == agreed
+        // The one who is stopped hears it as a stop, the one who stopped hears of the other's reset.
         case .stop(_, _, let agreed): code == agreed
         }
     }

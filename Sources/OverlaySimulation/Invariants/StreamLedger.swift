@@ -9,6 +9,8 @@ package final class StreamLedger {
         package var written = 0
         /// Whether the writing end finished.
         package var isFinished = false
+        /// Whether the writing end was told that nobody reads on.
+        package var isStopped = false
         /// Bytes that the reading end took.
         package var read = 0
         /// Whether the reading end saw the end.
@@ -73,8 +75,8 @@ package final class StreamLedger {
     private let findings: Findings
     let history: FaultHistory
     package private(set) var records: [Record] = []
-    private var indices: [Tag: Int] = [:]
-    private var emptyPorts: [VirtualPort: Tag] = [:]
+    private var indices: [ContentTag: Int] = [:]
+    private var emptyPorts: [VirtualPort: ContentTag] = [:]
     /// Ends that are open now: a counter, so that idleness is known without a walk.
     package private(set) var openEndCount = 0
     /// Bytes that all readers took.
@@ -93,15 +95,15 @@ package final class StreamLedger {
         records.append(Record(plan: plan))
     }
 
-    package func plan(_ tag: Tag) -> StreamPlan? { indices[tag].map { records[$0].plan } }
+    package func plan(_ tag: ContentTag) -> StreamPlan? { indices[tag].map { records[$0].plan } }
 
-    package func record(_ tag: Tag) -> Record? { indices[tag].map { records[$0] } }
+    package func record(_ tag: ContentTag) -> Record? { indices[tag].map { records[$0] } }
 
     /// Which empty stream has `port` to itself.
-    package func emptyStream(on port: VirtualPort) -> Tag? { emptyPorts[port] }
+    package func emptyStream(on port: VirtualPort) -> ContentTag? { emptyPorts[port] }
 
     /// The bytes of `tag` in `range` of one direction, the header included.
-    package func content(_ tag: Tag, _ direction: Direction, _ range: Range<Int>) -> [UInt8] {
+    package func content(_ tag: ContentTag, _ direction: Direction, _ range: Range<Int>) -> [UInt8] {
         guard let plan = plan(tag) else { return [] }
         let header = direction == .up ? tag.header : []
         guard range.lowerBound >= header.count else {
@@ -119,7 +121,7 @@ package final class StreamLedger {
 
 extension StreamLedger {
     /// The opener has a handle now.
-    package func opened(_ tag: Tag) {
+    package func opened(_ tag: ContentTag) {
         update(tag) { record in
             record.opener = .open
             record.openedAt = findings.now
@@ -128,7 +130,7 @@ extension StreamLedger {
     }
 
     /// `host` accepted a stream from `peer` on `port`, whose header names `tag`.
-    package func accepted(_ tag: Tag, at host: HostID, from peer: HostID, port: VirtualPort) {
+    package func accepted(_ tag: ContentTag, at host: HostID, from peer: HostID, port: VirtualPort) {
         guard indices[tag] != nil else {
             return findings.report(.content, "\(host) accepted a stream \(tag) that was never planned")
         }
@@ -155,7 +157,7 @@ extension StreamLedger {
     }
 
     /// `side` handed `byteCount` bytes to its node, or finished.
-    package func wrote(_ tag: Tag, _ side: Side, byteCount: Int, finished: Bool) {
+    package func wrote(_ tag: ContentTag, _ side: Side, byteCount: Int, finished: Bool) {
         updateFlow(tag, side.outgoing) { flow in
             flow.written += byteCount
             flow.isFinished = flow.isFinished || finished
@@ -163,7 +165,7 @@ extension StreamLedger {
     }
 
     /// `side` read `bytes`, and perhaps the end behind them.
-    package func read(_ tag: Tag, _ side: Side, bytes: [UInt8], isEnd: Bool) {
+    package func read(_ tag: ContentTag, _ side: Side, bytes: [UInt8], isEnd: Bool) {
         guard let record = record(tag) else { return }
         let direction = side.incoming
         let flow = record.flow(direction)
@@ -199,17 +201,26 @@ extension StreamLedger {
     }
 
     /// `side` reset the stream itself.
-    package func abandoned(_ tag: Tag, _ side: Side) {
+    package func abandoned(_ tag: ContentTag, _ side: Side) {
         close(tag, side, .abandoned)
     }
 
+    /// The node told `side` that the other reads no more.
+    package func stopped(_ tag: ContentTag, _ side: Side, code: ErrorCode) {
+        guard let record = record(tag) else { return }
+        if !isAgreedCode(code, record.plan.conduct, side) {
+            findings.report(.endings, "nobody stopped with code \(code.rawValue): " + Self.describe(record))
+        }
+        updateFlow(tag, side.outgoing) { $0.isStopped = true }
+    }
+
     /// The host of `side` lost its memory.
-    package func crashed(_ tag: Tag, _ side: Side) {
+    package func crashed(_ tag: ContentTag, _ side: Side) {
         close(tag, side, .crashed)
     }
 
     /// The node said that the stream is over for `side`.
-    package func ended(_ tag: Tag, _ side: Side, _ end: StreamEnd) {
+    package func ended(_ tag: ContentTag, _ side: Side, _ end: StreamEnd) {
         guard let record = record(tag) else { return }
         switch record.end(side) {
         case .open:
@@ -224,7 +235,7 @@ extension StreamLedger {
         }
     }
 
-    private func close(_ tag: Tag, _ side: Side, _ state: EndState) {
+    private func close(_ tag: ContentTag, _ side: Side, _ state: EndState) {
         update(tag) { record in
             guard case .open = record.end(side) else { return }
             openEndCount -= 1
@@ -239,12 +250,12 @@ extension StreamLedger {
         }
     }
 
-    private func update(_ tag: Tag, _ body: (inout Record) -> Void) {
+    private func update(_ tag: ContentTag, _ body: (inout Record) -> Void) {
         guard let index = indices[tag] else { return }
         body(&records[index])
     }
 
-    private func updateFlow(_ tag: Tag, _ direction: Direction, _ body: (inout Flow) -> Void) {
+    private func updateFlow(_ tag: ContentTag, _ direction: Direction, _ body: (inout Flow) -> Void) {
         update(tag) { record in
             switch direction {
             case .up: body(&record.up)

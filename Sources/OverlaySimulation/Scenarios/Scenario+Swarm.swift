@@ -114,7 +114,7 @@ extension Scenario {
         let after = chance.below(max(1, max(plan.total(.up), plan.total(.down))))
         let code = ErrorCode(UInt64(chance.number(in: 100...9999)))
         // An acceptor learns what it is to do from the header.
-        let reach = side == .acceptor ? max(after, Tag.headerByteCount) : after
+        let reach = side == .acceptor ? max(after, ContentTag.headerByteCount) : after
         switch chance.below(10) {
         case 0: return .reset(by: side, after: reach, code: code)
         case 1: return .stop(by: side, after: reach, code: code)

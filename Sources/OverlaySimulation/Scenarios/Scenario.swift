@@ -63,8 +63,8 @@ package struct Scenario: Sendable {
         _ service: StreamPlan.Service,
         byteCount: Int,
         _ change: (inout StreamPlan) -> Void = { _ in }
-    ) -> Tag {
-        let tag = Tag(UInt64(streams.count + 1))
+    ) -> ContentTag {
+        let tag = ContentTag(UInt64(streams.count + 1))
         var plan = StreamPlan(
             tag: tag,
             from: HostID(opener),
@@ -82,7 +82,7 @@ package struct Scenario: Sendable {
     package mutating func datagram(_ sender: Int, _ receiver: Int, at sendsAt: Interval, byteCount: Int) {
         datagrams.append(
             DatagramPlan(
-                tag: Tag(UInt64(1_000_000 + datagrams.count)),
+                tag: ContentTag(UInt64(1_000_000 + datagrams.count)),
                 from: HostID(sender),
                 to: HostID(receiver),
                 at: Instant(nanoseconds: sendsAt.nanoseconds),

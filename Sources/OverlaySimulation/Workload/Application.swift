@@ -8,7 +8,7 @@ final class Application {
         /// Read again when a stall is over.
         case resume(StreamHandle, at: Instant)
         /// Open the stream again, since the node would not open it now.
-        case reopen(Tag, at: Instant)
+        case reopen(ContentTag, at: Instant)
     }
 
     private unowned let host: Host
@@ -42,7 +42,7 @@ final class Application {
 
     // MARK: what the scenario wants
 
-    func open(_ tag: Tag) {
+    func open(_ tag: ContentTag) {
         guard let plan = streams.plan(tag) else { return }
         guard let key = host.acquaintances.first(where: { $0.host == plan.acceptor })?.key,
             let peer = host.node.peer(with: key)
@@ -122,8 +122,11 @@ final class Application {
         pump(handle)
     }
 
-    func stopped(_ handle: StreamHandle) {
+    func stopped(_ handle: StreamHandle, code: ErrorCode) {
         checkKnown(handle, "stopped")
+        if let conversation = conversations[handle], let plan = conversation.plan {
+            streams.stopped(plan.tag, conversation.side, code: code)
+        }
         conversations[handle]?.isWritingOver = true
         pump(handle)
     }
@@ -194,16 +197,16 @@ extension Application {
     private func read(_ handle: StreamHandle) -> Bool {
         guard let conversation = conversations[handle] else { return false }
         guard !conversation.isEndRead, !conversation.isReadingOver, !isStalled(handle) else { return false }
-        let missing = conversation.plan == nil ? Tag.headerByteCount - conversation.header.count : Self.readSize
+        let missing = conversation.plan == nil ? ContentTag.headerByteCount - conversation.header.count : Self.readSize
         guard let (bytes, isEnd) = host.read(handle, atMost: missing, at: localNow) else { return false }
         guard !bytes.isEmpty || isEnd else { return false }
         guard let plan = conversation.plan else {
             conversations[handle]?.header += bytes
-            guard let header = conversations[handle]?.header, header.count == Tag.headerByteCount else {
+            guard let header = conversations[handle]?.header, header.count == ContentTag.headerByteCount else {
                 if isEnd { findings.report(.content, "a stream to \(host.id) ended within its header") }
                 return !isEnd
             }
-            guard let tag = Tag(header: header) else {
+            guard let tag = ContentTag(header: header) else {
                 findings.report(.content, "a stream to \(host.id) begins with bytes that nobody wrote")
                 return false
             }
@@ -215,14 +218,14 @@ extension Application {
         return true
     }
 
-    private func take(_ handle: StreamHandle, _ tag: Tag, _ bytes: [UInt8], _ isEnd: Bool) {
+    private func take(_ handle: StreamHandle, _ tag: ContentTag, _ bytes: [UInt8], _ isEnd: Bool) {
         guard let side = conversations[handle]?.side else { return }
         streams.read(tag, side, bytes: bytes, isEnd: isEnd)
         conversations[handle]?.readCount += bytes.count
         if isEnd { conversations[handle]?.isEndRead = true }
     }
 
-    private func identify(_ handle: StreamHandle, _ tag: Tag) {
+    private func identify(_ handle: StreamHandle, _ tag: ContentTag) {
         guard let conversation = conversations[handle] else { return }
         conversations[handle]?.plan = streams.plan(tag)
         streams.accepted(tag, at: host.id, from: conversation.peer, port: conversation.port)

@@ -3,7 +3,7 @@
 package struct Content: Sendable {
     private let key: UInt64
 
-    package init(seed: UInt64, tag: Tag, direction: Direction) {
+    package init(seed: UInt64, tag: ContentTag, direction: Direction) {
         key = Chance.mix(seed ^ Chance.mix(tag.rawValue &* 2 &+ (direction == .up ? 0 : 1)))
     }
 
@@ -32,14 +32,14 @@ package struct Content: Sendable {
 }
 
 /// Names one stream or datagram of a run.
-package struct Tag: Hashable, Comparable, Sendable {
+package struct ContentTag: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
 
     package init(_ rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
-    package static func < (lhs: Tag, rhs: Tag) -> Bool { lhs.rawValue < rhs.rawValue }
+    package static func < (lhs: ContentTag, rhs: ContentTag) -> Bool { lhs.rawValue < rhs.rawValue }
 
     /// How many bytes a tag takes at the head of what it names.
     package static let headerByteCount = 16
@@ -61,7 +61,7 @@ package struct Tag: Hashable, Comparable, Sendable {
     }
 }
 
-extension Tag: CustomStringConvertible {
+extension ContentTag: CustomStringConvertible {
     package var description: String { "#\(rawValue)" }
 }
 

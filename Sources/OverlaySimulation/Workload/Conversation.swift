@@ -35,7 +35,7 @@ struct Conversation {
         let total = plan.total(side.outgoing)
         switch (side, plan.service) {
         case (.opener, _): return total
-        case (.acceptor, .echo): return max(0, min(total, readCount - Tag.headerByteCount))
+        case (.acceptor, .echo): return max(0, min(total, readCount - ContentTag.headerByteCount))
         case (.acceptor, .sink): return readCount == plan.total(.up) ? total : 0
         case (.acceptor, .source), (.acceptor, .empty): return total
         }

@@ -2,7 +2,7 @@ package import OverlayWire
 
 /// What is to happen on one stream, at both ends.
 package struct StreamPlan: Sendable {
-    package var tag: Tag
+    package var tag: ContentTag
     package var opener: HostID
     package var acceptor: HostID
     /// When the opener opens it, on the world's clock.
@@ -42,7 +42,7 @@ package struct StreamPlan: Sendable {
     }
 
     package init(
-        tag: Tag,
+        tag: ContentTag,
         from opener: HostID,
         to acceptor: HostID,
         at opensAt: Instant,
@@ -84,7 +84,7 @@ package struct StreamPlan: Sendable {
     package func total(_ direction: Direction) -> Int {
         switch (direction, service) {
         case (_, .empty): 0
-        case (.up, .echo), (.up, .sink), (.up, .source): Tag.headerByteCount + byteCount
+        case (.up, .echo), (.up, .sink), (.up, .source): ContentTag.headerByteCount + byteCount
         case (.down, .echo): byteCount
         case (.down, .sink): Self.sinkAnswerByteCount
         case (.down, .source(let count)): count
@@ -101,14 +101,14 @@ package struct StreamPlan: Sendable {
 
 /// One datagram that a host is to send.
 package struct DatagramPlan: Sendable {
-    package var tag: Tag
+    package var tag: ContentTag
     package var sender: HostID
     package var receiver: HostID
     package var sendsAt: Instant
     /// Bytes behind the header.
     package var byteCount: Int
 
-    package init(tag: Tag, from sender: HostID, to receiver: HostID, at sendsAt: Instant, byteCount: Int) {
+    package init(tag: ContentTag, from sender: HostID, to receiver: HostID, at sendsAt: Instant, byteCount: Int) {
         self.tag = tag
         self.sender = sender
         self.receiver = receiver

@@ -24,12 +24,11 @@ package struct HostClock: Sendable {
     /// When, on the world's clock, the monotonic clock first shows `instant` or more.
     package func world(_ instant: Instant) -> Instant {
         guard instant < .distantFuture else { return .distantFuture }
-        let elapsed = instant.nanoseconds - origin
-        var time = Instant(nanoseconds: elapsed - elapsed / (1_000_000 + drift) * drift)
-        while local(time) < instant { time.nanoseconds += 1 + (instant - local(time)).nanoseconds / 2 }
-        while local(Instant(nanoseconds: time.nanoseconds - 1)) >= instant {
-            time.nanoseconds -= 1 + (local(time) - instant).nanoseconds / 2
-        }
+        // Off by a few nanoseconds at most, which the steps below mend.
+        let elapsed = (instant.nanoseconds - origin).multipliedFullWidth(by: 1_000_000)
+        var time = Instant(nanoseconds: (1_000_000 + drift).dividingFullWidth(elapsed).quotient)
+        while local(time) < instant { time.nanoseconds += 1 }
+        while local(Instant(nanoseconds: time.nanoseconds - 1)) >= instant { time.nanoseconds -= 1 }
         return time
     }
 

@@ -145,6 +145,9 @@ extension World {
             if let peer = hostID(of: key) { paths.append((now, host.id, peer, endpoint)) }
         case .replayFloor(let key, let floor):
             host.store(replayFloor: floor, of: key)
+        case .localPathSilent:
+            // No simulated port is ever closed: a crashed host is only silent.
+            break
         case .pong(_, _, let roundTrip):
             pongs.append((host.id, roundTrip))
         case .streamOpened(let handle, let key, let port):
@@ -153,8 +156,8 @@ extension World {
             application.readable(handle)
         case .streamWritable(let handle):
             application.writable(handle)
-        case .streamStopped(let handle, _):
-            application.stopped(handle)
+        case .streamStopped(let handle, let code):
+            application.stopped(handle, code: code)
         case .streamEnded(let handle, let end):
             application.ended(handle, end)
         case .datagramReceived:

@@ -80,7 +80,7 @@ extension World {
     }
 
     /// Opens another probe for each that came to its end incomplete; whether all are complete.
-    private func review(_ probes: inout [Tag]) -> Bool {
+    private func review(_ probes: inout [ContentTag]) -> Bool {
         var isProven = true
         for index in probes.indices {
             guard let record = streams.record(probes[index]), !record.isComplete else { continue }
@@ -90,8 +90,8 @@ extension World {
         return isProven
     }
 
-    private func openProbe(from opener: HostID, to acceptor: HostID) -> Tag {
-        let tag = Tag(Self.firstProbeTag + UInt64(streams.records.count))
+    private func openProbe(from opener: HostID, to acceptor: HostID) -> ContentTag {
+        let tag = ContentTag(Self.firstProbeTag + UInt64(streams.records.count))
         var plan = StreamPlan(tag: tag, from: opener, to: acceptor, at: now, .echo, byteCount: 3000)
         plan.isProbe = true
         streams.add(plan)

@@ -1,4 +1,4 @@
-import OverlayCore
+package import OverlayCore
 package import OverlayCrypto
 package import OverlayWire
 
@@ -9,7 +9,7 @@ package final class World {
     enum Occurrence {
         case arrival(Network.Arrival)
         case wake(HostID, life: Int)
-        case open(Tag)
+        case open(ContentTag)
         case datagram(DatagramPlan)
         case resume(HostID, life: Int, StreamHandle)
         case fault(Fault)
@@ -172,4 +172,9 @@ extension World {
     package func observePackets(_ observer: @escaping (PacketRecord) -> Void) {
         trace.observer = observer
     }
+}
+
+extension World {
+    /// The counters of a host's node, in its present life.
+    package func statistics(of host: HostID) -> NodeStatistics { hosts[host.index].node.statistics }
 }

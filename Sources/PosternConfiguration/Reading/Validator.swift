@@ -67,11 +67,20 @@ extension Validator {
         }
         let name = scalar.string
         if let key = section.key(name) { return key }
-        let place = Self.join(path, name.unicodeScalars.count <= 64 && Name.isService(name) ? name : Scalar.quoted(name))
+        let place = Self.join(
+            path,
+            name.unicodeScalars.count <= 64 && Name.isService(name) ? name : Scalar.quoted(name)
+        )
         let known = section.keys.map(\.name)
         let expected = "one of \(known.joined(separator: ", "))"
         if section.later.contains(name) {
-            report(node, place, read: "a key that is not supported in this version", expected: expected, hint: "remove it")
+            report(
+                node,
+                place,
+                read: "a key that is not supported in this version",
+                expected: expected,
+                hint: "remove it"
+            )
         } else {
             let guess = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
             report(node, place, read: "an unknown key", expected: expected, hint: guess)
@@ -135,7 +144,13 @@ extension Validator {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard case .scalar(let scalar) = node, case .integer(let number) = Scalar(scalar) else {
             let isQuoted = node.scalar.flatMap { Int($0.string) } != nil
-            report(node, path, read: description(of: node), expected: expected, hint: isQuoted ? "leave the quotes away" : nil)
+            report(
+                node,
+                path,
+                read: description(of: node),
+                expected: expected,
+                hint: isQuoted ? "leave the quotes away" : nil
+            )
             return nil
         }
         guard range.contains(number) else {

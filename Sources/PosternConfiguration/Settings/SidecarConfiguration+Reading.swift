@@ -72,7 +72,9 @@ extension DocumentValue {
     fileprivate func required(_ key: String) -> String { checked(self[key]?.text) }
 
     /// The virtual port behind `port`.
-    fileprivate var port: VirtualPort { checked(self["port"]?.integer.flatMap { UInt16(exactly: $0) }.map(VirtualPort.init)) }
+    fileprivate var port: VirtualPort {
+        checked(self["port"]?.integer.flatMap { UInt16(exactly: $0) }.map(VirtualPort.init))
+    }
 }
 
 /// What the table has made sure of. Anything else is a bug in the table.

@@ -25,7 +25,8 @@ extension Section {
             Key(
                 name: "control",
                 shape: .text(.loopbackOrOff),
-                summary: "status page and HTTP API, loopback only; port 0: any free one; \"off\": only DIR/control.sock",
+                summary:
+                    "status page and HTTP API, loopback only; port 0: any free one; \"off\": only DIR/control.sock",
                 fallback: .told("127.0.0.1:7600, or any free port when that one is taken"),
                 example: "127.0.0.1:7600"
             ),
@@ -98,7 +99,8 @@ extension Section {
             Key(
                 name: "allow",
                 shape: .list(.text(.allowance), distinct: [""], limit: 256),
-                summary: "who may use it: trusted (every peer we trust), or peers by did, address or name; empty: nobody",
+                summary:
+                    "who may use it: trusted (every peer we trust), or peers by did, address or name; empty: nobody",
                 fallback: .empty,
                 example: "trusted"
             ),

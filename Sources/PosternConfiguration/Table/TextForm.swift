@@ -61,7 +61,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .httpUpstream: "the agent's address: http://HOST:PORT"
         case .tcpUpstream: "the target's address: HOST:PORT or tcp://HOST:PORT"
         case .upstream: "http://HOST:PORT, or HOST:PORT for kind tcp"
-        case .peer: "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
+        case .peer:
+            "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
         }
     }

@@ -85,7 +85,11 @@ struct ControlReply: Hashable, Sendable {
             self.init(failure, status: .methodNotAllowed)
             fields["Allow"] = allowed
         case .badArguments(let message):
-            let failure = ControlFailure(code: "bad-arguments", message: message, hint: "send a JSON object as the body")
+            let failure = ControlFailure(
+                code: "bad-arguments",
+                message: message,
+                hint: "send a JSON object as the body"
+            )
             self.init(failure, status: .badRequest)
         }
     }

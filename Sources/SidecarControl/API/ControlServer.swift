@@ -24,10 +24,14 @@ package final class ControlServer: Sendable {
         self.logger = logger
     }
 
-    /// Serves the socket at `path`, which is made with mode 0600 by the process's umask of 077. A socket that a dead
-    /// process left is replaced: the state directory's lock says that it is dead.
+    /// Serves the socket at `path` with mode 0600; until it has that mode the directory keeps others away. A socket
+    /// that a dead process left is replaced: the state directory's lock says that it is dead.
     package func serve(socketAt path: String) -> EventLoopFuture<any Channel> {
-        bootstrap(.socket).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
+        bootstrap(.socket).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).flatMapThrowing {
+            channel in
+            try SystemFile.restrict(path)
+            return channel
+        }
     }
 
     /// Serves loopback TCP at `host` and `port`. Changes need `token`.

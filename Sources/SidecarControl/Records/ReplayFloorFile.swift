@@ -6,8 +6,8 @@ import TrustCore
 /// restart. The overlay waits for each write, so each peer has one slot that is written in place.
 ///
 /// A slot is 48 bytes: the peer's key (32), the timestamp (8, big endian), and the first 8 bytes of BLAKE2b-256 over
-/// both. A slot whose check does not hold is empty. Writes are with the system when they return: they survive the end of the
-/// process; what a power failure takes is at most the floors of its last moments.
+/// both. A slot whose check does not hold is empty. Writes are with the system when they return: they survive the end
+/// of the process; what a power failure takes is at most the floors of its last moments.
 final class ReplayFloorFile {
     private let file: StateFile
     private var slots: [NodeKey: Int] = [:]

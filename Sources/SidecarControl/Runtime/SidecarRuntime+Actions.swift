@@ -45,6 +45,10 @@ extension SidecarRuntime {
         case .admitHub(let url):
             life?.hubs[url.key] = url
             admitHub(url, then: { _ in })
+        case .dropHub(let hub):
+            life?.hubs[hub] = nil
+            life?.watches[hub] = nil
+            node.expel(hub, code: .none)
         case .trustEnded(let peer): incoming?.trustEnded(with: peer)
         case .hubRequest(let id, let hub, let request):
             ask(hub, port: HubPort.requests, request.document, id: id)
@@ -84,7 +88,7 @@ extension SidecarRuntime {
         switch action {
         case .answer(let command, _): .fail(command, .unsaved(error))
         case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .redeem: nil
-        case .persist, .audit, .remember, .expel, .connect, .admitHub, .trustEnded, .openWatch, .fail: action
+        case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail: action
         }
     }
 
@@ -159,7 +163,7 @@ extension SidecarRuntime {
     private func rememberSoon() {
         guard life?.isCacheDirty == false else { return }
         life?.isCacheDirty = true
-        node.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.saveCache() }
+        node.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.saveCache() }
     }
 
     func saveCache() {

@@ -24,8 +24,8 @@ package struct ControlToken: Sendable {
         self.init(text)
     }
 
-    /// Whether an `Authorization` field shows the token (RFC 6750 §2.1). Takes the same time for every wrong token of the
-    /// same length.
+    /// Whether an `Authorization` field shows the token (RFC 6750 §2.1). Takes the same time for every wrong token of
+    /// the same length.
     package func admits(authorization: String?) -> Bool {
         let scheme = "bearer "
         guard let authorization, authorization.lowercased().hasPrefix(scheme) else { return false }

@@ -44,7 +44,11 @@ package struct IdentityFile: Hashable, Sendable {
     /// Makes a new key. When another process was faster its key is taken.
     package func create() throws(StateError) -> (identity: NodeIdentity, isNew: Bool) {
         let seed = SystemRandom.bytes(32)
-        let isNew = try SystemFile.write(Array((Self.prefix + Hex.encode(seed) + "\n").utf8), to: path, replacing: false)
+        let isNew = try SystemFile.write(
+            Array((Self.prefix + Hex.encode(seed) + "\n").utf8),
+            to: path,
+            replacing: false
+        )
         guard let identity = try load() else {
             throw StateError(
                 code: "state-unusable",

@@ -8,7 +8,8 @@ import Musl
 import Darwin
 #endif
 
-/// The directory that holds who a node is: its key, its trust, its audit trail. A copy of it is the move to another host.
+/// The directory that holds who a node is: its key, its trust, its audit trail. A copy of it is the move to another
+/// host.
 package struct StateDirectory: Hashable, Sendable {
     /// Absolute.
     package let path: String
@@ -49,6 +50,7 @@ package struct StateDirectory: Hashable, Sendable {
             close(descriptor)
             throw isTaken ? taken : failure
         }
+        noteOwner(in: descriptor)
         return DirectoryLock(descriptor: descriptor)
     }
 
@@ -64,6 +66,13 @@ package struct StateDirectory: Hashable, Sendable {
 
     /// The token for changes over loopback TCP, made when there is none.
     package func controlToken() throws(StateError) -> ControlToken { try ControlToken(path: tokenPath) }
+
+    /// Writes the process id into the lock file, for people who look for the holder. The lock holds without it.
+    private func noteOwner(in descriptor: CInt) {
+        let text = Array("\(getpid())\n".utf8)
+        guard ftruncate(descriptor, 0) == 0 else { return }
+        _ = pwrite(descriptor, text, text.count, 0)
+    }
 
     private var notDirectory: StateError {
         StateError(

@@ -21,6 +21,11 @@ enum SystemFile {
         return (status.st_mode & 0o777, status.st_mode & S_IFMT == S_IFDIR)
     }
 
+    /// Makes what is at `path` its owner's alone.
+    static func restrict(_ path: String) throws(StateError) {
+        guard chmod(path, 0o600) == 0 else { throw .system("restricted", path, errno: errno) }
+    }
+
     /// The first `limit` bytes of the file at `path`.
     static func read(_ path: String, limit: Int) throws(StateError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

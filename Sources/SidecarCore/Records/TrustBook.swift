@@ -81,10 +81,17 @@ struct TrustBook: Sendable {
         }
     }
 
+    /// Forgets decisions about requests that were valid until `time` at most.
+    mutating func forgetDecided(before time: Timestamp) {
+        guard decided.values.contains(where: { $0 <= time }) else { return }
+        decided = decided.filter { $0.value > time }
+    }
+
     /// Facts from which the same book arises, without what has ended: the content of a compacted journal.
     func compacted(at now: Timestamp) -> [TrustFact] {
         var facts: [TrustFact] = []
-        for bond in bonds.values.sorted(by: { $0.since < $1.since }) { facts.append(.bonded(bond)) }
+        let standing = bonds.values.filter { trust.standing(of: $0.peer, at: now).isMutual }
+        for bond in standing.sorted(by: { $0.since < $1.since }) { facts.append(.bonded(bond)) }
         facts += names.filter { $0.value != bonds[$0.key]?.name }.map { .named($0.key, $0.value) }
         facts += trust.revocations.map { .revoked($0) }
         facts += outgoing.values.map { .asked($0) }

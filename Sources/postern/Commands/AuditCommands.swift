@@ -29,10 +29,14 @@ struct AuditListCommand: ParsableCommand {
 
     func run() throws {
         let since = try since.map { text in
-            guard let time = Timestamp(text) else { throw ValidationError("--since takes a time: 2026-01-31T12:00:00Z") }
+            guard let time = Timestamp(text) else {
+                throw ValidationError("--since takes a time: 2026-01-31T12:00:00Z")
+            }
             return time
         }
-        let lines = try withTrail(sidecar) { path throws(StateFileError) in try AuditFile.lines(path: path, since: since) }
+        let lines = try withTrail(sidecar) { path throws(StateFileError) in
+            try AuditFile.lines(path: path, since: since)
+        }
         if output.json {
             for line in lines { Console.print(line) }
             return
@@ -96,6 +100,11 @@ private func withTrail<Result>(
     do throws(StateFileError) {
         return try body(path)
     } catch {
-        throw CommandFailure(.failed, code: "state-unusable", message: error.description, hint: "see the file's owner and mode")
+        throw CommandFailure(
+            .failed,
+            code: "state-unusable",
+            message: error.description,
+            hint: "see the file's owner and mode"
+        )
     }
 }

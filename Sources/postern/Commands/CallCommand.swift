@@ -14,7 +14,12 @@ struct CallCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Whose service: PEER:SERVICE, SERVICE being a name or a virtual port.", valueName: "peer:service"))
+    @Argument(
+        help: ArgumentHelp(
+            "Whose service: PEER:SERVICE, SERVICE being a name or a virtual port.",
+            valueName: "peer:service"
+        )
+    )
     var target: String
 
     @Argument(help: ArgumentHelp("The JSON-RPC method.", valueName: "method"))

@@ -7,18 +7,24 @@ struct HubCommand: AsyncParsableCommand {
         commandName: "hub",
         abstract: "Run a hub in the foreground: it lets nodes meet, carries requests and relays sealed packets.",
         discussion: """
-            Prints one line `READY {…}` with the URL for `hubs:` when it serves. Its key and its SQLite database are in the \
-            state directory; `DIR/hub.yaml` is its configuration, if there is one.
+            Prints one line `READY {…}` with the URL for `hubs:` when it serves. Its key and its SQLite database are \
+            in the state directory; `DIR/hub.yaml` is its configuration, if there is one.
             """
     )
 
     @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "file"))
     var config: String?
 
-    @Option(name: .long, help: ArgumentHelp("The state directory. Default: ~/.local/state/postern-hub.", valueName: "dir"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The state directory. Default: ~/.local/state/postern-hub.", valueName: "dir")
+    )
     var state: String?
 
-    @Option(name: .long, help: ArgumentHelp("The UDP address that nodes reach. Default: 0.0.0.0:4600.", valueName: "host:port"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The UDP address that nodes reach. Default: 0.0.0.0:4600.", valueName: "host:port")
+    )
     var listen: String?
 
     @Flag(name: .long, help: .hidden)

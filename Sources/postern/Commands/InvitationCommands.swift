@@ -7,7 +7,8 @@ struct InviteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invite",
         abstract: "Make an invitation: one text that makes both sides trust each other.",
-        discussion: "Whoever holds the invitation can redeem it with `postern join`. Send it by a channel that you trust."
+        discussion:
+            "Whoever holds the invitation can redeem it with `postern join`. Send it by a channel that you trust."
     )
 
     @Option(name: .long, help: ArgumentHelp("How many peers may redeem it.", valueName: "n"))
@@ -18,7 +19,7 @@ struct InviteCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("Only for these services. Default: what `allow` gives to `trusted`.", valueName: "service,…")
+        help: ArgumentHelp("Only for these services. Default: all that `allow` gives.", valueName: "service,…")
     )
     var services: String?
 
@@ -56,7 +57,8 @@ struct JoinCommand: AsyncParsableCommand {
 
     func run() async throws {
         output.console.show(try await sidecar.ask(.join(invitation: invitation))) { answer in
-            "\(Shown.text(answer["name"])) (\(Shown.text(answer["did"]))) is trusted; see `postern services \(Shown.text(answer["name"]))`"
+            let name = Shown.text(answer["name"])
+            return "\(name) (\(Shown.text(answer["did"]))) is trusted; see `postern services \(name)`"
         }
     }
 }

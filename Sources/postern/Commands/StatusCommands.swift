@@ -30,14 +30,16 @@ struct StatusCommand: AsyncParsableCommand {
             "address \(Shown.text(status["address"])), version \(Shown.text(status["version"]))",
         ]
         for hub in status["hubs"]?.array ?? [] {
-            let state = hub["connected"]?.bool == true ? "connected, \(Shown.milliseconds(hub["rttMs"]))" : "not connected"
+            let state =
+                hub["connected"]?.bool == true ? "connected, \(Shown.milliseconds(hub["rttMs"]))" : "not connected"
             lines.append("hub \(Shown.text(hub["url"])): \(state)")
         }
         if status["hubs"]?.array?.isEmpty != false { lines.append("no hub is configured") }
         for entry in status["expose"]?.array ?? [] {
+            let service = "\(Shown.text(entry["service"])) (\(Shown.text(entry["kind"]))"
             lines.append(
-                "exposes \(Shown.text(entry["service"])) (\(Shown.text(entry["kind"])), port \(Shown.text(entry["port"])))"
-                    + " -> \(Shown.text(entry["upstream"])), allow \(Shown.text(entry["allow"])),"
+                "exposes \(service), port \(Shown.text(entry["port"]))) -> \(Shown.text(entry["upstream"])),"
+                    + " allow \(Shown.text(entry["allow"])),"
                     + " \(Shown.text(entry["activeStreams"])) streams"
             )
         }
@@ -74,7 +76,8 @@ struct PeersCommand: AsyncParsableCommand {
                     Shown.text(peer["did"]),
                 ])
             }
-            return table.hasRows ? table.text : "no peer is trusted yet: see `postern invite` and `postern trust request`"
+            return table.hasRows
+                ? table.text : "no peer is trusted yet: see `postern invite` and `postern trust request`"
         }
     }
 }

@@ -25,7 +25,10 @@ struct TrustRequestCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A did, address, name or invitation.", valueName: "peer"))
     var peer: String
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("Services that are asked for. Default: all.", valueName: "service,…"))
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("Services that are asked for. Default: all.", valueName: "service,…")
+    )
     var services: String?
 
     @Option(name: .long, help: ArgumentHelp("A text for the peer's owner.", valueName: "text"))
@@ -77,7 +80,9 @@ struct TrustListCommand: AsyncParsableCommand {
                 Shown.text(entry["note"]), Shown.text(entry["did"]),
             ])
         }
-        if pending.hasRows { parts.append(pending.text + "\n(`postern trust approve ID` or `postern trust reject ID`)") }
+        if pending.hasRows {
+            parts.append(pending.text + "\n(`postern trust approve ID` or `postern trust reject ID`)")
+        }
         var outgoing = TextTable(["ASKED", "WHOM", "NOTE"])
         for entry in trust["outgoing"]?.array ?? [] {
             outgoing.add([Shown.text(entry["id"]), Shown.text(entry["did"]), Shown.text(entry["note"])])

@@ -6,9 +6,9 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run the sidecar in the foreground.",
         discussion: """
-            Prints one line `READY {…}` on standard output when it serves; logs go to standard error. SIGTERM and SIGINT \
-            let running calls finish for a few seconds, a second one ends at once. SIGHUP reads the configuration again: \
-            name, hubs, expose, reach and log.level change at once.
+            Prints one line `READY {…}` on standard output when it serves; logs go to standard error. SIGTERM and \
+            SIGINT let running calls finish for a few seconds, a second one ends at once. SIGHUP or a changed \
+            file makes it read the configuration again: name, hubs, expose, reach and log.level change at once.
             """
     )
 

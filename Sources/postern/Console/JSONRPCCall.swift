@@ -76,7 +76,8 @@ struct JSONRPCCall: Sendable {
                 switch part {
                 case .head(let head):
                     status = Int(head.status.code)
-                    reader.isEventStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
+                    reader.isEventStream =
+                        head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
                 case .body(let bytes):
                     for document in try reader.read(Array(bytes.readableBytesView)) { each(document) }
                 case .end:
@@ -104,7 +105,12 @@ private struct AnswerReader {
     mutating func read(_ more: [UInt8]) throws -> [JSONValue] {
         bytes += more
         guard bytes.count + data.utf8.count <= limit else {
-            throw CommandFailure(.failed, code: "too-large", message: "the answer is too large", hint: "use an HTTP client")
+            throw CommandFailure(
+                .failed,
+                code: "too-large",
+                message: "the answer is too large",
+                hint: "use an HTTP client"
+            )
         }
         guard isEventStream else { return [] }
         var documents: [JSONValue] = []

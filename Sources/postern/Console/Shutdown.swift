@@ -30,7 +30,8 @@ enum Shutdown {
         endAtNextSignal()
     }
 
-    /// Sends this process SIGTERM when its standard input ends: so it never outlives the program that holds the other end.
+    /// Sends this process SIGTERM when its standard input ends: so it never outlives the program that holds the other
+    /// end.
     static func whenInputEnds() {
         Thread.detachNewThread {
             while FileHandle.standardInput.availableData.isEmpty == false {}

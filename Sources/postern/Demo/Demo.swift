@@ -8,13 +8,15 @@ import UnixSignals
 struct Demo {
     /// Whether it ends after the calls.
     let isOnce: Bool
+    /// With `--json` the document of the end goes to standard output and everything else to standard error.
+    let console: Console
 
     private let group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
     /// Runs the demonstration. Throws when one of the calls gets no answer.
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let stage = try DemoStage(program: try Self.program(), group: group)
+        let stage = try DemoStage(program: try Self.program(), group: group, tell: tell)
         do {
             try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
@@ -42,18 +44,33 @@ struct Demo {
         let roles = try await stage.set()
         try await callTools(at: roles.toolsPort)
         try await callConversation(at: roles.conversationPort)
-        guard !isOnce else { return }
-        Console.print(
+        let document: JSONValue = [
+            "mcp": .string("http://127.0.0.1:\(roles.toolsPort)/mcp"),
+            "a2a": .string("http://127.0.0.1:\(roles.conversationPort)/"),
+            "curl": .string(Self.curl(port: roles.toolsPort)),
+            "statusPages": [.string("http://\(roles.aliceControl)/"), .string("http://\(roles.bobControl)/")],
+        ]
+        if isOnce, !console.isJSON { return }
+        console.show(document) { document in
             """
 
             Make the MCP call yourself, from any program on this machine:
 
-            \(Self.curl(port: roles.toolsPort))
+            \(Shown.text(document["curl"]))
 
             Status pages: http://\(roles.aliceControl)/ (alice) and http://\(roles.bobControl)/ (bob)
             Ctrl-C ends everything.
             """
-        )
+        }
+    }
+
+    /// Says how far it is.
+    private func tell(_ line: String) {
+        if console.isJSON {
+            Console.complain(line)
+        } else {
+            Console.print(line)
+        }
     }
 
     private func callTools(at port: Int) async throws {
@@ -70,7 +87,9 @@ struct Demo {
         ]
         try await rpc("MCP", port: port, path: "/mcp", kind: "mcp", "tools/call", slow) { answer in
             if let step = answer["params"]?["message"]?.string { return "the tool slow streams: \(step)" }
-            return answer["result"]?["content"]?.array?.first?["text"]?.string.map { "the tool slow answered \"\($0)\"" }
+            return answer["result"]?["content"]?.array?.first?["text"]?.string.map {
+                "the tool slow answered \"\($0)\""
+            }
         }
     }
 
@@ -79,7 +98,9 @@ struct Demo {
         guard status == 200, let name = card?["name"]?.string else {
             throw Self.silent("A2A", "the agent card", "status \(status)")
         }
-        Console.print("A2A  the card of \"\(name)\" came, of \(card?["supportedInterfaces"]?.array?.count ?? 0) interfaces")
+        tell(
+            "A2A  the card of \"\(name)\" came, of \(card?["supportedInterfaces"]?.array?.count ?? 0) interfaces"
+        )
         let message: JSONValue = [
             "message": ["messageId": "demo-1", "role": "ROLE_USER", "parts": [["text": "hello, agent"]]]
         ]
@@ -89,7 +110,9 @@ struct Demo {
         }
         try await rpc("A2A", port: port, path: "/", kind: "a2a", "SendStreamingMessage", message) { answer in
             let result = answer["result"]
-            if let state = result?["task"]?["status"]?["state"]?.string { return "SendStreamingMessage streams: \(state)" }
+            if let state = result?["task"]?["status"]?["state"]?.string {
+                return "SendStreamingMessage streams: \(state)"
+            }
             if let state = result?["statusUpdate"]?["status"]?["state"]?.string {
                 return "SendStreamingMessage streams: \(state)"
             }
@@ -98,7 +121,7 @@ struct Demo {
         }
     }
 
-    /// Makes a call and prints what `tell` says of each answer. Throws when there is none that it knows.
+    /// Makes a call and tells what `line` makes of each answer. Throws when there is none that it knows.
     private func rpc(
         _ title: String,
         port: Int,
@@ -106,7 +129,7 @@ struct Demo {
         kind: String,
         _ method: String,
         _ params: JSONValue,
-        tell: (JSONValue) -> String?
+        line: (JSONValue) -> String?
     ) async throws {
         let params = kind == "mcp" ? params.withClientMetadata : params
         let call = JSONRPCCall(
@@ -118,9 +141,9 @@ struct Demo {
         var told = 0
         var other = "nothing"
         let status = try await call.perform(group: group) { answer in
-            if let line = tell(answer) {
+            if let text = line(answer) {
                 told += 1
-                Console.print("\(title)  \(line)")
+                tell("\(title)  \(text)")
             } else {
                 other = answer.compactText
             }
@@ -139,7 +162,12 @@ struct Demo {
 
     private static func program() throws -> URL {
         guard let path = Bundle.main.executablePath else {
-            throw CommandFailure(.failed, code: "demo", message: "postern does not find itself", hint: "start it by its path")
+            throw CommandFailure(
+                .failed,
+                code: "demo",
+                message: "postern does not find itself",
+                hint: "start it by its path"
+            )
         }
         return URL(fileURLWithPath: path)
     }
@@ -149,7 +177,8 @@ struct Demo {
         let body: JSONValue = [
             "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params.withClientMetadata,
         ]
-        let fields = CallCommand.fields(kind: "mcp", method: "tools/call", params: params)
+        let fields =
+            CallCommand.fields(kind: "mcp", method: "tools/call", params: params)
             + [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
         let headers = fields.map { " -H '\($0.0): \($0.1)'" }.joined()
         return "curl -s http://127.0.0.1:\(port)/mcp\(headers) -d '\(body.compactText)'"

@@ -15,12 +15,14 @@ final class DemoStage: Sendable {
 
     private let program: URL
     private let folder: URL
+    private let tell: @Sendable (String) -> Void
     private let group: any EventLoopGroup
     private let children = Mutex<[DemoChild]>([])
     private let listeners = Mutex<[any Channel]>([])
 
-    init(program: URL, group: any EventLoopGroup) throws {
+    init(program: URL, group: any EventLoopGroup, tell: @escaping @Sendable (String) -> Void) throws {
         self.program = program
+        self.tell = tell
         self.group = group
         let name = "postern-demo-\(UUID().uuidString.prefix(8).lowercased())"
         folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
@@ -35,27 +37,27 @@ final class DemoStage: Sendable {
     func set() async throws -> Roles {
         let tools = try await start(SampleToolAgent().answer)
         let conversation = try await startConversation()
-        Console.print("[1/5] sample agents: MCP at 127.0.0.1:\(tools), A2A at 127.0.0.1:\(conversation)")
+        tell("[1/5] sample agents: MCP at 127.0.0.1:\(tools), A2A at 127.0.0.1:\(conversation)")
 
         let hub = try await service("hub", ["hub", "--state", path("hub"), "--listen", "127.0.0.1:0"])
         let url = hub["hub"]?.string ?? ""
-        Console.print("[2/5] hub: \(url)")
+        tell("[2/5] hub: \(url)")
 
         let bobIdentity = try await initialise("bob", hub: url)
         _ = try await initialise("alice", hub: url)
         let bobDid = bobIdentity["did"]?.string ?? ""
         try configure("bob", hub: url, rest: Self.bobServices(tools: tools, conversation: conversation))
         try configure("alice", hub: url, rest: Self.aliceReaches(bob: bobDid))
-        Console.print("[3/5] identities: alice and bob, each with a key of its own; bob is \(bobDid)")
+        tell("[3/5] identities: alice and bob, each with a key of its own; bob is \(bobDid)")
 
         let bob = try await service("bob", ["up"] + options("bob"))
         let alice = try await service("alice", ["up"] + options("alice"))
-        Console.print("[4/5] sidecars: both serve; nobody trusts anybody yet")
+        tell("[4/5] sidecars: both serve; nobody trusts anybody yet")
 
         let invitation = try await command("invite", ["invite", "--json"] + options("bob"))["invitation"]?.string ?? ""
         _ = try await command("join", ["join", invitation, "--json"] + options("alice"))
-        Console.print("[5/5] trust: bob invited, alice joined")
-        Console.print("")
+        tell("[5/5] trust: bob invited, alice joined")
+        tell("")
         return Roles(
             toolsPort: Self.port(of: "tools", in: alice),
             conversationPort: Self.port(of: "assistant", in: alice),

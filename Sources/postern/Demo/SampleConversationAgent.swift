@@ -14,7 +14,8 @@ struct SampleConversationAgent: Sendable {
     func answer(_ request: AgentRequest) -> AgentReply {
         if request.method == "GET" {
             let isCard = request.path == "/.well-known/agent-card.json"
-            return isCard ? .document(card, status: .ok) : Self.failure(.null, -32_600, "no such page", status: .notFound)
+            return isCard
+                ? .document(card, status: .ok) : Self.failure(.null, -32_600, "no such page", status: .notFound)
         }
         guard let document = request.document, let method = document["method"]?.string, let id = document["id"] else {
             return Self.failure(.null, -32_700, "the body is no JSON-RPC request", status: .badRequest)
@@ -55,7 +56,11 @@ struct SampleConversationAgent: Sendable {
         let task = "task-1"
         let context = "context-1"
         func update(_ state: String) -> JSONValue {
-            ["statusUpdate": ["taskId": .string(task), "contextId": .string(context), "status": ["state": .string(state)]]]
+            [
+                "statusUpdate": [
+                    "taskId": .string(task), "contextId": .string(context), "status": ["state": .string(state)],
+                ]
+            ]
         }
         let half = text.index(text.startIndex, offsetBy: text.count / 2)
         let pieces = [text[..<half], text[half...]].enumerated().map { position, piece -> JSONValue in

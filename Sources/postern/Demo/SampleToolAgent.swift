@@ -109,7 +109,9 @@ struct SampleToolAgent: Sendable {
         ["name": "time", "description": "Tells the time where the agent runs.", "inputSchema": ["type": "object"]],
         [
             "name": "slow", "description": "Works in steps of 300 ms and tells its progress.",
-            "inputSchema": ["type": "object", "properties": ["steps": ["type": "integer", "minimum": 1, "maximum": 20]]],
+            "inputSchema": [
+                "type": "object", "properties": ["steps": ["type": "integer", "minimum": 1, "maximum": 20]],
+            ],
         ],
     ]
 

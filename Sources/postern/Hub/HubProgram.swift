@@ -172,8 +172,8 @@ extension HubProgram {
             ]
         }
 
-        /// The URL under which nodes reach the hub: `public`'s first, else the bound address, or the first interface of a
-        /// wildcard.
+        /// The URL under which nodes reach the hub: `public`'s first, else the bound address, or the first interface of
+        /// a wildcard.
         private func url(settings: HubConfiguration) -> HubURL? {
             guard let bound = udp.first, let port = bound.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
             if let host = settings.publicHosts.first { return service.url(host: host.host, port: host.port ?? port) }

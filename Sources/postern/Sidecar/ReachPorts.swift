@@ -41,7 +41,10 @@ struct ReachPorts {
         ports[name] = port
         var object = JSONObject()
         for (name, port) in ports.sorted(by: { $0.key < $1.key }) { object[name] = .integer(Int64(port)) }
-        try Data((JSONValue.object(object).compactText + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        try Data((JSONValue.object(object).compactText + "\n").utf8).write(
+            to: URL(fileURLWithPath: path),
+            options: .atomic
+        )
     }
 
     private static func name(of service: ReachConfiguration) -> String {

@@ -25,7 +25,8 @@ extension SidecarProgram {
         return reach(entry, position: position).assumeIsolated().flatMap { self.reachAll() }.nonisolated()
     }
 
-    /// A local address at which `target` of `peer` is offered: one of the configuration's, or a new one on any free port.
+    /// A local address at which `target` of `peer` is offered: one of the configuration's, or a new one on any free
+    /// port.
     func door(peer: String, target: ReachedService.Target) -> EventLoopFuture<HostPort> {
         if let known = reaches.first(where: { $0.service.peer == peer && $0.service.target == target }) {
             return node.eventLoop.makeSucceededFuture(known.listen)

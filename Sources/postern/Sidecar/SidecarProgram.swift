@@ -40,7 +40,8 @@ final class SidecarProgram {
     var doors: [Door: HostPort] = [:]
     private let log: Logger
 
-    /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the state.
+    /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the
+    /// state.
     static func launch(
         on eventLoop: any EventLoop,
         identity: NodeIdentity,

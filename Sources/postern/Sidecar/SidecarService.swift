@@ -35,8 +35,12 @@ struct SidecarService {
         logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
         Console.print("READY " + ready.compactText)
 
-        await Shutdown.wait(logger: logger) {
-            await reload(program, on: loop, levels: levels, logger: logger)
+        await withTaskGroup(of: Void.self) { watching in
+            if let path = file.path { watching.addTask { await FileWatch(path: path).run() } }
+            await Shutdown.wait(logger: logger) {
+                await reload(program, on: loop, levels: levels, logger: logger)
+            }
+            watching.cancelAll()
         }
         for channel in control.channels { try? await channel.close() }
         try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()

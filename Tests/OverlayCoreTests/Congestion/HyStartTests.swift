@@ -48,8 +48,16 @@ struct HyStartTests {
     }
 
     // An eighth of 80 ms is 10 ms.
-    @Test(arguments: [(80, 89, false), (80, 90, true), (20, 23, false), (20, 24, true), (400, 415, false), (400, 416, true)] as [(Int64, Int64, Bool)])
-    func `round trips that grow by an eighth, within 4 and 16 ms, make it careful`(before: Int64, after: Int64, isCareful: Bool) {
+    @Test(
+        arguments: [
+            (80, 89, false), (80, 90, true), (20, 23, false), (20, 24, true), (400, 415, false), (400, 416, true),
+        ] as [(Int64, Int64, Bool)]
+    )
+    func `round trips that grow by an eighth, within 4 and 16 ms, make it careful`(
+        before: Int64,
+        after: Int64,
+        isCareful: Bool
+    ) {
         var world = World()
         _ = world.round(before)
         _ = world.round(after)

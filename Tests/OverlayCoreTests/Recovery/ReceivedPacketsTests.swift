@@ -13,7 +13,13 @@ struct ReceivedPacketsTests {
         at time: Int64 = 0
     ) {
         for number in numbers {
-            received.receive(number, isAckEliciting: isAckEliciting, ecn: ecn, maxAckDelay: .milliseconds(25), at: .at(time))
+            received.receive(
+                number,
+                isAckEliciting: isAckEliciting,
+                ecn: ecn,
+                maxAckDelay: .milliseconds(25),
+                at: .at(time)
+            )
         }
     }
 

@@ -40,7 +40,11 @@ struct BlockedStreamTests {
         var sent = 0
         for _ in 0..<60 {
             if sent < 192 << 10 {
-                sent += try pair.b.write(Array(filler.prefix((192 << 10) - sent)).span.bytes, to: incoming, at: pair.now)
+                sent += try pair.b.write(
+                    Array(filler.prefix((192 << 10) - sent)).span.bytes,
+                    to: incoming,
+                    at: pair.now
+                )
             }
             pair.run(for: .milliseconds(100))
             received += pair.readA(second).bytes.count

@@ -27,7 +27,10 @@ struct HalvesModelTests {
             switch Int.random(in: 0..<10, using: &random) {
             case 0:
                 if sender.half.written < size {
-                    _ = sender.write(Int(min(size - sender.half.written, .random(in: 1...9000, using: &random))), maximum: 20_000)
+                    _ = sender.write(
+                        Int(min(size - sender.half.written, .random(in: 1...9000, using: &random))),
+                        maximum: 20_000
+                    )
                 } else {
                     sender.half.finish()
                 }

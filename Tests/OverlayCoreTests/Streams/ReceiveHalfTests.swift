@@ -95,7 +95,10 @@ struct ReceiveHalfTests {
         _ = try world.receive(0..<10)
         _ = try world.receive(20..<30)
         _ = try world.receive(0..<40, bytes: [UInt8](repeating: 0xff, count: 40))
-        #expect(world.read() == streamBytes(0..<10) + Array(repeating: 0xff, count: 10) + streamBytes(20..<30) + Array(repeating: 0xff, count: 10))
+        #expect(
+            world.read() == streamBytes(0..<10) + Array(repeating: 0xff, count: 10) + streamBytes(20..<30)
+                + Array(repeating: 0xff, count: 10)
+        )
     }
 
     @Test func `bytes that were read already are not needed again`() throws {

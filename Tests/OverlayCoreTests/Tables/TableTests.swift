@@ -66,7 +66,9 @@ struct IndexTableTests {
         var table = IndexTable()
         var model: [UInt32: Int] = [:]
         // Few low bits: long runs of collisions. Few indices: many removals and insertions at the same place.
-        let indices = (0..<300).map { _ in UInt32.random(in: 0..<200, using: &random) << UInt32.random(in: 0..<25, using: &random) }
+        let indices = (0..<300).map { _ in
+            UInt32.random(in: 0..<200, using: &random) << UInt32.random(in: 0..<25, using: &random)
+        }
         for step in 0..<4000 {
             guard let index = indices.randomElement(using: &random) else { return }
             switch Int.random(in: 0..<3, using: &random) {
@@ -88,7 +90,9 @@ struct IndexTableTests {
     @Test func `a table that grows keeps what is in it`() {
         var table = IndexTable()
         for number in 0..<50_000 { table.insert(ReceiverIndex(UInt32(number) &* 2_654_435_761), slot: number) }
-        for number in stride(from: 0, to: 50_000, by: 2) { table.remove(ReceiverIndex(UInt32(number) &* 2_654_435_761)) }
+        for number in stride(from: 0, to: 50_000, by: 2) {
+            table.remove(ReceiverIndex(UInt32(number) &* 2_654_435_761))
+        }
         for number in 0..<50_000 {
             let found = table.slot(of: ReceiverIndex(UInt32(number) &* 2_654_435_761))
             #expect(found == (number % 2 == 0 ? nil : number))

@@ -1,0 +1,118 @@
+import FuzzDriver
+import OverlayCore
+import OverlayCrypto
+import OverlayWire
+
+/// Arbitrary bytes as datagrams to a node. The first byte says how far they get: as they are, behind a true first MAC,
+/// or sealed by a peer that the node trusts, as a payload or as early frames.
+@main
+enum FuzzHandshake {
+    private static let now = Instant(nanoseconds: 1_000_000_000)
+    private static let wallClock: UInt64 = 1_700_000_000_000_000_000
+    private static let endpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1001)
+
+    static func main() {
+        guard let node = try? NodeIdentity(seed: Array(repeating: 1, count: 32)),
+            let peer = try? NodeIdentity(seed: Array(repeating: 2, count: 32))
+        else { preconditionFailure("the seeds have 32 bytes") }
+        fuzz { bytes in
+            guard let mode = bytes.first else { return }
+            let body = Array(bytes.dropFirst().prefix(1000))
+            receive(datagram(mode, body, from: peer, to: node), at: node, from: peer)
+        }
+    }
+
+    private static func datagram(
+        _ mode: UInt8,
+        _ body: [UInt8],
+        from peer: NodeIdentity,
+        to node: NodeIdentity
+    ) -> [UInt8] {
+        switch mode % 5 {
+        case 0: body
+        case 1: withMAC([PacketType.initiation.rawValue] + body, for: node)
+        case 2: withMAC([PacketType.response.rawValue] + body, for: node)
+        case 3: initiation(payload: body, from: peer, to: node)
+        default: initiation(payload: payload(of: peer) + body.prefix(800), from: peer, to: node)
+        }
+    }
+
+    private static func withMAC(_ bytes: [UInt8], for node: NodeIdentity) -> [UInt8] {
+        PacketWriter.bytes(capacity: 2048) {
+            $0.append(bytes)
+            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: node.key))
+            $0.appendZeros(HandshakeMAC.byteCount)
+        }
+    }
+
+    private static func initiation(payload: [UInt8], from peer: NodeIdentity, to node: NodeIdentity) -> [UInt8] {
+        let noise = try? NoiseInitiator(
+            identity: peer,
+            responder: node.exchangeKey,
+            psk: .none,
+            ephemeralSeed: Array(repeating: 9, count: 32),
+            prologue: PacketLayout.prologue
+        )
+        guard var noise else { preconditionFailure("the keys are points of the curve") }
+        let head = PacketWriter.bytes(capacity: 2048) {
+            $0.append(PacketType.initiation.rawValue)
+            $0.append(bigEndian: UInt32(7))
+            try? noise.writeMessage1(payload: payload, to: &$0)
+        }
+        return withMAC(head, for: node)
+    }
+
+    private static func payload(of peer: NodeIdentity) -> [UInt8] {
+        let payload = InitiationPayload(
+            timestamp: wallClock,
+            key: peer.key,
+            ours: SessionNumber(5),
+            theirs: .none,
+            hasAES: false,
+            parameters: TransportParameters(
+                maxData: 1 << 20,
+                maxStreamData: 1 << 18,
+                maxStreams: 100,
+                maxPacketSize: 1232,
+                maxAckDelay: 25
+            )
+        )
+        return PacketWriter.bytes(capacity: 256) { payload.write(to: &$0) }
+    }
+
+    /// Gives the datagram to a fresh node, and lets it do all that follows.
+    private static func receive(_ datagram: [UInt8], at identity: NodeIdentity, from peer: NodeIdentity) {
+        var settings = NodeSettings.defaults
+        settings.maxMemory = 1 << 20
+        var node = Node(
+            identity: identity,
+            settings: settings,
+            seed: Array(repeating: 3, count: 32),
+            wallClock: wallClock,
+            at: now
+        )
+        node.admit(PeerConfiguration(key: peer.key, candidates: [endpoint]), at: now)
+        node.receive(datagram.span.bytes, from: endpoint, ecn: .ce, at: now)
+        var time = now
+        for _ in 0..<4 {
+            drain(&node, at: time)
+            guard let next = node.nextDeadline else { return }
+            time = max(time, next)
+            node.advance(to: time)
+        }
+        precondition(node.statistics.memoryInUse <= 1 << 20, "the pool has its limit")
+    }
+
+    private static func drain(_ node: inout Node, at time: Instant) {
+        var turns = 0
+        var isDone = false
+        while !isDone {
+            turns += 1
+            precondition(turns < 1000, "a node that receives one packet does not send for ever")
+            _ = PacketWriter.bytes(capacity: 1 << 16) {
+                isDone = node.pollTransmit(into: &$0, maxSegments: 16, at: time) == nil
+            }
+        }
+        while node.pollEvent() != nil {}
+    }
+}

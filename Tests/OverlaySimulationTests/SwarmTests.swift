@@ -1,0 +1,36 @@
+import OverlayCore
+import OverlaySimulation
+import OverlayWire
+import Testing
+
+@Suite struct SwarmTests {
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `a random world is safe and heals`(seed: UInt64) throws {
+        let summary = try World(.swarm(seed: seed)).runToEnd()
+        #expect(summary.packetCount > 0)
+    }
+
+    @Test(arguments: ["swarm", "roaming", "strangers"])
+    func `the same seed gives the same packets and another gives others`(name: String) throws {
+        func digest(_ seed: UInt64) throws -> UInt64 {
+            try World(try #require(Scenario.named(name, seed: seed))).runToEnd().digest
+        }
+        let first = try digest(5)
+        #expect(try digest(5) == first)
+        #expect(try digest(6) != first)
+    }
+
+    @Test func `watching the packets changes none of them`() throws {
+        let world = try World(.swarm(seed: 3))
+        var lines: [String] = []
+        world.observePackets { lines.append($0.line) }
+        let summary = try world.runToEnd()
+        #expect(lines.count >= summary.packetCount)
+        #expect(try World(.swarm(seed: 3)).runToEnd().digest == summary.digest)
+    }
+
+    @Test func `a clear link of 10 Mbit per second gives nearly all of it to one stream`() throws {
+        let cell = try Throughput.measure(megabitsPerSecond: 10, roundTrip: .milliseconds(40), loss: 0, seed: 1)
+        #expect((0.85...1.0).contains(cell.share))
+    }
+}

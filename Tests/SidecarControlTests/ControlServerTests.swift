@@ -1,0 +1,229 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayWire
+import Synchronization
+import Testing
+
+@testable import SidecarControl
+
+/// Answers every call with a document that names it, and keeps the calls.
+private final class EchoBackend: ControlBackend {
+    let calls = Mutex<[ControlCall]>([])
+    let loop: any EventLoop
+
+    init(loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue> {
+        calls.withLock { $0.append(call) }
+        switch call {
+        case .revoke:
+            let failure = ControlFailure(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
+            return loop.makeFailedFuture(failure)
+        case .peers: return loop.makeSucceededFuture([["name": "<script>", "did": "did:key:z", "trusted": true]])
+        default: return loop.makeSucceededFuture(["name": "a & b", "call": .string("\(call)")])
+        }
+    }
+
+    func readiness() -> EventLoopFuture<Readiness> {
+        loop.makeSucceededFuture(Readiness(isReady: false, document: ["underlay": true, "hub": false]))
+    }
+
+    func metrics() -> EventLoopFuture<[Metric]> {
+        loop.makeSucceededFuture([
+            Metric("x_total", .counter, 3, label: ("reason", "a"), explanation: "Counts."),
+            Metric("x_total", .counter, 4, label: ("reason", "b"), explanation: "Counts."),
+        ])
+    }
+}
+
+/// A control API on a socket and a port, and what a client makes of it.
+private struct World {
+    let backend: EchoBackend
+    let client: ControlClient
+    let port: Int
+    let channels: [any Channel]
+    let folder: String
+
+    static func with(
+        settings: ControlSettings = .defaults,
+        _ body: (World) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let backend = EchoBackend(loop: group.next())
+        let folder = NSTemporaryDirectory() + "postern-test-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let path = folder + "/control.sock"
+        let server = ControlServer(group: group, backend: backend, settings: settings, logger: Logger(label: "test"))
+        let socket = try await server.serve(socketAt: path).get()
+        let tcp = try await server.serve(host: "127.0.0.1", port: 0, token: ControlToken("secret")).get()
+        let world = World(
+            backend: backend,
+            client: ControlClient(group: group, socketPath: path),
+            port: tcp.localAddress?.port ?? 0,
+            channels: [socket, tcp],
+            folder: folder
+        )
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(world))
+        } catch {
+            result = .failure(error)
+        }
+        for channel in world.channels { try? await channel.close() }
+        try? FileManager.default.removeItem(atPath: folder)
+        try result.get()
+    }
+
+    /// Sends `text` to the port and returns everything that comes until the server closes.
+    func raw(_ text: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            var received = ""
+            for try await bytes in inbound { received += String(buffer: bytes) }
+            return received
+        }
+    }
+
+    func get(_ path: String, _ fields: String = "") async throws -> String {
+        try await raw("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\(fields)\r\n")
+    }
+
+    func post(_ path: String, body: String, _ fields: String = "") async throws -> String {
+        let head = "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n"
+        return try await raw("\(head)content-length: \(body.utf8.count)\r\n\(fields)\r\n\(body)")
+    }
+}
+
+@Suite struct ControlServerTests {
+    @Test func `a call over the socket needs no token and brings the answer back`() async throws {
+        try await World.with { world in
+            let answer = try await world.client.answer(to: .join(invitation: "postern:x"))
+            #expect(answer["name"] == "a & b")
+            #expect(world.backend.calls.withLock { $0 } == [.join(invitation: "postern:x")])
+        }
+    }
+
+    @Test func `what the sidecar refuses reaches the client word by word`() async throws {
+        try await World.with { world in
+            await #expect(
+                throws: ControlFailure(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
+            ) {
+                _ = try await world.client.answer(to: .revoke(peer: "x"))
+            }
+        }
+    }
+
+    @Test func `without a sidecar the client says that none runs`() async throws {
+        let client = ControlClient(
+            group: MultiThreadedEventLoopGroup.singleton,
+            socketPath: "/nonexistent/control.sock"
+        )
+        await #expect(throws: ControlClientError.notRunning(socketPath: "/nonexistent/control.sock")) {
+            _ = try await client.answer(to: .status)
+        }
+    }
+
+    @Test func `over loopback reading is free and changing needs the token`() async throws {
+        try await World.with { world in
+            #expect(try await world.get("/api/v1/status").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            let refused = try await world.post("/api/v1/join", body: "{\"invitation\":\"i\"}")
+            #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"))
+            #expect(refused.contains("WWW-Authenticate: Bearer\r\n"))
+            #expect(world.backend.calls.withLock { $0 } == [.status])
+            let done = try await world.post(
+                "/api/v1/join",
+                body: "{\"invitation\":\"i\"}",
+                "Authorization: Bearer secret\r\n"
+            )
+            #expect(done.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        }
+    }
+
+    @Test func `a foreign host or origin learns nothing, not even which paths exist`() async throws {
+        try await World.with { world in
+            let host = try await world.raw("GET /nowhere HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+            #expect(host.hasPrefix("HTTP/1.1 421 "))
+            #expect(try await world.get("/nowhere", "Origin: http://evil.example\r\n").hasPrefix("HTTP/1.1 403 "))
+            #expect(try await world.get("/nowhere").hasPrefix("HTTP/1.1 404 "))
+            #expect(world.backend.calls.withLock { $0 }.isEmpty)
+        }
+    }
+
+    @Test func `a body beyond the limit is refused and the connection closed`() async throws {
+        var settings = ControlSettings.defaults
+        settings.bodyLimit = 100
+        try await World.with(settings: settings) { world in
+            let fields = "Authorization: Bearer secret\r\n"
+            let body = "{\"invitation\":\"\(String(repeating: "x", count: 100))\"}"
+            let answer = try await world.post("/api/v1/join", body: body, fields)
+            #expect(answer.hasPrefix("HTTP/1.1 413 "))
+            #expect(world.backend.calls.withLock { $0 }.isEmpty)
+        }
+    }
+
+    @Test func `connections beyond the limit are closed`() async throws {
+        var settings = ControlSettings.defaults
+        settings.maximumConnections = 1
+        try await World.with(settings: settings) { world in
+            let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: world.port).get()
+            // The close may come before the request is written.
+            let answer = try? await world.get("/healthz")
+            #expect(answer ?? "" == "")
+            try await first.close()
+        }
+    }
+
+    @Test func `requests on one connection are answered in order`() async throws {
+        try await World.with { world in
+            let host = "Host: localhost\r\n"
+            let two = "GET /healthz HTTP/1.1\r\n\(host)\r\nGET /metrics HTTP/1.1\r\n\(host)Connection: close\r\n\r\n"
+            let answers = try await world.raw(two)
+            let first = try #require(answers.range(of: "{\"alive\":true}"))
+            let second = try #require(
+                answers.range(of: "postern_x_total{reason=\"a\"} 3\npostern_x_total{reason=\"b\"} 4\n")
+            )
+            #expect(first.upperBound <= second.lowerBound)
+            #expect(answers.components(separatedBy: "# TYPE postern_x_total counter\n").count == 2)
+        }
+    }
+
+    @Test func `what is not ready says so with 503`() async throws {
+        try await World.with { world in
+            let answer = try await world.get("/readyz")
+            #expect(answer.hasPrefix("HTTP/1.1 503 "))
+            #expect(answer.hasSuffix("{\"underlay\":true,\"hub\":false}\n"))
+        }
+    }
+
+    @Test func `the status page escapes what strangers wrote and loads nothing`() async throws {
+        try await World.with { world in
+            let page = try await world.get("/")
+            #expect(page.contains("content-type: text/html; charset=utf-8\r\n"))
+            #expect(page.contains("content-security-policy: default-src 'none'"))
+            #expect(page.contains("&lt;script&gt;") && !page.contains("<script"))
+            #expect(page.contains("a &amp; b"))
+            #expect(!page.contains("src=") && !page.contains("href="))
+        }
+    }
+
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ])
+    func `what is no request of ours is refused`(text: String) async throws {
+        try await World.with { world in
+            let answer = try await world.raw(text.replacing("\r\n\r\n", with: "\r\nConnection: close\r\n\r\n"))
+            #expect(answer.hasPrefix("HTTP/1.1 4"))
+        }
+    }
+}
