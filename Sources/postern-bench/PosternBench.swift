@@ -1,12 +1,7 @@
 import ArgumentParser
+import Foundation
 import OverlayCrypto
 import OverlayWire
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// Measures what Postern costs. Every result says what was measured, how often, its median and its spread.
 @main
@@ -16,6 +11,18 @@ struct PosternBench: ParsableCommand {
         abstract: "Throughput, latency, allocations and instructions of Postern.",
         subcommands: [List.self, Run.self, Workload.self, NoiseVectorsCommand.self]
     )
+
+    /// Exits with 0 when all is well, 1 when a bench failed or a limit was missed, 2 on wrong usage.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
+            Foundation.exit(2)
+        }
+    }
 }
 
 /// `postern-bench list`

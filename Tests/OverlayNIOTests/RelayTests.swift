@@ -12,7 +12,7 @@ struct RelayTests {
     private static let clientChannel = RelayChannel(7)
     private static let serverChannel = RelayChannel(9)
 
-    @Test func `a hub carries a stream between two nodes that have no path of their own`() async throws {
+    @Test func `a hub carries a stream between two nodes that do not know where the other is`() async throws {
         try await OverlayPair.run { pair in
             let hub = OverlayNode(
                 eventLoop: pair.client.eventLoop,
@@ -38,7 +38,7 @@ struct RelayTests {
             }.flatMap { end in
                 #expect(end == .finished)
                 #expect(handler.received.readableBytes == 100_000)
-                #expect(hub.statistics.relayedPackets > 100)
+                #expect(hub.statistics.relayedPackets > 0)
                 return hub.stop()
             }.nonisolated()
         }

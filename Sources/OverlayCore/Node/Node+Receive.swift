@@ -80,6 +80,7 @@ extension Node {
         }
         session.replay.mark(number)
         session.bytesReceived += UInt64(packet.byteCount)
+        if endpoint.isRelay { session.relayedBytes += UInt64(packet.byteCount) }
         heard(session, epoch: epoch, index: index, at: now)
         scratch.withSpan(opened.byteCount) {
             receiveFrames($0, number: number, session: session, epoch: epoch, from: endpoint, ecn: ecn, at: now)
@@ -95,7 +96,9 @@ extension Node {
         }
         if !epoch.isConfirmed {
             epoch.isConfirmed = true
-            if let pending = session.peer.pending, pending.startedAt <= epoch.createdAt { dropPending(of: session.peer) }
+            if let pending = session.peer.pending, pending.startedAt <= epoch.createdAt {
+                dropPending(of: session.peer)
+            }
             if epoch !== session.sendEpoch { session.seal(with: epoch, shared: &shared) }
         }
         if !epoch.hasSpare(behind: index) {
@@ -183,6 +186,7 @@ extension Node {
 
     /// Hands relayed packets to the sessions that carry them on.
     mutating func forwardRelayed(at now: Instant) {
+        guard !shared.relayedOut.isEmpty else { return }
         while let packet = shared.relayedOut.popFirst() {
             guard packet.carrier < peers.count, let carrier = peers[packet.carrier],
                 let session = carrier.session, session.isEstablished,

@@ -98,8 +98,9 @@ extension Node {
             let isDone = !fill(&writer, session: session, maxSegments: path.endpoint.isRelay ? 1 : maxSegments, at: now)
             guard !isDone else { return nil }
             let segmentSize = min(writer.count, path.packetSize)
-            guard let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize) else { continue }
-            return transmit
+            let byteCount = writer.count
+            if let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize) { return transmit }
+            session.relayedBytes += UInt64(byteCount)
         }
     }
 

@@ -19,6 +19,8 @@ final class Peer {
     /// The way through a hub, once it offered one.
     var relay: Endpoint?
     var session: Session?
+    /// The generation of the last stream of the sessions before this one.
+    var lastStreamGeneration: UInt32 = 0
     /// Our handshake that waits for its answer.
     var pending: PendingHandshake?
     /// Whether a handshake has to begin with the next transmission.

@@ -37,7 +37,7 @@ final class Session {
     var upgradeAt: Instant?
     var observedSequence: UInt64 = 0
 
-    var streams = StreamTable()
+    var streams: StreamTable
     var queues = SendQueues()
     var flow: SessionFlow
     var control = Control()
@@ -74,6 +74,7 @@ final class Session {
             peerMaxAckDelay: settings.maxAckDelay
         )
         flow = SessionFlow(settings: settings)
+        streams = StreamTable(lastGeneration: peer.lastStreamGeneration)
         sentAt = now
         heardAt = now
     }
@@ -130,6 +131,7 @@ final class Session {
     func dismantle(shared: inout Shared) {
         for epoch in epochs { remove(epoch, shared: &shared) }
         sendEpoch = nil
+        peer.lastStreamGeneration = streams.lastGeneration
         for slot in streams.usedSlots {
             streams[slot].send.abandon(pool: &shared.pool)
             streams[slot].receive.end(pool: &shared.pool)

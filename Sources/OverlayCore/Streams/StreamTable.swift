@@ -49,7 +49,13 @@ struct StreamTable {
     private var slots: [Stream] = []
     private var free: [UInt32] = []
     private var slotsByID: [UInt64: UInt32] = [:]
-    private var lastGeneration: UInt32 = 0
+    /// The generation that was given last. It goes on from one session of a peer to the next, so that no handle ever
+    /// names a second stream.
+    private(set) var lastGeneration: UInt32
+
+    init(lastGeneration: UInt32 = 0) {
+        self.lastGeneration = lastGeneration
+    }
 
     /// Streams in the table.
     var count: Int { slots.count - free.count }

@@ -124,9 +124,8 @@ final class Application {
 
     func stopped(_ handle: StreamHandle, code: ErrorCode) {
         checkKnown(handle, "stopped")
-        if let conversation = conversations[handle], let plan = conversation.plan {
-            streams.stopped(plan.tag, conversation.side, code: code)
-        }
+        conversations[handle]?.stopCode = code
+        reportStop(handle)
         conversations[handle]?.isWritingOver = true
         pump(handle)
     }
@@ -229,6 +228,14 @@ extension Application {
         guard let conversation = conversations[handle] else { return }
         conversations[handle]?.plan = streams.plan(tag)
         streams.accepted(tag, at: host.id, from: conversation.peer, port: conversation.port)
+        reportStop(handle)
+    }
+
+    /// Reports that the node stopped this end, as soon as it is known which stream it is.
+    private func reportStop(_ handle: StreamHandle) {
+        guard let conversation = conversations[handle], let plan = conversation.plan else { return }
+        guard let code = conversation.stopCode else { return }
+        streams.stopped(plan.tag, conversation.side, code: code)
     }
 
     /// Whether the plan keeps this end from reading now.

@@ -18,6 +18,8 @@ struct Conversation {
     /// The peer reads no more, or this end wants no more: that direction is over.
     var isWritingOver = false
     var isReadingOver = false
+    /// With which code the peer said that it reads no more.
+    var stopCode: ErrorCode?
     /// Until when this end leaves its bytes unread, on the world's clock.
     var stalledUntil: Instant?
 

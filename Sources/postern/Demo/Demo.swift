@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import NIOCore
 import NIOPosix
@@ -27,8 +28,9 @@ struct Demo {
                     try await perform(on: stage)
                     return true
                 }
-                // A signal ends it at any time; without `--once` only a signal does.
+                // Without `--once` only a signal ends it; with it, a signal before the end is a failure.
                 while let isPerformance = try await tasks.next() {
+                    if isOnce, !isPerformance { throw ExitCode(1) }
                     if isOnce || !isPerformance { break }
                 }
                 tasks.cancelAll()

@@ -36,7 +36,8 @@ final class DemoStage: Sendable {
     /// Starts everything and makes alice and bob trust each other.
     func set() async throws -> Roles {
         let tools = try await start(SampleToolAgent().answer)
-        let conversation = try await startConversation()
+        let cardBase = BaseURL()
+        let conversation = try await start { SampleConversationAgent(base: cardBase.value).answer($0) }
         tell("[1/5] sample agents: MCP at 127.0.0.1:\(tools), A2A at 127.0.0.1:\(conversation)")
 
         let hub = try await service("hub", ["hub", "--state", path("hub"), "--listen", "127.0.0.1:0"])
@@ -54,13 +55,17 @@ final class DemoStage: Sendable {
         let alice = try await service("alice", ["up"] + options("alice"))
         tell("[4/5] sidecars: both serve; nobody trusts anybody yet")
 
+        // A card says where clients find the agent: at alice's port, since it is alice's clients who read it.
+        let conversationPort = Self.port(of: "assistant", in: alice)
+        cardBase.value = "http://127.0.0.1:\(conversationPort)"
+
         let invitation = try await command("invite", ["invite", "--json"] + options("bob"))["invitation"]?.string ?? ""
         _ = try await command("join", ["join", invitation, "--json"] + options("alice"))
         tell("[5/5] trust: bob invited, alice joined")
         tell("")
         return Roles(
             toolsPort: Self.port(of: "tools", in: alice),
-            conversationPort: Self.port(of: "assistant", in: alice),
+            conversationPort: conversationPort,
             aliceControl: alice["control"]?.string ?? "",
             bobControl: bob["control"]?.string ?? ""
         )
@@ -85,14 +90,6 @@ final class DemoStage: Sendable {
     private func start(_ answer: @escaping @Sendable (AgentRequest) -> AgentReply) async throws -> Int {
         let (channel, port) = try await AgentServer.start(group: group, answer: answer)
         listeners.withLock { $0.append(channel) }
-        return port
-    }
-
-    /// The card of an A2A agent says where the agent is, which is known only once it listens.
-    private func startConversation() async throws -> Int {
-        let shared = BaseURL()
-        let port = try await start { request in SampleConversationAgent(base: shared.value).answer(request) }
-        shared.value = "http://127.0.0.1:\(port)"
         return port
     }
 

@@ -49,6 +49,15 @@ struct CubicWorld {
         }
     }
 
+    /// Ten acknowledgements of what left a round trip of this many milliseconds ago.
+    mutating func passRound(showing milliseconds: Int64) {
+        let sentAt = now
+        now = now + .milliseconds(milliseconds)
+        estimator = RoundTripEstimator()
+        estimator.sample(.milliseconds(milliseconds), ackDelay: .zero)
+        for _ in 0..<10 { acknowledge(1000, sentAt: sentAt) }
+    }
+
     /// Brings the window to `packets` in slow start and loses one.
     mutating func lose(atWindow packets: Int) {
         if cubic.window < packets * Self.packet { acknowledge(packets * Self.packet - cubic.window) }
@@ -169,6 +178,22 @@ struct CubicTests {
         // Above 70 it is avoidance again.
         world.acknowledge(10_000, sentAt: .at(4900))
         #expect(world.packets < 76)
+    }
+
+    // RFC 9406 §4.3
+    @Test func `growing round trips end the first slow start and no later one`() {
+        var world = CubicWorld()
+        world.passRound(showing: 100)
+        for _ in 0..<6 { world.passRound(showing: 150) }
+        let window = world.cubic.window
+        world.passRound(showing: 150)
+        // Ten packets were acknowledged, and the window grew by less than one.
+        #expect(world.cubic.window < window + 1000)
+        world.now = world.now + .seconds(10)
+        world.lose(isPersistent: true)
+        #expect(world.packets == 2)
+        world.passRound(showing: 150)
+        #expect(world.packets == 12)
     }
 
     // RFC 9002 §7.8
