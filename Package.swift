@@ -42,6 +42,7 @@ let llhttp: Target =
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -181,7 +182,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SidecarCoreTests",
-            dependencies: ["SidecarCore", "TrustCore", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: ["SidecarCore", "HubCore", "TrustCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore", "OverlayWire"], swiftSettings: common),
@@ -195,5 +196,51 @@ let package = Package(
             dependencies: ["OverlayNIO", "OverlayCore", "OverlayCrypto", "OverlayWire", nio, nioPosix, log],
             swiftSettings: common
         ),
+        .testTarget(
+            name: "GatewayNIOTests",
+            dependencies: [
+                "GatewayNIO", "GatewayCore", "OverlayNIO", "OverlayCore", "OverlayCrypto", "OverlayWire", nio, nioPosix,
+                log,
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "HubServerTests",
+            dependencies: [
+                "HubServer", "HubCore", "SidecarControl", "SidecarCore", "TrustCore", "OverlayNIO", "OverlayCore",
+                "OverlayCrypto", "OverlayWire", nio, nioPosix, log,
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "SidecarControlTests",
+            dependencies: [
+                "SidecarControl", "SidecarCore", "TrustCore", "OverlayCrypto", "OverlayWire", nio, nioEmbedded, nioPosix,
+                log,
+            ],
+            swiftSettings: common
+        ),
     ]
 )
+
+// Fuzzing needs libFuzzer in every object, so its programs are built apart from the others:
+// OVERLAY_FUZZ=1 swift build --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -sanitize=address
+if Context.environment["OVERLAY_FUZZ"] != nil {
+    let subjects: [(name: String, dependencies: [Target.Dependency])] = [
+        ("FuzzFrames", ["OverlayWire"]),
+        ("FuzzHandshake", ["OverlayWire", "OverlayCrypto", "OverlayCore"]),
+        ("FuzzHTTP", ["OverlayWire", "GatewayCore"]),
+        ("FuzzJSON", ["OverlayWire"]),
+    ]
+    package.targets.append(.target(name: "FuzzDriver", path: "Tests/Fuzz/FuzzDriver", swiftSettings: common))
+    for subject in subjects {
+        package.targets.append(
+            .executableTarget(
+                name: subject.name,
+                dependencies: ["FuzzDriver"] + subject.dependencies,
+                path: "Tests/Fuzz/\(subject.name)",
+                swiftSettings: common
+            )
+        )
+    }
+}

@@ -66,6 +66,9 @@ package struct Sidecar {
         peers.remember(memory)
     }
 
+    /// The peers that ``start(at:)`` greeted, so that they learn of a restart at once.
+    package private(set) var greeted: [NodeKey] = []
+
     /// Our own key.
     package var key: NodeKey { identity.key }
 
@@ -79,9 +82,8 @@ package struct Sidecar {
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
         for (id, _) in book.joining { redeemAt[id] = now.instant }
-        for peer in peers.met(since: now.wall + Interval(nanoseconds: -settings.recentlyMet.nanoseconds)) {
-            actions += want(peer, at: now)
-        }
+        greeted = peers.met(since: now.wall + Interval(nanoseconds: -settings.recentlyMet.nanoseconds))
+        for peer in greeted { actions += want(peer, at: now) }
         return actions + advance(to: now)
     }
 

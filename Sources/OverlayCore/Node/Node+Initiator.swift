@@ -172,7 +172,8 @@ extension Node {
             session.control.isPingDue = true
             return session
         case .established, .closing:
-            let next = replaceSession(of: peer, at: now)
+            // The peer knows the new life by the number that our message gave.
+            let next = replaceSession(of: peer, ours: session.ours, at: now)
             begin(next, response, epoch: epoch)
             next.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
             return next
@@ -196,7 +197,7 @@ extension Node {
     }
 
     /// The peer has begun a new life: what belonged to the old one ends, and a new session takes its place.
-    mutating func replaceSession(of peer: Peer, at now: Instant) -> Session {
+    mutating func replaceSession(of peer: Peer, ours: SessionNumber? = nil, at now: Instant) -> Session {
         if let old = peer.session {
             switch old.phase {
             case .connecting:
@@ -211,7 +212,7 @@ extension Node {
         }
         let session = Session(
             peer: peer,
-            ours: newSessionNumber(),
+            ours: ours ?? newSessionNumber(),
             opensEvenStreams: shared.identity.key.precedes(peer.key),
             settings: shared.settings,
             at: now

@@ -77,9 +77,9 @@ struct ReceivedPackets {
     /// Appends an ACK frame with as many ranges as fit, and returns its largest number; nil when there is nothing to
     /// acknowledge or no room.
     mutating func writeAck(to writer: inout PacketWriter, at now: Instant) -> PacketNumber? {
-        guard let last = ranges.last, writer.remaining >= 48 else { return nil }
+        guard let last = ranges.last, writer.remaining >= 50 else { return nil }
         let hasECN = ecn != ECNCounts()
-        let room = writer.remaining - 48
+        let room = writer.remaining - 50
         let count = min(ranges.count - 1, room / 16)
         writer.append(hasECN ? FrameType.ackECN : FrameType.ack)
         writer.append(varint: last.upperBound)

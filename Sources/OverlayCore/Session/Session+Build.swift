@@ -112,8 +112,8 @@ extension Session {
             recovery.add(.maxStreams)
             control.isMaxStreamsDue = false
         }
-        while let sequence = control.newIndices.last, writer.remaining >= 13 {
-            control.newIndices.removeLast()
+        while let sequence = control.newIndices.first, writer.remaining >= 13 {
+            control.newIndices.removeFirst()
             guard let index = epoch.index(sequence: sequence) else { continue }
             writer.appendNewIndex(sequence: sequence, index)
             recovery.add(.newIndex(sequence: sequence))

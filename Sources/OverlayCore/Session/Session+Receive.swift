@@ -157,6 +157,10 @@ extension Session {
             streams[slot].port = port
             streams[slot].isKnown = true
             shared.events.append(.streamOpened(handle(slot), peer.key, port))
+            // A STOP_SENDING may have overtaken the opening.
+            if case .resetting(let code) = streams[slot].send.phase {
+                shared.events.append(.streamStopped(handle(slot), code))
+            }
         }
         tellReadable(slot, shared: &shared)
         completeIfFinished(slot, shared: &shared)

@@ -148,7 +148,7 @@ extension StreamLedger {
                 record.acceptedAt = findings.now
                 openEndCount += 1
             } else {
-                findings.report(.content, "stream \(tag) was accepted twice: its first bytes were delivered again")
+                findings.report(.content, "accepted twice, its first bytes were delivered again: " + Self.describe(record))
             }
             if record.openedAt == nil {
                 findings.report(.content, "stream \(tag) was accepted before it was opened")

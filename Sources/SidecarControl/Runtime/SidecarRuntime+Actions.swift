@@ -159,11 +159,11 @@ extension SidecarRuntime {
         node.admit(PeerConfiguration(key: url.key, candidates: endpoints, isHub: true, replayFloor: floor))
     }
 
-    /// The cache is written a moment later, so that a burst of news costs one write.
+    /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.
     private func rememberSoon() {
         guard life?.isCacheDirty == false else { return }
         life?.isCacheDirty = true
-        node.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.saveCache() }
+        node.eventLoop.assumeIsolated().execute { self.saveCache() }
     }
 
     func saveCache() {

@@ -140,6 +140,21 @@ package final class SidecarRuntime {
         feed { $0.start(at: $1) }
     }
 
+    /// Succeeds when the peers that were met last have answered the greeting of this start, and with that forgotten the
+    /// sessions of the life before; or after `patience`, for those that are away.
+    package func greetings(within patience: TimeAmount) -> EventLoopFuture<Void> {
+        node.eventLoop.preconditionInEventLoop()
+        let promise = node.eventLoop.makePromise(of: Void.self)
+        let deadline = NIODeadline.now() + patience
+        func look() {
+            let isWaiting = life?.sidecar.greeted.contains { !isConnected($0) } ?? false
+            guard isWaiting, NIODeadline.now() < deadline else { return promise.succeed() }
+            node.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(5)) { look() }
+        }
+        look()
+        return promise.futureResult
+    }
+
     /// Writes what is worth keeping and ends what waits. The node is stopped by its owner afterwards.
     package func stop() -> EventLoopFuture<Void> {
         node.eventLoop.preconditionInEventLoop()

@@ -12,6 +12,9 @@ struct SidecarService {
     let file: ConfigurationFile<SidecarConfiguration>
     let options: SidecarOptions
 
+    /// How long READY waits for peers that were there before a restart to learn of it.
+    private static let greetingPatience = TimeAmount.milliseconds(500)
+
     /// Runs until a signal ends it.
     func run() async throws {
         let settings = file.settings
@@ -31,6 +34,7 @@ struct SidecarService {
         try await offerReaches(program, on: loop)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
+        try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
         let ready = try await loop.submit { program.value.readyDocument(control: control.address) }.get()
         logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
         Console.print("READY " + ready.compactText)
