@@ -68,6 +68,9 @@ package struct Exchange: ~Copyable {
         !isRaw && waiting.isEmpty && requests.isBetweenMessages && responses.isBetweenMessages
     }
 
+    /// Whether the client said that no request follows, and has all its responses.
+    package var isComplete: Bool { isLastRequest && isIdle }
+
     /// Whether a final response was begun and its end is still to come.
     package var isResponseUnderWay: Bool { isResponding }
 

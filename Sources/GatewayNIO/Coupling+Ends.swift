@@ -175,7 +175,14 @@ extension Coupling {
     func drain() {
         guard case .open = phase else { return }
         isDraining = true
-        guard exchange.isIdle else { return }
+        endIfDone()
+    }
+
+    /// Ends in order when nothing is under way and no request is to follow: at a drain, and for a client that asked for
+    /// it with its last request, even when the agent keeps its connection (RFC 9112 §9.6).
+    func endIfDone() {
+        guard case .open = phase, exchange.isIdle else { return }
+        guard isDraining || (isChannelNear && exchange.isComplete) else { return }
         if isChannelNear { stream?.finish() } else { finish(.requests) }
         closeNear()
         flush()

@@ -162,6 +162,7 @@ extension Coupling {
 
     private func noteRequest() {
         awaitsResponse = exchange.holdsRequests
+        endIfDone()
         guard case .reach = side else { return }
         reach.lastRequest = .now()
         if gateway.hasSilentPeers { watchPeer() }
@@ -176,6 +177,6 @@ extension Coupling {
             awaitsResponse = false
             pull(.requests)
         }
-        if isDraining { drain() }
+        endIfDone()
     }
 }

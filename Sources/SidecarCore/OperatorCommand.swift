@@ -103,6 +103,15 @@ extension OperatorError {
         )
     }
 
+    static func refusedInvitation(_ reason: TrustRejection.Reason?) -> OperatorError {
+        switch reason {
+        case .usedUp: badInvitation("it was used as often as it may be")
+        case .expired: badInvitation("it has expired by the inviter's clock")
+        case .withdrawn: badInvitation("the inviter has ended the trust that it gave")
+        case nil: badInvitation("the inviter refuses it")
+        }
+    }
+
     static let noAnswer = OperatorError(
         code: "no-answer",
         message: "the inviter has not answered yet",

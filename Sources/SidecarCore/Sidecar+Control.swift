@@ -31,7 +31,7 @@ extension Sidecar {
             else { return [.answerPeer(id, refusal)] }
             let (answer, actions) = claimed(claim, at: now)
             guard let answer else { return actions + [.answerPeer(id, refusal)] }
-            return actions + [.answerPeer(id, ["ok": true, "acceptance": .string(Base64URL.encode(answer))])]
+            return actions + [.answerPeer(id, ["ok": true, "answer": .string(Base64URL.encode(answer))])]
         }
         guard isTrusted(peer, at: now) else { return [.answerPeer(id, refusal)] }
         switch document["do"]?.string {

@@ -54,7 +54,7 @@ extension Sidecar {
     package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Moment) -> [SidecarAction] {
         guard let purpose = errandsOnTheWay.removeValue(forKey: id) else { return [] }
         switch purpose {
-        case .acknowledge:
+        case .acknowledge, .refusal:
             return []
         case .register(let hub):
             if answer?["ok"] == true {
@@ -154,7 +154,7 @@ extension Sidecar {
     private mutating func dropRequests(to hub: NodeKey) {
         errandsOnTheWay = errandsOnTheWay.filter { _, purpose in
             switch purpose {
-            case .register(let other), .errand(_, let other), .resolve(let other, _): other != hub
+            case .register(let other), .errand(_, let other), .resolve(let other, _), .refusal(let other): other != hub
             case .acknowledge, .redeem, .services: true
             }
         }

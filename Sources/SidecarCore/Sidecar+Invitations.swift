@@ -44,21 +44,27 @@ extension Sidecar {
         return written + reconcileGuests(at: now) + [.answer(id, answer)]
     }
 
-    /// Somebody redeems an invitation. Whatever is wrong with the claim, nothing is answered (S3); who redeemed it
-    /// before and asks again, because an answer was lost, gets the same answer and costs no further use.
+    /// Somebody redeems an invitation. Who does not prove to hold it gets no answer (S3). Who redeemed it before and
+    /// asks again, because an answer was lost, gets the same answer and costs no further use. Any other holder of an
+    /// invitation that ended is told why.
     mutating func claimed(_ claim: InvitationClaim, at now: Moment) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         guard let issued = book.issued[claim.invitation], claim.isProved(by: issued.invitation.secret) else {
             return (nil, [])
         }
         let peer = claim.redeemer
+        guard peer != key, now.wall < issued.forgotten else { return (nil, []) }
         let places = claim.hubs + profile.hubs
         if issued.redeemers.contains(peer) {
-            guard let bond = book.bonds[peer], standing(of: peer, at: now).isMutual else { return (nil, []) }
+            guard let bond = book.bonds[peer], standing(of: peer, at: now).isMutual else {
+                return refused(claim, because: .withdrawn)
+            }
             guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
             let facts = errand(.deposit(target: peer, sealed: sealed), at: places, until: issued.invitation.expires)
             return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + runErrands(at: now))
         }
-        guard issued.isOpen(at: now.wall), peer != key else { return (nil, []) }
+        guard issued.isOpen(at: now.wall) else {
+            return refused(claim, because: now.wall < issued.invitation.expires ? .usedUp : .expired)
+        }
         guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { return (nil, []) }
         let services = issued.invitation.services
         let bond = newBond(
@@ -81,30 +87,52 @@ extension Sidecar {
         return (sealed, written + told + reconcileGuests(at: now))
     }
 
-    /// The guest keys of open invitations are admitted, those of others are not.
+    /// Tells the holder of an invitation why it opens nothing, on the way that he came and at the hubs that are up.
+    /// Nothing of it is kept, so that refused claims cost no disk however many come.
+    private mutating func refused(
+        _ claim: InvitationClaim,
+        because reason: TrustRejection.Reason
+    ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
+        let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
+        guard let sealed = try? Mail.rejection(rejection).sealed() else { return (nil, []) }
+        let meeting = Set((claim.hubs + profile.hubs).map(\.key))
+        let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
+            SidecarAction.hubRequest(
+                nextRequest(.refusal(hub: hub)),
+                hub: hub,
+                .deposit(target: claim.redeemer, sealed: sealed)
+            )
+        }
+        return (sealed, actions)
+    }
+
+    /// The guest keys of invitations whose holders are answered are admitted, others are not.
     mutating func reconcileGuests(at now: Moment) -> [SidecarAction] {
+        let answered = answeredInvitations(at: now)
         var actions: [SidecarAction] = []
-        for entry in book.issued.values.sorted(by: { $0.invitation.id.description < $1.invitation.id.description }) {
-            let secret = entry.invitation.secret
+        for (guest, id) in guests.sorted(by: { $0.key.did < $1.key.did }) where answered[id] == nil {
+            guests[guest] = nil
+            actions.append(.expel(guest, .refused))
+        }
+        let admitted = Set(guests.values)
+        for (id, secret) in answered.sorted(by: { $0.key.description < $1.key.description })
+        where !admitted.contains(id) {
             guard let guest = try? NodeIdentity(seed: secret.guestSeed).key else { continue }
-            let isAdmitted = guests[guest] != nil
-            if entry.isOpen(at: now.wall) {
-                guard !isAdmitted else { continue }
-                guests[guest] = entry.invitation.id
-                actions.append(
-                    .admit(PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true))
-                )
-            } else if isAdmitted {
-                // The last guest has yet to read its answer.
-                let leaves = farewells[guest] ?? now.instant + settings.guestFarewell
-                farewells[guest] = leaves
-                guard leaves <= now.instant else { continue }
-                farewells[guest] = nil
-                guests[guest] = nil
-                actions.append(.expel(guest, .refused))
-            }
+            guests[guest] = id
+            let admission = PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)
+            actions.append(.admit(admission))
         }
         return actions
+    }
+
+    /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
+    private func answeredInvitations(at now: Moment) -> [RecordID: InvitationSecret] {
+        let known = book.issued.filter { now.wall < $0.value.forgotten }
+        let open = known.filter { $0.value.isOpen(at: now.wall) }
+        let ended = known.filter { open[$0.key] == nil }
+            .sorted { $0.value.invitation.expires > $1.value.invitation.expires }
+        let answered = Array(open) + ended.prefix(settings.invitationCount)
+        return Dictionary(uniqueKeysWithValues: answered.map { ($0.key, $0.value.invitation.secret) })
     }
 
     func isGuest(_ peer: NodeKey) -> Bool { guests[peer] != nil }
@@ -112,12 +140,11 @@ extension Sidecar {
     /// The session of a guest ended; the next one may be of somebody else, with another clock.
     mutating func guestLeft(_ guest: NodeKey, at now: Moment) -> [SidecarAction] {
         guests[guest] = nil
-        farewells[guest] = nil
         return [.expel(guest, .none)] + reconcileGuests(at: now)
     }
 
     func nextInvitationExpiry(after time: Timestamp) -> Timestamp? {
-        book.issued.values.map(\.invitation.expires).filter { $0 > time }.min()
+        book.issued.values.flatMap { [$0.invitation.expires, $0.forgotten] }.filter { $0 > time }.min()
     }
 }
 
@@ -192,11 +219,12 @@ extension Sidecar {
 
     /// A direct attempt ended.
     mutating func redeemed(_ id: RecordID, answer: JSONValue?, at now: Moment) -> [SidecarAction] {
-        guard let text = answer?["acceptance"]?.string, let sealed = Base64URL.decode(text) else { return [] }
-        guard let mail = try? Mail(opening: sealed, with: identity), case .acceptance(let acceptance) = mail else {
-            return []
+        guard let text = answer?["answer"]?.string, let sealed = Base64URL.decode(text) else { return [] }
+        switch try? Mail(opening: sealed, with: identity) {
+        case .acceptance(let acceptance): return acceptance.answers == id ? received(acceptance, at: now) : []
+        case .rejection(let rejection): return rejection.answers == id ? received(rejection, at: now) : []
+        case .request, .revocation, .claim, nil: return []
         }
-        return acceptance.answers == id ? received(acceptance, at: now) : []
     }
 
     /// Tells operators who have waited long enough that this goes on without them.

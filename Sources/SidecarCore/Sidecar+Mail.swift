@@ -10,7 +10,7 @@ extension Sidecar {
         switch mail {
         case .request(let request): return received(request, at: now)
         case .acceptance(let acceptance): return received(acceptance, at: now)
-        case .rejection(let rejection): return received(rejection)
+        case .rejection(let rejection): return received(rejection, at: now)
         case .revocation(let revocation): return received(revocation, at: now)
         case .claim(let claim): return claimed(claim, at: now).actions
         }
@@ -80,10 +80,14 @@ extension Sidecar {
         return actions + want(peer, at: now)
     }
 
-    private mutating func received(_ rejection: TrustRejection) -> [SidecarAction] {
-        guard let request = book.outgoing[rejection.answers], request.target == rejection.giver else { return [] }
+    mutating func received(_ rejection: TrustRejection, at now: Moment) -> [SidecarAction] {
+        let id = rejection.answers
+        guard (book.outgoing[id]?.target ?? book.joining[id]?.invitation.inviter) == rejection.giver else { return [] }
         let event = AuditEvent(.trustRefused, actor: rejection.giver, subject: key.did)
-        return [record([.answered(request.id)]), .audit(event)]
+        let written = [record([.answered(id)]), .audit(event)] + reconcileHubs(at: now)
+        redeemAt[id] = nil
+        guard let join = joins.removeValue(forKey: id) else { return written }
+        return written + [.fail(join.command, .refusedInvitation(rejection.reason))]
     }
 
     /// The peer ended the trust: sessions and streams end at once on this side too. It counts as well when it overtakes

@@ -27,8 +27,6 @@ package struct Sidecar {
     var joins: [RecordID: WaitingJoin] = [:]
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
-    /// Guests that may still read an answer, and until when.
-    var farewells: [NodeKey: Instant] = [:]
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
 
@@ -37,6 +35,8 @@ package struct Sidecar {
         case register(hub: NodeKey)
         case acknowledge
         case errand(RecordID, hub: NodeKey)
+        /// The refusal of a claim: whoever claimed asks again when it is lost.
+        case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
         case redeem(RecordID)
         case services(CommandID)
@@ -125,7 +125,6 @@ package struct Sidecar {
     package func nextDeadline(at now: Moment) -> Instant? {
         var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), errandRetry]
         deadlines += joins.values.map(\.deadline)
-        deadlines += farewells.values.map(\.self)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
         let seen = advanced ?? now.wall

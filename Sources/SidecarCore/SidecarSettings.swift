@@ -9,7 +9,7 @@ package struct SidecarSettings: Hashable, Sendable {
     package var outgoingCount = 100
     /// Peers that are trusted.
     package var peerCount = 10_000
-    /// Invitations that can still be redeemed.
+    /// Invitations that can still be redeemed; of others, as many of the latest are answered with the reason.
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.
     package var errandCount = 1_000
@@ -33,8 +33,6 @@ package struct SidecarSettings: Hashable, Sendable {
     package var joinPatience = Interval.seconds(20)
     /// Time between two direct attempts to redeem an invitation.
     package var redeemInterval = Interval.seconds(5)
-    /// How long a guest that has redeemed the last use of an invitation can still read its answer.
-    package var guestFarewell = Interval.seconds(10)
     /// Uses of one invitation and how long it may be open.
     package var invitationUses = 1_000
     package var invitationLifetime = Interval.seconds(365 * 86_400)

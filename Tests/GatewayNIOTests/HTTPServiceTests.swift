@@ -201,6 +201,40 @@ import Testing
         }
     }
 
+    @Test(arguments: ["GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET /x HTTP/1.0\r\nHost: a\r\n\r\n"])
+    func `a client that asks for the end gets it after its response, though the agent stays`(request: String) throws {
+        try inWorld(.http) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write(request)
+            let upstream = try #require(world.agent.accept())
+            _ = upstream.readHead()
+            upstream.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+            #expect(client.read(through: "hello").hasSuffix("hello"))
+            #expect(client.hearsNothing())
+            upstream.write("world")
+            #expect(client.readToEnd() == "world")
+            #expect(client.ending == .end)
+            client.close()
+            #expect(upstream.readEnding() != .silence)
+        }
+    }
+
+    @Test func `an early answer to a last request lets the rest of its body through before the end`() throws {
+        try inWorld(.http) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write("POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 8\r\n\r\nbody")
+            let upstream = try #require(world.agent.accept())
+            _ = upstream.read(through: "body")
+            upstream.write(okResponse)
+            #expect(client.readText(okResponse.utf8.count) == okResponse)
+            #expect(client.hearsNothing())
+            client.write("rest")
+            #expect(client.readEnding() == .end)
+            #expect(upstream.readToEnd() == "rest")
+            #expect(upstream.ending == .end)
+        }
+    }
+
     @Test func `a client that leaves ends the agent's connection at once`() throws {
         try inWorld(.mcp) { world in
             let client = Socket.connect(port: try world.reach())

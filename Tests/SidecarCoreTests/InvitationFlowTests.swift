@@ -48,9 +48,102 @@ import TrustCore
         for guest in guests { world.perform(.join(invitation: token), at: guest) }
         #expect(guests.map { world.isTrusted(alice, $0) } == [true, true, false])
         #expect(!world.isTrusted(guests[2], alice))
-        world.pass(25)
-        #expect(world.nodes[guests[2]]!.failures.values.map(\.code) == ["no-answer"])
+        let failures = world.nodes[guests[2]]!.failures.values
+        #expect(failures.map(\.code) == ["bad-invitation"])
+        #expect(failures.first?.message.contains("as often as it may be") == true)
+        world.pass(3_600 + 86_400)
         #expect(world.nodes[alice]!.admitted.keys.allSatisfy { guests.contains($0) }, "the guest key is gone")
+    }
+
+    @Test(arguments: [true, false])
+    mutating func `the holder of an invitation that ended is told at once why, and may ask again`(
+        withHub: Bool
+    ) throws {
+        // Each of the two ways alone: mail, and the address in the invitation.
+        let alice = world.add(1, "alice", withHub: withHub, advertised: withHub ? [] : direct)
+        let (bob, carol) = (world.add(2, "bob", withHub: withHub), world.add(3, "carol", withHub: withHub))
+        let token = try invite(alice)
+        _ = try world.answer(.join(invitation: token), at: bob)
+        for _ in 0..<2 {
+            let refused = world.failure(.join(invitation: token), at: carol)
+            #expect(refused == .refusedInvitation(.usedUp))
+        }
+        _ = try world.answer(.revoke(peer: bob.did), at: alice)
+        #expect(world.failure(.join(invitation: token), at: bob) == .refusedInvitation(.withdrawn))
+        world.restart(alice)
+        world.pass(40)
+        #expect(world.failure(.join(invitation: token), at: carol) == .refusedInvitation(.usedUp))
+        #expect(!world.isTrusted(alice, carol) && !world.isTrusted(carol, alice))
+    }
+
+    @Test(arguments: [true, false])
+    mutating func `an invitation that expired by the inviter's clock alone is refused with that reason`(
+        withHub: Bool
+    ) throws {
+        let alice = world.add(1, "alice", withHub: withHub, advertised: withHub ? [] : direct)
+        let bob = world.add(2, "bob", withHub: withHub)
+        let token = try invite(alice, seconds: 10)
+        world.pass(20)
+        world.clockLag[bob] = .seconds(15)
+        #expect(world.failure(.join(invitation: token), at: bob) == .refusedInvitation(.expired))
+        #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
+    }
+
+    @Test mutating func `an inviter that is away is waited for`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let token = try invite(alice)
+        world.nodes[alice]!.isRunning = false
+        world.hubDown(alice)
+        world.perform(.join(invitation: token), at: bob)
+        world.pass(19)
+        #expect(world.nodes[bob]!.failures.isEmpty)
+        world.pass(1)
+        #expect(world.nodes[bob]!.failures.values.map(\.code) == ["no-answer"])
+    }
+
+    @Test mutating func `a refusal counts only from the inviter and for our own claim`() throws {
+        let alice = world.add(1, "alice")
+        let (bob, mallory) = (world.add(2, "bob"), world.add(3, "mallory"))
+        let token = try invite(alice)
+        world.nodes[alice]!.isRunning = false
+        world.hubDown(alice)
+        world.perform(.join(invitation: token), at: bob)
+        let joining = world.nodes[bob]!.sidecar.compactedFacts(at: world.now.wall).compactMap { fact in
+            if case .joining(_, let claim) = fact { claim.id } else { nil }
+        }
+        let id = try #require(joining.first)
+        let forged = TrustRejection(from: world.nodes[mallory]!.identity, to: bob, answering: id, because: .usedUp)
+        let other = TrustRejection(
+            from: world.nodes[alice]!.identity,
+            to: bob,
+            answering: RecordID(ofBytes: [1]),
+            because: .usedUp
+        )
+        for rejection in [forged, other] {
+            let sealed = try Mail.rejection(rejection).sealed()
+            let hub = world.hubURL.key
+            world.input(bob) { $0.receive(.mail(RecordID(ofBytes: sealed), sealed), from: hub, at: $1) }
+        }
+        #expect(world.nodes[bob]!.failures.isEmpty)
+    }
+
+    @Test mutating func `a claim without the invitation's secret gets no answer, and an ended one costs no disk`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let (bob, carol) = (world.add(2, "bob"), world.add(3, "carol"))
+        let token = try invite(alice)
+        _ = try world.answer(.join(invitation: token), at: bob)
+        let journal = world.nodes[alice]!.journal
+        let mailCount = world.mailSeen.count
+        let invitation = try Invitation(token: token)
+        let carolIdentity = world.nodes[carol]!.identity
+        let grant = Grant(from: carolIdentity, to: alice, services: .all, issued: world.now.wall.inMilliseconds)
+        let true_ = InvitationClaim(from: carolIdentity, invitation: invitation, name: "c", grant: grant, hubs: [])
+        var members = try #require(true_.document.object)
+        members["mac"] = .string(Base64URL.encode(Array(repeating: 0, count: 32)))
+        _ = members
+        #expect(world.mailSeen.count == mailCount)
+        #expect(world.nodes[alice]!.journal == journal)
     }
 
     @Test mutating func `who redeemed already gets the same answer again and costs no use`() throws {

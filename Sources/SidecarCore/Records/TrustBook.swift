@@ -9,8 +9,13 @@ struct TrustBook: Sendable {
         let uses: Int
         var redeemers: Set<NodeKey> = []
 
+        /// How long its holder is still told that it has expired, whose clock may be another.
+        private static let afterlife = Interval.seconds(86_400)
+
         /// Whether somebody new may still redeem it at `time`.
         func isOpen(at time: Timestamp) -> Bool { redeemers.count < uses && time < invitation.expires }
+        /// When its holder is no longer answered.
+        var forgotten: Timestamp { invitation.expires + Self.afterlife }
     }
 
     /// A request of somebody else that waits for a decision.
@@ -97,7 +102,7 @@ struct TrustBook: Sendable {
         facts += outgoing.values.map { .asked($0) }
         facts += pending.values.map { .received($0.request, at: $0.received) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
-        for entry in issued.values where now < entry.invitation.expires {
+        for entry in issued.values where now < entry.forgotten {
             facts.append(.invited(entry.invitation, uses: entry.uses))
             facts += entry.redeemers.map { .redeemed(entry.invitation.id, by: $0) }
         }

@@ -71,27 +71,47 @@ package struct TrustAcceptance: Hashable, Sendable {
     }
 }
 
-/// The no to a request. It says nothing more than that.
+/// The no to a request, which says nothing more than that, or to the redemption of an invitation, which says why: whoever
+/// proved to hold the invitation may know.
 package struct TrustRejection: Hashable, Sendable {
+    /// Why an invitation cannot be redeemed.
+    package enum Reason: String, Sendable {
+        /// Others have redeemed it as often as it may be.
+        case usedUp = "used-up"
+        /// Its time has passed.
+        case expired
+        /// The redeemer had its trust by it, and the inviter ended that.
+        case withdrawn
+    }
+
     package let record: SignedRecord
     /// Who asked.
     package let target: NodeKey
-    /// The request that this answers.
+    /// The request or claim that this answers.
     package let answers: RecordID
+    /// Why; nil in the answer to a request, and for a reason that this version does not know.
+    package let reason: Reason?
 
     /// Who says no.
     package var giver: NodeKey { record.signer }
     /// The signed object.
     package var document: JSONValue { record.document }
 
-    /// Signs the rejection of the request named `answers`, which `target` made.
-    package init(from giver: NodeIdentity, to target: NodeKey, answering answers: RecordID) {
+    /// Signs the rejection of the request or claim named `answers`, which `target` made.
+    package init(
+        from giver: NodeIdentity,
+        to target: NodeKey,
+        answering answers: RecordID,
+        because reason: Reason? = nil
+    ) {
         var members = JSONObject()
         members["to"] = .string(target.did)
         members["answers"] = .string(answers.description)
+        if let reason { members["reason"] = .string(reason.rawValue) }
         record = SignedRecord(.rejection, members, signedBy: giver)
         self.target = target
         self.answers = answers
+        self.reason = reason
     }
 
     /// The rejection in `document`, verified.
@@ -100,5 +120,6 @@ package struct TrustRejection: Hashable, Sendable {
         record = try SignedRecord(verifying: document, as: .rejection)
         target = try fields.key("to")
         answers = try fields.recordID("answers")
+        reason = fields.has("reason") ? Reason(rawValue: try fields.text("reason", limit: 64)) : nil
     }
 }
