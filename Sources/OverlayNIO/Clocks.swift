@@ -1,5 +1,5 @@
-import NIOCore
-import OverlayWire
+package import NIOCore
+package import OverlayWire
 
 #if canImport(Glibc)
 import Glibc
@@ -11,18 +11,18 @@ import Darwin
 
 extension Instant {
     /// The event loop's clock: nanoseconds of monotonic time, so that an instant is a deadline of NIO as it stands.
-    init(_ deadline: NIODeadline) {
+    package init(_ deadline: NIODeadline) {
         self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
     }
 
     /// The same point in time for NIO's timers.
-    var deadline: NIODeadline {
+    package var deadline: NIODeadline {
         .uptimeNanoseconds(UInt64(clamping: nanoseconds))
     }
 }
 
 /// Nanoseconds since 1970-01-01 UTC, as the host's clock has it.
-func wallClockNanoseconds() -> UInt64 {
+package func wallClockNanoseconds() -> UInt64 {
     var time = timespec()
     guard clock_gettime(CLOCK_REALTIME, &time) == 0 else {
         preconditionFailure("every system of ours has a real-time clock")

@@ -27,45 +27,46 @@ package struct ConfigurationFile<Settings: Hashable & Sendable>: Sendable {
     }
 }
 
-extension ConfigurationFile where Settings == SidecarConfiguration {
-    /// Reads a sidecar's file. Throws `ConfigurationFailure` with every mistake in it.
+/// What the file of one kind of program says.
+package protocol ConfigurationSettings: Hashable, Sendable {
+    /// Its state directory, absolute.
+    var state: String { get set }
+
+    /// Reads the file at `path`, or with nil no file at all, from `text`. Throws every mistake in it.
+    static func read(
+        _ text: String,
+        path: String?,
+        surroundings: Surroundings
+    ) throws(ConfigurationFailure) -> ConfigurationFile<Self>
+
+    /// Where the file is looked for when none is named, the best place first. `state` is the state directory that the
+    /// command line names.
+    static func usualPaths(state: String?, surroundings: Surroundings) -> [String]
+}
+
+extension ConfigurationFile where Settings: ConfigurationSettings {
+    /// Reads the file at `path`. Throws `ConfigurationFailure` with every mistake in it.
     package init(path: String, surroundings: Surroundings) throws(ConfigurationFailure) {
-        try self.init(
-            text: try Source.text(of: path, surroundings: surroundings),
-            path: path,
-            surroundings: surroundings
-        )
+        let text = try Source.text(of: path, surroundings: surroundings)
+        self = try Settings.read(text, path: path, surroundings: surroundings)
     }
 
-    /// Reads a sidecar's configuration from `text`; `path` names it in messages, and nil stands for no file at all.
+    /// Reads a configuration from `text`; `path` names it in messages, and nil stands for no file at all.
     package init(text: String, path: String?, surroundings: Surroundings) throws(ConfigurationFailure) {
-        let source = try Source(text: text, file: path ?? "(no file)", section: .sidecar)
-        self.path = path
-        lines = source.lines
-        settings = SidecarConfiguration(
-            source.document,
-            surroundings: surroundings,
-            directory: Source.directory(of: path, surroundings: surroundings)
-        )
-        if let problem = settings.clashingListener(in: self) { throw ConfigurationFailure(problems: [problem]) }
+        self = try Settings.read(text, path: path, surroundings: surroundings)
     }
 
-    /// Reads the file that holds for a sidecar: the first that exists of `DIR/postern.yaml`, `./postern.yaml` and
-    /// `~/.config/postern/postern.yaml`, unless `named` says which. Without any, the defaults hold.
+    /// Reads the file that holds: `named`, else the first of the usual places that has one, else the defaults.
     ///
-    /// `state`, when given, is DIR and wins over the file's own `state:`.
+    /// `state`, when given, is the state directory and wins over the file's own `state:`.
     package static func find(
         named: String?,
         state: String?,
         surroundings: Surroundings
     ) throws(ConfigurationFailure) -> ConfigurationFile {
         let directory = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
-        let candidates = [
-            (directory ?? surroundings.stateDirectory) + "/postern.yaml",
-            surroundings.workingDirectory + "/postern.yaml",
-            surroundings.home + "/.config/postern/postern.yaml",
-        ]
-        let path = named ?? candidates.first { FileManager.default.fileExists(atPath: $0) }
+        let usual = Settings.usualPaths(state: directory, surroundings: surroundings)
+        let path = named ?? usual.first { FileManager.default.fileExists(atPath: $0) }
         var found: ConfigurationFile =
             if let path {
                 try ConfigurationFile(path: path, surroundings: surroundings)
@@ -74,50 +75,62 @@ extension ConfigurationFile where Settings == SidecarConfiguration {
             }
         if let directory { found.settings.state = directory }
         return found
+    }
+
+    /// What `text` says along the table `section`, in the words of `read`.
+    fileprivate init(
+        _ text: String,
+        path: String?,
+        as section: Section,
+        surroundings: Surroundings,
+        read: (DocumentValue, _ directory: String) -> Settings
+    ) throws(ConfigurationFailure) {
+        let source = try Source(text: text, file: path ?? "(no file)", section: section)
+        self.path = path
+        lines = source.lines
+        settings = read(source.document, Source.directory(of: path, surroundings: surroundings))
     }
 }
 
-extension ConfigurationFile where Settings == HubConfiguration {
-    /// Reads a hub's file. Throws `ConfigurationFailure` with every mistake in it.
-    package init(path: String, surroundings: Surroundings) throws(ConfigurationFailure) {
-        try self.init(
-            text: try Source.text(of: path, surroundings: surroundings),
-            path: path,
-            surroundings: surroundings
-        )
-    }
-
-    /// Reads a hub's configuration from `text`; `path` names it in messages, and nil stands for no file at all.
-    package init(text: String, path: String?, surroundings: Surroundings) throws(ConfigurationFailure) {
-        let source = try Source(text: text, file: path ?? "(no file)", section: .hub)
-        self.path = path
-        lines = source.lines
-        settings = HubConfiguration(
-            source.document,
-            surroundings: surroundings,
-            directory: Source.directory(of: path, surroundings: surroundings)
-        )
-    }
-
-    /// Reads the file that holds for a hub: `named`, else `DIR/hub.yaml` if it exists, else the defaults.
-    ///
-    /// `state`, when given, is DIR and wins over the file's own `state:`.
-    package static func find(
-        named: String?,
-        state: String?,
+extension SidecarConfiguration: ConfigurationSettings {
+    /// Reads a sidecar's configuration, and refuses listeners that clash.
+    package static func read(
+        _ text: String,
+        path: String?,
         surroundings: Surroundings
-    ) throws(ConfigurationFailure) -> ConfigurationFile {
-        let directory = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
-        let usual = (directory ?? surroundings.hubStateDirectory) + "/hub.yaml"
-        let path = named ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
-        var found: ConfigurationFile =
-            if let path {
-                try ConfigurationFile(path: path, surroundings: surroundings)
-            } else {
-                try ConfigurationFile(text: "", path: nil, surroundings: surroundings)
-            }
-        if let directory { found.settings.state = directory }
-        return found
+    ) throws(ConfigurationFailure) -> ConfigurationFile<SidecarConfiguration> {
+        let file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
+            SidecarConfiguration($0, surroundings: surroundings, directory: $1)
+        }
+        if let problem = file.settings.clashingListener(in: file) { throw ConfigurationFailure(problems: [problem]) }
+        return file
+    }
+
+    /// `DIR/postern.yaml`, `./postern.yaml` and `~/.config/postern/postern.yaml`.
+    package static func usualPaths(state: String?, surroundings: Surroundings) -> [String] {
+        [
+            (state ?? surroundings.stateDirectory) + "/postern.yaml",
+            surroundings.workingDirectory + "/postern.yaml",
+            surroundings.home + "/.config/postern/postern.yaml",
+        ]
+    }
+}
+
+extension HubConfiguration: ConfigurationSettings {
+    /// Reads a hub's configuration.
+    package static func read(
+        _ text: String,
+        path: String?,
+        surroundings: Surroundings
+    ) throws(ConfigurationFailure) -> ConfigurationFile<HubConfiguration> {
+        try ConfigurationFile(text, path: path, as: .hub, surroundings: surroundings) {
+            HubConfiguration($0, surroundings: surroundings, directory: $1)
+        }
+    }
+
+    /// `DIR/hub.yaml`.
+    package static func usualPaths(state: String?, surroundings: Surroundings) -> [String] {
+        [(state ?? surroundings.hubStateDirectory) + "/hub.yaml"]
     }
 }
 

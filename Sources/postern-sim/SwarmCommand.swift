@@ -41,7 +41,9 @@ struct SwarmCommand: AsyncParsableCommand {
             }
             while let outcome = await group.next() {
                 tally.add(outcome, scenario: scenario)
-                if tally.count % 50 == 0 { printNow("\(tally.count) of \(seeds) seeds, \(tally.failures.count) failed") }
+                if tally.count % 50 == 0 {
+                    printNow("\(tally.count) of \(seeds) seeds, \(tally.failures.count) failed")
+                }
                 if next < end {
                     launch(next, in: &group)
                     next += 1
@@ -94,7 +96,8 @@ private struct Tally {
     func summary(elapsed: Duration) -> String {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let verdict = failures.isEmpty ? "all held" : "\(failures.count) FAILED: seeds \(failures.sorted())"
-        return "\(count) seeds in \((seconds * 10).rounded() / 10) s: \(verdict); \(Int(virtualSeconds)) s of virtual time, "
+        return
+            "\(count) seeds in \((seconds * 10).rounded() / 10) s: \(verdict); \(Int(virtualSeconds)) s of virtual time, "
             + "\(packetCount) packets, \(byteCount) bytes read"
     }
 }

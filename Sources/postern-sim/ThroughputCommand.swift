@@ -26,8 +26,10 @@ struct ThroughputCommand: ParsableCommand {
                     try Throughput.measure(megabitsPerSecond: rate, roundTrip: roundTrip, loss: loss, seed: seed)
                 }
                 let texts = cells.map { "\(Self.round($0.goodput)) (\(Int(($0.share * 100).rounded())) %)" }
-                print("| \(Int(rate)) Mbit/s | \(Self.round(roundTrip.milliseconds)) ms | "
-                    + texts.joined(separator: " | ") + " |")
+                print(
+                    "| \(Int(rate)) Mbit/s | \(Self.round(roundTrip.milliseconds)) ms | "
+                        + texts.joined(separator: " | ") + " |"
+                )
             }
         }
     }

@@ -1,7 +1,7 @@
 /// Blanks out what is not code in Swift text, so that a search finds code only.
 ///
-/// Comments (also nested ones), string literals of every form with their interpolations, and names in backticks turn into
-/// spaces; line ends stay, so positions and line numbers are those of the text.
+/// Comments (also nested ones), string literals of every form with their interpolations, and names in backticks turn
+/// into spaces; line ends stay, so positions and line numbers are those of the text.
 struct SwiftMask {
     private static let newline = UInt8(ascii: "\n")
     private static let space = UInt8(ascii: " ")

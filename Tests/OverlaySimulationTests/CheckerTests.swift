@@ -9,9 +9,16 @@ import Testing
 
     private func ledger(_ change: (inout StreamPlan) -> Void = { _ in }) -> (StreamLedger, ContentTag) {
         let history = FaultHistory(hub: nil, oneSided: [])
-        let ledger = StreamLedger(seed: 1, findings: findings, history: history)
+        let sessions = SessionChecker(findings: findings, history: history)
+        let ledger = StreamLedger(seed: 1, findings: findings, history: history, sessions: sessions)
         var plan = StreamPlan(
-            tag: ContentTag(1), from: HostID(0), to: HostID(1), at: Instant(nanoseconds: 0), .echo, byteCount: 100)
+            tag: ContentTag(1),
+            from: HostID(0),
+            to: HostID(1),
+            at: Instant(nanoseconds: 0),
+            .echo,
+            byteCount: 100
+        )
         change(&plan)
         ledger.add(plan)
         ledger.opened(plan.tag)
@@ -54,7 +61,9 @@ import Testing
 
     @Test(arguments: [(2, 0, 7), (1, 2, 7), (1, 0, 9)])
     func `delivery to the wrong host, from the wrong peer or on the wrong port is found`(
-        host: Int, peer: Int, port: UInt16
+        host: Int,
+        peer: Int,
+        port: UInt16
     ) {
         let (ledger, tag) = ledger()
         ledger.accepted(tag, at: HostID(host), from: HostID(peer), port: VirtualPort(port))
@@ -80,7 +89,7 @@ import Testing
     @Test func `a session that ends without a cause is found`() {
         let checker = SessionChecker(findings: findings, history: FaultHistory(hub: nil, oneSided: []))
         checker.began(at: HostID(0), with: HostID(1), isMutual: true)
-        checker.lost(at: HostID(0), with: HostID(1), .aborted, reason: "idle")
+        checker.lost(at: HostID(0), with: HostID(1), .aborted, reason: "idle", hasStreams: false)
         #expect(findings.first?.invariant == .sessions)
     }
 
@@ -119,7 +128,9 @@ import Testing
 
     @Test func `a datagram that arrives twice is found`() {
         let ledger = DatagramLedger(seed: 1, findings: findings)
-        ledger.add(DatagramPlan(tag: ContentTag(9), from: HostID(0), to: HostID(1), at: Instant(nanoseconds: 0), byteCount: 50))
+        ledger.add(
+            DatagramPlan(tag: ContentTag(9), from: HostID(0), to: HostID(1), at: Instant(nanoseconds: 0), byteCount: 50)
+        )
         let bytes = ledger.send(ContentTag(9))
         ledger.received(bytes, at: HostID(1), from: HostID(0), port: StreamPlan.datagramPort)
         #expect(findings.first == nil)

@@ -61,7 +61,8 @@ import Testing
 
     @Test func `contents of other tags, directions and seeds differ`() {
         let contents = [
-            Content(seed: 1, tag: ContentTag(5), direction: .up), Content(seed: 1, tag: ContentTag(5), direction: .down),
+            Content(seed: 1, tag: ContentTag(5), direction: .up),
+            Content(seed: 1, tag: ContentTag(5), direction: .down),
             Content(seed: 1, tag: ContentTag(6), direction: .up), Content(seed: 2, tag: ContentTag(5), direction: .up),
         ]
         #expect(Set(contents.map { $0.bytes(0..<32) }).count == 4)

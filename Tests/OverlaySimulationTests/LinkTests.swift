@@ -49,7 +49,9 @@ import Testing
     func `random loss has the rate it is set to`(loss: Double) {
         var link = link(LinkProfile(latency: .zero).with(\.loss, loss), seed: 7)
         let count = 100_000
-        let lost = (0..<count).count { link.transmit(byteCount: 100, at: Instant(nanoseconds: Int64($0))) == .dropped(.loss) }
+        let lost = (0..<count).count {
+            link.transmit(byteCount: 100, at: Instant(nanoseconds: Int64($0))) == .dropped(.loss)
+        }
         // Five standard deviations of a binomial distribution.
         let tolerance = 5 * (loss * (1 - loss) / Double(count)).squareRoot()
         #expect(abs(Double(lost) / Double(count) - loss) <= tolerance)

@@ -34,6 +34,8 @@ struct World {
     var isHubUp = true
     var hubSessions: Set<NodeKey> = []
     var now = Moment(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
+    /// How far behind the others the clocks of some nodes are.
+    var clockLag: [NodeKey: Interval] = [:]
     /// Everything that hubs were told to push, for replays.
     var mailSeen: [(NodeKey, HubEvent)] = []
     private var lastCommand: UInt64 = 0
@@ -134,9 +136,18 @@ struct World {
         }
     }
 
+    /// A long time passes in which nothing is due but at its end.
+    mutating func jump(_ interval: Interval) {
+        now.wall = now.wall + interval
+        now.instant = now.instant + interval
+        pass(1)
+    }
+
     /// Feeds one input to a sidecar and does everything that follows.
     mutating func input(_ key: NodeKey, _ body: (inout Sidecar, Moment) -> [SidecarAction]) {
         guard var node = nodes[key], node.isRunning else { return }
+        var now = now
+        if let lag = clockLag[key] { now.wall = now.wall + Interval(nanoseconds: -lag.nanoseconds) }
         let actions = body(&node.sidecar, now)
         nodes[key] = node
         queue += actions.map { (key, $0) }

@@ -125,6 +125,9 @@ import TrustCore
             candidates: []
         )
         let no = TrustRejection(from: bob, to: alice.key, answering: request().id)
+        let why = TrustRejection(from: bob, to: alice.key, answering: request().id, because: .usedUp)
+        #expect(try TrustRejection(verifying: why.document).reason == .usedUp)
+        #expect(try TrustRejection(verifying: no.document).reason == nil)
         #expect(try Mail.acceptance(yes).sealed().count == Mail.rejection(no).sealed().count)
         let opened = try Mail(opening: try Mail.acceptance(yes).sealed(), with: alice)
         #expect(opened == .acceptance(yes))

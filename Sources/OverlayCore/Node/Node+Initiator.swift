@@ -231,12 +231,11 @@ extension Node {
         at now: Instant
     ) {
         session.heardAt = now
-        if session.path == nil || session.recovery.probeCount >= 2 {
-            session.activate(endpoint, roundTrip: roundTrip, shared: &shared, at: now)
-            session.control.areCandidatesDue = true
-        }
         if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
-        if session.path?.endpoint.isRelay ?? false { session.probeCandidates(shared: &shared, at: now) }
+        guard session.path == nil || session.recovery.probeCount >= 2 else { return }
+        session.activate(endpoint, roundTrip: roundTrip, shared: &shared, at: now)
+        session.control.areCandidatesDue = true
+        if endpoint.isRelay { session.probeCandidates(shared: &shared, at: now) }
     }
 }
 

@@ -40,7 +40,10 @@ package final class DatagramLedger {
         }
         let plan = records[index].plan
         if plan.receiver != host || plan.sender != peer || port != StreamPlan.datagramPort {
-            findings.report(.place, "datagram \(tag) of \(plan.sender) to \(plan.receiver) reached \(host) from \(peer)")
+            findings.report(
+                .place,
+                "datagram \(tag) of \(plan.sender) to \(plan.receiver) reached \(host) from \(peer)"
+            )
         }
         if !records[index].isSent || bytes != self.bytes(of: plan) {
             findings.report(.content, "datagram \(tag) differs from what was sent")

@@ -18,7 +18,9 @@ package struct NonceChecker {
         let key = Key(host: host, life: life, serial: seal.keySerial)
         if let last = largest[key], seal.packetNumber <= last {
             findings.report(
-                .nonces, "\(host) sealed number \(seal.packetNumber) after \(last) with key \(seal.keySerial)")
+                .nonces,
+                "\(host) sealed number \(seal.packetNumber) after \(last) with key \(seal.keySerial)"
+            )
         }
         largest[key] = seal.packetNumber
     }
@@ -96,7 +98,10 @@ package struct QuietChecker {
             // Each period: a keep-alive and its acknowledgement, on the direct and on the relayed path.
             let allowed = max(1, peerCounts[index]) * (8 * periods + 16)
             if count > allowed {
-                findings.report(.quiet, "h\(index) sent \(count) packets in \(periods) idle periods, \(allowed) allowed")
+                findings.report(
+                    .quiet,
+                    "h\(index) sent \(count) packets in \(periods) idle periods, \(allowed) allowed"
+                )
             }
         }
     }

@@ -1,8 +1,8 @@
 import OverlayCore
 package import OverlayWire
 
-/// Checks that sessions begin and end in turn, between hosts that admit each other, and end only for a cause: nothing is
-/// dropped for a path change, a re-key or an idle timer.
+/// Checks that sessions begin and end in turn, between hosts that admit each other, and end only for a cause: nothing
+/// is dropped for a path change, a re-key or an idle timer.
 package final class SessionChecker {
     private struct Edge: Hashable {
         let host: HostID
@@ -28,9 +28,17 @@ package final class SessionChecker {
         established[Edge(host: host, peer: peer)] != nil
     }
 
+    /// When the session that `host` has with `peer` began, as it sees it.
+    package func begunAt(_ host: HostID, _ peer: HostID) -> Instant? {
+        established[Edge(host: host, peer: peer)]
+    }
+
     package func began(at host: HostID, with peer: HostID?, isMutual: Bool) {
         guard let peer, isMutual else {
-            return findings.report(.admission, "\(host) has a session with a peer that does not admit it or is not admitted")
+            return findings.report(
+                .admission,
+                "\(host) has a session with a peer that does not admit it or is not admitted"
+            )
         }
         let edge = Edge(host: host, peer: peer)
         if established[edge] != nil {
@@ -40,12 +48,18 @@ package final class SessionChecker {
         count += 1
     }
 
-    package func lost(at host: HostID, with peer: HostID, _ code: ErrorCode, reason: String) {
+    /// `host` says that its session ended; `hasStreams`: streams of it were open at the time.
+    package func lost(at host: HostID, with peer: HostID, _ code: ErrorCode, reason: String, hasStreams: Bool) {
         let edge = Edge(host: host, peer: peer)
         guard let start = established.removeValue(forKey: edge) else {
             return findings.report(.sessions, "\(host) lost a session with \(peer) that it did not have: \(reason)")
         }
-        if !history.mayBreak(HostPair(host, peer), since: start - Self.causeReach) {
+        let pair = HostPair(host, peer)
+        // A session without streams may be given up when the peer cannot be reached: it costs nothing to begin another.
+        if code == .aborted, !hasStreams, history.mayHinder(pair, since: findings.now - Self.causeReach) {
+            history.recordSurrender(pair, at: findings.now)
+        }
+        if !history.mayBreak(pair, since: start - Self.causeReach) {
             findings.report(.sessions, "\(host) lost its session with \(peer) (\(code.rawValue), \(reason))")
         }
     }

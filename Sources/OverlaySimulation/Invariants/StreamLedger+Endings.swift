@@ -17,7 +17,8 @@ extension StreamLedger {
             if isAgreedCode(code, record.plan.conduct, side) || history.mayBreak(pair, since: start) { return nil }
             return "reset with code \(code.rawValue), which nobody sent"
         case .sessionLost(let code):
-            return history.mayBreak(pair, since: start) ? nil : "its session was lost (\(code.rawValue)) without a cause"
+            return history.mayBreak(pair, since: start)
+                ? nil : "its session was lost (\(code.rawValue)) without a cause"
         case .unreachable:
             return history.mayHinder(pair, since: start) ? nil : "the peer was called unreachable without a cause"
         }
@@ -29,7 +30,9 @@ extension StreamLedger {
         // Who stopped reading does not see the end of what it does not read.
         let hasStopped = if case .stop(let by, _, _) = record.plan.conduct { by == side } else { false }
         if !incoming.isEndRead, !hasStopped { return "finished before its end was read (\(incoming.read) bytes were)" }
-        if !outgoing.isFinished, !outgoing.isStopped { return "finished before it finished (\(outgoing.written) bytes were written)" }
+        if !outgoing.isFinished, !outgoing.isStopped {
+            return "finished before it finished (\(outgoing.written) bytes were written)"
+        }
         return nil
     }
 

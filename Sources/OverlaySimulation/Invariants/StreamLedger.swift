@@ -74,6 +74,7 @@ package final class StreamLedger {
     private let seed: UInt64
     private let findings: Findings
     let history: FaultHistory
+    private let sessions: SessionChecker
     package private(set) var records: [Record] = []
     private var indices: [ContentTag: Int] = [:]
     private var emptyPorts: [VirtualPort: ContentTag] = [:]
@@ -82,7 +83,8 @@ package final class StreamLedger {
     /// Bytes that all readers took.
     package private(set) var readByteCount = 0
 
-    package init(seed: UInt64, findings: Findings, history: FaultHistory) {
+    package init(seed: UInt64, findings: Findings, history: FaultHistory, sessions: SessionChecker) {
+        self.sessions = sessions
         self.seed = seed
         self.findings = findings
         self.history = history
@@ -143,15 +145,47 @@ extension StreamLedger {
                         + "reached \(host) from \(peer) on port \(port.rawValue)"
                 )
             }
-            if case .unopened = record.acceptor {
+            if mayBeAccepted(record) {
                 record.acceptor = .open
                 record.acceptedAt = findings.now
+                record.up.read = 0
+                record.up.isEndRead = false
                 openEndCount += 1
             } else {
-                findings.report(.content, "accepted twice, its first bytes were delivered again: " + Self.describe(record))
+                findings.report(
+                    .content,
+                    "accepted twice, its first bytes were delivered again: " + Self.describe(record)
+                )
             }
             if record.openedAt == nil {
                 findings.report(.content, "stream \(tag) was accepted before it was opened")
+            }
+        }
+    }
+
+    /// Whether the acceptor may get the stream now: it did not have it, or it crashed before the opener had any answer
+    /// of it. Such an opener's first message is still under way when the host begins its next life, and what it asked
+    /// for before goes there.
+    private func mayBeAccepted(_ record: Record) -> Bool {
+        switch (record.acceptor, record.opener) {
+        case (.unopened, _):
+            return true
+        case (.crashed, .open):
+            guard let crashedAt = record.acceptorEndedAt else { return false }
+            guard let begunAt = sessions.begunAt(record.plan.opener, record.plan.acceptor) else { return false }
+            return begunAt >= crashedAt
+        case (.crashed, _), (.open, _), (.ended, _), (.abandoned, _):
+            return false
+        }
+    }
+
+    /// Whether `host` has a stream with `peer` that is open at its end.
+    package func hasStreams(at host: HostID, with peer: HostID) -> Bool {
+        records.contains { record in
+            switch (record.opener, record.acceptor) {
+            case (.open, _) where record.plan.opener == host && record.plan.acceptor == peer: true
+            case (_, .open) where record.plan.acceptor == host && record.plan.opener == peer: true
+            case _: false
             }
         }
     }
@@ -174,7 +208,9 @@ extension StreamLedger {
         }
         if flow.read + bytes.count > flow.written {
             findings.report(
-                .content, "stream \(tag) \(direction): read to \(flow.read + bytes.count), written only \(flow.written)")
+                .content,
+                "stream \(tag) \(direction): read to \(flow.read + bytes.count), written only \(flow.written)"
+            )
         }
         let expected = content(tag, direction, flow.read..<flow.read + bytes.count)
         if bytes != expected {

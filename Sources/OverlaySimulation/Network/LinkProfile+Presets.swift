@@ -7,15 +7,23 @@ extension LinkProfile {
 
     /// 0.1 ms, 1 Gbit/s, 1 MB of queue.
     package static let localNetwork = LinkProfile(
-        latency: .microseconds(100), megabitsPerSecond: 1000, queueByteCount: 1_000_000)
+        latency: .microseconds(100),
+        megabitsPerSecond: 1000,
+        queueByteCount: 1_000_000
+    )
 
     /// 20 ms, 100 Mbit/s, 500 kB of queue: the wide-area profile of the project's measurements.
     package static let wideArea = LinkProfile(
-        latency: .milliseconds(20), megabitsPerSecond: 100, queueByteCount: 500_000)
+        latency: .milliseconds(20),
+        megabitsPerSecond: 100,
+        queueByteCount: 500_000
+    )
 
     /// 10 ms, 1 ms jitter, 50 Mbit/s, 250 kB of queue, 0.01 % loss.
     package static let broadband = LinkProfile(
-        latency: .milliseconds(10), megabitsPerSecond: 50, queueByteCount: 250_000
+        latency: .milliseconds(10),
+        megabitsPerSecond: 50,
+        queueByteCount: 250_000
     )
     .with(\.jitter, .milliseconds(1))
     .with(\.loss, 0.0001)
@@ -29,7 +37,9 @@ extension LinkProfile {
 
     /// 10 ms, 20 ms jitter, 10 Mbit/s, bursts of 5 datagrams at 40 % loss (about 4 % over all), 1 % duplication.
     package static let wifiLossy = LinkProfile(
-        latency: .milliseconds(10), megabitsPerSecond: 10, queueByteCount: 100_000
+        latency: .milliseconds(10),
+        megabitsPerSecond: 10,
+        queueByteCount: 100_000
     )
     .with(\.jitter, .milliseconds(20))
     .with(\.burst, Burst(begins: 0.02, ends: 0.2, loss: 0.4))
@@ -38,7 +48,9 @@ extension LinkProfile {
 
     /// 35 ms, 15 ms jitter, 8 Mbit/s, 400 kB of queue (400 ms), 0.2 % loss, payloads to 1400 bytes.
     package static let cellular = LinkProfile(
-        latency: .milliseconds(35), megabitsPerSecond: 8, queueByteCount: 400_000
+        latency: .milliseconds(35),
+        megabitsPerSecond: 8,
+        queueByteCount: 400_000
     )
     .with(\.jitter, .milliseconds(15))
     .with(\.loss, 0.002)
@@ -46,7 +58,9 @@ extension LinkProfile {
 
     /// 300 ms, 10 ms jitter, 20 Mbit/s, 1 MB of queue, 0.5 % loss.
     package static let satellite = LinkProfile(
-        latency: .milliseconds(300), megabitsPerSecond: 20, queueByteCount: 1_000_000
+        latency: .milliseconds(300),
+        megabitsPerSecond: 20,
+        queueByteCount: 1_000_000
     )
     .with(\.jitter, .milliseconds(10))
     .with(\.loss, 0.005)
@@ -54,7 +68,9 @@ extension LinkProfile {
     /// 400 ms, 200 ms jitter, 256 kbit/s, 30 kB of queue, 15 % loss, 2 % reordering and duplication, 1 % corruption,
     /// payloads to IPv6's minimum.
     package static let absurd = LinkProfile(
-        latency: .milliseconds(400), megabitsPerSecond: 0.256, queueByteCount: 30_000
+        latency: .milliseconds(400),
+        megabitsPerSecond: 0.256,
+        queueByteCount: 30_000
     )
     .with(\.jitter, .milliseconds(200))
     .with(\.loss, 0.15)

@@ -3,8 +3,8 @@ package import OverlayWire
 /// The underlay: who has which address, and the links between hosts. It decides what becomes of a datagram and when;
 /// the ``World`` carries it there.
 ///
-/// Addresses are `10.segment.host.version`: two addresses reach each other when they are of the same segment, and a host
-/// sends from its address in the destination's segment. Segment 0 is the internet.
+/// Addresses are `10.segment.host.version`: two addresses reach each other when they are of the same segment, and a
+/// host sends from its address in the destination's segment. Segment 0 is the internet.
 package struct Network {
     /// A datagram on its way.
     package struct Arrival: Sendable {
@@ -127,7 +127,12 @@ package struct Network {
     }
 
     /// Decides what becomes of `bytes` that `sender` sends to `destination` at `now`.
-    package mutating func send(_ bytes: [UInt8], from sender: HostID, to destination: Endpoint, at now: Instant) -> Verdict {
+    package mutating func send(
+        _ bytes: [UInt8],
+        from sender: HostID,
+        to destination: Endpoint,
+        at now: Instant
+    ) -> Verdict {
         guard let segment = Self.segment(of: destination) else { return .dropped(.noRoute, from: nil) }
         guard let source = interfaces[sender.index].first(where: { $0.segment == segment })?.endpoint else {
             return .dropped(.noRoute, from: nil)
@@ -140,7 +145,13 @@ package struct Network {
             return .dropped(reason, from: source)
         case .carried(let carriage):
             let intact = Arrival(
-                at: carriage.arrival, host: receiver, from: source, to: destination, bytes: bytes, isCorrupted: false)
+                at: carriage.arrival,
+                host: receiver,
+                from: source,
+                to: destination,
+                bytes: bytes,
+                isCorrupted: false
+            )
             var verdict = Verdict(source: source, first: intact)
             if let secondArrival = carriage.secondArrival {
                 verdict.second = intact

@@ -75,7 +75,15 @@ package struct PacketTrace {
         guard let observer else { return }
         observer(
             PacketRecord(
-                at: at, step: step, from: from, to: to, byteCount: bytes.count, type: bytes.first ?? 0, note: note))
+                at: at,
+                step: step,
+                from: from,
+                to: to,
+                byteCount: bytes.count,
+                type: bytes.first ?? 0,
+                note: note
+            )
+        )
     }
 
     private mutating func absorb(_ word: UInt64) {

@@ -66,7 +66,11 @@ extension Scenario {
                 switch chance.below(6) {
                 case 0:
                     .junk(
-                        to: host, type: UInt8(chance.below(6)), byteCount: chance.below(1400), seed: chance.next())
+                        to: host,
+                        type: UInt8(chance.below(6)),
+                        byteCount: chance.below(1400),
+                        seed: chance.next()
+                    )
                 case 1: .replay(forgery, onlyHandshakes: false, seed: chance.next())
                 case 2: .replay(forgery, onlyHandshakes: true, seed: chance.next())
                 case 3: .misdirect(to: host, seed: chance.next())

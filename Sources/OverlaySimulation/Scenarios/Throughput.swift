@@ -9,7 +9,8 @@ package struct Throughput: Sendable {
         package var megabitsPerSecond: Double
         package var roundTrip: Interval
         package var loss: Double
-        /// Application bytes, in megabits a second, that the reader took during ``Throughput/span``, handshake and start included.
+        /// Application bytes, in megabits a second, that the reader took during ``Throughput/span``, handshake and
+        /// start included.
         package var goodput: Double
         /// The share of the link's rate.
         package var share: Double { goodput / megabitsPerSecond }

@@ -54,7 +54,8 @@ final class Application {
             let handle = try host.node.openStream(to: peer, port: plan.port, at: localNow)
             streams.opened(tag)
             begin(
-                Conversation(handle: handle, side: .opener, peer: plan.acceptor, port: plan.port, plan: plan))
+                Conversation(handle: handle, side: .opener, peer: plan.acceptor, port: plan.port, plan: plan)
+            )
         } catch {
             requests.append(.reopen(tag, at: now + Self.retryDelay))
         }
@@ -103,7 +104,10 @@ final class Application {
             return findings.report(.place, "\(host.id) got a stream under a handle that is in use")
         }
         guard StreamPlan.isServed(port) else {
-            return findings.report(.place, "\(host.id) got a stream from \(peer) on port \(port.rawValue), which nobody uses")
+            return findings.report(
+                .place,
+                "\(host.id) got a stream from \(peer) on port \(port.rawValue), which nobody uses"
+            )
         }
         begin(Conversation(handle: handle, side: .acceptor, peer: peer, port: port, plan: nil))
         if let tag = streams.emptyStream(on: port) {

@@ -87,10 +87,11 @@ package final class FaultHistory {
 
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
-        oneSided.contains(pair) || faults.contains { entry in
-            guard entry.at >= start else { return false }
-            if case .crash(let host, _) = entry.fault, host == hub { return true }
-            return entry.fault.concerns(pair, hub: hub)
-        }
+        oneSided.contains(pair)
+            || faults.contains { entry in
+                guard entry.at >= start else { return false }
+                if case .crash(let host, _) = entry.fault, host == hub { return true }
+                return entry.fault.concerns(pair, hub: hub)
+            }
     }
 }

@@ -49,7 +49,8 @@ struct Strangers {
             return change(.ownAddress, seed, of: packets) { bytes, _ in bytes }
                 .map { Forged(bytes: $0.bytes, from: $0.from, to: host) }
         case .truncate(let forgery, let seed):
-            return change(forgery, seed, of: packets) { bytes, chance in Array(bytes.prefix(chance.below(bytes.count))) }
+            return change(forgery, seed, of: packets) { bytes, chance in Array(bytes.prefix(chance.below(bytes.count)))
+            }
         case .flip(let forgery, let seed):
             return change(forgery, seed, of: packets) { bytes, chance in
                 Network.flipBits(of: bytes, seed: chance.next())

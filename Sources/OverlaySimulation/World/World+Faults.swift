@@ -39,7 +39,8 @@ extension World {
         switch fault {
         case .crash(let id, _): hosts[id.index].condition != .down
         case .sleep(let id, _, _): hosts[id.index].condition == .running
-        case .expel(let id, let peer, _): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
+        case .expel(let id, let peer, _):
+            hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
         case .admit(let id, let peer): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) == nil
         case .partition, .roam, .stepWallClock, .relink, .wall: true
         }
@@ -122,7 +123,10 @@ extension World {
         for record in streams.records where record.plan.opener == host.id || record.plan.acceptor == host.id {
             let side: Side = record.plan.opener == host.id ? .opener : .acceptor
             if record.plan.host(side.other) == peer, case .open = record.end(side) {
-                findings.report(.endings, "\(host.id) threw \(peer) out and stream \(record.plan.tag) is still open there")
+                findings.report(
+                    .endings,
+                    "\(host.id) threw \(peer) out and stream \(record.plan.tag) is still open there"
+                )
             }
         }
     }
@@ -153,7 +157,11 @@ extension World {
 
     private func acquaint(_ host: Host, with other: Host) {
         let pair = HostPair(host.id, other.id)
-        var secret = Chance(seed: scenario.seed, purpose: .identities, index: 1 << 20 | pair.low.index << 8 | pair.high.index)
+        var secret = Chance(
+            seed: scenario.seed,
+            purpose: .identities,
+            index: 1 << 20 | pair.low.index << 8 | pair.high.index
+        )
         let acquaintance = Host.Acquaintance(
             host: other.id,
             key: other.key,
@@ -181,10 +189,14 @@ extension World {
         let hub = hosts[id.index]
         for pair in HostPair.all(scenario.hostCount) where !pair.contains(id) && isMutual(pair.low, pair.high) {
             let (low, high) = (hosts[pair.low.index], hosts[pair.high.index])
-            guard let lowAtHub = hub.node.peer(with: low.key), let highAtHub = hub.node.peer(with: high.key) else { continue }
+            guard let lowAtHub = hub.node.peer(with: low.key), let highAtHub = hub.node.peer(with: high.key) else {
+                continue
+            }
             hub.node.bridge(lowAtHub, channel(pair, low.id), highAtHub, channel(pair, high.id))
             for (host, other) in [(low, high), (high, low)] where host.condition == .running {
-                guard let peer = host.node.peer(with: other.key), let hubPeer = host.node.peer(with: hub.key) else { continue }
+                guard let peer = host.node.peer(with: other.key), let hubPeer = host.node.peer(with: hub.key) else {
+                    continue
+                }
                 host.node.setRelay(for: peer, hub: hubPeer, channel: channel(pair, host.id), at: host.clock.local(now))
             }
         }

@@ -19,8 +19,13 @@ extension World {
 
     func receive(_ arrival: Network.Arrival, at host: Host) {
         trace.add(
-            .delivered, arrival.bytes, from: arrival.from, to: arrival.to, at: now,
-            note: arrival.isCorrupted ? "corrupted" : "")
+            .delivered,
+            arrival.bytes,
+            from: arrival.from,
+            to: arrival.to,
+            at: now,
+            note: arrival.isCorrupted ? "corrupted" : ""
+        )
         let answeredBefore = host.node.statistics.handshakesAnswered
         host.node.receive(arrival.bytes.span.bytes, from: arrival.from, ecn: .notECT, at: host.clock.local(now))
         if !arrival.isCorrupted, let sender = network.owner(of: arrival.from), isMutual(host.id, sender) {
@@ -44,7 +49,8 @@ extension World {
         hosts[one.index].index(of: other) != nil && hosts[other.index].index(of: one) != nil
     }
 
-    /// Handles what the node has to say and sends what it has to send until it has nothing more, then plans its wake-up.
+    /// Handles what the node has to say and sends what it has to send until it has nothing more, then plans its
+    /// wake-up.
     func settle(_ host: Host) {
         var sentCount = 0
         var isMoving = true
@@ -135,7 +141,8 @@ extension World {
             sessions.began(at: host.id, with: peer, isMutual: peer.map { wasMutual(host.id, $0) } ?? false)
         case .sessionLost(_, let key, let code, let reason):
             guard let peer = hostID(of: key) else { return }
-            sessions.lost(at: host.id, with: peer, code, reason: reason)
+            let hasStreams = streams.hasStreams(at: host.id, with: peer)
+            sessions.lost(at: host.id, with: peer, code, reason: reason, hasStreams: hasStreams)
             if peer == scenario.hub { agenda.add(.connectHub(host.id, life: host.life), at: now + .seconds(1)) }
         case .handshakeFailed(_, let key):
             guard let peer = hostID(of: key) else { return }

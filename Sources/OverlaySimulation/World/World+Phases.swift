@@ -68,7 +68,10 @@ extension World {
             if now >= deadline {
                 let missing = probes.compactMap { streams.record($0) }.filter { !$0.isComplete }
                 let reports = missing.prefix(3).map { "probe " + StreamLedger.describe($0) } + stragglers
-                findings.report(.liveness, "after \(scenario.livenessSpan.seconds) s: " + reports.joined(separator: "; "))
+                findings.report(
+                    .liveness,
+                    "after \(scenario.livenessSpan.seconds) s: " + reports.joined(separator: "; ")
+                )
             }
             if let violation = findings.first { throw violation }
         }

@@ -51,10 +51,12 @@ package final class World {
     package init(_ scenario: Scenario) throws(CryptoError) {
         self.scenario = scenario
         history = FaultHistory(
-            hub: scenario.hub, oneSided: scenario.oneSided.map { HostPair($0.host, $0.peer) })
-        streams = StreamLedger(seed: scenario.seed, findings: findings, history: history)
-        datagrams = DatagramLedger(seed: scenario.seed, findings: findings)
+            hub: scenario.hub,
+            oneSided: scenario.oneSided.map { HostPair($0.host, $0.peer) }
+        )
         sessions = SessionChecker(findings: findings, history: history)
+        streams = StreamLedger(seed: scenario.seed, findings: findings, history: history, sessions: sessions)
+        datagrams = DatagramLedger(seed: scenario.seed, findings: findings)
         network = Network(seed: scenario.seed, hostCount: scenario.hostCount, profile: scenario.profile)
         var chance = Chance(seed: scenario.seed, purpose: .topology)
         var made: [Host] = []
@@ -65,7 +67,8 @@ package final class World {
                 wall: Self.wallStart
             )
             made.append(
-                try Host(id: id, seed: scenario.seed, settings: scenario.settings, clock: clock, at: findings.now))
+                try Host(id: id, seed: scenario.seed, settings: scenario.settings, clock: clock, at: findings.now)
+            )
         }
         hosts = made
         applications = []

@@ -28,7 +28,16 @@ struct StateFile: ~Copyable {
 
     /// Opens `path`, which is made with mode 0600 if it is not there.
     init(path: String) throws(StateFileError) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode_t(0o600))
+        try self.init(path: path, flags: O_RDWR | O_CREAT)
+    }
+
+    /// Opens `path` for reading; throws when it is not there.
+    init(reading path: String) throws(StateFileError) {
+        try self.init(path: path, flags: O_RDONLY)
+    }
+
+    private init(path: String, flags: CInt) throws(StateFileError) {
+        let descriptor = open(path, flags | O_CLOEXEC, mode_t(0o600))
         guard descriptor >= 0 else { throw Self.failure(path, "open") }
         self.path = path
         self.descriptor = descriptor
@@ -46,12 +55,13 @@ struct StateFile: ~Copyable {
         }
     }
 
-    /// The whole content.
-    func readAll() throws(StateFileError) -> [UInt8] {
+    /// The whole content, or its first `limit` bytes.
+    func readAll(limit: Int = .max) throws(StateFileError) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let count = pread(descriptor, &chunk, chunk.count, off_t(bytes.count))
+            let wanted = min(chunk.count, limit - bytes.count)
+            let count = pread(descriptor, &chunk, wanted, off_t(bytes.count))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw Self.failure(path, "read") }
             guard count > 0 else { return bytes }
@@ -83,15 +93,31 @@ struct StateFile: ~Copyable {
     /// Puts `bytes` in the place of the file at `path`: whoever opens it sees the old content or the new, never a part.
     /// `isDurable`: returns when that survives a power failure.
     static func replace(_ path: String, with bytes: [UInt8], isDurable: Bool) throws(StateFileError) {
-        let temporary = path + ".new"
-        unlink(temporary)
-        do {
-            let file = try StateFile(path: temporary)
-            try file.write(bytes, at: 0)
-            if isDurable { try file.synchronize() }
-        }
-        guard rename(temporary, path) == 0 else { throw failure(path, "rename") }
+        let draft = path + ".new"
+        try write(bytes, toDraft: draft, isDurable: isDurable)
+        guard rename(draft, path) == 0 else { throw failure(path, "rename") }
         if isDurable { try synchronizeDirectory(of: path) }
+    }
+
+    /// Makes the file at `path` with `bytes`, durable before it has its name, so that a crash leaves all of it or
+    /// nothing. Returns false, and changes nothing, when there is a file already: another process may have been faster.
+    static func create(_ path: String, with bytes: [UInt8]) throws(StateFileError) -> Bool {
+        let draft = "\(path).\(getpid()).new"
+        defer { unlink(draft) }
+        try write(bytes, toDraft: draft, isDurable: true)
+        guard link(draft, path) == 0 else {
+            if errno == EEXIST { return false }
+            throw failure(path, "link")
+        }
+        try synchronizeDirectory(of: path)
+        return true
+    }
+
+    private static func write(_ bytes: [UInt8], toDraft draft: String, isDurable: Bool) throws(StateFileError) {
+        unlink(draft)
+        let file = try StateFile(path: draft)
+        try file.write(bytes, at: 0)
+        if isDurable { try file.synchronize() }
     }
 
     /// Returns when the directory entry of `path` is on the disk.
@@ -110,7 +136,7 @@ struct StateFile: ~Copyable {
             path: path,
             operation: operation,
             errorNumber: number,
-            message: "\(operation) failed: \(String(cString: strerror(number)))"
+            message: "\(operation) failed: \(SystemFile.message(number))"
         )
     }
 }

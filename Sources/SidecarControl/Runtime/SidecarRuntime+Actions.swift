@@ -107,7 +107,7 @@ extension SidecarRuntime {
         guard let deadline = life?.sidecar.nextDeadline(at: .now()) else { return }
         // A deadline that has passed is due in the next turn, and no more often than each hundredth of a second.
         let earliest = NIODeadline.now() + .milliseconds(10)
-        let due = max(NIODeadline.uptimeNanoseconds(UInt64(clamping: deadline.nanoseconds)), earliest)
+        let due = max(deadline.deadline, earliest)
         life?.timer = node.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
             self.feed { $0.advance(to: $1) }
         }

@@ -11,16 +11,16 @@ package struct ControlToken: Sendable {
     }
 
     /// The token in the file at `path`, made when there is none. One that others can read is replaced.
-    init(path: String) throws(StateError) {
+    init(path: String) throws(StateFileError) {
         if let status = SystemFile.mode(of: path), status.permissions & 0o077 == 0 {
-            let text = String(decoding: try SystemFile.read(path, limit: 256), as: UTF8.self)
+            let text = String(decoding: try StateFile(reading: path).readAll(limit: 256), as: UTF8.self)
             if text.hasSuffix("\n"), text.utf8.count == 65 {
                 self.init(String(text.dropLast()))
                 return
             }
         }
         let text = Hex.encode(SystemRandom.bytes(32))
-        _ = try SystemFile.write(Array((text + "\n").utf8), to: path, replacing: true)
+        try StateFile.replace(path, with: Array((text + "\n").utf8), isDurable: true)
         self.init(text)
     }
 

@@ -27,7 +27,9 @@ package struct IdentityFile: Hashable, Sendable {
                 hint: "run: chmod 600 '\(path)' (and make a new identity if somebody may have read it)"
             )
         }
-        let text = String(decoding: try SystemFile.read(path, limit: Self.byteLimit), as: UTF8.self)
+        let bytes: [UInt8]
+        do { bytes = try StateFile(reading: path).readAll(limit: Self.byteLimit) } catch { throw StateError(error) }
+        let text = String(decoding: bytes, as: UTF8.self)
         let line = text.hasSuffix("\n") ? text.dropLast() : text[...]
         guard line.hasPrefix(Self.prefix), let seed = Hex.decode(line.dropFirst(Self.prefix.count)), seed.count == 32,
             let identity = try? NodeIdentity(seed: seed)
@@ -43,12 +45,9 @@ package struct IdentityFile: Hashable, Sendable {
 
     /// Makes a new key. When another process was faster its key is taken.
     package func create() throws(StateError) -> (identity: NodeIdentity, isNew: Bool) {
-        let seed = SystemRandom.bytes(32)
-        let isNew = try SystemFile.write(
-            Array((Self.prefix + Hex.encode(seed) + "\n").utf8),
-            to: path,
-            replacing: false
-        )
+        let line = Self.prefix + Hex.encode(SystemRandom.bytes(32)) + "\n"
+        let isNew: Bool
+        do { isNew = try StateFile.create(path, with: Array(line.utf8)) } catch { throw StateError(error) }
         guard let identity = try load() else {
             throw StateError(
                 code: "state-unusable",

@@ -65,7 +65,9 @@ package struct StateDirectory: Hashable, Sendable {
     }
 
     /// The token for changes over loopback TCP, made when there is none.
-    package func controlToken() throws(StateError) -> ControlToken { try ControlToken(path: tokenPath) }
+    package func controlToken() throws(StateError) -> ControlToken {
+        do { return try ControlToken(path: tokenPath) } catch { throw StateError(error) }
+    }
 
     /// Writes the process id into the lock file, for people who look for the holder. The lock holds without it.
     private func noteOwner(in descriptor: CInt) {

@@ -20,7 +20,14 @@ extension StateError {
         StateError(
             code: "state-unusable",
             message: "\(path) cannot be \(operation): \(SystemFile.message(code))",
-            hint: "check the owner and the mode of the directory, and that the disk has room"
+            hint: unusableHint
         )
     }
+
+    /// What became of a file in the directory.
+    init(_ error: StateFileError) {
+        self.init(code: "state-unusable", message: error.description, hint: Self.unusableHint)
+    }
+
+    private static let unusableHint = "check the owner and the mode of the directory, and that the disk has room"
 }

@@ -71,8 +71,8 @@ package struct TrustAcceptance: Hashable, Sendable {
     }
 }
 
-/// The no to a request, which says nothing more than that, or to the redemption of an invitation, which says why: whoever
-/// proved to hold the invitation may know.
+/// The no to a request, which says nothing more than that, or to the redemption of an invitation, which says why:
+/// whoever proved to hold the invitation may know.
 package struct TrustRejection: Hashable, Sendable {
     /// Why an invitation cannot be redeemed.
     package enum Reason: String, Sendable {

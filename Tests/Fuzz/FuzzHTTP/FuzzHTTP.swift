@@ -2,8 +2,8 @@ import FuzzDriver
 import GatewayCore
 import OverlayWire
 
-/// Arbitrary bytes as requests and, behind the first zero byte, as responses. The second run gets the same bytes in small
-/// pieces and has to decide the same.
+/// Arbitrary bytes as requests and, behind the first zero byte, as responses. The second run gets the same bytes in
+/// small pieces and has to decide the same.
 @main
 enum FuzzHTTP {
     static func main() {

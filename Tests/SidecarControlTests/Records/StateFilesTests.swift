@@ -28,6 +28,26 @@ private func identity(_ number: UInt8) -> NodeIdentity {
 
 private func fact(_ number: Int) -> TrustFact { .named(identity(1).key, "name-\(number)") }
 
+@Suite struct StateFileTests {
+    private let scratch = Scratch()
+
+    @Test func `a file is made once, and one that is there is never changed`() throws {
+        let path = scratch.path + "/file"
+        #expect(try StateFile.create(path, with: [1, 2, 3]))
+        #expect(try !StateFile.create(path, with: [4]))
+        #expect(try StateFile(reading: path).readAll() == [1, 2, 3])
+        #expect(try StateFile(reading: path).readAll(limit: 2) == [1, 2])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["file"], "no draft stays")
+        #expect(SystemFile.mode(of: path)?.permissions == 0o600)
+    }
+
+    @Test func `what is not there cannot be read, and is not made by that`() {
+        let path = scratch.path + "/none"
+        #expect(throws: StateFileError.self) { _ = try StateFile(reading: path) }
+        #expect(SystemFile.mode(of: path) == nil)
+    }
+}
+
 @Suite struct JournalFileTests {
     private let scratch = Scratch()
     private var path: String { scratch.path + "/trust.journal" }
