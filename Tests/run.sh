@@ -127,7 +127,8 @@ unit_tests() {
     POSTERN_TEST_PYTHON=$PWD/$venv/bin/python swift test --skip-build \
         --xunit-output "$results/unit.xml" >"$results/unit.log" 2>&1
     local status=$?
-    grep -E '^✘|^↳|recorded an issue|error:|Fatal error' "$results/unit.log" | cut -c 1-2000
+    # What failed, with the lines under it; what began or passed is left out.
+    awk '/^(◇|✔)/ { show = 0 } /^✘|error:|Fatal error/ { show = 1 } show' "$results/unit.log" | cut -c 1-300 | head -n 300
     tail -n 1 "$results/unit.log"
     record "$results/unit-swift-testing.xml" $status
 }

@@ -3,8 +3,9 @@ import OverlayCore
 package import OverlayWire
 
 extension OverlayNode {
-    /// Opens a stream to `port` of a peer. Nothing is awaited: what is written at once leaves with the opening, and rides in
-    /// the first handshake message when there is no session yet. Fails when the peer is unknown or the node stopped.
+    /// Opens a stream to `port` of a peer. Nothing is awaited: what is written at once leaves with the opening, and
+    /// rides in the first handshake message when there is no session yet. Fails when the peer is unknown or the node
+    /// stopped.
     package func openStream(
         to key: NodeKey,
         port: VirtualPort,

@@ -49,8 +49,8 @@ extension OverlayNode {
         arm(isAllSent && isAllTold ? core.nextDeadline : now, at: now)
     }
 
-    /// How long the loop serves others when more could be done at once, and when the kernel's buffer is full: far less than
-    /// that buffer needs to run dry.
+    /// How long the loop serves others when more could be done at once, and when the kernel's buffer is full: far less
+    /// than that buffer needs to run dry.
     private static let pause = Interval.microseconds(20)
     private static let blockedPause = Interval.microseconds(500)
 

@@ -6,9 +6,9 @@ import OverlayWire
 
 /// A node of the overlay: drives the sans-IO ``Node`` with UDP sockets, a clock and timers.
 ///
-/// Everything happens on ``eventLoop``: every method is called there, and every callback comes from there. The node lives
-/// from ``start()`` to ``stop()``, whoever else holds it. Calls never call back: what they cause is told, and what they
-/// wrote is sent, at the end of the loop's turn, so that the writes of many streams leave in few packets.
+/// Everything happens on ``eventLoop``: every method is called there, and every callback comes from there. The node
+/// lives from ``start()`` to ``stop()``, whoever else holds it. Calls never call back: what they cause is told, and
+/// what they wrote is sent, at the end of the loop's turn, so that the writes of many streams leave in few packets.
 package final class OverlayNode {
     package let eventLoop: any EventLoop
     /// How the driver was set up.
@@ -81,8 +81,8 @@ package final class OverlayNode {
     /// The largest UDP payload that IPv4 carries: what one offloaded write can hold (RFC 768, RFC 791 §3.1).
     static let largestWrite = 65_535 - 20 - 8
 
-    /// Binds the sockets and begins to talk. The result is the bound UDP addresses, in the order of ``Settings/listen``.
-    /// Fails when an address cannot be bound; the node is stopped then.
+    /// Binds the sockets and begins to talk. The result is the bound UDP addresses, in the order of
+    /// ``Settings/listen``. Fails when an address cannot be bound; the node is stopped then.
     package func start() -> EventLoopFuture<[SocketAddress]> {
         eventLoop.preconditionInEventLoop()
         guard case .idle = phase else { return eventLoop.makeFailedFuture(OverlayError.notRunning) }

@@ -2,8 +2,8 @@ package import NIOCore
 package import OverlayCore
 package import OverlayWire
 
-/// What an ``OverlayNode`` tells its owner. Every call is made on the node's event loop, never from inside a call to the
-/// node: an observer may call any method of the node.
+/// What an ``OverlayNode`` tells its owner. Every call is made on the node's event loop, never from inside a call to
+/// the node: an observer may call any method of the node.
 package protocol OverlayObserver: AnyObject {
     /// `peer` opened `stream` on `port`. The returned handler gets the stream's calls; nil refuses the stream, and the
     /// peer sees it reset with ``ErrorCode/noSuchPort``.
@@ -19,8 +19,8 @@ package protocol OverlayObserver: AnyObject {
     /// An unreliable datagram arrived on `port`.
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
 
-    /// First messages of `peer` with timestamps up to `timestamp` are spent. It must be stored before this returns: early
-    /// data that was taken once must not be taken again after a restart.
+    /// First messages of `peer` with timestamps up to `timestamp` are spent. It must be stored before this returns:
+    /// early data that was taken once must not be taken again after a restart.
     func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64)
 
     /// `peer` sees this node's packets come from `endpoint`.
@@ -34,8 +34,8 @@ package protocol OverlayObserver: AnyObject {
 package enum SessionChange: Hashable, Sendable {
     /// Both sides hold keys; a new life of the session begins.
     case established(isInitiator: Bool)
-    /// The session is over: closed by either side, expelled, or the peer restarted (``ErrorCode/restarted``). Its streams
-    /// have ended before this is told.
+    /// The session is over: closed by either side, expelled, or the peer restarted (``ErrorCode/restarted``). Its
+    /// streams have ended before this is told.
     case lost(ErrorCode, reason: String)
     /// A handshake got no answer within its retries; what waited for it has ended.
     case unreachable

@@ -10,7 +10,8 @@ package final class OverlayStream {
     package let peer: NodeKey
     /// The virtual port that the stream was opened to.
     package let port: VirtualPort
-    /// False while more bytes wait than ``OverlayNode/Settings/streamHighWater``; the handler hears when it is true again.
+    /// False while more bytes wait than ``OverlayNode/Settings/streamHighWater``; the handler hears when it is true
+    /// again.
     package private(set) var isWritable = true
     /// Whether the peer finished and everything was read.
     package private(set) var isAtEnd = false
@@ -38,7 +39,8 @@ package final class OverlayStream {
         self.port = port
     }
 
-    /// Sends `bytes`, after everything written before. All of it is taken: what exceeds the peer's window waits here, and
+    /// Sends `bytes`, after everything written before. All of it is taken: what exceeds the peer's window waits here,
+    /// and
     /// ``isWritable`` tells when to stop. Packets leave at the end of the event loop's turn.
     package func write(_ bytes: ByteBuffer) {
         guard case .open = sending, bytes.readableBytes > 0 else { return }
@@ -52,8 +54,8 @@ package final class OverlayStream {
         if waiting.byteCount > node.settings.streamHighWater { isWritable = false }
     }
 
-    /// What has arrived, at most `limit` bytes; nil when there is nothing now. Reading grants the peer credit to send more,
-    /// not reading holds it back.
+    /// What has arrived, at most `limit` bytes; nil when there is nothing now. Reading grants the peer credit to send
+    /// more, not reading holds it back.
     package func read(atMost limit: Int = 65_536) -> ByteBuffer? {
         node.read(handle, atMost: limit, isAtEnd: &isAtEnd)
     }

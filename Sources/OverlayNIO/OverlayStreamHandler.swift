@@ -1,8 +1,8 @@
 package import OverlayCore
 package import OverlayWire
 
-/// What a stream tells the code that uses it. Every call is made on the node's event loop, never from inside a call to the
-/// node or to a stream: a handler may call any method of both.
+/// What a stream tells the code that uses it. Every call is made on the node's event loop, never from inside a call to
+/// the node or to a stream: a handler may call any method of both.
 package protocol OverlayStreamHandler: AnyObject {
     /// There are bytes to read, or the end. Told once; told again only after a read.
     func streamReadable(_ stream: OverlayStream)

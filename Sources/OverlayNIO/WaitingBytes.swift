@@ -1,6 +1,7 @@
 import NIOCore
 
-/// What a stream has been given and the core had no room for, oldest first. Costs no allocation until there is something.
+/// What a stream has been given and the core had no room for, oldest first. Costs no allocation until there is
+/// something.
 struct WaitingBytes {
     private(set) var byteCount = 0
     private var buffers: [ByteBuffer] = []
@@ -19,8 +20,8 @@ struct WaitingBytes {
         buffers.append(bytes)
     }
 
-    /// Offers buffer by buffer to `take`, which says how many bytes of it it took, until one is not taken whole. Stops and
-    /// returns false when `take` returns nil.
+    /// Offers buffer by buffer to `take`, which says how many bytes of it it took, until one is not taken whole. Stops
+    /// and returns false when `take` returns nil.
     mutating func drain(_ take: (ByteBuffer) -> Int?) -> Bool {
         while head < buffers.count {
             guard let count = take(buffers[head]) else { return false }

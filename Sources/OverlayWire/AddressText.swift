@@ -52,7 +52,8 @@ package enum IPv6Text {
     }
 }
 
-/// Text of IPv4 addresses: four decimal octets without leading zeros, which some readers take for octal (RFC 6943 §3.1.1).
+/// Text of IPv4 addresses: four decimal octets without leading zeros, which some readers take for octal (RFC 6943
+/// §3.1.1).
 package enum IPv4Text {
     /// The text of the address with these 32 bits.
     package static func format(_ address: UInt32) -> String {

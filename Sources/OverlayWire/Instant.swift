@@ -32,8 +32,8 @@ package struct Instant: Hashable, Comparable, Sendable {
     }
 }
 
-/// A length of time in nanoseconds: eight bytes, where `Swift.Duration` takes sixteen and 128-bit arithmetic. What is too
-/// long (292 years) becomes the longest there is.
+/// A length of time in nanoseconds: eight bytes, where `Swift.Duration` takes sixteen and 128-bit arithmetic. What is
+/// too long (292 years) becomes the longest there is.
 package struct Interval: Hashable, Comparable, Sendable {
     /// The length in nanoseconds.
     package var nanoseconds: Int64

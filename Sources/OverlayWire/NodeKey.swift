@@ -15,7 +15,6 @@ package struct NodeKey: Hashable, Sendable {
     }
 
     /// The 32 bytes of the key.
-    /// The 32 bytes, in wire order.
     package var bytes: [UInt8] { words.bytes }
 }
 
@@ -65,6 +64,7 @@ package struct Words32: Hashable, Sendable {
         self.init(a: word(0), b: word(8), c: word(16), d: word(24))
     }
 
+    /// The 32 bytes, in wire order.
     package var bytes: [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(32)

@@ -5,7 +5,7 @@ extension Bench {
     static let http = Bench(
         name: "http",
         summary:
-            "HTTP POST, 300 B each way, kept connections: client, sidecar, UDP on loopback, sidecar, server, one process"
+            "HTTP POST, 300 B each way, kept connections: client, sidecar, UDP, sidecar, server, in one process"
     ) { budget in
         let load = try HTTPLoad()
         let sidecars = try SidecarPair(upstream: load.upstream)

@@ -1,8 +1,8 @@
 import NIOCore
 import NIOPosix
 
-/// Both ends of plain HTTP/1.1 for the bench: a server that answers every POST with 300 bytes, and clients that ask again
-/// as soon as they have the answer. On threads of their own.
+/// Both ends of plain HTTP/1.1 for the bench: a server that answers every POST with 300 bytes, and clients that ask
+/// again as soon as they have the answer. On threads of their own.
 final class HTTPLoad {
     static let bodySize = 300
 

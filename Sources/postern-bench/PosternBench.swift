@@ -109,7 +109,7 @@ struct NoiseVectorsCommand: ParsableCommand {
             let result = NoiseVectors.run(json: String(decoding: data, as: UTF8.self))
             for failure in result.failures { print("\(file): \(failure)") }
             print(
-                "\(file): \(result.passed) passed, \(result.failed) failed, \(result.skipped) of other protocols skipped"
+                "\(file): \(result.passed) passed, \(result.failed) failed, \(result.skipped) skipped: other protocols"
             )
             passed += result.passed
             failed += result.failed

@@ -47,7 +47,8 @@ struct Report {
             let label = measurement.what + String(repeating: " ", count: width - measurement.what.count)
             let spread = "(\(format(measurement.minimum))..\(format(measurement.maximum)))"
             var line =
-                "  \(label)  \(format(measurement.median)) \(measurement.unit) \(spread), n=\(measurement.samples.count)"
+                "  \(label)  \(format(measurement.median)) \(measurement.unit) \(spread), "
+                + "n=\(measurement.samples.count)"
             if let limit = measurement.limit {
                 line += measurement.isWithinLimit ? ", within \(format(limit))" : ", OVER THE LIMIT of \(format(limit))"
             }

@@ -36,8 +36,9 @@ enum Report {
     static func line(of summary: Summary) -> String {
         "seed \(summary.seed) \(summary.scenario): ok, \(Int(summary.span.seconds)) s of virtual time, "
             + "\(summary.packetCount) packets (\(summary.droppedCount) dropped), \(summary.byteCount) bytes read, "
-            + "\(summary.completeCount) of \(summary.streamCount) streams complete, \(summary.datagramCount) datagrams, "
-            + "\(summary.sessionCount) sessions, digest \(String(summary.digest, radix: 16))"
+            + "\(summary.completeCount) of \(summary.streamCount) streams complete, "
+            + "\(summary.datagramCount) datagrams, \(summary.sessionCount) sessions, "
+            + "digest \(String(summary.digest, radix: 16))"
     }
 
     static func failure(_ violation: Violation, seed: UInt64, scenario: ScenarioName) -> String {

@@ -97,7 +97,7 @@ private struct Tally {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let verdict = failures.isEmpty ? "all held" : "\(failures.count) FAILED: seeds \(failures.sorted())"
         return
-            "\(count) seeds in \((seconds * 10).rounded() / 10) s: \(verdict); \(Int(virtualSeconds)) s of virtual time, "
-            + "\(packetCount) packets, \(byteCount) bytes read"
+            "\(count) seeds in \((seconds * 10).rounded() / 10) s: \(verdict); "
+            + "\(Int(virtualSeconds)) s of virtual time, \(packetCount) packets, \(byteCount) bytes read"
     }
 }

@@ -129,10 +129,11 @@ class Events:
 class Agent(Program):
     """One of the scripts in `agents`."""
 
-    def __init__(self, script, folder, namespace=None, port=0):
+    def __init__(self, script, folder, namespace=None, port=0, more=()):
         self.events = Events(Path(folder) / f"{script}.events")
         arguments = [os.sys.executable, ROOT / "Tests/EndToEnd/agents" / f"{script}.py", "--port", port]
         if script != "grpc_agent":
             arguments += ["--events", self.events.path]
+        arguments += more
         super().__init__(script, arguments, folder, namespace)
         self.port = int(self.wait_for_line("READY", 30))

@@ -21,11 +21,10 @@ async def test_a_streaming_call(url, binding):
     await a2a.streaming(url, binding)
 
 
-async def test_the_card_names_the_local_port_and_nothing_else(world, url):
-    """Where the client goes after the card is what the card says: an address of the agent would lead around us."""
+async def test_the_card_comes_as_the_agent_wrote_it(world, url):
+    """The agent advertises the client's local port, and that is where the client goes after the card."""
     card = await a2a.card(url)
-    addresses = [interface["url"] for interface in card["supportedInterfaces"]]
-    assert addresses == [url + "/rpc", url]
+    assert [interface["url"] for interface in card["supportedInterfaces"]] == [url + "/rpc", url]
     assert str(world.agents["a2a_agent"].port) not in str(card)
 
 

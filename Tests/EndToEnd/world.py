@@ -114,9 +114,9 @@ class Sidecar(Node):
         self.config["expose"].append(
             {"service": service, "port": port, "kind": kind, "upstream": upstream, "allow": ["trusted"], **more})
 
-    def reach(self, peer, service, **more):
+    def reach(self, peer, service, port=None, **more):
         """Declares a reach port and returns it."""
-        port = free_port()
+        port = port or free_port()
         self.config["reach"].append({"peer": peer, "service": service, "listen": f"127.0.0.1:{port}", **more})
         return port
 
@@ -164,16 +164,16 @@ class World:
         self.running.append(node)
         return node
 
-    def agent(self, script):
-        """Starts an agent beside `b`."""
-        agent = self.add(Agent(script, self.folder, self.namespaces.get("b")))
+    def agent(self, script, *more):
+        """Starts an agent beside `b`; `more` are options for it."""
+        agent = self.add(Agent(script, self.folder, self.namespaces.get("b"), more=more))
         self.agents[script] = agent
         return agent
 
-    def serve(self, service, kind, upstream, port=None, **more):
-        """`b` exposes `upstream` and `a` reaches it; returns the loopback port at `a`."""
+    def serve(self, service, kind, upstream, port=None, listen=None, **more):
+        """`b` exposes `upstream` and `a` reaches it; returns the loopback port at `a`, which is `listen` if that is given."""
         self.b.expose(service, port or 80 + len(self.ports), kind, upstream, **more)
-        self.ports[service] = self.a.reach(self.b.did, service)
+        self.ports[service] = self.a.reach(self.b.did, service, port=listen)
         return self.ports[service]
 
     def start(self, trusted=True):
@@ -209,7 +209,10 @@ class World:
 def with_real_agents(world):
     """The world with every real agent behind it."""
     world.serve("tools", "mcp", f"http://127.0.0.1:{world.agent('mcp_agent').port}")
-    world.serve("planner", "a2a", f"http://127.0.0.1:{world.agent('a2a_agent').port}")
+    # Cards are passed on as they are: the agent advertises where its clients reach it.
+    local = free_port()
+    planner = world.agent("a2a_agent", "--advertise", f"http://127.0.0.1:{local}")
+    world.serve("planner", "a2a", f"http://127.0.0.1:{planner.port}", listen=local)
     world.serve("echo", "tcp", f"tcp://127.0.0.1:{world.agent('grpc_agent').port}")
     return world.start()
 

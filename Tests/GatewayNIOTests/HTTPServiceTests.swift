@@ -201,7 +201,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "GET /x HTTP/1.0\r\nHost: localhost\r\n\r\n"])
+    @Test(arguments: [
+        "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /x HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    ])
     func `a client that asks for the end gets it after its response, though the agent stays`(request: String) throws {
         try inWorld(.http) { world in
             let client = Socket.connect(port: try world.reach())

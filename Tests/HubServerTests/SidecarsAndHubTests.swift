@@ -132,7 +132,15 @@ import TrustCore
         #expect(joined["state"] == "trusted" && joined["name"] == "alice")
         let caller = try await call("direct", alice, from: bob)
         try await world.eventually("the echo comes back") { caller.text == "direct" }
-        try await stop(nil, alice, bob)
+        // Whoever comes later with the same invitation is told that it is used up, long before his patience ends.
+        let carol = try await sidecar(3, "carol", hubs: [])
+        let asked = ContinuousClock.now
+        let error = await #expect(throws: OperatorError.self) {
+            try await world.wait { carol.runtime.perform(.join(invitation: token)) }
+        }
+        #expect(error?.code == "bad-invitation")
+        #expect(ContinuousClock.now - asked < .seconds(10))
+        try await stop(nil, alice, bob, carol)
     }
 
     @Test func `peers that know each other still meet while the hub is down, and after a restart`() async throws {

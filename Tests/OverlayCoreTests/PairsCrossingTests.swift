@@ -103,7 +103,10 @@ import Testing
         pair.run(for: .seconds(10))
         #expect(lostCount(pair.eventsA) == 1)
         let rekeys = pair.a.statistics.rekeys
-        pair.run(for: .seconds(30))
+        for _ in 0..<30 {
+            pair.a.ping(peer, at: pair.now)
+            pair.run(for: .seconds(1))
+        }
         #expect(pair.a.statistics.rekeys > rekeys + 5)
         #expect(lostCount(pair.eventsA) == 1 && lostCount(pair.eventsB) == 0)
     }
@@ -117,7 +120,7 @@ import Testing
         pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: [Pair.addressB]), at: pair.now)
         let peer = try handle(pair.a.peer(with: pair.keyB))
         let stream = try pair.a.openStream(to: peer, port: VirtualPort(12), at: pair.now)
-        _ = try pair.a.write([1, 2, 3].span.bytes, to: stream, at: pair.now)
+        _ = try pair.a.write([UInt8](1...3).span.bytes, to: stream, at: pair.now)
         pair.run(for: .seconds(1))
         let new = try #require(opened(pair.eventsB).last)
         #expect(new != old)
@@ -132,7 +135,7 @@ import Testing
         pair.run(for: .seconds(1))
         pair.isLost = { _, toB in toB }
         let stream = try pair.a.openStream(to: peer, port: VirtualPort(13), at: pair.now)
-        _ = try pair.a.write([1, 2, 3].span.bytes, to: stream, at: pair.now)
+        _ = try pair.a.write([UInt8](1...3).span.bytes, to: stream, at: pair.now)
         pair.flush()
         pair.isLost = { _, _ in false }
         pair.a.stopReading(stream, code: ErrorCode(300), at: pair.now)

@@ -140,7 +140,7 @@ import Testing
 
     @Test func `a storm in an idle world is found`() {
         var checker = QuietChecker(hostCount: 1, at: Instant(nanoseconds: 0))
-        for _ in 0..<16 { checker.sent(by: HostID(0), peerCount: 1, at: Instant(nanoseconds: 5), findings: findings) }
+        for _ in 0..<32 { checker.sent(by: HostID(0), peerCount: 1, at: Instant(nanoseconds: 5), findings: findings) }
         #expect(findings.first == nil)
         checker.sent(by: HostID(0), peerCount: 1, at: Instant(nanoseconds: 6), findings: findings)
         #expect(findings.first?.invariant == .quiet)

@@ -171,8 +171,8 @@ extension Node {
 
     // MARK: Ends of sessions
 
-    /// The shell found the port of a silent local path closed: the peer's program is gone, and its streams with it. A peer
-    /// that was heard meanwhile, or that is on another path, is left alone.
+    /// The shell found the port of a silent local path closed: the peer's program is gone, and its streams with it. A
+    /// peer that was heard meanwhile, or that is on another path, is left alone.
     package mutating func peerIsGone(_ handle: PeerHandle, at endpoint: Endpoint, now: Instant) {
         guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
         guard session.path?.endpoint == endpoint, endpoint.isLocal, session.recovery.probeCount >= 3 else { return }

@@ -118,8 +118,8 @@ extension Node {
         )
         guard let epoch = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
         raiseReplayFloor(of: peer, to: initiation.timestamp)
-        // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then the
-        // keys of this answer open nothing there.
+        // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
+        // the keys of this answer open nothing there.
         if !shared.identity.key.precedes(peer.key) { dropPending(of: peer) }
         peer.needsHandshake = false
         if living != nil {

@@ -8,8 +8,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var maxPeers: Int
     /// Streams that one peer may have open with us at a time, at least 64: early data counts on it. Default 10 000.
     package var maxStreams: Int
-    /// Bytes that a stream may run ahead of its reader at first, at least 64 KiB: early data counts on it. It grows while
-    /// the reader keeps pace. Default 256 KiB.
+    /// Bytes that a stream may run ahead of its reader at first, at least 64 KiB: early data counts on it. It grows
+    /// while the reader keeps pace. Default 256 KiB.
     package var streamWindow: UInt64
     /// The most that ``streamWindow`` grows to. Default 16 MiB.
     package var maxStreamWindow: UInt64

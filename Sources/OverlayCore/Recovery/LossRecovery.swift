@@ -62,8 +62,8 @@ struct LossRecovery {
         fileprivate var wasMeasured = false
         var lost = LossSummary()
 
-        /// The round trip that the frame shows when it arrives at `now`: that of its largest packet, if something in the
-        /// frame had to be acknowledged and is new (RFC 9002 §5.1).
+        /// The round trip that the frame shows when it arrives at `now`: that of its largest packet, if something in
+        /// the frame had to be acknowledged and is new (RFC 9002 §5.1).
         func roundTrip(at now: Instant) -> Interval? {
             guard largestSentAt != nil, let measuredFrom else { return nil }
             return now - measuredFrom

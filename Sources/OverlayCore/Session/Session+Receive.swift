@@ -157,10 +157,7 @@ extension Session {
             streams[slot].port = port
             streams[slot].isKnown = true
             shared.events.append(.streamOpened(handle(slot), peer.key, port))
-            // A STOP_SENDING may have overtaken the opening.
-            if case .resetting(let code) = streams[slot].send.phase {
-                shared.events.append(.streamStopped(handle(slot), code))
-            }
+            if let code = streams[slot].untoldStop { shared.events.append(.streamStopped(handle(slot), code)) }
         }
         tellReadable(slot, shared: &shared)
         completeIfFinished(slot, shared: &shared)
@@ -230,7 +227,9 @@ extension Session {
         switch streams[slot].send.phase {
         case .open, .finishing:
             streams[slot].send.reset(code, pool: &shared.pool)
-            if streams[slot].isKnown, !streams[slot].isEndTold {
+            if !streams[slot].isKnown {
+                streams[slot].untoldStop = code
+            } else if !streams[slot].isEndTold {
                 shared.events.append(.streamStopped(handle(slot), code))
             }
             schedule(slot)

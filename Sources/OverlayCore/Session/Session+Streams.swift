@@ -121,7 +121,7 @@ extension Session {
         if streams[slot].send.isDone, streams[slot].receive.isDone {
             endStream(slot, .finished, shared: &shared)
         }
-        guard streams[slot].isOver, streams[slot].pendingStop == nil else { return }
+        guard streams[slot].isOver else { return }
         let isOurs = streams[slot].id.isEven == opensEvenStreams
         streams.remove(slot)
         if !isOurs, flow.closePeerStream() { control.isMaxStreamsDue = true }

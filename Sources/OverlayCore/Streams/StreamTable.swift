@@ -22,6 +22,8 @@ struct Stream {
     /// A STOP_SENDING that waits to be sent, and whether one has to be repeated if lost.
     var pendingStop: ErrorCode?
     var stopCode: ErrorCode?
+    /// The code of a STOP_SENDING that overtook the opening: told right behind it.
+    var untoldStop: ErrorCode?
     /// Whether a MAX_STREAM_DATA waits to be sent.
     var isCreditDue = false
 

@@ -86,8 +86,8 @@ package struct PacketOpener: ~Copyable {
 }
 
 extension PacketNumber {
-    /// The number nearest to the one after `largest` whose low 32 bits are `low`.
-    // RFC 9000 §A.3: decoding a truncated packet number, here always of 32 bits.
+    /// The number nearest to the one after `largest` whose low 32 bits are `low` (RFC 9000 §A.3: decoding a truncated
+    /// packet number, here always of 32 bits).
     package static func completing(_ low: UInt32, after largest: PacketNumber?) -> PacketNumber {
         let window: UInt64 = 1 << 32
         let half = window / 2

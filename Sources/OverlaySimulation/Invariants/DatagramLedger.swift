@@ -20,6 +20,7 @@ package final class DatagramLedger {
         self.findings = findings
     }
 
+    /// Adds a datagram that will be sent.
     package func add(_ plan: DatagramPlan) {
         indices[plan.tag] = records.count
         records.append(Record(plan: plan))

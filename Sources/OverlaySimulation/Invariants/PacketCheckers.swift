@@ -38,6 +38,7 @@ package struct SilenceChecker {
         Network.endpoint(segment: 0, host: firstStranger + number, version: 1)
     }
 
+    /// `host` sent a datagram with `bytes` to `destination`.
     package func sent(_ bytes: [UInt8], by host: HostID, to destination: Endpoint, findings: Findings) {
         guard case .ipv4(let address, _) = destination, UInt8(truncatingIfNeeded: address >> 8) >= Self.firstStranger
         else { return }
@@ -50,6 +51,7 @@ package struct SilenceChecker {
 package struct SizeChecker {
     package init() {}
 
+    /// `host` sent a datagram with `bytes`.
     package func sent(_ bytes: [UInt8], by host: HostID, findings: Findings) {
         guard let type = bytes.first else {
             return findings.report(.sizes, "\(host) sent an empty datagram")
@@ -69,6 +71,7 @@ package struct QuietChecker {
     private var packetsInSecond: [Int]
     private var start: Instant
 
+    /// A checker of `hostCount` hosts that counts from `start` on.
     package init(hostCount: Int, at start: Instant) {
         packets = Array(repeating: 0, count: hostCount)
         packetsInSecond = packets
@@ -84,8 +87,8 @@ package struct QuietChecker {
             packetsInSecond[host.index] = 0
         }
         packetsInSecond[host.index] += 1
-        // A re-key, its answers and a probe of each path of every peer may fall together.
-        if packetsInSecond[host.index] > 16 * max(1, peerCount) {
+        // A re-key that crosses another, probe time-outs and a probe of each path of every peer may fall together.
+        if packetsInSecond[host.index] > 32 * max(1, peerCount) {
             findings.report(.quiet, "\(host) sent \(packetsInSecond[host.index]) packets in one idle second")
         }
     }

@@ -33,6 +33,7 @@ package final class SessionChecker {
         established[Edge(host: host, peer: peer)]
     }
 
+    /// `host` says that a session with `peer` began; `isMutual`: each of the two admits the other.
     package func began(at host: HostID, with peer: HostID?, isMutual: Bool) {
         guard let peer, isMutual else {
             return findings.report(
@@ -64,6 +65,7 @@ package final class SessionChecker {
         }
     }
 
+    /// `host` says that it gave up its handshake with `peer`.
     package func handshakeFailed(at host: HostID, with peer: HostID) {
         history.recordSurrender(HostPair(host, peer), at: findings.now)
         if !history.mayHinder(HostPair(host, peer), since: findings.now - Self.causeReach) {

@@ -73,7 +73,9 @@ extension StreamLedger {
     static func describe(_ record: Record) -> String {
         let plan = record.plan
         func text(_ flow: Flow, _ direction: Direction) -> String {
-            "\(flow.read)\(flow.isEndRead ? "." : "")/\(flow.written)\(flow.isFinished ? "." : "")/\(plan.total(direction))"
+            let read = "\(flow.read)\(flow.isEndRead ? "." : "")"
+            let written = "\(flow.written)\(flow.isFinished ? "." : "")"
+            return "\(read)/\(written)/\(plan.total(direction))"
         }
         return "stream \(plan.tag) \(plan.opener)->\(plan.acceptor):\(plan.port.rawValue) up \(text(record.up, .up)) "
             + "down \(text(record.down, .down)) opener \(record.opener) acceptor \(record.acceptor) "

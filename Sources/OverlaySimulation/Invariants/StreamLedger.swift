@@ -27,6 +27,7 @@ package final class StreamLedger {
         /// The host of this end crashed.
         case crashed
 
+        /// Whether nothing more will happen at this end.
         package var isOver: Bool {
             switch self {
             case .unopened, .open: false
@@ -51,6 +52,7 @@ package final class StreamLedger {
         /// When the accepting end ended.
         package var acceptorEndedAt: Instant?
 
+        /// What became of the bytes of `direction`.
         package func flow(_ direction: Direction) -> Flow {
             switch direction {
             case .up: up
@@ -58,6 +60,7 @@ package final class StreamLedger {
             }
         }
 
+        /// Where the end of `side` stands.
         package func end(_ side: Side) -> EndState {
             switch side {
             case .opener: opener
@@ -75,6 +78,7 @@ package final class StreamLedger {
     private let findings: Findings
     let history: FaultHistory
     private let sessions: SessionChecker
+    /// The streams in the order in which they were added.
     package private(set) var records: [Record] = []
     private var indices: [ContentTag: Int] = [:]
     private var emptyPorts: [VirtualPort: ContentTag] = [:]
@@ -97,6 +101,7 @@ package final class StreamLedger {
         records.append(Record(plan: plan))
     }
 
+    /// The plan of the stream `tag`, if it was added.
     package func plan(_ tag: ContentTag) -> StreamPlan? { indices[tag].map { records[$0].plan } }
 
     package func record(_ tag: ContentTag) -> Record? { indices[tag].map { records[$0] } }

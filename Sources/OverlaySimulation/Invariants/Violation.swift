@@ -37,6 +37,7 @@ package final class Findings {
 
     package init() {}
 
+    /// Notes that `invariant` is violated now, unless another violation came first; `detail` says how.
     package func report(_ invariant: Invariant, _ detail: @autoclosure () -> String) {
         guard first == nil else { return }
         first = Violation(invariant: invariant, detail: detail(), at: now)

@@ -23,6 +23,7 @@ package struct Link: Sendable {
     /// The headers of IPv4 and UDP that a datagram carries over a link of limited rate.
     package static let headerByteCount = 28
 
+    /// How the link treats datagrams; a change holds from the next one on.
     package var profile: LinkProfile
     private var chance: Chance
     private var busyUntil = Instant(nanoseconds: .min)

@@ -9,10 +9,15 @@ package struct PacketRecord: Sendable {
         case delivered
     }
 
+    /// When it happened, what happened, and the addresses and size of the datagram; `from` is nil when nobody sent it.
     package var at: Instant
+    /// What happened to it.
     package var step: Step
+    /// Where it left from; nil when its sender had no way to send.
     package var from: Endpoint?
+    /// Where it was sent to.
     package var to: Endpoint
+    /// Bytes of the UDP payload.
     package var byteCount: Int
     /// The first byte.
     package var type: UInt8
@@ -50,6 +55,7 @@ package struct PacketTrace {
 
     package init() {}
 
+    /// Counts a step of the datagram `bytes`, and tells the observer of it.
     package mutating func add(
         _ step: PacketRecord.Step,
         _ bytes: [UInt8],

@@ -34,6 +34,7 @@ package struct Scenario: Sendable {
     /// How long a completed world is watched for quiet; zero skips it.
     package var quietSpan = Interval.seconds(90)
 
+    /// A scenario without any work or fault yet; `seed` determines everything that is random in it.
     package init(
         name: String,
         seed: UInt64,

@@ -3,6 +3,7 @@
 package struct Content: Sendable {
     private let key: UInt64
 
+    /// What the stream or datagram `tag` carries in `direction` in the run of `seed`.
     package init(seed: UInt64, tag: ContentTag, direction: Direction) {
         key = Chance.mix(seed ^ Chance.mix(tag.rawValue &* 2 &+ (direction == .up ? 0 : 1)))
     }
@@ -87,6 +88,7 @@ package enum Side: Sendable {
     /// The direction from which this side reads.
     package var incoming: Direction { other.outgoing }
 
+    /// The side at the other end.
     package var other: Side {
         switch self {
         case .opener: .acceptor

@@ -67,10 +67,15 @@ package struct StreamPlan: Sendable {
         }
     }
 
+    /// The ports of the services, the first port of empty streams, and the port of datagrams.
     package static let echoPort = VirtualPort(7)
+    /// Where ``Service/sink`` is served.
     package static let sinkPort = VirtualPort(9)
+    /// Where ``Service/source(byteCount:)`` is served.
     package static let sourcePort = VirtualPort(19)
+    /// Where ``Service/empty(ordinal:)`` with ordinal 0 is served.
     package static let firstEmptyPort: UInt16 = 40_000
+    /// Where datagrams go.
     package static let datagramPort = VirtualPort(5353)
     /// Bytes of a sink's answer.
     package static let sinkAnswerByteCount = 16
@@ -91,6 +96,7 @@ package struct StreamPlan: Sendable {
         }
     }
 
+    /// The host at `side`.
     package func host(_ side: Side) -> HostID {
         switch side {
         case .opener: opener

@@ -9,6 +9,7 @@ package struct Chance: RandomNumberGenerator, Sendable {
     private var c: UInt64
     private var d: UInt64
 
+    /// A source that yields the same numbers for the same seed.
     package init(seed: UInt64) {
         var state = seed
         a = Self.splitMix(&state)

@@ -65,6 +65,7 @@ package final class FaultHistory {
     /// Pairs of which only one side admits the other, for good.
     private let oneSided: Set<HostPair>
 
+    /// No fault yet, in a world where `hub` relays and the pairs in `oneSided` never meet.
     package init(hub: HostID?, oneSided: [HostPair]) {
         self.hub = hub
         self.oneSided = Set(oneSided)

@@ -19,6 +19,7 @@ package final class Host {
         case asleep(Fault.Rest)
     }
 
+    /// Which host of the world it is.
     package let id: HostID
     let identity: NodeIdentity
     let settings: NodeSettings

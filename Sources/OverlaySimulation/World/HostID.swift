@@ -21,6 +21,7 @@ package struct HostPair: Hashable, Sendable {
     package let low: HostID
     package let high: HostID
 
+    /// The pair of two hosts, in either order.
     package init(_ one: HostID, _ other: HostID) {
         low = min(one, other)
         high = max(one, other)

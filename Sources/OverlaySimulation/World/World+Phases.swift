@@ -102,6 +102,22 @@ extension World {
         return tag
     }
 
+    /// Every stream has ended at both ends: nodes must have forgotten them all.
+    private func checkNothingIsLeft() {
+        for host in hosts {
+            for acquaintance in host.acquaintances {
+                guard let peer = host.node.peer(with: acquaintance.key) else { continue }
+                guard let status = host.node.status(of: peer), status.activeStreams > 0 else { continue }
+                findings.report(
+                    .bounds,
+                    "\(host.id) keeps \(status.activeStreams) streams with \(acquaintance.host) that ended"
+                )
+            }
+            let held = host.node.statistics.memoryInUse
+            if held > 0 { findings.report(.bounds, "\(host.id) holds \(held) bytes of memory with nothing to do") }
+        }
+    }
+
     /// How many conversations a host keeps alive: its own, and on the hub those that it may carry.
     func conversationCount(of host: Host) -> Int {
         host.acquaintances.count + (host.id == scenario.hub ? HostPair.all(scenario.hostCount - 1).count : 0)
@@ -110,6 +126,7 @@ extension World {
     /// Watches the world with nothing to do.
     private func rest() throws(Violation) {
         try run(until: now + Self.settlingSpan)
+        checkNothingIsLeft()
         quiet = QuietChecker(hostCount: hosts.count, at: now)
         try run(until: now + scenario.quietSpan)
         quiet?.finish(

@@ -20,13 +20,19 @@ package final class World {
         case stranger(StrangerAct)
     }
 
+    /// What is played, and where every checker keeps its books.
     package let scenario: Scenario
+    /// Where its checkers report.
     package let findings = Findings()
+    /// Every stream, planned and seen.
     package let streams: StreamLedger
+    /// Every datagram, planned and seen.
     package let datagrams: DatagramLedger
+    /// Every session, as the hosts see it.
     package let sessions: SessionChecker
     package internal(set) var network: Network
     package internal(set) var trace = PacketTrace()
+    /// The hosts by their number.
     package let hosts: [Host]
 
     let history: FaultHistory
@@ -48,6 +54,7 @@ package final class World {
     /// 2026-01-01, the wall clock at the start of every world, in nanoseconds since 1970.
     static let wallStart: UInt64 = 1_767_225_600_000_000_000
 
+    /// The world of `scenario` before its first instant; throws when an identity cannot be made.
     package init(_ scenario: Scenario) throws(CryptoError) {
         self.scenario = scenario
         history = FaultHistory(
@@ -78,6 +85,7 @@ package final class World {
         scheduleScenario()
     }
 
+    /// The present instant of the world's clock.
     package var now: Instant { findings.now }
 
     /// Runs until `end`, or until an invariant is violated.

@@ -44,6 +44,8 @@ struct StateFile: ~Copyable {
     }
 
     deinit {
+        // A program that is being started may hold a copy of the descriptor for a moment, and with it the lock.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--events", required=True)
+parser.add_argument("--advertise", help="the address for the card, where clients reach the agent elsewhere")
 options = parser.parse_args()
 
 
@@ -65,7 +66,7 @@ async def main():
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", options.port))
     listener.listen(256)
-    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    base = options.advertise or f"http://127.0.0.1:{listener.getsockname()[1]}"
     card = AgentCard(
         name="postern-test-agent",
         description="Echoes and streams.",
