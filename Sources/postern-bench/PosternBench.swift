@@ -33,6 +33,7 @@ struct List: ParsableCommand {
         for bench in Bench.all {
             print(bench.name + String(repeating: " ", count: max(1, 14 - bench.name.count)) + bench.summary)
         }
+        print("noise-vectors FILE…  the handshake against vectors in the JSON format of cacophony and snow")
     }
 }
 
@@ -43,6 +44,9 @@ struct Run: ParsableCommand {
     @Argument(help: "The bench, as `postern-bench list` names it.")
     var name: String
 
+    @Argument(help: "Files of vectors, for noise-vectors.", completion: .file(extensions: ["json", "txt"]))
+    var files: [String] = []
+
     @Flag(help: "Print one JSON document.")
     var json = false
 
@@ -50,6 +54,11 @@ struct Run: ParsableCommand {
     var seconds: Double = 5
 
     func validate() throws {
+        if name == NoiseVectorsCommand.name {
+            guard !files.isEmpty else { throw ValidationError("name at least one file of vectors") }
+            return
+        }
+        guard files.isEmpty else { throw ValidationError("\(name) takes no file, but \(files[0]) was given") }
         guard Bench.all.contains(where: { $0.name == name }) else {
             throw ValidationError("there is no bench \"\(name)\"; `postern-bench list` names them")
         }
@@ -59,6 +68,7 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
+        if name == NoiseVectorsCommand.name { return try VectorCheck(files: files, isJSON: json).run() }
         guard let bench = Bench.all.first(where: { $0.name == name }) else { throw ExitCode.failure }
         let measurements = try bench.run(Budget(seconds: seconds))
         let report = Report(bench: bench, measurements: measurements)
@@ -85,36 +95,26 @@ struct Workload: ParsableCommand {
     }
 }
 
-/// `postern-bench noise-vectors FILE…`
+/// `postern-bench noise-vectors FILE…`, the short form of `postern-bench run noise-vectors FILE…`
 struct NoiseVectorsCommand: ParsableCommand {
+    static let name = "noise-vectors"
+
     static let configuration = CommandConfiguration(
-        commandName: "noise-vectors",
+        commandName: name,
         abstract: "Check the handshake against test vectors in the JSON format of cacophony and snow."
     )
 
     @Argument(help: "Files of vectors.", completion: .file(extensions: ["json", "txt"]))
     var files: [String]
 
+    @Flag(help: "Print one JSON document.")
+    var json = false
+
     func validate() throws {
         guard !files.isEmpty else { throw ValidationError("name at least one file of vectors") }
     }
 
     func run() throws {
-        var passed = 0
-        var failed = 0
-        for file in files {
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw ValidationError("\(file) cannot be read")
-            }
-            let result = NoiseVectors.run(json: String(decoding: data, as: UTF8.self))
-            for failure in result.failures { print("\(file): \(failure)") }
-            print(
-                "\(file): \(result.passed) passed, \(result.failed) failed, \(result.skipped) skipped: other protocols"
-            )
-            passed += result.passed
-            failed += result.failed
-        }
-        print("\(passed) passed, \(failed) failed")
-        guard failed == 0, passed > 0 else { throw ExitCode.failure }
+        try VectorCheck(files: files, isJSON: json).run()
     }
 }
