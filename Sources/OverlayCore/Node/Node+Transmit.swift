@@ -37,13 +37,6 @@ extension Node {
         }
     }
 
-    private mutating func settleDeadline(of peer: Peer) {
-        guard peers[peer.slot] === peer else { return }
-        var deadline = peer.session?.deadline(settings: shared.settings)
-        if let retryAt = peer.pending?.retryAt { deadline = min(deadline ?? retryAt, retryAt) }
-        deadlines.set(deadline, for: peer.slot)
-    }
-
     /// Sends a handshake packet: directly, or into the session that relays it.
     private mutating func emit(_ packet: OutgoingHandshake, into writer: inout PacketWriter) -> Transmit? {
         switch packet.destination {

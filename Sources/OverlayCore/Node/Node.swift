@@ -150,6 +150,12 @@ package struct Node: ~Copyable {
     mutating func settle(_ peer: Peer) {
         wake(peer)
         feedStarved()
+        settleDeadline(of: peer)
+    }
+
+    /// Notes when the peer has to be looked at again.
+    mutating func settleDeadline(of peer: Peer) {
+        guard peers[peer.slot] === peer else { return }
         var deadline = peer.session?.deadline(settings: shared.settings)
         if let retryAt = peer.pending?.retryAt { deadline = min(deadline ?? retryAt, retryAt) }
         deadlines.set(deadline, for: peer.slot)
