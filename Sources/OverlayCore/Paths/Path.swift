@@ -1,7 +1,9 @@
 import OverlayWire
 
 /// One way to the peer, with what is known about it. Congestion state belongs to the path (RFC 9000 §9.4).
-struct Path {
+///
+/// An object: it is looked at several times for each packet, and a value of its size is copied each time.
+final class Path {
     let endpoint: Endpoint
     /// Distinguishes this path from the session's earlier ones.
     let serial: UInt32
@@ -29,7 +31,7 @@ struct Path {
     var pacingRate: UInt64 { congestion.pacingRate(roundTrip: roundTrip.smoothed) }
 
     /// Takes the outcome of an ACK frame.
-    mutating func acknowledge(_ outcome: LossRecovery.Outcome, at now: Instant) {
+    func acknowledge(_ outcome: LossRecovery.Outcome, at now: Instant) {
         guard outcome.ackedBytes > 0, let sentAt = outcome.largestSentAt else { return }
         bytesInFlight = max(0, bytesInFlight - outcome.ackedBytes)
         congestion.acknowledge(
@@ -45,7 +47,7 @@ struct Path {
     }
 
     /// Takes the outcome of loss detection.
-    mutating func lose(_ summary: LossRecovery.LossSummary, at now: Instant) {
+    func lose(_ summary: LossRecovery.LossSummary, at now: Instant) {
         guard summary.byteCount > 0, let sentAt = summary.latestSentAt else { return }
         bytesInFlight = max(0, bytesInFlight - summary.byteCount)
         congestion.lose(

@@ -104,7 +104,7 @@ extension Session {
     /// Packets take `endpoint` from now on. Congestion state begins anew (RFC 9000 §9.4), under another receiver index.
     func activate(_ endpoint: Endpoint, roundTrip: Interval?, shared: inout Shared, at now: Instant) {
         let isFirst = path == nil
-        var next = Path(
+        let next = Path(
             endpoint: endpoint,
             serial: shared.serial(),
             algorithm: shared.settings.congestion,

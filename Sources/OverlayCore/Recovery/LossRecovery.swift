@@ -80,7 +80,7 @@ struct LossRecovery {
     }
 
     /// Begins the handling of an ACK frame with this largest number.
-    func beginAck(largest: UInt64, path: borrowing Path) -> Outcome {
+    func beginAck(largest: UInt64, path: Path) -> Outcome {
         var outcome = Outcome()
         if largestAcknowledged.map({ largest > $0 }) ?? true {
             outcome.measuredFrom = packets.departure(of: largest, pathSerial: path.serial)
@@ -117,7 +117,7 @@ struct LossRecovery {
     /// Ends the handling of an ACK frame: `largest` is its largest number. Detects losses.
     mutating func finishAck(
         largest: UInt64,
-        path: borrowing Path,
+        path: Path,
         at now: Instant,
         outcome: inout Outcome,
         _ body: (SentFrame) -> Void
@@ -136,7 +136,7 @@ struct LossRecovery {
 
     /// Declares packets lost (RFC 9002 §6.1); `body` gets each of their frames.
     mutating func detectLosses(
-        path: borrowing Path,
+        path: Path,
         at now: Instant,
         _ body: (SentFrame) -> Void
     ) -> LossSummary {
@@ -189,7 +189,7 @@ struct LossRecovery {
     }
 
     /// When to act next: at the loss time, or else at the probe time-out (RFC 9002 §6.2, A.8).
-    func deadline(path: borrowing Path) -> Instant? {
+    func deadline(path: Path) -> Instant? {
         if let lossTime { return lossTime }
         guard hasOutstanding, let lastTrackedAt else { return nil }
         let base = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay)

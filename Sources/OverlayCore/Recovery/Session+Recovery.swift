@@ -8,7 +8,7 @@ extension Session {
         shared: inout Shared,
         at now: Instant
     ) throws(FrameFailure) {
-        guard var path else { return }
+        guard let path else { return }
         guard frame.largest.rawValue < recovery.packets.next else { throw .violation(.protocolViolation) }
         var outcome = recovery.beginAck(largest: frame.largest.rawValue, path: path)
         do {
@@ -31,7 +31,6 @@ extension Session {
         path.acknowledge(outcome, at: now)
         path.lose(outcome.lost, at: now)
         shared.statistics.packetsLost += UInt64(outcome.lost.packetCount)
-        self.path = path
         pacedUntil = nil
     }
 
@@ -166,12 +165,11 @@ extension Session {
     }
 
     private func advanceRecovery(to now: Instant, shared: inout Shared) {
-        guard var path, let deadline = recovery.deadline(path: path), deadline <= now else { return }
+        guard let path, let deadline = recovery.deadline(path: path), deadline <= now else { return }
         if recovery.isLossPending {
             let summary = recovery.detectLosses(path: path, at: now) { lost($0) }
             path.lose(summary, at: now)
             shared.statistics.packetsLost += UInt64(summary.packetCount)
-            self.path = path
             return
         }
         recovery.probe()
