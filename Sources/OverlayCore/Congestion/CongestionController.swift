@@ -11,8 +11,12 @@ protocol CongestionController: Sendable {
     func pacingRate(roundTrip: Interval) -> UInt64
     /// Packets with `ack.byteCount` bytes arrived.
     mutating func acknowledge(_ ack: CongestionAck)
-    /// Packets were lost, or the peer saw a congestion mark on one.
+    /// Packets were lost.
     mutating func lose(_ loss: CongestionLoss)
+    /// The peer saw congestion marks on packets (RFC 9002 §7.1).
+    mutating func mark(_ mark: CongestionMark)
+    /// The path carries packets of `byteCount` from now on.
+    mutating func setPacketSize(_ byteCount: Int)
 }
 
 /// What a controller learns from one ACK frame.
@@ -35,6 +39,15 @@ struct CongestionLoss {
     var now: Instant
     /// RFC 9002 §7.6.
     var isPersistent: Bool
+}
+
+/// What a controller learns when an ACK frame reports more CE marks than the last (RFC 9000 §13.4.2).
+struct CongestionMark {
+    /// Packets that were marked and not reported before.
+    var packetCount: Int
+    /// When the largest newly acknowledged packet left.
+    var sentAt: Instant
+    var now: Instant
 }
 
 /// The congestion controllers to choose from.
@@ -77,6 +90,22 @@ enum Congestion {
         switch self {
         case .cubic(var cubic):
             cubic.lose(loss)
+            self = .cubic(cubic)
+        }
+    }
+
+    mutating func mark(_ mark: CongestionMark) {
+        switch self {
+        case .cubic(var cubic):
+            cubic.mark(mark)
+            self = .cubic(cubic)
+        }
+    }
+
+    mutating func setPacketSize(_ byteCount: Int) {
+        switch self {
+        case .cubic(var cubic):
+            cubic.setPacketSize(byteCount)
             self = .cubic(cubic)
         }
     }

@@ -13,7 +13,7 @@ struct Cubic: CongestionController {
     private static let avoidanceGain = 1.25
 
     private(set) var window: Int
-    private let packetSize: Int
+    private var packetSize: Int
     private var slowStartThreshold = Int.max
     /// Packets that left before are part of a reduction that was already made.
     private var recoveryStart: Instant?
@@ -107,15 +107,32 @@ struct Cubic: CongestionController {
     }
 
     mutating func lose(_ loss: CongestionLoss) {
-        if recoveryStart.map({ loss.sentAt > $0 }) ?? true { reduce(at: loss.now) }
+        reduce(sentAt: loss.sentAt, at: loss.now)
         guard loss.isPersistent else { return }
         // RFC 9002 §7.6.2: slow start begins anew, with whatever is acknowledged next.
         window = packetSize * Self.minimumPackets
         recoveryStart = nil
     }
 
-    /// A congestion event (RFC 9438 §4.6).
-    private mutating func reduce(at now: Instant) {
+    /// RFC 9438 §4.6: a mark counts like a loss.
+    mutating func mark(_ mark: CongestionMark) {
+        reduce(sentAt: mark.sentAt, at: mark.now)
+    }
+
+    /// What is counted in packets is counted in others from now on; the bytes stay.
+    mutating func setPacketSize(_ byteCount: Int) {
+        let scale = Double(packetSize) / Double(byteCount)
+        packetSize = byteCount
+        maximumWindow *= scale
+        priorWindow *= scale
+        window = max(window, byteCount * Self.minimumPackets)
+        // The curve is one of packets (RFC 9438 §4.2): it is drawn anew from here.
+        epochStart = nil
+    }
+
+    /// A congestion event (RFC 9438 §4.6), once for what was in flight together.
+    private mutating func reduce(sentAt: Instant, at now: Instant) {
+        if let recoveryStart, sentAt <= recoveryStart { return }
         recoveryStart = now
         let packets = Double(window) / Double(packetSize)
         priorWindow = packets

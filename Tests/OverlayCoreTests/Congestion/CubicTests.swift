@@ -95,6 +95,38 @@ struct CubicTests {
         #expect(world.packets == 49)
     }
 
+    // RFC 9438 §4.6
+    @Test func `a congestion mark takes the window down like a loss, once for a round trip`() {
+        var world = CubicWorld()
+        world.acknowledge(90_000)
+        world.now = .at(1000)
+        world.cubic.mark(CongestionMark(packetCount: 3, sentAt: .at(950), now: .at(1000)))
+        #expect(world.packets == 70)
+        world.lose(sentAt: .at(990))
+        world.cubic.mark(CongestionMark(packetCount: 1, sentAt: .at(999), now: .at(1050)))
+        #expect(world.packets == 70)
+        world.cubic.mark(CongestionMark(packetCount: 1, sentAt: .at(1001), now: .at(1100)))
+        #expect(world.packets == 49)
+    }
+
+    @Test func `larger packets change neither the bytes in flight nor where the window heads for`() {
+        var world = CubicWorld(roundTrip: .milliseconds(200))
+        world.lose(atWindow: 100)
+        world.cubic.setPacketSize(2000)
+        #expect(world.cubic.window == 70_000)
+        // 35 packets below a maximum of 50: cbrt(15 / 0.4) = 3.35 s to the flat part of the curve.
+        for _ in 0..<17 {
+            let count = world.cubic.window / 2000
+            for _ in 0..<count {
+                world.now = world.now + world.roundTrip / Int64(count)
+                world.acknowledge(2000)
+            }
+        }
+        #expect((world.packets - 100).magnitude < 3)
+        world.cubic.setPacketSize(200_000)
+        #expect(world.cubic.window == 400_000)
+    }
+
     @Test func `the window never falls below two packets`() {
         var world = CubicWorld()
         for _ in 0..<20 {
