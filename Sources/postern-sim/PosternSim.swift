@@ -16,7 +16,9 @@ struct PosternSim: AsyncParsableCommand {
             Time is virtual and all chance comes from a seed, so a run can be repeated packet for packet.
             The exit code is 0 when every invariant held, 1 when one was violated, 64 for a wrong command line.
             """,
-        subcommands: [RunCommand.self, SwarmCommand.self, ThroughputCommand.self, ListCommand.self]
+        subcommands: [
+            RunCommand.self, SwarmCommand.self, ThroughputCommand.self, FairnessCommand.self, ListCommand.self,
+        ]
     )
 }
 

@@ -26,7 +26,7 @@ package struct Link: Sendable {
     /// How the link treats datagrams; a change holds from the next one on.
     package var profile: LinkProfile
     private var chance: Chance
-    private var busyUntil = Instant(nanoseconds: .min)
+    private var wire = Wire()
     private var lastArrival = Instant(nanoseconds: .min)
     private var isBad = false
 
@@ -37,9 +37,8 @@ package struct Link: Sendable {
 
     /// Bytes that wait for the wire at `now`.
     package func queuedByteCount(at now: Instant) -> Int {
-        guard let rate = profile.bitsPerSecond, busyUntil > now else { return 0 }
-        let bits = (busyUntil - now).nanoseconds.multipliedFullWidth(by: rate)
-        return Int(Int64(1_000_000_000).dividingFullWidth(bits).quotient / 8)
+        guard let rate = profile.bitsPerSecond else { return 0 }
+        return wire.queuedByteCount(rate: rate, at: now)
     }
 
     /// Hands a UDP payload of `byteCount` to the link at `now`, which never goes backwards.
@@ -76,10 +75,7 @@ package struct Link: Sendable {
     /// When the last bit of `byteCount` has left the queue, or nil when the queue is full.
     private mutating func enqueue(_ byteCount: Int, at now: Instant) -> Instant? {
         guard let rate = profile.bitsPerSecond else { return now }
-        guard queuedByteCount(at: now) + byteCount <= profile.queueByteCount else { return nil }
-        let serialisation = Interval(nanoseconds: Int64(byteCount) * 8 * 1_000_000_000 / rate)
-        busyUntil = max(now, busyUntil) + serialisation
-        return busyUntil
+        return wire.enqueue(byteCount, rate: rate, capacity: profile.queueByteCount, at: now)
     }
 
     private mutating func burstLoses() -> Bool {

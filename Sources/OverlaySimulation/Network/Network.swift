@@ -13,6 +13,8 @@ package struct Network {
         package var from: Endpoint
         package var to: Endpoint
         package var bytes: [UInt8]
+        /// The congestion mark that it arrives with.
+        package var ecn: ECNCodepoint
         /// Whether some of its bits were flipped on the way.
         package var isCorrupted: Bool
     }
@@ -36,6 +38,9 @@ package struct Network {
     private var owners: [Endpoint: HostID] = [:]
     /// By sender times host count plus receiver.
     private var links: [Link]
+    /// Wires that links share, and which of them the datagrams of a pair cross first.
+    package private(set) var bottlenecks: [Bottleneck] = []
+    private var routes: [Int?]
     /// How many partitions keep the pair apart now.
     private var partitions: [Int]
     /// Whether the pair can never reach each other directly.
@@ -54,6 +59,7 @@ package struct Network {
         links = (0..<hostCount * hostCount).map { index in
             Link(profile: profile, chance: Chance(seed: seed, purpose: .links, index: index))
         }
+        routes = Array(repeating: nil, count: hostCount * hostCount)
         partitions = Array(repeating: 0, count: hostCount * hostCount)
         walls = Array(repeating: false, count: hostCount * hostCount)
         interfaces = Array(repeating: [], count: hostCount)
@@ -99,6 +105,24 @@ package struct Network {
         links[index(sender, receiver)].profile = profile
     }
 
+    /// Builds a wire of `settings` that everything between the pairs of `routes` crosses from now on, in the direction
+    /// from the first to the second.
+    package mutating func addBottleneck(_ settings: Bottleneck.Settings, routes pairs: [(HostID, HostID)]) {
+        for (sender, receiver) in pairs { routes[index(sender, receiver)] = bottlenecks.count }
+        bottlenecks.append(Bottleneck(settings))
+    }
+
+    /// Every pair has its link to itself again.
+    package mutating func removeBottlenecks() {
+        for index in routes.indices { routes[index] = nil }
+        bottlenecks = []
+    }
+
+    /// Forgets what was recorded at every bottleneck.
+    package mutating func restartRecords() {
+        for index in bottlenecks.indices { bottlenecks[index].restartRecord() }
+    }
+
     /// Parts `sender` from `receiver` in that direction, once more for each call.
     package mutating func part(_ sender: HostID, from receiver: HostID) {
         partitions[index(sender, receiver)] += 1
@@ -129,6 +153,7 @@ package struct Network {
     /// Decides what becomes of `bytes` that `sender` sends to `destination` at `now`.
     package mutating func send(
         _ bytes: [UInt8],
+        ecn: ECNCodepoint = .notECT,
         from sender: HostID,
         to destination: Endpoint,
         at now: Instant
@@ -140,29 +165,44 @@ package struct Network {
         guard let receiver = owners[destination] else { return .dropped(.noRoute, from: source) }
         let pair = index(sender, receiver)
         guard partitions[pair] == 0, !walls[pair] else { return .dropped(.partition, from: source) }
-        switch links[pair].transmit(byteCount: bytes.count, at: now) {
-        case .dropped(let reason):
-            return .dropped(reason, from: source)
-        case .carried(let carriage):
-            let intact = Arrival(
-                at: carriage.arrival,
-                host: receiver,
-                from: source,
-                to: destination,
-                bytes: bytes,
-                isCorrupted: false
-            )
-            var verdict = Verdict(source: source, first: intact)
-            if let secondArrival = carriage.secondArrival {
-                verdict.second = intact
-                verdict.second?.at = secondArrival
+        var arrival = Arrival(
+            at: now,
+            host: receiver,
+            from: source,
+            to: destination,
+            bytes: bytes,
+            ecn: ecn,
+            isCorrupted: false
+        )
+        if let route = routes[pair] {
+            switch bottlenecks[route].pass(byteCount: bytes.count, ecn: ecn, at: now) {
+            case .dropped:
+                return .dropped(.queueFull, from: source)
+            case .passed(let departure, let isMarked):
+                arrival.at = departure
+                if isMarked { arrival.ecn = .ce }
             }
-            if let corruption = carriage.corruption {
-                verdict.first?.bytes = Self.flipBits(of: bytes, seed: corruption)
-                verdict.first?.isCorrupted = true
-            }
-            return verdict
         }
+        switch links[pair].transmit(byteCount: bytes.count, at: arrival.at) {
+        case .dropped(let reason): return .dropped(reason, from: source)
+        case .carried(let carriage): return Self.verdict(on: arrival, carriage)
+        }
+    }
+
+    /// The copies of `arrival` that `carriage` brings.
+    private static func verdict(on arrival: Arrival, _ carriage: Link.Carriage) -> Verdict {
+        var intact = arrival
+        intact.at = carriage.arrival
+        var verdict = Verdict(source: arrival.from, first: intact)
+        if let secondArrival = carriage.secondArrival {
+            verdict.second = intact
+            verdict.second?.at = secondArrival
+        }
+        if let corruption = carriage.corruption {
+            verdict.first?.bytes = flipBits(of: arrival.bytes, seed: corruption)
+            verdict.first?.isCorrupted = true
+        }
+        return verdict
     }
 
     /// `bytes` with one to eight bits flipped.

@@ -12,6 +12,8 @@ package struct Scenario: Sendable {
     /// What links are until something else is said.
     package var profile: LinkProfile
     package var links: [(pair: HostPair, profile: LinkProfile)] = []
+    /// Wires that pairs share, each in the direction from the first host to the second.
+    package var bottlenecks: [(settings: Bottleneck.Settings, routes: [(HostID, HostID)])] = []
     /// Pairs that cannot reach each other directly.
     package var walls: [HostPair] = []
     /// Hosts with a second address, and its segment.
@@ -27,6 +29,8 @@ package struct Scenario: Sendable {
     /// The largest drift of a host's monotonic clock, in parts per million.
     package var clockDrift = 0
     package var settings: NodeSettings
+    /// Hosts that have other settings than ``settings``.
+    package var ownSettings: [HostID: NodeSettings] = [:]
     /// How long faults may happen, from the start.
     package var safetySpan: Interval
     /// How long a healed world may take to complete everything.

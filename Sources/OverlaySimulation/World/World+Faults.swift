@@ -221,6 +221,7 @@ extension World {
     func heal() {
         isHealed = true
         network.joinAll()
+        network.removeBottlenecks()
         for pair in HostPair.all(scenario.hostCount) {
             setProfile(.calm, between: pair)
             network.setWall(scenario.hub != nil && scenario.walls.contains(pair), between: pair.low, and: pair.high)

@@ -27,7 +27,7 @@ extension World {
             note: arrival.isCorrupted ? "corrupted" : ""
         )
         let answeredBefore = host.node.statistics.handshakesAnswered
-        host.node.receive(arrival.bytes.span.bytes, from: arrival.from, ecn: .notECT, at: host.clock.local(now))
+        host.node.receive(arrival.bytes.span.bytes, from: arrival.from, ecn: arrival.ecn, at: host.clock.local(now))
         if !arrival.isCorrupted, let sender = network.owner(of: arrival.from), isMutual(host.id, sender) {
             let isFirstMessage = arrival.bytes.first == PacketType.initiation.rawValue
             let isUsed = !isFirstMessage || host.node.statistics.handshakesAnswered > answeredBefore
@@ -100,7 +100,7 @@ extension World {
             }
             for start in stride(from: 0, to: bytes.count, by: transmit.segmentSize) {
                 let packet = Array(bytes[start..<min(bytes.count, start + transmit.segmentSize)])
-                send(packet, from: host, to: transmit.destination)
+                send(packet, ecn: transmit.ecn, from: host, to: transmit.destination)
                 count += 1
             }
         }
@@ -110,11 +110,11 @@ extension World {
         return count
     }
 
-    private func send(_ packet: [UInt8], from host: Host, to destination: Endpoint) {
+    private func send(_ packet: [UInt8], ecn: ECNCodepoint, from host: Host, to destination: Endpoint) {
         SilenceChecker().sent(packet, by: host.id, to: destination, findings: findings)
         SizeChecker().sent(packet, by: host.id, findings: findings)
         quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
-        let verdict = network.send(packet, from: host.id, to: destination, at: now)
+        let verdict = network.send(packet, ecn: ecn, from: host.id, to: destination, at: now)
         trace.add(.sent, packet, from: verdict.source, to: destination, at: now)
         if let drop = verdict.drop {
             trace.add(.dropped, packet, from: verdict.source, to: destination, at: now, note: drop.rawValue)

@@ -74,7 +74,13 @@ package final class World {
                 wall: Self.wallStart
             )
             made.append(
-                try Host(id: id, seed: scenario.seed, settings: scenario.settings, clock: clock, at: findings.now)
+                try Host(
+                    id: id,
+                    seed: scenario.seed,
+                    settings: scenario.ownSettings[id] ?? scenario.settings,
+                    clock: clock,
+                    at: findings.now
+                )
             )
         }
         hosts = made
@@ -109,6 +115,7 @@ package final class World {
     private func buildNetwork() {
         for link in scenario.links { setProfile(link.profile, between: link.pair) }
         for wall in scenario.walls { network.setWall(true, between: wall.low, and: wall.high) }
+        for shared in scenario.bottlenecks { network.addBottleneck(shared.settings, routes: shared.routes) }
         for attachment in scenario.attachments { network.attach(attachment.host, segment: attachment.segment) }
     }
 
