@@ -1,58 +1,114 @@
-/// Memory for bytes in flight, in equal blocks that are named by number: stream buffers and relayed packets live here,
-/// so that the steady state allocates nothing.
+/// Memory for bytes in flight, in equal blocks that are named by number: stream buffers, datagrams and relayed packets
+/// live here, so that the steady state allocates nothing.
 ///
-/// Blocks come from pages that are added when the free ones run out, up to a fixed number, and stay for the pool's
-/// life.
+/// Blocks come from pages that are added when the free blocks run out, up to a fixed number. Of the pages without a
+/// taken block a few are kept; the memory of the others goes back to the system.
 @safe
 package struct BlockPool: ~Copyable {
     /// The number of a block.
     package struct Block: Hashable, Sendable {
         fileprivate let number: UInt32
+
+        fileprivate var page: Int { Int(number / UInt32(Page.blockCount)) }
+        fileprivate var position: Int { Int(number % UInt32(Page.blockCount)) }
+
+        /// Names no block: what stands where none was taken yet.
+        package static let none = Block(number: .max)
+    }
+
+    /// Blocks that are next to each other in memory.
+    @safe
+    private struct Page {
+        /// Nil while the system has it.
+        var memory: UnsafeMutableRawPointer?
+        /// A bit for each block that can be taken.
+        var free: UInt64
+
+        static let blockCount = UInt64.bitWidth
+        static let byteCount = blockCount * BlockPool.blockSize
     }
 
     /// Bytes of a block.
     package static let blockSize = 4096
-    private static let blocksPerPage = 64
+    /// Pages without a taken block that keep their memory: 2 MiB.
+    private static let sparePages = 8
 
-    private var pages: [UnsafeMutableRawPointer] = unsafe []
-    private var free: [UInt32] = []
+    private var pages: [Page] = []
+    /// The numbers of the pages with a free block, each once: the last gives the next block.
+    private var pagesWithRoom: [UInt32] = []
     private let maximumPages: Int
+    private var spareCount = 0
+    private var residentPages = 0
+    /// Blocks that are taken.
+    package private(set) var usedBlocks = 0
 
     /// A pool that holds at most `byteCount` bytes (rounded up to a page of 256 KiB).
     package init(maximum byteCount: Int) {
-        let pageSize = Self.blockSize * Self.blocksPerPage
-        maximumPages = max(1, (byteCount + pageSize - 1) / pageSize)
+        maximumPages = max(1, (byteCount + Page.byteCount - 1) / Page.byteCount)
     }
 
     deinit {
-        for position in unsafe pages.indices { unsafe pages[position].deallocate() }
+        for page in pages { unsafe page.memory?.deallocate() }
     }
-
-    /// Blocks that are taken.
-    package var usedBlocks: Int { unsafe pages.count * Self.blocksPerPage - free.count }
 
     /// Bytes of the blocks that are taken.
     package var usedBytes: Int { usedBlocks * Self.blockSize }
 
     /// Blocks that can still be taken.
-    package var availableBlocks: Int { maximumPages * Self.blocksPerPage - usedBlocks }
+    package var availableBlocks: Int { totalBlocks - usedBlocks }
+
+    /// Blocks that can be taken at all.
+    package var totalBlocks: Int { maximumPages * Page.blockCount }
+
+    /// Bytes that the pool has from the system, taken or not.
+    package var residentBytes: Int { residentPages * Page.byteCount }
 
     /// A block with undefined content, or nil at the pool's limit.
     package mutating func take() -> Block? {
-        if free.isEmpty {
-            guard unsafe pages.count < maximumPages else { return nil }
-            let first = unsafe UInt32(pages.count * Self.blocksPerPage)
-            unsafe pages.append(
-                .allocate(byteCount: Self.blockSize * Self.blocksPerPage, alignment: 64)
-            )
-            free.append(contentsOf: (first..<first + UInt32(Self.blocksPerPage)).reversed())
+        if pagesWithRoom.isEmpty {
+            guard pages.count < maximumPages else { return nil }
+            pagesWithRoom.append(UInt32(pages.count))
+            unsafe pages.append(Page(memory: nil, free: .max))
         }
-        return free.popLast().map(Block.init(number:))
+        let position = Int(pagesWithRoom[pagesWithRoom.count - 1])
+        if pages[position].free == .max { occupy(position) }
+        let bit = pages[position].free.trailingZeroBitCount
+        pages[position].free &= pages[position].free - 1
+        if pages[position].free == 0 { pagesWithRoom.removeLast() }
+        usedBlocks += 1
+        return Block(number: UInt32(position * Page.blockCount + bit))
+    }
+
+    /// The first block of the page is about to be taken.
+    private mutating func occupy(_ position: Int) {
+        if unsafe pages[position].memory != nil {
+            spareCount -= 1
+        } else {
+            unsafe pages[position].memory = .allocate(byteCount: Page.byteCount, alignment: 64)
+            residentPages += 1
+        }
     }
 
     /// Gives `block` back; it must not be used afterwards.
     package mutating func giveBack(_ block: Block) {
-        free.append(block.number)
+        let position = block.page
+        let bit: UInt64 = 1 << UInt64(block.position)
+        precondition(pages[position].free & bit == 0, "a block is given back once")
+        if pages[position].free == 0 { pagesWithRoom.append(UInt32(position)) }
+        pages[position].free |= bit
+        usedBlocks -= 1
+        if pages[position].free == .max { vacate(position) }
+    }
+
+    /// The last block of the page was given back.
+    private mutating func vacate(_ position: Int) {
+        guard spareCount == Self.sparePages else {
+            spareCount += 1
+            return
+        }
+        unsafe pages[position].memory?.deallocate()
+        unsafe pages[position].memory = nil
+        residentPages -= 1
     }
 
     /// Copies `range` of `source` to `offset` in `block`.
@@ -89,7 +145,9 @@ package struct BlockPool: ~Copyable {
 
     @unsafe
     private func address(of block: Block) -> UnsafeMutableRawPointer {
-        let (page, position) = Int(block.number).quotientAndRemainder(dividingBy: Self.blocksPerPage)
-        return unsafe pages[page] + position * Self.blockSize
+        guard let memory = unsafe pages[block.page].memory else {
+            preconditionFailure("a page keeps its memory while one of its blocks is taken")
+        }
+        return unsafe memory + block.position * Self.blockSize
     }
 }

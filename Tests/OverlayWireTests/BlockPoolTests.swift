@@ -54,6 +54,59 @@ struct BlockPoolTests {
         }
     }
 
+    @Test func `pages that are not used go back to the system, but for a few`() {
+        var pool = BlockPool(maximum: 16 << 20)
+        #expect(pool.residentBytes == 0)
+        var blocks: [BlockPool.Block] = []
+        while let block = pool.take() { blocks.append(block) }
+        #expect(pool.residentBytes == 16 << 20)
+        for block in blocks.dropFirst() { pool.giveBack(block) }
+        // The page of the block that is left, and 2 MiB to spare.
+        #expect(pool.residentBytes == (2 << 20) + (256 << 10))
+        pool.giveBack(blocks[0])
+        #expect(pool.residentBytes == 2 << 20)
+        #expect(pool.availableBlocks == pool.totalBlocks)
+        // All of it can be taken again, each block once.
+        var again: Set<BlockPool.Block> = []
+        while let block = pool.take() { again.insert(block) }
+        #expect(again.count == 4096 && pool.residentBytes == 16 << 20)
+        for block in again { pool.giveBack(block) }
+    }
+
+    @Test(arguments: 0..<8)
+    func `blocks that come and go in any order are never given twice`(seed: UInt64) {
+        var pool = BlockPool(maximum: 4 << 20)
+        var taken: [BlockPool.Block] = []
+        var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
+        func random(_ bound: Int) -> Int {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return Int(truncatingIfNeeded: state >> 33) % bound
+        }
+        for step in 0..<5000 {
+            if taken.isEmpty || random(10) < (step % 1000 < 500 ? 7 : 3) {
+                guard let block = pool.take() else { continue }
+                #expect(!taken.contains(block))
+                taken.append(block)
+            } else {
+                pool.giveBack(taken.remove(at: random(taken.count)))
+            }
+            #expect(pool.usedBlocks == taken.count)
+        }
+        for block in taken { pool.giveBack(block) }
+        #expect(pool.usedBlocks == 0 && pool.residentBytes <= 2 << 20)
+    }
+
+    @Test func `a block that is given back twice traps`() async {
+        await #expect(processExitsWith: .failure) {
+            var pool = BlockPool(maximum: 1)
+            guard let block = pool.take() else { return }
+            pool.giveBack(block)
+            pool.giveBack(block)
+        }
+    }
+
     @Test func `parts of a block are stored and loaded in place`() throws {
         var pool = BlockPool(maximum: 1)
         let taken = pool.take()

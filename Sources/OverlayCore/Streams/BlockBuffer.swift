@@ -1,25 +1,42 @@
 import OverlayWire
 
 /// A window of a byte stream in pool blocks: filled at any place, emptied at the front.
+///
+/// The blocks stand in a ring. Up to two of them, enough for any small message, stand in the value itself: only a
+/// stream that holds more asks the system for memory, and every byte is found in constant time.
 struct BlockBuffer {
-    private var blocks: [BlockPool.Block] = []
-    private var firstBlock = 0
+    private var inlineBlocks: InlineArray<2, BlockPool.Block> = .init(repeating: .none)
+    /// A power of two of places, once two are too few; else empty.
+    private var ring: [BlockPool.Block] = []
+    /// Where the first block stands in the ring.
+    private var head: UInt32 = 0
+    private var count: UInt32 = 0
     /// The stream offset of the first byte of the first block.
     private var origin: UInt64 = 0
 
-    /// Bytes of pool memory that the buffer holds.
-    var heldBytes: Int { (blocks.count - firstBlock) * BlockPool.blockSize }
+    private static let blockSize = UInt64(BlockPool.blockSize)
+    /// The largest ring that an empty buffer keeps, in blocks.
+    private static let idlePlaces = 32
 
-    /// Makes room up to `end` for a window that begins at `start`; false when the pool is at its limit.
-    mutating func reserve(from start: UInt64, upTo end: UInt64, pool: inout BlockPool) -> Bool {
-        if blocks.isEmpty { origin = start }
-        let needed = Int(end - origin) + BlockPool.blockSize - 1
-        let missing = needed / BlockPool.blockSize - (blocks.count - firstBlock)
-        guard missing > 0 else { return true }
-        guard pool.availableBlocks >= missing else { return false }
-        for _ in 0..<missing {
-            guard let block = pool.take() else { return false }
-            blocks.append(block)
+    /// Bytes of pool memory that the buffer holds.
+    var heldBytes: Int { Int(count) * BlockPool.blockSize }
+
+    /// Makes room up to `end` for a window that begins at `start`, but leaves `spare` blocks to others; false, and
+    /// nothing is taken, when the pool has too few.
+    mutating func reserve(
+        from start: UInt64,
+        upTo end: UInt64,
+        sparing spare: Int = 0,
+        pool: inout BlockPool
+    ) -> Bool {
+        if count == 0 { origin = start }
+        let needed = Int((end - origin + Self.blockSize - 1) / Self.blockSize)
+        guard needed > Int(count) else { return true }
+        guard pool.availableBlocks >= needed - Int(count) + spare else { return false }
+        if needed > placeCount { enlarge(to: needed) }
+        while count < needed, let block = pool.take() {
+            put(block, at: Int(count))
+            count += 1
         }
         return true
     }
@@ -27,26 +44,26 @@ struct BlockBuffer {
     /// Copies `range` of `source` to the place of stream offset `offset`, for which room was reserved.
     func store(_ source: RawSpan, _ range: Range<Int>, at offset: UInt64, pool: borrowing BlockPool) {
         var position = range.lowerBound
-        var place = Int(offset - origin)
+        var place = offset - origin
         while position < range.upperBound {
-            let (block, inBlock) = place.quotientAndRemainder(dividingBy: BlockPool.blockSize)
-            let count = min(range.upperBound - position, BlockPool.blockSize - inBlock)
-            pool.store(source, position..<position + count, to: blocks[firstBlock + block], at: inBlock)
-            position += count
-            place += count
+            let (number, inBlock) = (Int(place / Self.blockSize), Int(place % Self.blockSize))
+            let byteCount = min(range.upperBound - position, BlockPool.blockSize - inBlock)
+            pool.store(source, position..<position + byteCount, to: block(number), at: inBlock)
+            position += byteCount
+            place += UInt64(byteCount)
         }
     }
 
     /// Appends `byteCount` bytes from stream offset `offset` to `writer`.
     func load(from offset: UInt64, count byteCount: Int, into writer: inout PacketWriter, pool: borrowing BlockPool) {
         var left = byteCount
-        var place = Int(offset - origin)
+        var place = offset - origin
         while left > 0 {
-            let (block, inBlock) = place.quotientAndRemainder(dividingBy: BlockPool.blockSize)
-            let count = min(left, BlockPool.blockSize - inBlock)
-            pool.load(blocks[firstBlock + block], at: inBlock, count: count, into: &writer)
-            left -= count
-            place += count
+            let (number, inBlock) = (Int(place / Self.blockSize), Int(place % Self.blockSize))
+            let byteCount = min(left, BlockPool.blockSize - inBlock)
+            pool.load(block(number), at: inBlock, count: byteCount, into: &writer)
+            left -= byteCount
+            place += UInt64(byteCount)
         }
     }
 
@@ -56,23 +73,45 @@ struct BlockBuffer {
             releaseAll(pool: &pool)
             return
         }
-        while firstBlock < blocks.count, origin + UInt64(BlockPool.blockSize) <= offset {
-            pool.giveBack(blocks[firstBlock])
-            firstBlock += 1
-            origin += UInt64(BlockPool.blockSize)
-        }
-        if firstBlock >= 32, firstBlock * 2 >= blocks.count {
-            blocks.removeFirst(firstBlock)
-            firstBlock = 0
-        }
+        while count > 0, origin + Self.blockSize <= offset { releaseFirst(pool: &pool) }
     }
 
     mutating func releaseAll(pool: inout BlockPool) {
-        while firstBlock < blocks.count {
-            pool.giveBack(blocks[firstBlock])
-            firstBlock += 1
-        }
-        blocks.removeAll(keepingCapacity: blocks.capacity <= 16)
-        firstBlock = 0
+        while count > 0 { releaseFirst(pool: &pool) }
+        head = 0
+        if ring.count > Self.idlePlaces { ring = [] }
+    }
+
+    private mutating func releaseFirst(pool: inout BlockPool) {
+        pool.giveBack(block(0))
+        head = (head + 1) & UInt32(placeCount - 1)
+        count -= 1
+        origin += Self.blockSize
+    }
+
+    // MARK: The ring
+
+    private var placeCount: Int { ring.isEmpty ? inlineBlocks.count : ring.count }
+
+    private func place(of number: Int) -> Int { (Int(head) + number) & (placeCount - 1) }
+
+    /// The block `number` places behind the first.
+    private func block(_ number: Int) -> BlockPool.Block {
+        precondition(number < Int(count), "only reserved room is used")
+        return ring.isEmpty ? inlineBlocks[place(of: number)] : ring[place(of: number)]
+    }
+
+    private mutating func put(_ block: BlockPool.Block, at number: Int) {
+        if ring.isEmpty { inlineBlocks[place(of: number)] = block } else { ring[place(of: number)] = block }
+    }
+
+    private mutating func enlarge(to needed: Int) {
+        var larger: [BlockPool.Block] = []
+        let places = max(8, needed.nextPowerOfTwo)
+        larger.reserveCapacity(places)
+        for number in 0..<Int(count) { larger.append(block(number)) }
+        larger.append(contentsOf: repeatElement(.none, count: places - Int(count)))
+        ring = larger
+        head = 0
     }
 }
