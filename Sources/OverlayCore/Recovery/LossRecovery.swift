@@ -96,21 +96,20 @@ struct LossRecovery {
         outcome: inout Outcome,
         _ body: (SentFrame) -> Void
     ) {
-        guard range.upperBound >= packets.lowest, range.lowerBound < packets.next else { return }
-        var number = min(range.upperBound, packets.next - 1)
-        while number >= max(range.lowerBound, packets.lowest) {
-            if let packet = packets.outstanding(number) {
-                packets.settle(number)
-                outstandingCount -= 1
-                if packet.pathSerial == pathSerial {
-                    outcome.ackedBytes += packet.byteCount
-                    outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
-                }
-                if outcome.largestSentAt == nil { outcome.largestSentAt = packet.sentAt }
-                for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
+        guard packets.count > 0, range.upperBound >= packets.lowest, range.lowerBound < packets.next else { return }
+        // Ranges come from the highest to the lowest: the first with news has the largest packet.
+        let hasLargest = outcome.largestSentAt == nil
+        // Upwards in a range: what a stream is told then joins what it knows, without a set of what lies above.
+        for number in max(range.lowerBound, packets.lowest)...min(range.upperBound, packets.next - 1) {
+            guard let packet = packets.outstanding(number) else { continue }
+            packets.settle(number)
+            outstandingCount -= 1
+            if packet.pathSerial == pathSerial {
+                outcome.ackedBytes += packet.byteCount
+                outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
             }
-            if number == 0 { break }
-            number -= 1
+            if hasLargest { outcome.largestSentAt = packet.sentAt }
+            for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
         }
     }
 

@@ -218,7 +218,7 @@ struct SendHalf {
         if isFin, !isFinAcknowledged { isFinSent = false }
         let start = max(range.lowerBound, acknowledged)
         guard start < range.upperBound else { return }
-        for gap in acknowledgedAbove.gaps(in: start..<range.upperBound) { lost.insert(gap) }
+        acknowledgedAbove.forEachGap(in: start..<range.upperBound) { lost.insert($0) }
     }
 
     /// The RESET_STREAM arrived.

@@ -1,4 +1,5 @@
-/// A set of numbers as sorted, separate, half-open ranges. Linear in the number of ranges, which is the number of gaps.
+/// A set of numbers as sorted, separate, half-open ranges. Linear in the number of ranges, which is the number of gaps;
+/// a set that was never filled has no memory of its own.
 struct RangeSet: Equatable {
     private(set) var ranges: [Range<UInt64>] = []
 
@@ -53,14 +54,7 @@ struct RangeSet: Equatable {
     }
 
     mutating func removeAll() {
-        ranges.removeAll(keepingCapacity: true)
-    }
-
-    /// The parts of `range` that are not in the set, lowest first.
-    func gaps(in range: Range<UInt64>) -> [Range<UInt64>] {
-        var result: [Range<UInt64>] = []
-        forEachGap(in: range) { result.append($0) }
-        return result
+        ranges = []
     }
 
     /// Calls `body` with each part of `range` that is not in the set, lowest first.

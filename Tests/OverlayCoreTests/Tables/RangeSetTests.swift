@@ -2,6 +2,15 @@ import Testing
 
 @testable import OverlayCore
 
+extension RangeSet {
+    /// The parts of `range` that are not in the set, lowest first.
+    fileprivate func gaps(in range: Range<UInt64>) -> [Range<UInt64>] {
+        var result: [Range<UInt64>] = []
+        forEachGap(in: range) { result.append($0) }
+        return result
+    }
+}
+
 @Suite("Range set")
 struct RangeSetTests {
     @Test func `ranges that touch are joined`() {
