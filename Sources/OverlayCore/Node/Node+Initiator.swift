@@ -214,7 +214,7 @@ extension Node {
             peer: peer,
             ours: ours ?? newSessionNumber(),
             opensEvenStreams: shared.identity.key.precedes(peer.key),
-            settings: shared.settings,
+            shared: &shared,
             at: now
         )
         peer.session = session

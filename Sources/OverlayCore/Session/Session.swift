@@ -64,7 +64,8 @@ final class Session {
         var byteCount: Int
     }
 
-    init(peer: Peer, ours: SessionNumber, opensEvenStreams: Bool, settings: NodeSettings, at now: Instant) {
+    init(peer: Peer, ours: SessionNumber, opensEvenStreams: Bool, shared: inout Shared, at now: Instant) {
+        let settings = shared.settings
         self.peer = peer
         self.ours = ours
         self.opensEvenStreams = opensEvenStreams
@@ -74,7 +75,7 @@ final class Session {
             peerMaxAckDelay: settings.maxAckDelay
         )
         flow = SessionFlow(settings: settings)
-        streams = StreamTable(lastGeneration: peer.lastStreamGeneration)
+        streams = StreamTable(lastGeneration: peer.lastStreamGeneration, secret: shared.random.nextUInt64())
         sentAt = now
         heardAt = now
     }

@@ -46,17 +46,32 @@ struct Stream {
     var isOver: Bool { send.isDone && receive.isDone && isEndTold }
 }
 
-/// The streams of a session in numbered slots. Finding one by slot is an index, by id one hash.
+/// The streams of a session in numbered slots. Finding one by slot is an index, by id one multiplication and on average
+/// less than two looks.
+///
+/// The table of ids holds slots alone, in open addressing with linear probing, and closes each gap when a stream goes:
+/// it never has to be built anew for streams that come and go.
 struct StreamTable {
     private var slots: [Stream] = []
     private var free: [UInt32] = []
-    private var slotsByID: [UInt64: UInt32] = [:]
+    /// Slots by hash of the id, or ``noSlot``: empty, or a power of two of places of which half at most are used.
+    private var places: [UInt32] = []
+    private var lastFound = 0
+    /// Multiplicative hashing (Dietzfelbinger et al. 1997) by a secret odd number: a peer cannot choose which streams
+    /// stay open so that they collide.
+    private let multiplier: UInt64
     /// The generation that was given last. It goes on from one session of a peer to the next, so that no handle ever
     /// names a second stream.
     private(set) var lastGeneration: UInt32
 
-    init(lastGeneration: UInt32 = 0) {
+    private static let noSlot = UInt32.max
+    /// An empty table gives its memory back if it has more slots.
+    private static let idleSlots = 64
+
+    /// `secret`: random, for the hash.
+    init(lastGeneration: UInt32 = 0, secret: UInt64) {
         self.lastGeneration = lastGeneration
+        multiplier = secret | 1
     }
 
     /// Streams in the table.
@@ -66,26 +81,30 @@ struct StreamTable {
         lastGeneration = lastGeneration == .max ? 1 : lastGeneration + 1
         var stream = stream
         stream.generation = lastGeneration
+        if (count + 1) * 2 > places.count { enlargePlaces() }
         let slot: Int
         if let reused = free.popLast() {
             slot = Int(reused)
             slots[slot] = stream
         } else {
             slot = slots.count
+            // By a quarter, not twofold as an array would: with thousands of streams the difference is most of the
+            // cost.
+            if slots.count == slots.capacity { slots.reserveCapacity(slots.count + max(8, slots.count / 4)) }
             slots.append(stream)
         }
-        slotsByID[stream.id.rawValue] = UInt32(slot)
+        file(slot)
         return slot
     }
 
     mutating func remove(_ slot: Int) {
-        slotsByID[slots[slot].id.rawValue] = nil
+        unfile(slot)
         slots[slot].generation = 0
         free.append(UInt32(slot))
-    }
-
-    func slot(of id: StreamID) -> Int? {
-        slotsByID[id.rawValue].map(Int.init)
+        guard count == 0, slots.count > Self.idleSlots else { return }
+        slots = []
+        free = []
+        places = []
     }
 
     /// Whether `slot` holds the stream of that generation.
@@ -99,6 +118,62 @@ struct StreamTable {
         _modify { yield &slots[slot] }
     }
 
-    /// Slots that hold a stream, in ascending order.
+    /// Slots that hold a stream, in ascending order. Linear: for what concerns the session as a whole.
     var usedSlots: [Int] { slots.indices.filter { slots[$0].generation != 0 } }
+
+    // MARK: By id
+
+    /// The slot of the stream; the one that was found last is found at once.
+    mutating func slot(of id: StreamID) -> Int? {
+        if lastFound < slots.count, slots[lastFound].id == id, slots[lastFound].generation != 0 { return lastFound }
+        guard !places.isEmpty else { return nil }
+        var place = home(of: id)
+        while places[place] != Self.noSlot {
+            let slot = Int(places[place])
+            if slots[slot].id == id {
+                lastFound = slot
+                return slot
+            }
+            place = next(place)
+        }
+        return nil
+    }
+
+    /// The place where the search for `id` begins: the highest bits of the product.
+    private func home(of id: StreamID) -> Int {
+        let bits = UInt64(places.count.trailingZeroBitCount)
+        return Int(truncatingIfNeeded: (id.rawValue &* multiplier) >> (64 - bits))
+    }
+
+    private func next(_ place: Int) -> Int { (place + 1) & (places.count - 1) }
+
+    private mutating func file(_ slot: Int) {
+        var place = home(of: slots[slot].id)
+        while places[place] != Self.noSlot { place = next(place) }
+        places[place] = UInt32(slot)
+    }
+
+    /// Takes the slot out, and moves those behind it up that would not be found otherwise.
+    private mutating func unfile(_ slot: Int) {
+        var gap = home(of: slots[slot].id)
+        while places[gap] != UInt32(slot) { gap = next(gap) }
+        var place = next(gap)
+        while places[place] != Self.noSlot {
+            let home = home(of: slots[Int(places[place])].id)
+            if distance(from: home, to: place) >= distance(from: gap, to: place) {
+                places[gap] = places[place]
+                gap = place
+            }
+            place = next(place)
+        }
+        places[gap] = Self.noSlot
+    }
+
+    private func distance(from start: Int, to end: Int) -> Int { (end - start) & (places.count - 1) }
+
+    private mutating func enlargePlaces() {
+        let filed = places
+        places = Array(repeating: Self.noSlot, count: max(16, filed.count * 2))
+        for slot in filed where slot != Self.noSlot { file(Int(slot)) }
+    }
 }
