@@ -1,11 +1,13 @@
-"""Three hosts on one machine, in network namespaces: two that reach the hub, and not each other.
+"""Three hosts on one machine, in network namespaces: two on either side of a third.
 
     a (10.78.1.2) ---- (10.78.1.1) hub (10.78.2.1) ---- (10.78.2.2) b        the hub's address is 10.78.0.1
 
-The hub forwards nothing, so no datagram of `a` ever comes to `b` except through the hub's relay.
+By default the hub forwards nothing, so no datagram of `a` ever comes to `b` except through the hub's relay. With
+`forwards` it is a router between the two.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +28,8 @@ def why_not():
 class Namespaces:
     """`names` maps hub, a and b to the namespaces, which live as long as the `with`."""
 
-    def __init__(self):
+    def __init__(self, forwards=False):
+        self.forwards = forwards
         self.names = {host: f"postern-{os.getpid()}-{host}" for host in ("hub", "a", "b")}
 
     def __enter__(self):
@@ -51,11 +54,43 @@ class Namespaces:
             self._ip("-n", name, "addr", "add", f"10.78.{index}.2/24", "dev", "up0")
             self._ip("-n", name, "link", "set", "up0", "up")
             self._ip("-n", name, "route", "add", "default", "via", f"10.78.{index}.1")
-        self.run("hub", "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
+        self.forward(self.forwards)
 
     def __exit__(self, *error):
         for name in self.names.values():
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+    def forward(self, is_on):
+        """Lets the hub forward, or stop to: then every packet between the two vanishes in it."""
+        self.run("hub", "sh", "-c", f"echo {int(is_on)} > /proc/sys/net/ipv4/ip_forward")
+
+    def move(self, host, old, new):
+        """Gives `a` or `b` another address on its link to the hub; the old one is gone."""
+        name = self.names[host]
+        router = new.rsplit(".", 1)[0] + ".1"
+        self._ip("-n", name, "addr", "del", f"{old}/24", "dev", "up0")
+        self._ip("-n", name, "addr", "add", f"{new}/24", "dev", "up0")
+        self._ip("-n", name, "route", "replace", "default", "via", router)
+
+    def translate(self):
+        """Makes the hub a NAT for what `a` begins, with a random port for each flow; nothing comes in by itself."""
+        rules = """
+            table ip nat {
+                chain out { type nat hook postrouting priority 100; oifname "to-b" masquerade fully-random; }
+                chain in { type filter hook input priority 0; iifname "to-b" ct state new drop; }
+                chain through { type filter hook forward priority 0; iifname "to-b" ct state new drop; }
+            }"""
+        self.run("hub", "nft", "-f", "-", input=rules)
+
+    def translated_ports(self):
+        """The ports under which the NAT lets UDP flows of `a` out now."""
+        table = self.run("hub", "conntrack", "-L", "-p", "udp", "-s", "10.78.1.2").stdout
+        # Each line has the flow as `a` sends it and then as the answer comes, to the translated port.
+        return {int(port) for port in re.findall(r"dport=.*dport=(\d+)", table)}
+
+    def forget_translations(self):
+        """The NAT loses its memory, as when a router restarts: the next packet of a flow gets another port."""
+        self.run("hub", "conntrack", "-F")
 
     def run(self, host, *command, check=True, timeout=120, **more):
         """Runs a command on one of the hosts."""
