@@ -143,6 +143,7 @@ extension Node {
                 isAckEliciting: summary.isAckEliciting,
                 ecn: ecn,
                 maxAckDelay: shared.settings.maxAckDelay,
+                roundTrip: session.path?.roundTrip.smoothed ?? RoundTripEstimator.initial,
                 at: now
             )
             if endpoint == session.path?.endpoint {

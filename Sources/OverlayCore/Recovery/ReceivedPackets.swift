@@ -4,13 +4,22 @@ import OverlayWire
 struct ReceivedPackets {
     /// Ranges that are remembered; below them everything counts as old news (RFC 9000 §13.2.3).
     static let maximumRanges = 32
-    /// Ack-eliciting packets after which an acknowledgement leaves at once (RFC 9000 §13.2.2).
+    /// Ack-eliciting packets after which an acknowledgement leaves at once (RFC 9000 §13.2.2), while the conversation
+    /// is young and its sender needs to hear soon.
     static let ackEvery = 2
+    /// The same after ``youth`` packets: acknowledgements cost the receiver of a bulk transfer more than anything else,
+    /// and its sender learns as much from fewer (draft-ietf-quic-ack-frequency).
+    static let laterAckEvery = 10
+    /// Ack-eliciting packets after which a conversation is no longer young.
+    static let youth = 100
 
     /// Ascending, separate ranges of packet numbers.
     private var ranges: [ClosedRange<UInt64>] = []
     private var largestAt = Instant(nanoseconds: 0)
     private var unacknowledged = 0
+    /// When the first of the unacknowledged packets arrived, and how many packets elicited an acknowledgement so far.
+    private var unacknowledgedSince = Instant(nanoseconds: 0)
+    private var elicitingCount = 0
     private(set) var isAckDue = false
     /// When an acknowledgement has to leave at the latest.
     private(set) var deadline: Instant?
@@ -21,12 +30,13 @@ struct ReceivedPackets {
     /// Whether an acknowledgement waits, due or not.
     var hasNews: Bool { unacknowledged > 0 }
 
-    /// Notes that packet `number` arrived.
+    /// Notes that packet `number` arrived. `roundTrip`: two packets and more wait for no longer than a quarter of it.
     mutating func receive(
         _ number: UInt64,
         isAckEliciting: Bool,
         ecn codepoint: ECNCodepoint,
         maxAckDelay: Interval,
+        roundTrip: Interval,
         at now: Instant
     ) {
         let expected = ranges.last.map { $0.upperBound + 1 } ?? number
@@ -40,9 +50,16 @@ struct ReceivedPackets {
         }
         guard isAckEliciting else { return }
         unacknowledged += 1
+        elicitingCount += 1
         // RFC 9000 §13.2.1: at once when out of order, with a gap, or marked CE.
-        if number != expected || unacknowledged >= Self.ackEvery || codepoint == .ce { isAckDue = true }
-        if deadline == nil { deadline = now + maxAckDelay }
+        let limit = elicitingCount <= Self.youth ? Self.ackEvery : Self.laterAckEvery
+        if number != expected || unacknowledged >= limit || codepoint == .ce { isAckDue = true }
+        if unacknowledged == 1 { unacknowledgedSince = now }
+        // One packet is left alone: its answer carries the acknowledgement.
+        let patience = unacknowledged >= Self.ackEvery ? min(maxAckDelay, roundTrip / 4) : maxAckDelay
+        let latest = min(deadline ?? .distantFuture, unacknowledgedSince + patience)
+        deadline = latest
+        if latest <= now { isAckDue = true }
     }
 
     private mutating func insert(_ number: UInt64) {

@@ -18,6 +18,7 @@ struct ReceivedPacketsTests {
                 isAckEliciting: isAckEliciting,
                 ecn: ecn,
                 maxAckDelay: .milliseconds(25),
+                roundTrip: .milliseconds(40),
                 at: .at(time)
             )
         }
@@ -61,6 +62,28 @@ struct ReceivedPacketsTests {
         #expect(!received.isAckDue && !received.hasNews && received.deadline == nil)
         receive(&received, [2, 3])
         #expect(received.isAckDue)
+    }
+
+    // draft-ietf-quic-ack-frequency
+    @Test func `a long transfer is acknowledged every tenth packet, or after a quarter of a round trip`() throws {
+        var received = ReceivedPackets()
+        for number in stride(from: UInt64(1), through: 99, by: 2) {
+            receive(&received, [number, number + 1])
+            #expect(received.isAckDue, "young: every second packet")
+            _ = try acknowledgement(&received)
+        }
+        receive(&received, 101...109, at: 100)
+        #expect(!received.isAckDue && received.deadline == .at(110), "a quarter of 40 ms")
+        receive(&received, [110], at: 105)
+        #expect(received.isAckDue, "the tenth")
+        _ = try acknowledgement(&received, at: 105)
+        receive(&received, [111], at: 200)
+        #expect(received.deadline == .at(225), "one packet alone waits for its answer")
+        receive(&received, [112], at: 215)
+        #expect(received.isAckDue, "more than a quarter of a round trip after the first")
+        _ = try acknowledgement(&received, at: 215)
+        receive(&received, [114], at: 300)
+        #expect(received.isAckDue, "a gap is told at once, however old the conversation")
     }
 
     @Test func `packets that ask for no acknowledgement get none of their own`() {
