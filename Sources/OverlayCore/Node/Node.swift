@@ -55,7 +55,8 @@ package struct Node: ~Copyable {
 
     // MARK: What the shell asks
 
-    /// When ``advance(to:)`` has something to do; nil: never.
+    /// When ``advance(to:)`` has something to do; nil: never. Holds once ``pollTransmit(into:maxSegments:at:)`` has
+    /// returned nil.
     package var nextDeadline: Instant? { deadlines.first?.deadline }
 
     /// The next thing that happened.
@@ -146,11 +147,11 @@ package struct Node: ~Copyable {
 
     // MARK: Keeping order
 
-    /// Notes that the peer may have something to send, and when it has to be looked at again.
+    /// Notes that the peer may have something to send. When it has to be looked at again is worked out once, when a
+    /// transmission has been made of all that came (``pollTransmit(into:maxSegments:at:)``), not for each packet.
     mutating func settle(_ peer: Peer) {
         wake(peer)
         feedStarved()
-        settleDeadline(of: peer)
     }
 
     /// Notes when the peer has to be looked at again.

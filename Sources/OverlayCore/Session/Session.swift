@@ -15,7 +15,8 @@ final class Session {
         case closing(ErrorCode, reason: String, until: Instant)
     }
 
-    unowned let peer: Peer
+    /// The peer owns the session and lives longer: a checked reference would cost a lock for each use.
+    private unowned(unsafe) let owner: Peer
     var phase = Phase.connecting
     /// Whether our streams have even numbers: those of the lower key do, whoever began the session. When both begin at
     /// once, no stream has to change its number, however the handshakes cross.
@@ -66,7 +67,7 @@ final class Session {
 
     init(peer: Peer, ours: SessionNumber, opensEvenStreams: Bool, shared: inout Shared, at now: Instant) {
         let settings = shared.settings
-        self.peer = peer
+        unsafe owner = peer
         self.ours = ours
         self.opensEvenStreams = opensEvenStreams
         recovery = LossRecovery(
@@ -79,6 +80,9 @@ final class Session {
         sentAt = now
         heardAt = now
     }
+
+    /// Whose session it is.
+    var peer: Peer { unsafe owner }
 
     var isEstablished: Bool {
         switch phase {

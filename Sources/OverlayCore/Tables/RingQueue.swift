@@ -19,8 +19,9 @@ struct RingQueue<Element> {
 
     mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
-        let element = storage[head]
-        storage[head] = nil
+        // Moved, not copied: an element may be large and own references.
+        var element: Element?
+        swap(&element, &storage[head])
         head = (head + 1) & (storage.count - 1)
         count -= 1
         return element

@@ -3,7 +3,7 @@ package import OverlayWire
 /// Which of the last 4096 packet numbers have arrived (RFC 6479, with one word to spare so that the window is exact).
 ///
 /// Ask ``isFresh(_:)`` before decrypting, ``mark(_:)`` after: a forged packet must not move the window.
-package struct ReplayWindow: Sendable {
+package struct ReplayWindow: ~Copyable, Sendable {
     /// How far behind the largest number a packet may come.
     package static let span: UInt64 = 4096
 
