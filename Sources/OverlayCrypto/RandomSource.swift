@@ -51,6 +51,14 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
         }
     }
 
+    /// `byteCount` random bytes that never leave guarded memory.
+    mutating func guardedBytes(_ byteCount: Int) -> GuardedMemory {
+        let bytes = GuardedMemory(byteCount: byteCount)
+        // Both lengths are byteCount.
+        unsafe bytes.withBytes { unsafe fill(UnsafeMutableRawBufferPointer(start: $0, count: byteCount)) }
+        return bytes
+    }
+
     private mutating func fill(_ output: UnsafeMutableRawBufferPointer) {
         if !isKnownUniquelyReferenced(&memory) { memory = memory.copy() }
         var written = 0

@@ -4,6 +4,8 @@ package enum PacketType: UInt8, Sendable {
     case initiation = 0x01
     /// Noise message 2, from the responder.
     case response = 0x02
+    /// What a responder under load says instead of message 2.
+    case cookie = 0x03
     /// Encrypted frames.
     case protected = 0x04
 }
@@ -17,7 +19,7 @@ package enum PacketLayout {
     package static let minimumPathSize = 1232
     /// The largest packet that a path through a relay carries: ``minimumPathSize`` less what wraps it (§7).
     package static let relayedPathSize = 1200
-    /// The largest handshake packet, so that one crosses every path, also a relayed one.
+    /// The largest handshake packet, so that one crosses every path, also a relayed one. An initiation has this size.
     package static let maximumHandshakeSize = 1200
 
     /// Offsets in a protected packet: type, receiver index, masked packet number, ciphertext, tag.
@@ -38,7 +40,21 @@ package enum PacketLayout {
         /// The Noise part without its payload: e (32), s (32 + 16), the payload's tag (16).
         package static let noiseOverhead = 32 + 48 + 16
         package static let macs = 32
-        package static let minimum = noise + noiseOverhead + macs
+        /// The first MAC.
+        package static let mac1 = byteCount - 32..<byteCount - 16
+        /// Every initiation has the same size: what is in it cannot be guessed, and it is worth an answer three times
+        /// as long (§4.8).
+        package static let byteCount = maximumHandshakeSize
+        /// What is left for the payload of message 1.
+        package static let payloadSize = byteCount - noise - noiseOverhead - macs
+    }
+
+    /// Offsets in a cookie: type, receiver index, nonce, sealed cookie, tag.
+    package enum Cookie {
+        package static let receiverIndex = 1
+        package static let nonce = 5
+        package static let sealed = 29
+        package static let byteCount = sealed + 32 + tagSize
     }
 
     /// Offsets in a response: type, sender index, receiver index, ephemeral key, sealed payload, mac1, mac2.

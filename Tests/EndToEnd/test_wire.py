@@ -6,7 +6,7 @@ import time
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from wire import ACK, PING, PROTECTED, RESPONSE, Initiator, read_varint
+from wire import ACK, COOKIE, INITIATION_SIZE, PING, PROTECTED, RESPONSE, Initiator, mac1, read_varint
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_headers_say_nothing(hub):
     assert len(numbers) == 8
 
 
-@pytest.mark.parametrize("fault", ["prologue", "mac1", "truncated", "oversized", "a foreign key", "receiver"])
+@pytest.mark.parametrize("fault", ["prologue", "mac1", "short", "truncated", "oversized", "a foreign key", "receiver"])
 def test_a_wrong_handshake_gets_no_answer(hub, world, fault):
     did, address = hub
     initiator = Initiator(did, address)
@@ -82,6 +82,9 @@ def test_a_wrong_handshake_gets_no_answer(hub, world, fault):
         packet = initiator.initiation()
         if fault == "mac1":
             packet = packet[:-32] + bytes(32)
+        elif fault == "short":
+            packet = packet[:-132]
+            packet = packet + mac1(initiator.receiver, packet) + bytes(16)
         elif fault == "truncated":
             packet = packet[:-1]
         else:
@@ -100,6 +103,29 @@ def test_an_old_handshake_gets_no_answer(hub):
     assert silent(again, again.initiation(timestamp=now))
     assert silent(again, again.initiation(timestamp=now - 3600 * 10**9))
     assert silent(again, packet)
+
+
+def test_who_asks_too_often_has_to_prove_its_address(hub):
+    """Cookies: the burst of one source is used up with junk behind a right mac1; then the cookie opens the door."""
+    initiator = Initiator(*hub)
+    packet = initiator.initiation()
+    assert len(packet) == INITIATION_SIZE
+    initiator.socket.settimeout(5)
+    for number in range(400):
+        junk = packet[:5] + number.to_bytes(8) + packet[13:-32]
+        initiator.socket.send(junk + mac1(initiator.receiver, junk) + bytes(16))
+    initiator.socket.send(packet)
+    while True:
+        cookie = initiator.receive(COOKIE)
+        assert len(cookie) == 77
+        try:
+            proven = initiator.prove(packet, cookie)
+            break
+        except InvalidTag:
+            # It answers one of the junk messages.
+            continue
+    initiator.socket.send(proven)
+    initiator.accept(initiator.receive(RESPONSE))
 
 
 def test_a_stranger_with_a_perfect_handshake_gets_no_answer_from_a_sidecar(world):

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from noise.connection import Keypair, NoiseConnection
 
 PROLOGUE = b"postern overlay 1"
-INITIATION, RESPONSE, PROTECTED = 1, 2, 4
+INITIATION, RESPONSE, COOKIE, PROTECTED = 1, 2, 3, 4
+INITIATION_SIZE = 1200
 PADDING, PING, ACK = 0, 1, 2
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -45,6 +46,31 @@ def blake2b(data, key=b"", size=32):
 
 def mac1(receiver, data):
     return blake2b(data, key=blake2b(b"postern mac1" + receiver), size=16)
+
+
+def hchacha20(key, nonce):
+    """The subkey of XChaCha20 (draft-irtf-cfrg-xchacha-03 section 2.2) for the first 16 bytes of its nonce."""
+    state = list(struct.unpack("<16I", b"expand 32-byte k" + key + nonce))
+
+    def quarter(a, b, c, d):
+        for x, y, z, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            state[x] = (state[x] + state[y]) & 0xFFFFFFFF
+            mixed = state[z] ^ state[x]
+            state[z] = (mixed << turn | mixed >> (32 - turn)) & 0xFFFFFFFF
+
+    for _ in range(10):
+        for column in range(4):
+            quarter(column, column + 4, column + 8, column + 12)
+        for row in range(4):
+            quarter(row, (row + 1) % 4 + 4, (row + 2) % 4 + 8, (row + 3) % 4 + 12)
+    return struct.pack("<8I", *state[:4], *state[12:])
+
+
+def open_cookie(responder, packet, mac):
+    """The cookie in a packet of type 3, which answers the initiation with this first MAC."""
+    nonce, sealed = packet[5:29], packet[29:]
+    key = hchacha20(blake2b(b"postern cookie" + responder), nonce[:16])
+    return ChaCha20Poly1305(key).decrypt(bytes(4) + nonce[16:], sealed, mac)
 
 
 def varint(value):
@@ -127,8 +153,16 @@ class Initiator:
         timestamp = time.time_ns() if timestamp is None else timestamp
         limits = parameters()
         payload = struct.pack("!Q32sQQB", timestamp, self.claimed, self.number, 0, flags) + varint(len(limits)) + limits
+        # Index and type, key, sealed key, tag and both MACs are 133 bytes; PADDING fills what the payload leaves.
+        payload = payload.ljust(INITIATION_SIZE - 133, bytes([PADDING]))
         packet = struct.pack("!BI", INITIATION, self.index) + bytes(self.noise.write_message(payload))
         return packet + mac1(self.receiver, packet) + bytes(16)
+
+    def prove(self, initiation, cookie_packet):
+        """The same initiation with the second MAC that the responder asked for."""
+        assert struct.unpack("!I", cookie_packet[1:5])[0] == self.index
+        cookie = open_cookie(self.receiver, cookie_packet, initiation[-32:-16])
+        return initiation[:-16] + blake2b(initiation[:-16], key=cookie, size=16)
 
     def receive(self, kind):
         """The next packet of `kind`."""

@@ -17,7 +17,7 @@ struct HandshakeMACTests {
             byteCount: 16
         )
         let macKey = HandshakeMAC.key(for: receiver)
-        #expect(HandshakeMAC.mac1(message, key: macKey) == expected)
+        #expect(HandshakeMAC.mac(message, key: macKey) == expected)
         let packet = try written { writer in
             writer.appendZeros(3)
             writer.append(message)
@@ -33,7 +33,7 @@ struct HandshakeMACTests {
     @Test func `every flipped bit and every other receiver is noticed`() throws {
         let macKey = try HandshakeMAC.key(for: key(1))
         let message = randomBytes(60, seed: 3)
-        let packet = message + HandshakeMAC.mac1(message, key: macKey) + Array(repeating: 0, count: 16)
+        let packet = message + HandshakeMAC.mac(message, key: macKey) + Array(repeating: 0, count: 16)
         #expect(verify(packet, at: 60, macKey))
         #expect(try !verify(packet, at: 60, HandshakeMAC.key(for: key(2))))
         for bit in 0..<76 * 8 {

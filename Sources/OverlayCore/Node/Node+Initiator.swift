@@ -25,13 +25,15 @@ extension Node {
             parameters: shared.settings.transportParameters
         )
         let isFirst = !session.isEstablished
-        let encoded = PacketWriter.bytes(capacity: Self.handshakePayloadSize) {
+        let encoded = PacketWriter.bytes(capacity: PacketLayout.Initiation.payloadSize) {
             payload.write(to: &$0)
             if isFirst { writeEarlyData(of: session, to: &$0, at: now) }
+            // PADDING: every initiation has the same size.
+            $0.appendZeros($0.remaining)
         }
         let index = shared.newIndex(slot: peer.slot)
         var isWritten = true
-        let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
+        let packet = PacketWriter.bytes(capacity: PacketLayout.Initiation.byteCount) {
             $0.append(PacketType.initiation.rawValue)
             $0.append(bigEndian: index.rawValue)
             do {
@@ -55,12 +57,8 @@ extension Node {
         )
         peer.pending = pending
         shared.statistics.handshakesStarted += 1
-        sendEverywhere(pending, of: peer)
+        sendEverywhere(pending, of: peer, at: now)
     }
-
-    /// What is left for the payload of message 1.
-    private static let handshakePayloadSize =
-        PacketLayout.maximumHandshakeSize - PacketLayout.Initiation.minimum
 
     /// Puts frames of the streams that wait into message 1. They are filed as packet 0 of the session.
     private mutating func writeEarlyData(of session: Session, to writer: inout PacketWriter, at now: Instant) {
@@ -77,12 +75,12 @@ extension Node {
     }
 
     /// Queues message 1 for every way to the peer: direct ones first, then the relay (DESIGN §7).
-    private mutating func sendEverywhere(_ pending: PendingHandshake, of peer: Peer) {
+    private mutating func sendEverywhere(_ pending: PendingHandshake, of peer: Peer, at now: Instant) {
         var ways: [Endpoint] = []
         if let endpoint = peer.session?.path?.endpoint { ways.append(endpoint) }
         if shared.settings.usesDirectPaths || peer.isHub { ways += peer.candidates.filter { !ways.contains($0) } }
         if let relay = peer.relay, !ways.contains(relay) { ways.append(relay) }
-        for way in ways { outgoing.append(OutgoingHandshake(destination: way, bytes: pending.packet)) }
+        for way in ways { send(pending, of: peer, to: way, at: now) }
     }
 
     /// No answer came in time: sends again, or gives up when there is nothing to lose but the attempt.
@@ -106,7 +104,7 @@ extension Node {
         pending.retries += 1
         let factor = Int64(1) << Int64(min(pending.retries, 6))
         pending.retryAt = now + min(shared.settings.handshakeRetry * factor, shared.settings.maxProbeTimeout)
-        sendEverywhere(pending, of: peer)
+        sendEverywhere(pending, of: peer, at: now)
     }
 
     /// Takes message 2.
@@ -147,7 +145,7 @@ extension Node {
         )
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
-        established(current, of: peer, by: epoch, from: endpoint, roundTrip: roundTrip, at: now)
+        established(current, of: peer, from: endpoint, roundTrip: roundTrip, at: now)
         if let observed = response.parameters.observed {
             shared.events.append(.observedAddress(by: peer.handle, peer.key, observed))
         }
@@ -221,21 +219,23 @@ extension Node {
         return session
     }
 
-    /// New keys are there: the way they came is the path, unless a session that goes on has a living one.
+    /// New keys are there: the way they came is the path, unless a session that goes on has a living one. Says whether
+    /// it is.
+    @discardableResult
     mutating func established(
         _ session: Session,
         of peer: Peer,
-        by epoch: KeyEpoch,
         from endpoint: Endpoint,
         roundTrip: Interval?,
         at now: Instant
-    ) {
+    ) -> Bool {
         session.heardAt = now
         if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
-        guard session.path == nil || session.recovery.probeCount >= 2 else { return }
+        guard session.path == nil || session.recovery.probeCount >= 2 else { return false }
         session.activate(endpoint, roundTrip: roundTrip, shared: &shared, at: now)
         session.control.areCandidatesDue = true
         if endpoint.isRelay { session.probeCandidates(shared: &shared, at: now) }
+        return true
     }
 }
 

@@ -74,9 +74,7 @@ extension Node {
         let relay = Endpoint.relay(hub: UInt32(hub.slot), channel: channel)
         guard peer.relay != relay else { return }
         peer.relay = relay
-        if let pending = peer.pending {
-            outgoing.append(OutgoingHandshake(destination: relay, bytes: pending.packet))
-        }
+        if let pending = peer.pending { send(pending, of: peer, to: relay, at: now) }
         guard let session = peer.session, session.isEstablished, let path = session.path else { return }
         if path.endpoint.isRelay || session.recovery.probeCount >= 2 {
             session.probe(relay, reason: .followed, shared: &shared, at: now)
@@ -95,9 +93,7 @@ extension Node {
         let fresh = peer.add(candidates: endpoints)
         guard shared.settings.usesDirectPaths || peer.isHub else { return }
         if let pending = peer.pending {
-            for endpoint in fresh {
-                outgoing.append(OutgoingHandshake(destination: endpoint, bytes: pending.packet))
-            }
+            for endpoint in fresh { send(pending, of: peer, to: endpoint, at: now) }
         }
         guard let session = peer.session, session.isEstablished else { return }
         if session.path?.endpoint.isRelay ?? true { session.probeCandidates(shared: &shared, at: now) }

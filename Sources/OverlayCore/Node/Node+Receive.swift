@@ -43,6 +43,8 @@ extension Node {
             receiveInitiation(datagram, from: endpoint, at: now)
         case .response:
             receiveResponse(datagram, from: endpoint, at: now)
+        case .cookie:
+            receiveCookie(datagram, from: endpoint, at: now)
         }
     }
 
@@ -147,7 +149,7 @@ extension Node {
                 at: now
             )
             if endpoint == session.path?.endpoint {
-                session.path?.heardAt = now
+                session.path?.hear(at: now)
             } else if isLargest, summary.isNonProbing {
                 session.follow(endpoint, shared: &shared, at: now)
             }

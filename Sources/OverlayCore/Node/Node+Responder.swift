@@ -5,29 +5,23 @@ import OverlayWire
 extension Node {
     /// Takes message 1. Strangers, replays and floods get no answer.
     mutating func receiveInitiation(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
-        let macOffset = packet.byteCount - PacketLayout.Initiation.macs
-        guard packet.byteCount >= PacketLayout.Initiation.minimum,
-            packet.byteCount <= PacketLayout.maximumHandshakeSize,
-            HandshakeMAC.verify(packet, at: macOffset, key: macKey),
-            let ephemeral = try? packet.loadWords32(at: PacketLayout.Initiation.noise)
+        typealias Layout = PacketLayout.Initiation
+        guard packet.byteCount == Layout.byteCount,
+            HandshakeMAC.verify(packet, at: Layout.mac1.lowerBound, key: macKey),
+            let ephemeral = try? packet.loadWords32(at: Layout.noise)
         else {
             shared.statistics.dropped.malformed += 1
             return
         }
         if let answer = answered.answer(to: ephemeral, at: now) {
-            // The peer repeats itself; anybody else who does gets silence.
-            if let peer = peer(answer.peer), peer.mayBe(at: endpoint) {
-                outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer.packet))
-            }
+            repeatAnswer(answer.packet, to: answer.peer, at: endpoint)
             return
         }
-        guard !isClosing, handshakeBudget.take(at: now) else {
-            shared.statistics.dropped.overLimit += 1
-            return
-        }
+        let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: endpoint, at: now)
+        guard !isClosing, admits(packet, from: endpoint, isProven: isProven, at: now) else { return }
         var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
-        guard let theirs = try? packet.load(UInt32.self, at: PacketLayout.Initiation.senderIndex),
-            let message = try? packet.copyBytes(PacketLayout.Initiation.noise..<macOffset),
+        guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
+            let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
             let (remote, payload) = try? noise.readMessage1(message),
             let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes),
             let claimed = try? initiation.key.exchangeKey(), claimed == remote
@@ -41,7 +35,8 @@ extension Node {
             early: Array(payload[end...]),
             ephemeral: ephemeral,
             index: ReceiverIndex(theirs),
-            endpoint: endpoint
+            endpoint: endpoint,
+            isProven: isProven
         )
         answer(approach, noise: noise, peer: peer, at: now)
     }
@@ -55,6 +50,41 @@ extension Node {
         /// By which the initiator wants to be addressed.
         var index: ReceiverIndex
         var endpoint: Endpoint
+        /// Whether the initiator has shown that it receives there.
+        var isProven: Bool
+    }
+
+    /// Answers and cookies that wait to be sent; more are dropped.
+    static let maximumAnswers = 4096
+
+    /// The peer repeats its first message, and gets its answer again; anybody else who does gets silence.
+    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, at endpoint: Endpoint) {
+        guard let peer = peer(handle), peer.mayBe(at: endpoint), outgoing.count < Self.maximumAnswers else { return }
+        outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
+        guard let session = peer.session, session.path?.endpoint == endpoint else { return }
+        session.path?.allowance?.receive(PacketLayout.Initiation.byteCount)
+        session.path?.spend(answer.count)
+        settle(peer)
+    }
+
+    /// Whether a first message may cost a public-key operation; if only its sender's address is in doubt, asks for
+    /// proof.
+    private mutating func admits(
+        _ packet: RawSpan,
+        from endpoint: Endpoint,
+        isProven: Bool,
+        at now: Instant
+    ) -> Bool {
+        switch gate.judge(from: endpoint, isProven: isProven, at: now) {
+        case .admitted:
+            return true
+        case .unproven:
+            sendCookie(for: packet, to: endpoint, at: now)
+            return false
+        case .overLimit:
+            shared.statistics.dropped.overLimit += 1
+            return false
+        }
     }
 
     /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
@@ -116,7 +146,7 @@ extension Node {
             usesAES: initiation.hasAES && shared.hasAES,
             parameters: shared.settings.transportParameters
         )
-        guard let epoch = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
+        guard let (epoch, answerSize) = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
         raiseReplayFloor(of: peer, to: initiation.timestamp)
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
@@ -128,18 +158,27 @@ extension Node {
         } else {
             begin(session, approach, epoch: epoch, at: now)
         }
-        established(session, of: peer, by: epoch, from: approach.endpoint, roundTrip: nil, at: now)
+        if established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now) {
+            session.path?.allowance = allowance(for: approach)
+            session.path?.spend(answerSize)
+        }
         settle(peer)
     }
 
-    /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes.
+    /// What may be sent to who has just begun; nil: as much as it takes.
+    private func allowance(for approach: Approach) -> AddressAllowance? {
+        guard !approach.isProven, !approach.endpoint.isRelay else { return nil }
+        return AddressAllowance(received: PacketLayout.Initiation.byteCount)
+    }
+
+    /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes and its size.
     private mutating func send(
         _ response: ResponsePayload,
         to approach: Approach,
         noise: consuming NoiseResponder,
         peer: Peer,
         at now: Instant
-    ) -> KeyEpoch? {
+    ) -> (epoch: KeyEpoch, byteCount: Int)? {
         var response = response
         if !approach.endpoint.isRelay { response.parameters.observed = approach.endpoint }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
@@ -161,7 +200,7 @@ extension Node {
         answered.add(packet, to: approach.ephemeral, peer: peer.handle, at: now)
         outgoing.append(OutgoingHandshake(destination: approach.endpoint, bytes: packet))
         shared.statistics.handshakesAnswered += 1
-        return KeyEpoch(
+        let epoch = KeyEpoch(
             serial: shared.serial(),
             secrets: secrets,
             cipher: response.usesAES ? .aes256GCM : .chaCha20Poly1305,
@@ -170,6 +209,7 @@ extension Node {
             isInitiator: false,
             at: now
         )
+        return (epoch, packet.count)
     }
 
     /// The session that a new life of the peer gets: our own attempt if it has not come through, else a new one.

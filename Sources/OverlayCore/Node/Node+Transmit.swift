@@ -83,12 +83,13 @@ extension Node {
         }
         noteRekey(session, at: now)
         if let transmit = pathPacket(of: session, into: &writer, at: now) { return transmit }
-        guard let path = session.path else { return nil }
+        guard let path = session.path, !path.isBlocked else { return nil }
+        let maxSegments = path.endpoint.isRelay || path.allowance != nil ? 1 : maxSegments
         if !session.relayQueue.isEmpty {
             return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
         }
         while true {
-            let isDone = !fill(&writer, session: session, maxSegments: path.endpoint.isRelay ? 1 : maxSegments, at: now)
+            let isDone = !fill(&writer, session: session, maxSegments: maxSegments, at: now)
             guard !isDone else { return nil }
             let segmentSize = min(writer.count, path.packetSize)
             let byteCount = writer.count
@@ -174,9 +175,12 @@ extension Node {
         at now: Instant
     ) -> Transmit? {
         let size = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        let isPathInUse = endpoint == session.path?.endpoint
+        if isPathInUse, let left = session.path?.allowance?.left, left < size { return nil }
         guard session.writePathPacket(type, token: token, size: size, to: &writer, shared: &shared, at: now) else {
             return nil
         }
+        if isPathInUse { session.path?.spend(writer.count) }
         return finish(&writer, to: endpoint, segmentSize: writer.count)
     }
 
@@ -187,16 +191,17 @@ extension Node {
         into writer: inout PacketWriter,
         at now: Instant
     ) -> Transmit? {
-        guard session.isCloseDue, let path = session.path else { return nil }
+        guard session.isCloseDue, let path = session.path, !path.isBlocked else { return nil }
         session.isCloseDue = false
         let isWritten = session.writeClose(
             code: code,
             reason: reason,
-            size: path.packetSize,
+            size: path.sendSize,
             to: &writer,
             shared: &shared,
             at: now
         )
+        session.path?.spend(writer.count)
         return isWritten ? finish(&writer, to: path.endpoint, segmentSize: writer.count) : nil
     }
 
@@ -213,8 +218,9 @@ extension Node {
         while segments < maxSegments, let next = session.relayQueue.first {
             let size = PacketLayout.Protected.overhead + 5 + next.byteCount
             if segments > 0, size > segmentSize { break }
-            guard writer.remaining >= size else { break }
+            guard writer.remaining >= size, size <= path.allowance?.left ?? size else { break }
             guard session.writeRelayedPacket(to: &writer, shared: &shared, at: now) else { break }
+            session.path?.spend(size)
             segments += 1
             if segments == 1 { segmentSize = size }
             if size < segmentSize { break }
@@ -232,7 +238,7 @@ extension Node {
         at now: Instant
     ) -> Bool {
         guard let path = session.path else { return false }
-        let size = path.packetSize
+        let size = path.sendSize
         let rate = path.pacingRate
         var allowance = session.path?.pacer.allowance(rate: rate, packetSize: size, at: now) ?? 0
         var segments = 0
@@ -255,6 +261,7 @@ extension Node {
             let byteCount = writer.count - start
             allowance -= byteCount
             session.path?.pacer.spend(byteCount)
+            session.path?.spend(byteCount)
             if byteCount < size { break }
         }
         return segments > 0

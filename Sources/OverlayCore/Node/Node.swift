@@ -23,8 +23,10 @@ package struct Node: ~Copyable {
     /// Handshake packets that wait to be sent, whole.
     var outgoing = RingQueue<OutgoingHandshake>()
     var answered = AnsweredHandshakes()
-    var handshakeBudget: HandshakeBudget
+    var gate: HandshakeGate
+    var cookies = Cookies()
     let macKey: MACKey
+    let cookieKey: MACKey
     let scratch = Scratch()
     let relayScratch = Scratch()
     /// Nanoseconds to add to an instant to get the time since 1970.
@@ -49,7 +51,11 @@ package struct Node: ~Copyable {
     ) {
         shared = Shared(identity: identity, settings: settings, seed: seed)
         macKey = HandshakeMAC.key(for: identity.key)
-        handshakeBudget = HandshakeBudget(perSecond: settings.maxHandshakesPerSecond)
+        cookieKey = CookieSeal.key(for: identity.key)
+        gate = HandshakeGate(
+            perSecond: settings.maxHandshakesPerSecond,
+            perSource: settings.maxHandshakesPerSource
+        )
         wallClockOffset = Int64(bitPattern: wallClock) &- now.nanoseconds
     }
 

@@ -9,6 +9,8 @@ package struct NodeStatistics: Sendable, Hashable {
     package var probeTimeouts: UInt64 = 0
     package var handshakesStarted: UInt64 = 0
     package var handshakesAnswered: UInt64 = 0
+    /// First messages that were answered with a cookie, because of load.
+    package var cookiesSent: UInt64 = 0
     package var sessionsEstablished: UInt64 = 0
     package var rekeys: UInt64 = 0
     package var relayedPackets: UInt64 = 0
@@ -32,7 +34,7 @@ package struct NodeStatistics: Sendable, Hashable {
         package var replayed: UInt64 = 0
         /// A handshake of a key that is not admitted.
         package var stranger: UInt64 = 0
-        /// Beyond the handshakes of one second, or the peers a node keeps.
+        /// Beyond the handshakes of one second, of the node or of one source, or the peers a node keeps.
         package var overLimit: UInt64 = 0
         /// No memory to keep it.
         package var noMemory: UInt64 = 0

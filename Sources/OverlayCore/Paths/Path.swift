@@ -15,7 +15,9 @@ final class Path {
     /// Bytes sent and neither acknowledged nor lost.
     var bytesInFlight = 0
     /// When an authenticated packet last came from there.
-    var heardAt: Instant
+    private(set) var heardAt: Instant
+    /// What may be sent there, while the address has not proven itself.
+    var allowance: AddressAllowance?
 
     init(endpoint: Endpoint, serial: UInt32, algorithm: CongestionAlgorithm, at now: Instant) {
         self.endpoint = endpoint
@@ -24,6 +26,21 @@ final class Path {
         congestion = Congestion(algorithm, packetSize: packetSize)
         heardAt = now
     }
+
+    /// An authenticated packet came from there: the peer has our answer, so it receives there.
+    func hear(at now: Instant) {
+        heardAt = now
+        allowance = nil
+    }
+
+    /// Whether nothing may be sent before the peer has been heard.
+    var isBlocked: Bool { allowance.map { $0.left < AddressAllowance.worthwhile } ?? false }
+
+    /// The largest packet that may be sent now.
+    var sendSize: Int { allowance.map { min($0.left, packetSize) } ?? packetSize }
+
+    /// Bytes were sent there.
+    func spend(_ byteCount: Int) { allowance?.spend(byteCount) }
 
     /// Whether the window takes one more full packet.
     var hasWindow: Bool { bytesInFlight + packetSize <= congestion.window }

@@ -119,7 +119,7 @@ extension Session {
             if let instant, instant < earliest { earliest = instant }
         }
         consider(received.isAckDue ? nil : received.deadline)
-        if let path, recovery.probesOwed == 0 { consider(recovery.deadline(path: path)) }
+        if let path, recovery.probesOwed == 0, !path.isBlocked { consider(recovery.deadline(path: path)) }
         consider(pacedUntil)
         consider(probeDeadline)
         consider(epochs.first?.expires)
@@ -165,7 +165,8 @@ extension Session {
     }
 
     private func advanceRecovery(to now: Instant, shared: inout Shared) {
-        guard let path, let deadline = recovery.deadline(path: path), deadline <= now else { return }
+        // RFC 9002 §6.2.2.1: nothing is probed for while nothing may be sent.
+        guard let path, !path.isBlocked, let deadline = recovery.deadline(path: path), deadline <= now else { return }
         if recovery.isLossPending {
             let summary = recovery.detectLosses(path: path, at: now) { lost($0) }
             path.lose(summary, at: now)

@@ -23,6 +23,8 @@ final class Peer {
     var lastStreamGeneration: UInt32 = 0
     /// Our handshake that waits for its answer.
     var pending: PendingHandshake?
+    /// What the peer gave us for our first messages while it was under load.
+    var cookies = KeptCookies()
     /// Whether a handshake has to begin with the next transmission.
     var needsHandshake = false
     /// Conversations that this node, as a hub, forwards: our channel with this peer to another peer's.
@@ -65,10 +67,11 @@ final class Peer {
     }
 }
 
-/// A handshake of ours on its way: the same bytes go out again until an answer comes, so that a duplicate costs the
-/// responder nothing and early data stays valid.
+/// A handshake of ours on its way: the same bytes, but for the second MAC, go out again until an answer comes, so that
+/// a duplicate costs the responder nothing and early data stays valid.
 final class PendingHandshake {
     let index: ReceiverIndex
+    /// Message 1 without a second MAC.
     let packet: [UInt8]
     var noise: NoiseInitiator
     let startedAt: Instant

@@ -1,18 +1,19 @@
 internal import CSodium
 package import OverlayWire
 
-/// The key of the first MAC of handshake packets. Whoever knows the receiver's public key can compute it.
+/// A key of handshake packets: of the first MAC and of sealed cookies, which whoever knows the receiver's public key
+/// can compute, or of the second MAC, which only the owner of a cookie has.
 package struct MACKey: Hashable, Sendable {
     let words: Words32
 }
 
-/// The first MAC of handshake packets (WireGuard paper §5.4.4): a packet that lacks it costs its receiver one hash and
-/// no answer, and only who knows the receiver's key can make it.
+/// The MACs of handshake packets (WireGuard paper §5.4.4). A packet that lacks the first costs its receiver one hash
+/// and no answer, and only who knows the receiver's key can make it. The second proves that its sender has a cookie.
 package enum HandshakeMAC {
     /// Bytes of a MAC.
     package static let byteCount = 16
 
-    /// The key for packets to `receiver`: BLAKE2b-256 of "postern mac1" and the receiver's Ed25519 key.
+    /// The key of the first MAC of packets to `receiver`: BLAKE2b-256 of "postern mac1" and the receiver's Ed25519 key.
     package static func key(for receiver: NodeKey) -> MACKey {
         guard let words = Words32(bytes: Hash.blake2b(Array("postern mac1".utf8) + receiver.bytes)) else {
             preconditionFailure("BLAKE2b-256 gives 32 bytes")
@@ -21,7 +22,7 @@ package enum HandshakeMAC {
     }
 
     /// The MAC of `bytes`: BLAKE2b-128 under `key`.
-    package static func mac1(_ bytes: [UInt8], key: MACKey) -> [UInt8] {
+    package static func mac(_ bytes: [UInt8], key: MACKey) -> [UInt8] {
         Hash.blake2b(bytes, key: key.words.bytes, byteCount: byteCount)
     }
 

@@ -37,6 +37,7 @@ package struct PacketRecord: Sendable {
         switch PacketType(rawValue: type) {
         case .initiation: "initiation"
         case .response: "response"
+        case .cookie: "cookie"
         case .protected: "protected"
         case nil: "unknown"
         }

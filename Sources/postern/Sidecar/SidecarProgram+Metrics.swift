@@ -18,6 +18,7 @@ extension SidecarProgram {
             ("packets_lost_total", overlay.packetsLost, "Packets declared lost."),
             ("handshakes_started_total", overlay.handshakesStarted, "Handshakes that this node began."),
             ("handshakes_answered_total", overlay.handshakesAnswered, "Handshakes that this node answered."),
+            ("cookies_sent_total", overlay.cookiesSent, "Handshakes that were put off with a cookie."),
             ("sessions_established_total", overlay.sessionsEstablished, "Sessions established."),
             ("relayed_packets_total", overlay.relayedPackets, "Packets that took a relay."),
             ("client_connections_total", gateway.connectionsAccepted, "Connections of local clients."),

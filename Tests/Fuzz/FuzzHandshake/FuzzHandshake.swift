@@ -4,7 +4,7 @@ import OverlayCrypto
 import OverlayWire
 
 /// Arbitrary bytes as datagrams to a node. The first byte says how far they get: as they are, behind a true first MAC,
-/// or sealed by a peer that the node trusts, as a payload or as early frames.
+/// sealed by a peer that the node trusts, as a payload or as early frames, or as a cookie for a handshake on its way.
 @main
 enum FuzzHandshake {
     private static let now = Instant(nanoseconds: 1_000_000_000)
@@ -18,9 +18,16 @@ enum FuzzHandshake {
         fuzz { bytes in
             guard let mode = bytes.first else { return }
             let body = Array(bytes.dropFirst().prefix(1000))
-            receive(datagram(mode, body, from: peer, to: node), at: node, from: peer)
+            receive(datagram(mode % modes, body, from: peer, to: node), mode % modes, at: node, from: peer)
         }
     }
+
+    /// What the first byte can mean.
+    private static let modes: UInt8 = 7
+    /// The mode in which the node has a handshake on its way, to which a cookie could belong.
+    private static let awaitsCookie: UInt8 = 5
+    /// The mode in which the node admits nobody who has no cookie.
+    private static let isUnderLoad: UInt8 = 6
 
     private static func datagram(
         _ mode: UInt8,
@@ -28,13 +35,19 @@ enum FuzzHandshake {
         from peer: NodeIdentity,
         to node: NodeIdentity
     ) -> [UInt8] {
-        switch mode % 5 {
+        switch mode {
         case 0: body
-        case 1: withMAC([PacketType.initiation.rawValue] + body, for: node)
+        case 1, isUnderLoad: withMAC(padded([PacketType.initiation.rawValue] + body), for: node)
         case 2: withMAC([PacketType.response.rawValue] + body, for: node)
         case 3: initiation(payload: body, from: peer, to: node)
+        case awaitsCookie: [PacketType.cookie.rawValue] + body.prefix(PacketLayout.Cookie.byteCount - 1)
         default: initiation(payload: payload(of: peer) + body.prefix(800), from: peer, to: node)
         }
+    }
+
+    /// `bytes` as long as an initiation is up to its MACs.
+    private static func padded(_ bytes: [UInt8]) -> [UInt8] {
+        bytes + Array(repeating: 0, count: max(0, PacketLayout.Initiation.mac1.lowerBound - bytes.count))
     }
 
     private static func withMAC(_ bytes: [UInt8], for node: NodeIdentity) -> [UInt8] {
@@ -57,7 +70,8 @@ enum FuzzHandshake {
         let head = PacketWriter.bytes(capacity: 2048) {
             $0.append(PacketType.initiation.rawValue)
             $0.append(bigEndian: UInt32(7))
-            try? noise.writeMessage1(payload: payload, to: &$0)
+            let padding = PacketLayout.Initiation.payloadSize - payload.count
+            try? noise.writeMessage1(payload: payload + Array(repeating: 0, count: max(0, padding)), to: &$0)
         }
         return withMAC(head, for: node)
     }
@@ -81,9 +95,15 @@ enum FuzzHandshake {
     }
 
     /// Gives the datagram to a fresh node, and lets it do all that follows.
-    private static func receive(_ datagram: [UInt8], at identity: NodeIdentity, from peer: NodeIdentity) {
+    private static func receive(
+        _ datagram: [UInt8],
+        _ mode: UInt8,
+        at identity: NodeIdentity,
+        from peer: NodeIdentity
+    ) {
         var settings = NodeSettings.defaults
         settings.maxMemory = 1 << 20
+        if mode == isUnderLoad { settings.maxHandshakesPerSource = 0 }
         var node = Node(
             identity: identity,
             settings: settings,
@@ -91,7 +111,16 @@ enum FuzzHandshake {
             wallClock: wallClock,
             at: now
         )
-        node.admit(PeerConfiguration(key: peer.key, candidates: [endpoint]), at: now)
+        let handle = node.admit(PeerConfiguration(key: peer.key, candidates: [endpoint]), at: now)
+        var datagram = datagram
+        if mode == awaitsCookie, let handle {
+            node.connect(handle, at: now)
+            let initiation = PacketWriter.bytes(capacity: 1 << 16) {
+                _ = node.pollTransmit(into: &$0, maxSegments: 1, at: now)
+            }
+            // The index is right, whatever else is not.
+            for position in 1..<min(5, datagram.count) { datagram[position] = initiation[position] }
+        }
         node.receive(datagram.span.bytes, from: endpoint, ecn: .ce, at: now)
         var time = now
         for _ in 0..<4 {

@@ -37,27 +37,3 @@ struct AnsweredHandshakes {
         for (key, answer) in answers where answer.peer == peer { answers[key] = nil }
     }
 }
-
-/// How many handshakes may still cost a public-key operation this second: a flood costs no more.
-struct HandshakeBudget {
-    private let perSecond: Int
-    private var left: Int
-    private var second: Int64 = .min
-
-    init(perSecond: Int) {
-        self.perSecond = perSecond
-        left = perSecond
-    }
-
-    /// Takes one; false when none is left.
-    mutating func take(at now: Instant) -> Bool {
-        let current = now.nanoseconds / 1_000_000_000
-        if current != second {
-            second = current
-            left = perSecond
-        }
-        guard left > 0 else { return false }
-        left -= 1
-        return true
-    }
-}
