@@ -146,6 +146,8 @@ extension Node {
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
         established(current, of: peer, from: endpoint, roundTrip: roundTrip, at: now)
+        // Who answers message 1 has received it, whatever the peer began itself meanwhile.
+        if current.path?.endpoint == endpoint { current.path?.hear(at: now) }
         if let observed = response.parameters.observed {
             shared.events.append(.observedAddress(by: peer.handle, peer.key, observed))
         }

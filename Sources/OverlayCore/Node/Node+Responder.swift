@@ -158,17 +158,13 @@ extension Node {
         } else {
             begin(session, approach, epoch: epoch, at: now)
         }
-        if established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now) {
-            session.path?.allowance = allowance(for: approach)
+        let isProven = approach.isProven || approach.endpoint.isRelay || session.hasProven(approach.endpoint)
+        let isPathNew = established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now)
+        if isPathNew, !isProven {
+            session.path?.allowance = AddressAllowance(received: PacketLayout.Initiation.byteCount)
             session.path?.spend(answerSize)
         }
         settle(peer)
-    }
-
-    /// What may be sent to who has just begun; nil: as much as it takes.
-    private func allowance(for approach: Approach) -> AddressAllowance? {
-        guard !approach.isProven, !approach.endpoint.isRelay else { return nil }
-        return AddressAllowance(received: PacketLayout.Initiation.byteCount)
     }
 
     /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes and its size.
@@ -250,6 +246,12 @@ extension Node {
 }
 
 extension Session {
+    /// Whether the peer has shown already that it receives at `endpoint`: it is the path in use.
+    func hasProven(_ endpoint: Endpoint) -> Bool {
+        guard let path else { return false }
+        return path.endpoint == endpoint && path.allowance == nil
+    }
+
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our
     /// own first message has not come through yet.
     func continues(with initiation: InitiationPayload) -> Bool {

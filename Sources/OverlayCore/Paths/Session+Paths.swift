@@ -64,7 +64,8 @@ extension Session {
     func follow(_ endpoint: Endpoint, shared: inout Shared, at now: Instant) {
         guard let path else { return }
         if !endpoint.isRelay, !shared.settings.usesDirectPaths { return }
-        let silence = now - path.heardAt
+        // A path that the peer never used holds against nothing.
+        let silence = path.allowance == nil ? now - path.heardAt : .seconds(3600)
         if endpoint.isRelay, !path.endpoint.isRelay, silence < Self.directPatience { return }
         let patience = path.roundTrip.probeTimeout(maxAckDelay: shared.settings.maxAckDelay) * 2
         let isLeading = opensEvenStreams && path.endpoint.isRelay == endpoint.isRelay
