@@ -7,14 +7,18 @@ struct RoundTripEstimator {
     /// RFC 9002 §6.1.2: timer granularity.
     static let granularity = Interval.milliseconds(1)
 
+    /// No path takes as long: one of the nodes was stopped in between, and what was measured is its sleep.
+    static let implausible = Interval.seconds(10)
+
     private(set) var hasSample = false
     private(set) var latest = Interval.zero
     private(set) var minimum = Interval.zero
     private(set) var smoothed = Self.initial
     private(set) var variation = Self.initial / 2
 
-    /// Takes the round trip of the largest newly acknowledged packet (RFC 9002 §5.3).
+    /// Takes the round trip of the largest newly acknowledged packet (RFC 9002 §5.3), unless it is ``implausible``.
     mutating func sample(_ roundTrip: Interval, ackDelay: Interval) {
+        guard roundTrip < Self.implausible else { return }
         latest = max(roundTrip, Interval(nanoseconds: 1))
         guard hasSample else {
             hasSample = true

@@ -24,6 +24,17 @@ struct RoundTripEstimatorTests {
         #expect(estimator.probeTimeout(maxAckDelay: .milliseconds(25)) == .milliseconds(325))
     }
 
+    @Test func `the length of a sleep is no round trip`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(.seconds(600), ackDelay: .zero)
+        #expect(!estimator.hasSample)
+        estimator.sample(.milliseconds(100), ackDelay: .zero)
+        estimator.sample(.seconds(10), ackDelay: .zero)
+        #expect(estimator.smoothed == .milliseconds(100))
+        estimator.sample(.milliseconds(9999), ackDelay: .zero)
+        #expect(estimator.smoothed > .milliseconds(100))
+    }
+
     @Test func `later samples move the estimate by an eighth, without the peer's wait`() {
         var estimator = RoundTripEstimator()
         estimator.sample(.milliseconds(100), ackDelay: .zero)
