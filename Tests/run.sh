@@ -133,15 +133,27 @@ unit_tests() {
     record "$results/unit-swift-testing.xml" $status
 }
 
-simulation() {
-    say "seeded simulation, $1 seeds"
-    if "$2/postern-sim" swarm --seeds "$1" >"$results/simulation.log" 2>&1; then
-        tail -n 3 "$results/simulation.log"
+# simulated STEP LIMIT COMMAND...: one step in virtual time; one that hangs is stopped after LIMIT seconds and has failed.
+simulated() {
+    local log=$results/$1.log limit=$2
+    shift 2
+    if timeout "$limit" "$@" >"$log" 2>&1; then
+        tail -n 3 "$log"
         add 1 0 0
     else
-        tail -n 40 "$results/simulation.log"
+        local status=$?
+        tail -n 40 "$log"
+        [ "$status" -ne 124 ] || echo "stopped after $limit s: $*"
         add 0 1 0
     fi
+}
+
+# simulation SEEDS PROGRAMS
+simulation() {
+    say "seeded simulation, $1 seeds"
+    simulated simulation 600 "$2/postern-sim" swarm --seeds "$1"
+    say "throughput and latency in virtual time, against Fixtures/Throughput/figures.txt"
+    simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt
 }
 
 # end_to_end PROGRAMS [pytest arguments]

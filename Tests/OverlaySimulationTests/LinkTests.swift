@@ -75,6 +75,28 @@ import Testing
         #expect(abs(Double(lost) / Double(bursts) - 4) < 0.2)
     }
 
+    @Test func `a burst of corruption has its share and loses nothing`() {
+        let burst = LinkProfile.Burst(share: 0.3, meanLength: 3, loss: 0, corruption: 1)
+        var link = link(LinkProfile(latency: .zero).with(\.burst, burst), seed: 6)
+        let count = 100_000
+        var corrupted = 0
+        var bursts = 0
+        var isCorrupting = false
+        for index in 0..<count {
+            let fate = link.transmit(byteCount: 100, at: Instant(nanoseconds: Int64(index)))
+            guard case .carried(let carriage) = fate else {
+                Issue.record("a datagram became \(fate)")
+                return
+            }
+            let isCorrupted = carriage.corruption != nil
+            if isCorrupted { corrupted += 1 }
+            if isCorrupted, !isCorrupting { bursts += 1 }
+            isCorrupting = isCorrupted
+        }
+        #expect(abs(Double(corrupted) / Double(count) - 0.3) < 0.02)
+        #expect(abs(Double(corrupted) / Double(bursts) - 3) < 0.1)
+    }
+
     @Test func `jitter stays in its bounds and keeps the order`() {
         var link = link(LinkProfile(latency: .milliseconds(10)).with(\.jitter, .milliseconds(5)), seed: 2)
         var last = Instant(nanoseconds: 0)

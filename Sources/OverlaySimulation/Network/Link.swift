@@ -47,7 +47,7 @@ package struct Link: Sendable {
         guard let departure = enqueue(byteCount + Self.headerByteCount, at: now) else { return .dropped(.queueFull) }
 
         let isLost = chance.happens(profile.loss)
-        let isLostInBurst = burstLoses()
+        let burst = drawBurst()
         let jitter = fraction(of: profile.jitter)
         let isReordered = chance.happens(profile.reordering)
         let held = fraction(of: profile.reorderDelay)
@@ -56,7 +56,7 @@ package struct Link: Sendable {
         let isCorrupted = chance.happens(profile.corruption)
         let corruption = chance.next()
 
-        guard !isLost, !isLostInBurst else { return .dropped(.loss) }
+        guard !isLost, !burst.loses else { return .dropped(.loss) }
         var arrival = max(departure + profile.latency + jitter, lastArrival)
         if isReordered {
             arrival = arrival + held
@@ -67,7 +67,7 @@ package struct Link: Sendable {
             Carriage(
                 arrival: arrival,
                 secondArrival: isDuplicated ? arrival + secondDelay : nil,
-                corruption: isCorrupted ? corruption : nil
+                corruption: isCorrupted || burst.corrupts ? corruption : nil
             )
         )
     }
@@ -78,10 +78,14 @@ package struct Link: Sendable {
         return wire.enqueue(byteCount, rate: rate, capacity: profile.queueByteCount, at: now)
     }
 
-    private mutating func burstLoses() -> Bool {
-        guard let burst = profile.burst else { return false }
+    /// What the state of the channel does to one datagram.
+    private mutating func drawBurst() -> (loses: Bool, corrupts: Bool) {
+        guard let burst = profile.burst else { return (false, false) }
         isBad = isBad ? !chance.happens(burst.ends) : chance.happens(burst.begins)
-        return chance.happens(isBad ? burst.loss : 0)
+        let loses = chance.happens(isBad ? burst.loss : 0)
+        // One draw more only where it can matter: the chance of channels that only lose stays what it is.
+        let corrupts = burst.corruption > 0 && chance.happens(isBad ? burst.corruption : 0)
+        return (loses, corrupts)
     }
 
     private mutating func fraction(of interval: Interval) -> Interval {

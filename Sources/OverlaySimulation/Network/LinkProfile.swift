@@ -34,10 +34,20 @@ package struct LinkProfile: Hashable, Sendable {
         /// Probability of loss while the channel is bad.
         package var loss: Double
 
+        /// Probability of corruption while the channel is bad.
+        package var corruption = 0.0
+
+        /// A channel of these probabilities.
         package init(begins: Double, ends: Double, loss: Double) {
             self.begins = begins
             self.ends = ends
             self.loss = loss
+        }
+
+        /// A channel that is bad for `share` of all datagrams, in runs of `meanLength` datagrams.
+        package init(share: Double, meanLength: Double, loss: Double, corruption: Double = 0) {
+            self.init(begins: share / (1 - share) / meanLength, ends: 1 / meanLength, loss: loss)
+            self.corruption = corruption
         }
     }
 
