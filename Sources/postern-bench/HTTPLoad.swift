@@ -69,6 +69,17 @@ struct HTTPClients {
         return latencies.sorted()
     }
 
+    /// Returns once `count` requests or a few more are answered.
+    func run(requests count: Int) throws {
+        let log = log
+        while true {
+            let (answered, failure) = try log.eventLoop.submit { (log.value.latencies.count, log.value.failure) }.wait()
+            if let failure { throw BenchError(failure) }
+            if answered >= count { return }
+            sleepSeconds(0.01)
+        }
+    }
+
     func close() throws {
         for channel in channels { try channel.close().wait() }
     }

@@ -7,14 +7,29 @@ enum FixedWorkload: String, CaseIterable, ExpressibleByArgument {
     case bulk
     /// Calls of 300 bytes between two nodes in memory, one at a time.
     case calls
+    /// HTTP requests through two sidecars in this process, on one kept connection.
+    case request
+    /// HTTP requests through two sidecars in this process, on 16 kept connections.
+    case requests
 
-    /// Does `count` packets or calls.
+    /// Does `count` packets, calls or requests.
     func run(_ count: Int) throws {
-        let pair = try MemoryPair()
         switch self {
-        case .bulk: try pair.sendBulk(packets: count)
-        case .calls: try pair.call(requests: count)
+        case .bulk: try MemoryPair().sendBulk(packets: count)
+        case .calls: try MemoryPair().call(requests: count)
+        case .request: try Self.request(count, connections: 1)
+        case .requests: try Self.request(count, connections: 16)
         }
+    }
+
+    private static func request(_ count: Int, connections: Int) throws {
+        let load = try HTTPLoad()
+        let sidecars = try SidecarPair(upstream: load.upstream)
+        let clients = try load.connect(connections, to: sidecars.entrance)
+        try clients.run(requests: count)
+        try clients.close()
+        try sidecars.stop()
+        try load.stop()
     }
 }
 
@@ -26,7 +41,7 @@ extension Bench {
     ) { _ in
         // Takes as long as it takes, whatever the budget: the count does not depend on time.
         let callgrind = try Callgrind()
-        return try FixedWorkload.allCases.map { workload in
+        return try [FixedWorkload.bulk, .calls].map { workload in
             let samples = try (0..<3).map { _ in try callgrind.perItem(workload) }
             return Measurement(
                 what: "\(workload.rawValue): per \(workload.item)",
@@ -43,6 +58,7 @@ extension FixedWorkload {
         switch self {
         case .bulk: "packet, both sides and ACKs"
         case .calls: "call, both sides"
+        case .request, .requests: "request, clients and server too"
         }
     }
 }
