@@ -69,6 +69,7 @@ let package = Package(
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         llhttp,
         .target(name: "CAllocationCounter"),
+        .target(name: "CRuntime"),
 
         // Cores: no input or output, no clock, no system randomness
         .target(name: "OverlayWire", exclude: ["Protocol.md"], swiftSettings: hot),
@@ -89,7 +90,7 @@ let package = Package(
         .target(
             name: "GatewayCore",
             dependencies: ["OverlayWire", "CLLHTTP"],
-            swiftSettings: common
+            swiftSettings: common + unchecked
         ),
         .target(
             name: "OverlaySimulation",
@@ -137,8 +138,8 @@ let package = Package(
             name: "postern",
             dependencies: [
                 "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
-                "OverlayNIO", "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", nio, nioPosix,
-                nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
+                "OverlayNIO", "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", "CRuntime", nio,
+                nioPosix, nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
             ],
             swiftSettings: common
         ),
@@ -146,7 +147,7 @@ let package = Package(
             name: "postern-bench",
             dependencies: [
                 "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO", "GatewayCore", "GatewayNIO",
-                "CAllocationCounter", nio, nioPosix, log, arguments,
+                "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
             swiftSettings: common
         ),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CRuntime
 import Foundation
 import OverlayCrypto
 import OverlayWire
@@ -14,6 +15,9 @@ struct PosternBench: ParsableCommand {
 
     /// Exits with 0 when all is well, 1 when a bench failed or a limit was missed, 2 on wrong usage.
     static func main() {
+        #if !DEBUG
+        skip_exclusivity_checks()
+        #endif
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CRuntime
 
 /// The command line.
 @main
@@ -23,6 +24,9 @@ struct Postern: AsyncParsableCommand {
     )
 
     static func main() async {
+        #if !DEBUG
+        skip_exclusivity_checks()
+        #endif
         let arguments = Array(CommandLine.arguments.dropFirst())
         let console = Console(isJSON: arguments.contains("--json"))
         do {
