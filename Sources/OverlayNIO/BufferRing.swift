@@ -1,24 +1,24 @@
-import NIOCore
+package import NIOCore
 
 /// Hands out empty buffers, the same ones again and again once nobody else holds them: reads cost no allocation in the
 /// steady state. A buffer that is still held when its turn comes is left to its holder and replaced.
-struct BufferRing {
+package struct BufferRing {
     /// Bytes that fit into each buffer.
-    let capacity: Int
+    package let capacity: Int
     private var buffers: [ByteBuffer] = []
     private var next = 0
     private let count: Int
     private let allocator = ByteBufferAllocator()
 
     /// At most `count` buffers are kept; each is made when it is first needed.
-    init(count: Int, capacity: Int) {
+    package init(count: Int, capacity: Int) {
         self.count = count
         self.capacity = capacity
         buffers.reserveCapacity(count)
     }
 
     /// Lets `fill` write into an empty buffer and returns the buffer.
-    mutating func take(_ fill: (inout ByteBuffer) -> Void) -> ByteBuffer {
+    package mutating func take(_ fill: (inout ByteBuffer) -> Void) -> ByteBuffer {
         if buffers.count < count {
             buffers.append(allocator.buffer(capacity: capacity))
             next = buffers.count - 1

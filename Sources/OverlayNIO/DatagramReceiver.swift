@@ -8,18 +8,27 @@ final class DatagramReceiver: ChannelInboundHandler {
     /// Held until the channel closes: a node lives until it was stopped.
     private let node: OverlayNode
     private let socket: DatagramSocket
+    private var budget: ReadBudget
+    private var reads: UInt = 0
 
     init(node: OverlayNode, socket: DatagramSocket) {
         self.node = node
         self.socket = socket
+        budget = ReadBudget(maximum: node.settings.readsPerTurn)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        reads += 1
         node.received(unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         node.receivedAll()
+        if budget.note(reads) {
+            // Refused by a channel that closes, which reads no more anyway.
+            try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: budget.limit)
+        }
+        reads = 0
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -48,7 +57,7 @@ extension DatagramSocket {
         let owner = NIOLoopBound((node, self), eventLoop: eventLoop)
         var bootstrap = DatagramBootstrap(group: eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
-            .channelOption(.maxMessagesPerRead, value: settings.readsPerTurn)
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (node, socket) = owner.value

@@ -7,7 +7,9 @@ struct Turn {
     /// The time of the batch at hand: one reading of the clock serves all its packets and callbacks.
     private(set) var batchTime: Instant?
     /// Whether the end of the turn is already asked for.
-    var isScheduled = false
+    var isWanted = false
+    /// Whether it is under way: what is written then leaves with it.
+    var isEnding = false
     /// Whether events are being handed out: their handlers' calls must not start that again.
     var isDispatching = false
 
@@ -30,22 +32,25 @@ extension OverlayNode {
 
     /// Asks for the end of the turn: after all connections of the loop had theirs, what was written is sent at once.
     func needsTurn() {
-        guard !turn.isScheduled, case .running = phase else { return }
-        turn.isScheduled = true
-        eventLoop.assumeIsolated().execute(turnTask)
+        guard !turn.isWanted, case .running = phase else { return }
+        turn.isWanted = true
+        if !turn.isEnding { eventLoop.assumeIsolated().execute(turnTask) }
     }
 
     /// The end of the turn: due timers, events, packets, and the next timer.
-    func takeTurn() {
-        turn.isScheduled = false
+    func endTurn() {
         guard case .running = phase else { return }
         let now = turn.beginBatch()
+        turn.isEnding = true
         if let deadline = core.nextDeadline, deadline <= now { core.advance(to: now) }
         dispatchEvents()
+        turn.isWanted = false
         let isAllSent = transmit()
         // Sending can make room for streams that wait for it.
         let isAllTold = dispatchEvents()
+        turn.isEnding = false
         turn.endBatch()
+        if turn.isWanted { eventLoop.assumeIsolated().execute(turnTask) }
         arm(isAllSent && isAllTold ? core.nextDeadline : now, at: now)
     }
 
@@ -147,7 +152,7 @@ final class LoopTimer: NIOScheduledCallbackHandler {
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
         armed = nil
-        node.takeTurn()
+        node.endTurn()
     }
 }
 

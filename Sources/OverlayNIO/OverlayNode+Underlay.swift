@@ -45,13 +45,13 @@ extension OverlayNode {
         )
     }
 
-    /// The socket has nothing more for this turn: streams hear what came, and what they answer leaves when the loop has
-    /// served its other connections.
+    /// The socket was read as far as it may be in this turn: streams hear what came. What they write leaves at the end
+    /// of the loop's turn if another connection asked for that already, and else now, which spares a way through the
+    /// loop: most packets lead to writes on other connections than ours.
     func receivedAll() {
-        guard case .running = phase else { return }
+        guard turn.isWanted else { return endTurn() }
         dispatchEvents()
         turn.endBatch()
-        needsTurn()
     }
 
     /// A read failed without closing the socket.

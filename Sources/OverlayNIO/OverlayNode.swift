@@ -71,7 +71,7 @@ package final class OverlayNode {
             at: Instant(.now())
         )
         sendBuffer = .allocate(byteCount: Self.largestWrite, alignment: 64)
-        turnTask = { [weak self] in self?.takeTurn() }
+        turnTask = { [weak self] in self?.endTurn() }
     }
 
     deinit {
@@ -122,7 +122,7 @@ package final class OverlayNode {
         }
         core.close(code: .shutdown, at: now)
         eventLoop.assumeIsolated().execute {
-            self.takeTurn()
+            self.endTurn()
             let closed = self.sockets.compactMap { $0.channel?.closeFuture }
             self.abandon()
             EventLoopFuture.andAllComplete(closed, on: self.eventLoop).cascade(to: promise)
