@@ -29,6 +29,17 @@ enum ASCII {
         }
     }
 
+    /// The highest bit of each octet of `word` that is a control character, the horizontal tab among them. Bits above
+    /// the lowest one that is set may be set for other octets as well.
+    static func controls(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highest = ones << 7
+        let belowSpace = (word &- ones * UInt64(space)) & ~word
+        let distance = word ^ ones * UInt64(delete)
+        let isDelete = (distance &- ones) & ~distance
+        return (belowSpace | isDelete) & highest
+    }
+
     /// Whether `octet` has no place in a line of a head: control characters but the horizontal tab.
     static func isControl(_ octet: UInt8) -> Bool {
         octet < space && octet != tab || octet == delete
@@ -72,6 +83,22 @@ extension Span<UInt8> {
             return false
         }
         return true
+    }
+
+    /// The offset of the first control character at or behind `start` and before `end`, or `end`. Looks at eight octets
+    /// at a time.
+    func endOfText(from start: Int, below end: Int) -> Int {
+        let octets = bytes
+        var position = start
+        while end - position >= 8 {
+            // Checks its bounds, and every pattern of bits is an integer. The first octet has to be the lowest one.
+            let word = octets.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+            let controls = ASCII.controls(UInt64(littleEndian: word))
+            guard controls == 0 else { return position + controls.trailingZeroBitCount / 8 }
+            position += 8
+        }
+        while position < end, self[position] >= ASCII.space, self[position] != ASCII.delete { position += 1 }
+        return position
     }
 
     /// `range` without the white space at its ends (RFC 9110 §5.5: OWS).

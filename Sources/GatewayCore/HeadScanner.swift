@@ -25,7 +25,7 @@ struct HeadScanner {
             // readers.
             if position == lineStart, octet == ASCII.space || octet == ASCII.tab { return .malformed(.foldedLine) }
             if octet >= ASCII.space && octet != ASCII.delete {
-                position += 1
+                position = bytes.endOfText(from: position, below: count)
                 continue
             }
             switch octet {

@@ -12,7 +12,7 @@ extension Coupling {
         if isFromChannel(direction) {
             if let stream { return stream.isWritable }
         } else {
-            if let context { return context.channel.isWritable }
+            if context != nil { return isChannelWritable }
         }
         return self[direction].outbox.isEmpty
     }
@@ -39,6 +39,8 @@ extension Coupling {
         guard let stream else { return }
         while self[direction].inbox == nil, canCarry(direction), let bytes = stream.read() {
             carry(bytes, direction)
+            // The end comes with the last bytes, or is told when it comes alone.
+            guard stream.readableByteCount > 0 else { break }
         }
         if stream.isAtEnd, self[direction].inbox == nil { endFlow(direction) }
     }
@@ -103,34 +105,25 @@ extension Coupling {
         case _: break
         }
         // A rewritten head and a small body leave together; a large body stays where it is.
-        let isSmall = plan.byteCount <= Self.coalescingLimit
-        gateway.scratch.clear(minimumCapacity: isSmall ? plan.byteCount : plan.replacements.count)
+        if plan.byteCount <= Self.coalescingLimit {
+            send(gateway.rewrites.take { plan.write(of: bytes, to: &$0) }, direction)
+            return
+        }
         for piece in plan.pieces {
             switch piece {
             case .replacement(let range):
-                gateway.scratch.writeBytes(plan.replacements[range])
+                send(gateway.rewrites.take { $0.writeBytes(plan.replacements[range]) }, direction)
             case .input(let range):
-                guard var slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else {
+                guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else {
                     continue
                 }
-                if isSmall {
-                    gateway.scratch.writeBuffer(&slice)
-                } else {
-                    sendScratch(direction)
-                    send(slice, direction)
-                }
+                send(slice, direction)
             }
         }
-        sendScratch(direction)
     }
 
-    private static let coalescingLimit = 4096
-
-    private func sendScratch(_ direction: Direction) {
-        guard gateway.scratch.readableBytes > 0 else { return }
-        send(gateway.scratch, direction)
-        gateway.scratch.clear()
-    }
+    /// Bytes of rewritten messages up to which they are copied into one buffer.
+    static let coalescingLimit = 4096
 
     /// Gives `bytes` to the sink of `direction`, or keeps them until it is open.
     func send(_ bytes: ByteBuffer, _ direction: Direction) {
@@ -178,5 +171,22 @@ extension Coupling {
             pull(.requests)
         }
         endIfDone()
+    }
+}
+
+extension ForwardPlan {
+    /// Writes what is to be sent of `input` to `output`.
+    fileprivate func write(of input: ByteBuffer, to output: inout ByteBuffer) {
+        for piece in pieces {
+            switch piece {
+            case .replacement(let range):
+                output.writeBytes(replacements[range])
+            case .input(let range):
+                output.writeWithUnsafeMutableBytes(minimumWritableBytes: range.count) { target in
+                    input.withUnsafeReadableBytes { target.copyMemory(from: .init(rebasing: $0[range])) }
+                    return range.count
+                }
+            }
+        }
     }
 }

@@ -31,7 +31,8 @@ extension Coupling: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable else { return }
+        isChannelWritable = context.channel.isWritable
+        guard isChannelWritable else { return }
         pull(streamDirection)
         flush()
     }

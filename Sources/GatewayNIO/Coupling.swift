@@ -57,6 +57,8 @@ final class Coupling {
     var peer: NodeKey?
 
     var needsFlush = false
+    /// Whether the TCP connection takes more before what it has is sent.
+    var isChannelWritable = true
     var isDraining = false
     /// What is told once the responses under way are complete.
     var heldRefusal: Refusal?
@@ -130,11 +132,12 @@ final class Coupling {
     /// The direction of what the stream gives.
     var streamDirection: Direction { isChannelNear ? .responses : .requests }
 
+    // Coroutines, because a flow that is got is copied with everything that it holds.
     subscript(direction: Direction) -> Flow {
-        get {
+        _read {
             switch direction {
-            case .requests: requests
-            case .responses: responses
+            case .requests: yield requests
+            case .responses: yield responses
             }
         }
         _modify {

@@ -16,8 +16,9 @@ package final class Gateway {
     let log: Logger
     /// What all connections of the loop share, one at a time.
     let workspace: Workspace
-    /// The buffer in which rewritten bytes are put together; it keeps its storage while nobody else holds it.
-    var scratch = ByteBuffer()
+    /// Where rewritten bytes are put together. A connection holds its buffer until the kernel took it, which is at once
+    /// unless its client is slow: few are in use at a time.
+    var rewrites = BufferRing(count: 4, capacity: Coupling.coalescingLimit)
 
     private var exposures: [VirtualPort: Exposure] = [:]
     private var listeners: [ReachedService: any Channel] = [:]

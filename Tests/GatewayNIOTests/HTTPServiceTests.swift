@@ -100,6 +100,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [10, 3000, 5000, 40_000])
+    func `a rewritten head of any size leaves in front of its body`(cookieSize: Int) throws {
+        try inWorld(.mcp) { world in
+            let client = Socket.connect(port: try world.reach())
+            let cookie = String(repeating: "c", count: cookieSize)
+            let request = "POST / HTTP/1.1\r\nHost: localhost\r\nCookie: \(cookie)\r\nContent-Length: 5\r\n\r\n"
+            client.write(request + "first" + request + "other")
+            let upstream = try #require(world.agent.accept())
+            for body in ["first", "other"] {
+                let head = upstream.readHead()
+                #expect(head.contains("Postern-Peer: \(world.reaching.key.did)\r\n"))
+                #expect(head.contains("Cookie: \(cookie)\r\n"))
+                #expect(upstream.readText(5) == body)
+                upstream.write(okResponse)
+                #expect(client.readText(okResponse.utf8.count) == okResponse)
+            }
+        }
+    }
+
     @Test func `bad requests get an error of ours, the agent hears nothing and the connection closes in order`() throws
     {
         try inWorld(.mcp) { world in
