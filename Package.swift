@@ -146,8 +146,8 @@ let package = Package(
         .executableTarget(
             name: "postern-bench",
             dependencies: [
-                "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO", "GatewayCore", "GatewayNIO",
-                "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
+                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubCore", "OverlayNIO", "HubServer",
+                "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
             swiftSettings: common
         ),

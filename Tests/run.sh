@@ -64,7 +64,7 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 # The Debian packages that are missing, one a line.
 missing_packages() {
     local name
-    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 nftables conntrack gcc libc6-dev git; do
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 nftables conntrack gcc libc6-dev binutils valgrind git; do
         has_package "$name" || echo "$name"
     done
     # llhttp: a library of its own in newer distributions, the sources that come with Node in Debian 12.
@@ -156,6 +156,20 @@ simulation() {
     simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt
 }
 
+# What a packet and a call may cost in allocations and instructions. To set them anew: postern-bench budgets Fixtures/Budgets --update
+budgets() {
+    say "budgets of allocations and instructions (Fixtures/Budgets)"
+    local log=$results/budgets.log
+    if "$1/postern-bench" budgets Fixtures/Budgets >"$log" 2>&1; then
+        grep 'clearly better' "$log"
+        tail -n 1 "$log"
+        add 1 0 0
+    else
+        cat "$log"
+        add 0 1 0
+    fi
+}
+
 # end_to_end PROGRAMS [pytest arguments]
 end_to_end() {
     say "end to end, with the programs of $1"
@@ -190,5 +204,6 @@ say "building programs (release)"
 need "release build" swift build -c release --explicit-target-dependency-import-check error
 unit_tests
 simulation 200 .build/release
+budgets .build/release
 end_to_end .build/release
 finish

@@ -3,6 +3,7 @@
 #if defined(__GLIBC__)
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -21,6 +22,11 @@ static void count(void) {
 
 uint64_t allocation_count(void) {
     return atomic_load_explicit(&allocations, memory_order_relaxed);
+}
+
+uint64_t allocation_bytes(void) {
+    struct mallinfo2 use = mallinfo2();
+    return use.uordblks + use.hblkhd;
 }
 
 void *malloc(size_t size) {
@@ -68,6 +74,10 @@ void free(void *memory) {
 #else
 
 uint64_t allocation_count(void) {
+    return 0;
+}
+
+uint64_t allocation_bytes(void) {
     return 0;
 }
 

@@ -8,7 +8,8 @@ struct Bench: Sendable {
     let run: @Sendable (Budget) throws -> [Measurement]
 
     static let all: [Bench] = [
-        .aead, .packet, .stream, .rpc, .http, .cold, .allocations, .instructions,
+        .aead, .packet, .stream, .rpc, .relay, .http, .cold, .idle, .hubRegister, .hubLookup, .allocations,
+        .instructions,
     ]
 }
 

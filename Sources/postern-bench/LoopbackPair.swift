@@ -10,21 +10,32 @@ import OverlayWire
 final class LoopbackPair {
     static let port = VirtualPort(80)
 
+    /// How the two reach each other.
+    enum Route {
+        case direct
+        /// Neither knows where the other is: a third node, on a loop and thread of its own, relays.
+        case relayed
+    }
+
     let client: NIOLoopBound<OverlayNode>
     let server: NIOLoopBound<OverlayNode>
     let serverKey: NodeKey
     private let serverPeer: PeerConfiguration
     private let clientPeer: PeerConfiguration
     private let group: MultiThreadedEventLoopGroup
+    private var relay: Relay?
 
     /// Starts both; `accept` makes the handlers of the streams that they open to each other.
-    convenience init(accept: @escaping @Sendable () -> any OverlayStreamHandler) throws {
-        try self.init { _ in AcceptingObserver(accept: accept) }
+    convenience init(
+        _ route: Route = .direct,
+        accept: @escaping @Sendable () -> any OverlayStreamHandler
+    ) throws {
+        try self.init(route) { _ in AcceptingObserver(accept: accept) }
     }
 
     /// Starts both; `makeObserver` makes the observer of each, on its loop.
-    init(makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver) throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    init(_ route: Route = .direct, makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver) throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: route == .direct ? 2 : 3)
         self.group = group
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))
@@ -33,9 +44,12 @@ final class LoopbackPair {
         server = try Self.makeNode(second, on: group.next(), makeObserver: makeObserver)
         let clientEndpoints = try Self.start(client)
         let serverEndpoints = try Self.start(server)
-        serverPeer = PeerConfiguration(key: second.key, candidates: serverEndpoints)
-        clientPeer = PeerConfiguration(key: first.key, candidates: clientEndpoints)
+        serverPeer = PeerConfiguration(key: second.key, candidates: route == .direct ? serverEndpoints : [])
+        clientPeer = PeerConfiguration(key: first.key, candidates: route == .direct ? clientEndpoints : [])
         try forgetSession()
+        if route == .relayed {
+            relay = try Relay(between: client, first.key, and: server, second.key, on: group.next())
+        }
     }
 
     /// Ends the session from both sides and lets each know the other again.
@@ -56,6 +70,7 @@ final class LoopbackPair {
 
     /// Stops both.
     func stop() throws {
+        try relay?.stop()
         for node in [client, server] { try node.eventLoop.flatSubmit { node.value.stop() }.wait() }
         try group.syncShutdownGracefully()
     }
@@ -66,15 +81,23 @@ final class LoopbackPair {
         return try client.eventLoop.submit { client.value.statistics.packetsSent }.wait()
     }
 
-    private static func makeNode(
+    /// Packets that the relay passed on; none where there is no relay.
+    func packetsRelayed() throws -> UInt64 {
+        try relay?.packetsRelayed() ?? 0
+    }
+
+    /// A node on loopback that is quiet until it is started.
+    static func makeNode(
         _ identity: NodeIdentity,
         on eventLoop: any EventLoop,
+        acceptsUnknownPeers: Bool = false,
         makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver
     ) throws -> NIOLoopBound<OverlayNode> {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         return try eventLoop.submit {
             var settings = OverlayNode.Settings.defaults
             settings.listen = [loopback]
+            settings.node.acceptsUnknownPeers = acceptsUnknownPeers
             let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
             let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
             node.observer = makeObserver(node)
@@ -82,30 +105,8 @@ final class LoopbackPair {
         }.wait()
     }
 
-    private static func start(_ node: NIOLoopBound<OverlayNode>) throws -> [Endpoint] {
+    /// Starts a node; where it is then.
+    static func start(_ node: NIOLoopBound<OverlayNode>) throws -> [Endpoint] {
         try node.eventLoop.flatSubmit { node.value.start() }.wait().compactMap { Endpoint($0) }
     }
-}
-
-/// Gives every stream a handler and ignores everything else.
-final class AcceptingObserver: OverlayObserver {
-    private let accept: () -> any OverlayStreamHandler
-
-    init(accept: @escaping () -> any OverlayStreamHandler) {
-        self.accept = accept
-    }
-
-    func overlayAccepts(
-        stream: OverlayStream,
-        from peer: NodeKey,
-        port: VirtualPort
-    ) -> (any OverlayStreamHandler)? {
-        accept()
-    }
-
-    func overlaySession(with peer: NodeKey, is change: SessionChange) {}
-    func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
-    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
-    func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
-    func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
 }

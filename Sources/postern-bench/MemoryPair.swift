@@ -12,6 +12,16 @@ final class MemoryPair {
     private let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
     private let sink = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
     private var bulk: StreamHandle?
+    private var kept: StreamHandle?
+    private var answers = Answers.atEnd
+
+    /// When the server answers with 300 bytes.
+    private enum Answers {
+        /// To a stream that ended; the answer is its end too.
+        case atEnd
+        /// To whatever came.
+        case always
+    }
 
     private static let clientEndpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1)
     private static let serverEndpoint = Endpoint.ipv4(address: 0x0a00_0002, port: 2)
@@ -70,15 +80,28 @@ final class MemoryPair {
         }
     }
 
+    /// Makes `count` requests of 300 bytes, one after the other, on one stream, each answered by 300 bytes.
+    func callKept(requests count: Int) throws {
+        let stream = try kept ?? client.openStream(to: serverHandle, port: Self.port, at: now)
+        kept = stream
+        answers = .always
+        defer { answers = .atEnd }
+        let body = UnsafeRawBufferPointer(rebasing: payload[..<300])
+        for _ in 0..<count {
+            _ = try client.write(body.bytes, to: stream, at: now)
+            exchange()
+        }
+    }
+
     /// One virtual step: both sides send what they have, and hear what came.
     private func exchange() {
         now = now + Self.step
         if let deadline = client.nextDeadline, deadline <= now { client.advance(to: now) }
         if let deadline = server.nextDeadline, deadline <= now { server.advance(to: now) }
         deliver(from: &client, at: Self.clientEndpoint, to: &server)
-        handle(&server, answers: true)
+        handle(&server, answers: answers)
         deliver(from: &server, at: Self.serverEndpoint, to: &client)
-        handle(&client, answers: false)
+        handle(&client, answers: nil)
     }
 
     private func deliver(from sender: inout Node, at source: Endpoint, to receiver: inout Node) {
@@ -95,21 +118,27 @@ final class MemoryPair {
         }
     }
 
-    /// Reads whatever came; `answers`: a stream that ended is answered with 300 bytes.
-    private func handle(_ node: inout Node, answers: Bool) {
+    /// Reads whatever came, and answers it where `answers` says so.
+    private func handle(_ node: inout Node, answers: Answers?) {
         while let event = node.pollEvent() {
             guard case .streamReadable(let stream) = event else { continue }
             while true {
                 var writer = PacketWriter(sink)
                 guard let result = try? node.read(stream, into: &writer, at: now) else { break }
-                if result.isAtEnd {
-                    guard answers else { break }
-                    _ = try? node.write(UnsafeRawBufferPointer(rebasing: payload[..<300]).bytes, to: stream, at: now)
+                switch answers {
+                case .atEnd where result.isAtEnd:
+                    answer(stream, of: &node)
                     node.finish(stream, at: now)
-                    break
+                case .always where result.byteCount > 0: answer(stream, of: &node)
+                case .atEnd, .always, nil: break
                 }
-                if result.byteCount == 0 { break }
+                if result.isAtEnd || result.byteCount == 0 { break }
             }
         }
+    }
+
+    private func answer(_ stream: StreamHandle, of node: inout Node) {
+        // A stream that is over already needs no answer.
+        _ = try? node.write(UnsafeRawBufferPointer(rebasing: payload[..<300]).bytes, to: stream, at: now)
     }
 }

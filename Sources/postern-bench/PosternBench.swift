@@ -10,7 +10,7 @@ struct PosternBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postern-bench",
         abstract: "Throughput, latency, allocations and instructions of Postern.",
-        subcommands: [List.self, Run.self, Workload.self, NoiseVectorsCommand.self]
+        subcommands: [List.self, Run.self, BudgetsCommand.self, Workload.self, NoiseVectorsCommand.self]
     )
 
     /// Exits with 0 when all is well, 1 when a bench failed or a limit was missed, 2 on wrong usage.

@@ -65,8 +65,8 @@ final class CallLoad {
         }
     }
 
-    init(mode: CallMode, inFlight: Int) throws {
-        pair = try LoopbackPair { AnsweringHandler(mode: mode) }
+    init(mode: CallMode, inFlight: Int, route: LoopbackPair.Route = .direct) throws {
+        pair = try LoopbackPair(route) { AnsweringHandler(mode: mode) }
         let node = pair.client
         let key = pair.serverKey
         callers = try node.eventLoop.submit {

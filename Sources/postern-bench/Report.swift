@@ -20,6 +20,17 @@ struct Measurement: Sendable {
     var maximum: Double { sorted.last ?? .nan }
     var isWithinLimit: Bool { limit.map { median <= $0 } ?? true }
 
+    /// Median, spread and number of rounds.
+    var text: String {
+        "\(format(median)) \(unit) (\(format(minimum))..\(format(maximum))), n=\(samples.count)"
+    }
+
+    /// How ``text`` stands to the limit; empty where there is none.
+    var limitText: String {
+        guard let limit else { return "" }
+        return isWithinLimit ? ", within \(format(limit))" : ", OVER THE LIMIT of \(format(limit))"
+    }
+
     var json: JSONValue {
         let limit: JSONValue = limit.map { .double($0) } ?? .null
         return [
@@ -31,37 +42,6 @@ struct Measurement: Sendable {
             "max": .double(maximum),
             "limit": limit,
             "passed": .bool(isWithinLimit),
-        ]
-    }
-}
-
-/// The results of one bench, as a table or as JSON.
-struct Report {
-    let bench: Bench
-    let measurements: [Measurement]
-
-    var text: String {
-        var lines = ["\(bench.name): \(bench.summary)"]
-        let width = measurements.map(\.what.count).max() ?? 0
-        for measurement in measurements {
-            let label = measurement.what + String(repeating: " ", count: width - measurement.what.count)
-            let spread = "(\(format(measurement.minimum))..\(format(measurement.maximum)))"
-            var line =
-                "  \(label)  \(format(measurement.median)) \(measurement.unit) \(spread), "
-                + "n=\(measurement.samples.count)"
-            if let limit = measurement.limit {
-                line += measurement.isWithinLimit ? ", within \(format(limit))" : ", OVER THE LIMIT of \(format(limit))"
-            }
-            lines.append(line)
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    var json: JSONValue {
-        [
-            "bench": .string(bench.name),
-            "summary": .string(bench.summary),
-            "results": .array(measurements.map(\.json)),
         ]
     }
 
@@ -77,5 +57,29 @@ struct Report {
         guard places > 0 else { return String(whole) }
         let fraction = String(Int64(rounded.magnitude) % Int64(scale))
         return "\(whole).\(String(repeating: "0", count: places - fraction.count))\(fraction)"
+    }
+}
+
+/// The results of one bench, as a table or as JSON.
+struct Report {
+    let bench: Bench
+    let measurements: [Measurement]
+
+    var text: String {
+        var lines = ["\(bench.name): \(bench.summary)"]
+        let width = measurements.map(\.what.count).max() ?? 0
+        for measurement in measurements {
+            let label = measurement.what + String(repeating: " ", count: width - measurement.what.count)
+            lines.append("  \(label)  \(measurement.text)\(measurement.limitText)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    var json: JSONValue {
+        [
+            "bench": .string(bench.name),
+            "summary": .string(bench.summary),
+            "results": .array(measurements.map(\.json)),
+        ]
     }
 }

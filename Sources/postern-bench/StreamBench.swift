@@ -18,8 +18,8 @@ extension Bench {
         _ = try transfer.run(for: min(time, 1))
         for _ in 0..<budget.rounds {
             let result = try transfer.run(for: time)
-            rates.append(Double(result.bytes) * 8 / result.seconds / 1e9)
-            costs.append(result.processorSeconds / Double(result.bytes) * Double(1 << 30))
+            rates.append(result.gigabits)
+            costs.append(result.processorSecondsPerGiB)
             sizes.append(Double(result.bytes) / Double(max(result.packets, 1)))
         }
         try transfer.stop()
@@ -43,12 +43,16 @@ final class BulkTransfer {
         var bytes: Int
         var packets: UInt64
         var allocations: UInt64
+
+        /// Gbit/s.
+        var gigabits: Double { Double(bytes) * 8 / seconds / 1e9 }
+        var processorSecondsPerGiB: Double { processorSeconds / Double(bytes) * Double(1 << 30) }
     }
 
     /// Connects two nodes and starts to send.
-    init() throws {
+    init(_ route: LoopbackPair.Route = .direct) throws {
         let received = received
-        pair = try LoopbackPair { SinkHandler(received) }
+        pair = try LoopbackPair(route) { SinkHandler(received) }
         let client = pair.client
         let key = pair.serverKey
         try client.eventLoop.submit {
@@ -72,6 +76,11 @@ final class BulkTransfer {
             packets: end.3 - start.3,
             allocations: allocated
         )
+    }
+
+    /// Packets that went through a relay.
+    func packetsRelayed() throws -> UInt64 {
+        try pair.packetsRelayed()
     }
 
     func stop() throws {

@@ -1,0 +1,27 @@
+import NIOCore
+import OverlayCore
+import OverlayNIO
+import OverlayWire
+
+/// Gives every stream a handler and ignores everything else.
+final class AcceptingObserver: OverlayObserver {
+    private let accept: () -> any OverlayStreamHandler
+
+    init(accept: @escaping () -> any OverlayStreamHandler) {
+        self.accept = accept
+    }
+
+    func overlayAccepts(
+        stream: OverlayStream,
+        from peer: NodeKey,
+        port: VirtualPort
+    ) -> (any OverlayStreamHandler)? {
+        accept()
+    }
+
+    func overlaySession(with peer: NodeKey, is change: SessionChange) {}
+    func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
+    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
+    func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
+    func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
+}

@@ -1,0 +1,82 @@
+import OverlayWire
+import TrustCore
+
+extension Bench {
+    /// What registration costs.
+    static let hubRegister = Bench(
+        name: "hub-register",
+        summary: "registrations with a hub over UDP on loopback, each written to SQLite before it is answered"
+    ) { budget in
+        let world = try HubWorld()
+        let client = try world.client()
+        let time = budget.perRound(parts: 3)
+        // A name that changes is written every time.
+        let requests = { @Sendable (count: Int) in HubRequest.register(name: "node \(count)") }
+        let together = try rates(of: client, inFlight: 64, budget, time, requests)
+        let alone = try rates(of: client, inFlight: 1, budget, time, requests)
+        let fresh = try budget.sample {
+            var count = 0.0
+            let start = monotonicSeconds()
+            repeat {
+                let stranger = try world.client()
+                try stranger.ask(.register(name: "stranger"))
+                try stranger.stop()
+                count += 1
+            } while monotonicSeconds() - start < time
+            return (monotonicSeconds() - start) / count * 1000
+        }
+        try client.stop()
+        try world.stop()
+        return [
+            Measurement(what: "64 in flight", unit: "/s", samples: together.map(\.rate)),
+            Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
+            Measurement(what: "a new node starts, shakes hands, registers and stops", unit: "ms", samples: fresh),
+        ]
+    }
+
+    /// What a look-up costs.
+    static let hubLookup = Bench(
+        name: "hub-lookup",
+        summary: "look-ups of a present peer at a hub over UDP on loopback, its signed grant verified every time"
+    ) { budget in
+        let world = try HubWorld()
+        let (client, target) = (try world.client(), try world.client())
+        for one in [client, target] {
+            try one.ask(.register(name: "node"))
+            try one.watch()
+        }
+        let grant = Grant(
+            from: target.identity,
+            to: client.key,
+            services: .all,
+            issued: Timestamp(seconds: 1_800_000_000)
+        )
+        let key = target.key
+        let time = budget.perRound(parts: 2)
+        let requests = { @Sendable (_: Int) in HubRequest.resolve(target: key, grant: grant) }
+        let together = try rates(of: client, inFlight: 64, budget, time, requests)
+        let alone = try rates(of: client, inFlight: 1, budget, time, requests)
+        for one in [client, target] { try one.stop() }
+        try world.stop()
+        return [
+            Measurement(what: "64 in flight", unit: "/s", samples: together.map(\.rate)),
+            Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
+        ]
+    }
+
+    private static func rates(
+        of client: HubClient,
+        inFlight: Int,
+        _ budget: Budget,
+        _ seconds: Double,
+        _ request: @escaping @Sendable (Int) -> HubRequest
+    ) throws -> [(rate: Double, median: Double)] {
+        _ = try client.ask(inFlight: inFlight, for: min(seconds, 0.2), request)
+        return try (0..<budget.rounds).map { _ in
+            let start = monotonicSeconds()
+            let latencies = try client.ask(inFlight: inFlight, for: seconds, request)
+            guard !latencies.isEmpty else { throw BenchError("no request was answered") }
+            return (Double(latencies.count) / (monotonicSeconds() - start), latencies[latencies.count / 2])
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import HubCore
+import HubServer
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import TrustCore
+
+/// A hub with SQLite in a temporary directory, on an event loop and thread of its own, and nodes on another that ask
+/// it.
+final class HubWorld {
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    private let folder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("postern-bench-hub-\(UUID().uuidString)")
+    private let hub: NIOLoopBound<OverlayNode>
+    private let service: NIOLoopBound<HubService>
+    private let hubPeer: PeerConfiguration
+    private let clientLoop: any EventLoop
+    private var lastSeed = 10
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let identity = try NodeIdentity(seed: Array(repeating: 9, count: 32))
+        let hubLoop = group.next()
+        clientLoop = group.next()
+        let hub = try LoopbackPair.makeNode(identity, on: hubLoop, acceptsUnknownPeers: true) { _ in
+            AcceptingObserver { IgnoringHandler() }
+        }
+        self.hub = hub
+        let path = folder.appendingPathComponent("hub.sqlite").path
+        service = try hubLoop.submit {
+            // What is measured is what the hub can do, not what it allows one node.
+            var settings = HubService.Settings.defaults
+            settings.hub.requests = RateLimit(burst: 1_000_000, perMinute: 60_000_000)
+            let service = HubService(
+                node: hub.value,
+                identity: identity,
+                store: try SQLiteHubStore(path: path),
+                audit: UnwrittenTrail(),
+                settings: settings,
+                logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+            )
+            return NIOLoopBound(service, eventLoop: hubLoop)
+        }.wait()
+        let endpoints = try LoopbackPair.start(hub)
+        hubPeer = PeerConfiguration(key: identity.key, candidates: endpoints, isHub: true)
+        let service = service
+        try hubLoop.submit { service.value.start() }.wait()
+    }
+
+    /// A node that the hub has not met, with the hub as its peer.
+    func client() throws -> HubClient {
+        lastSeed += 1
+        var seed = Array(repeating: UInt8(10), count: 32)
+        for index in 0..<4 { seed[index] = UInt8(truncatingIfNeeded: lastSeed >> (8 * index)) }
+        let identity = try NodeIdentity(seed: seed)
+        let node = try LoopbackPair.makeNode(identity, on: clientLoop) { _ in AcceptingObserver { IgnoringHandler() } }
+        _ = try LoopbackPair.start(node)
+        let peer = hubPeer
+        try clientLoop.submit { _ = node.value.admit(peer) }.wait()
+        return HubClient(identity: identity, node: node, hub: peer.key)
+    }
+
+    func stop() throws {
+        let (hub, service) = (hub, service)
+        try hub.eventLoop.flatSubmit { service.value.stop() }.wait()
+        try hub.eventLoop.flatSubmit { hub.value.stop() }.wait()
+        try group.syncShutdownGracefully()
+        try FileManager.default.removeItem(at: folder)
+    }
+}
+
+/// A node that asks a hub.
+struct HubClient: Sendable {
+    let identity: NodeIdentity
+    let node: NIOLoopBound<OverlayNode>
+    let hub: NodeKey
+
+    var key: NodeKey { identity.key }
+
+    /// Asks once and waits for the answer, which has to be a good one.
+    func ask(_ request: HubRequest) throws {
+        try node.eventLoop.flatSubmit { ask(request.document.compactBytes) }.wait()
+    }
+
+    /// Asks with `inFlight` requests under way at any time, for `seconds`; how long each took in microseconds, sorted.
+    func ask(inFlight: Int, for seconds: Double, _ request: @escaping @Sendable (Int) -> HubRequest) throws -> [Double]
+    {
+        let end = NIODeadline.now() + .nanoseconds(Int64(seconds * 1e9))
+        return try node.eventLoop.flatSubmit {
+            let load = HubLoad(client: self, until: end, request: request)
+            return EventLoopFuture.andAllSucceed(
+                (0..<inFlight).map { _ in load.next() },
+                on: node.eventLoop
+            ).assumeIsolated().map { load.latencies.sorted() }.nonisolated()
+        }.wait()
+    }
+
+    /// Opens the event stream, so that the node is present.
+    func watch() throws {
+        try node.eventLoop.submit {
+            _ = try node.value.openStream(to: hub, port: HubPort.events, handler: IgnoringHandler())
+        }.wait()
+    }
+
+    func stop() throws {
+        try node.eventLoop.flatSubmit { node.value.stop() }.wait()
+    }
+
+    /// On the loop: one request on a stream of its own.
+    fileprivate func ask(_ request: [UInt8]) -> EventLoopFuture<Void> {
+        let handler = HubAnswerHandler(node.eventLoop)
+        do {
+            let stream = try node.value.openStream(to: hub, port: HubPort.requests, handler: handler)
+            stream.write(ByteBuffer(bytes: request))
+            stream.finish()
+        } catch {
+            handler.answered.fail(error)
+        }
+        return handler.answered.futureResult
+    }
+}
+
+/// Requests that follow one another until the time is over. Confined to the client's loop.
+private final class HubLoad {
+    private let client: HubClient
+    private let end: NIODeadline
+    private let request: (Int) -> HubRequest
+    private var count = 0
+    private(set) var latencies: [Double] = []
+
+    init(client: HubClient, until end: NIODeadline, request: @escaping (Int) -> HubRequest) {
+        self.client = client
+        self.end = end
+        self.request = request
+    }
+
+    /// Asks, and asks again, until the time is over.
+    func next() -> EventLoopFuture<Void> {
+        let begun = NIODeadline.now()
+        guard begun < end else { return client.node.eventLoop.makeSucceededVoidFuture() }
+        count += 1
+        return client.ask(request(count).document.compactBytes).assumeIsolated().flatMap {
+            self.latencies.append(Double((NIODeadline.now() - begun).nanoseconds) / 1000)
+            return self.next()
+        }.nonisolated()
+    }
+}
+
+/// Hears the answer to one request; one that says no is an error.
+private final class HubAnswerHandler: OverlayStreamHandler {
+    let answered: EventLoopPromise<Void>
+    private var text: [UInt8] = []
+
+    init(_ eventLoop: any EventLoop) {
+        answered = eventLoop.makePromise()
+    }
+
+    func streamReadable(_ stream: OverlayStream) {
+        while let bytes = stream.read() { text += bytes.readableBytesView }
+        guard stream.isAtEnd else { return }
+        let good: [UInt8] = Array(#"{"ok":true"#.utf8)
+        if text.starts(with: good) {
+            answered.succeed()
+        } else {
+            answered.fail(BenchError("the hub answered \(String(decoding: text, as: UTF8.self))"))
+        }
+    }
+
+    func streamWritable(_ stream: OverlayStream) {}
+
+    func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) {
+        // After an answer this changes nothing.
+        answered.fail(BenchError("the request ended with \(end)"))
+    }
+}
+
+/// Reads and keeps nothing.
+private final class IgnoringHandler: OverlayStreamHandler {
+    func streamReadable(_ stream: OverlayStream) { while stream.read() != nil {} }
+    func streamWritable(_ stream: OverlayStream) {}
+    func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) {}
+}
+
+/// The audit trail is not what is measured.
+private final class UnwrittenTrail: AuditTrail {
+    func record(_ event: AuditEvent) {}
+}
