@@ -160,7 +160,7 @@ simulation() {
 budgets() {
     say "budgets of allocations and instructions (Fixtures/Budgets)"
     local log=$results/budgets.log
-    if "$1/postern-bench" budgets Fixtures/Budgets >"$log" 2>&1; then
+    if timeout 300 "$1/postern-bench" budgets Fixtures/Budgets >"$log" 2>&1; then
         grep 'clearly better' "$log"
         tail -n 1 "$log"
         add 1 0 0
