@@ -42,15 +42,6 @@ enum LocalAddresses {
 }
 
 extension Endpoint {
-    /// 127.0.0.0/8 (RFC 1122 §3.2.1.3) or ::1 (RFC 4291 §2.5.3).
-    var isLoopback: Bool {
-        switch self {
-        case .ipv4(let address, _): address >> 24 == 127
-        case .ipv6(let high, let low, _): high == 0 && low == 1
-        case .relay: false
-        }
-    }
-
     /// 169.254.0.0/16 (RFC 3927 §1.4) or fe80::/10 (RFC 4291 §2.5.6), which needs a zone that endpoints do not carry.
     var isLinkLocal: Bool {
         switch self {

@@ -15,6 +15,16 @@ package enum Endpoint: Hashable, Sendable {
         }
     }
 
+    /// Whether it never leaves the host: 127.0.0.0/8 (RFC 1122 §3.2.1.3) or ::1
+    /// (RFC 4291 §2.5.3).
+    package var isLoopback: Bool {
+        switch self {
+        case .ipv4(let address, _): address >> 24 == 127
+        case .ipv6(let high, let low, _): high == 0 && low == 1
+        case .relay: false
+        }
+    }
+
     /// Whether no address translation lies between: loopback, private and link-local addresses (RFC 1122 §3.2.1.3,
     /// RFC 1918, RFC 3927, RFC 4193, RFC 4291 §2.5).
     package var isLocal: Bool {

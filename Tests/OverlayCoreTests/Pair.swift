@@ -21,6 +21,13 @@ struct Pair: ~Copyable {
     /// Decides about each packet whether it is lost; gets its number and whether it goes to `b`.
     var isLost: (Int, Bool) -> Bool = { _, _ in false }
     var sentCount = 0
+    /// The largest packet that the wire carries, in bytes of UDP payload; larger ones vanish.
+    var carries = Int.max
+    /// Sizes of the packets that vanished for that, and the largest that did not.
+    var tooLarge: [Int] = []
+    var largest = 0
+    /// Whether packets that are too large are refused when they are sent, as by a system that knows its interface.
+    var refusesTooLarge = false
 
     init(settings: NodeSettings = .defaults, admitsBoth: Bool = true) throws {
         let identityA = try NodeIdentity(seed: Array(repeating: 1, count: 32))
@@ -58,10 +65,25 @@ struct Pair: ~Copyable {
                         : b.pollTransmit(into: &$0, maxSegments: 16, at: now)
                 }
                 guard let transmit else { break }
+                if refusesTooLarge, transmit.segmentSize > carries {
+                    tooLarge.append(transmit.segmentSize)
+                    if toB {
+                        a.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+                    } else {
+                        b.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+                    }
+                    continue
+                }
                 var start = 0
                 while start < bytes.count {
                     let end = min(start + transmit.segmentSize, bytes.count)
                     sentCount += 1
+                    guard end - start <= carries else {
+                        tooLarge.append(end - start)
+                        start = end
+                        continue
+                    }
+                    largest = max(largest, end - start)
                     if !isLost(sentCount, toB) {
                         wire.append((now + delay, toB, toB ? Self.addressA : Self.addressB, Array(bytes[start..<end])))
                     }

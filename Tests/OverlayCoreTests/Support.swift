@@ -35,6 +35,12 @@ func streamBytes(_ range: Range<UInt64>) -> [UInt8] { range.map(streamByte) }
 extension Path {
     /// A direct path without a history.
     static func fresh(serial: UInt32 = 1) -> Path {
-        Path(endpoint: .ipv4(address: 1, port: 1), serial: serial, algorithm: .cubic, at: .at(0))
+        Path(
+            endpoint: .ipv4(address: 1, port: 1),
+            serial: serial,
+            algorithm: .cubic,
+            maximumPacketSize: 1232,
+            at: .at(0)
+        )
     }
 }

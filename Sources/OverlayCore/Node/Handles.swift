@@ -94,6 +94,8 @@ package struct PeerStatus: Sendable {
     package var relayHub: NodeKey?
     /// Smoothed round trip of the path in use, once measured.
     package var roundTrip: Interval?
+    /// The largest UDP payload sent on the path in use, in bytes: what it has proved to carry.
+    package var packetSize: Int?
     package var bytesSent: UInt64
     package var bytesReceived: UInt64
     package var relayedBytes: UInt64

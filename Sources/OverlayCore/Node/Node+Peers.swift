@@ -151,6 +151,7 @@ extension Node {
             path: path?.endpoint,
             relayHub: hub,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
+            packetSize: path?.packetSize,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,
             relayedBytes: session?.relayedBytes ?? 0,

@@ -84,14 +84,20 @@ extension Node {
         noteRekey(session, at: now)
         if let transmit = pathPacket(of: session, into: &writer, at: now) { return transmit }
         guard let path = session.path, !path.isBlocked else { return nil }
+        if let size = session.dueSizeProbe(at: now),
+            session.writeSizeProbe(size: size, to: &writer, shared: &shared, at: now)
+        {
+            return finish(&writer, to: path.endpoint, segmentSize: writer.count)
+        }
         let maxSegments = path.endpoint.isRelay || path.allowance != nil ? 1 : maxSegments
         if !session.relayQueue.isEmpty {
             return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
         }
         while true {
-            let isDone = !fill(&writer, session: session, maxSegments: maxSegments, at: now)
+            let size = session.packetSize
+            let isDone = !fill(&writer, session: session, size: size, maxSegments: maxSegments, at: now)
             guard !isDone else { return nil }
-            let segmentSize = min(writer.count, path.packetSize)
+            let segmentSize = min(writer.count, size)
             let byteCount = writer.count
             if let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize) { return transmit }
             session.relayedBytes += UInt64(byteCount)
@@ -196,7 +202,7 @@ extension Node {
         let isWritten = session.writeClose(
             code: code,
             reason: reason,
-            size: path.sendSize,
+            size: min(path.sendSize, path.mtu.base),
             to: &writer,
             shared: &shared,
             at: now
@@ -229,16 +235,16 @@ extension Node {
         return finish(&writer, to: path.endpoint, segmentSize: segmentSize)
     }
 
-    /// Appends packets for the path in use until one is not full, the writer is, or window and pacer forbid more.
-    /// False when nothing was appended.
+    /// Appends packets of up to `size` bytes for the path in use until one is not full, the writer is, or window and
+    /// pacer forbid more. False when nothing was appended.
     private mutating func fill(
         _ writer: inout PacketWriter,
         session: Session,
+        size: Int,
         maxSegments: Int,
         at now: Instant
     ) -> Bool {
         guard let path = session.path else { return false }
-        let size = path.sendSize
         let rate = path.pacingRate
         var allowance = session.path?.pacer.allowance(rate: rate, packetSize: size, at: now) ?? 0
         var segments = 0

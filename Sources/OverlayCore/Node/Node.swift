@@ -121,6 +121,16 @@ package struct Node: ~Copyable {
         }
     }
 
+    /// The system refused to send packets of `byteCount` bytes to `endpoint`: they do not fit the interface
+    /// (`EMSGSIZE`). Sessions on that path send smaller ones from now on. Looks at every peer.
+    package mutating func packetsRefused(byteCount: Int, to endpoint: Endpoint, at now: Instant) {
+        for case let peer? in peers {
+            guard let session = peer.session, session.path?.endpoint == endpoint else { continue }
+            session.refused(byteCount, at: now)
+            settle(peer)
+        }
+    }
+
     /// Does what has become due.
     package mutating func advance(to now: Instant) {
         // Each peer once: what stays due waits for a transmission, not for time.

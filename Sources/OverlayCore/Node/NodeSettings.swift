@@ -32,6 +32,9 @@ package struct NodeSettings: Sendable, Hashable {
     /// The same for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A whole company may stand behind
     /// one address, and a flood from there costs 100 × 0.2 ms a second: 2 % of a core. Default 100.
     package var maxHandshakesPerSource: Int
+    /// The largest UDP payload that is sent or taken, 1232 to 9000. What a path carries is found out; less is sent
+    /// until then. Default 9000.
+    package var maxPacketSize: Int
     /// The longest wait before an acknowledgement. Default 25 ms (RFC 9000 §18.2).
     package var maxAckDelay: Interval
     /// The longest probe time-out. Default 2 s.
@@ -80,6 +83,7 @@ package struct NodeSettings: Sendable, Hashable {
         maxRelayQueue: 512,
         maxHandshakesPerSecond: 4000,
         maxHandshakesPerSource: 100,
+        maxPacketSize: Node.maximumPacketSize,
         maxAckDelay: .milliseconds(25),
         maxProbeTimeout: .seconds(2),
         keepAlive: .seconds(25),
@@ -107,6 +111,7 @@ package struct NodeSettings: Sendable, Hashable {
         settings.maxStreams = max(maxStreams, Int(Self.earlyStreams))
         settings.streamWindow = max(streamWindow, Self.earlyData)
         settings.sessionWindow = max(sessionWindow, Self.earlyData)
+        settings.maxPacketSize = min(max(maxPacketSize, PacketLayout.minimumPathSize), Node.maximumPacketSize)
         return settings
     }
 
@@ -115,7 +120,7 @@ package struct NodeSettings: Sendable, Hashable {
             maxData: sessionWindow,
             maxStreamData: streamWindow,
             maxStreams: UInt64(maxStreams),
-            maxPacketSize: UInt64(Node.maximumPacketSize),
+            maxPacketSize: UInt64(maxPacketSize),
             maxAckDelay: UInt64(maxAckDelay.milliseconds)
         )
     }

@@ -7,8 +7,16 @@ final class Path {
     let endpoint: Endpoint
     /// Distinguishes this path from the session's earlier ones.
     let serial: UInt32
-    /// The largest UDP payload sent on it.
-    let packetSize: Int
+    /// The largest UDP payload sent on it, beside probes.
+    private(set) var packetSize: Int
+    /// How that size is found, and given up.
+    var mtu: PathMTU {
+        didSet {
+            guard packetSize != mtu.size else { return }
+            packetSize = mtu.size
+            congestion.setPacketSize(packetSize)
+        }
+    }
     var roundTrip = RoundTripEstimator()
     var congestion: Congestion
     var pacer = Pacer()
@@ -19,10 +27,18 @@ final class Path {
     /// What may be sent there, while the address has not proven itself.
     var allowance: AddressAllowance?
 
-    init(endpoint: Endpoint, serial: UInt32, algorithm: CongestionAlgorithm, at now: Instant) {
+    /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it.
+    init(
+        endpoint: Endpoint,
+        serial: UInt32,
+        algorithm: CongestionAlgorithm,
+        maximumPacketSize: Int,
+        at now: Instant
+    ) {
         self.endpoint = endpoint
         self.serial = serial
-        packetSize = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
+        packetSize = mtu.size
         congestion = Congestion(algorithm, packetSize: packetSize)
         heardAt = now
     }
@@ -51,6 +67,7 @@ final class Path {
     func acknowledge(_ outcome: LossRecovery.Outcome, at now: Instant) {
         guard outcome.ackedBytes > 0, let sentAt = outcome.largestSentAt else { return }
         bytesInFlight = max(0, bytesInFlight - outcome.ackedBytes)
+        mtu.acknowledge(byteCount: outcome.ackedBytes, largeSentAt: outcome.largeSentAt)
         congestion.acknowledge(
             CongestionAck(
                 byteCount: outcome.ackedBytes,
@@ -65,8 +82,15 @@ final class Path {
 
     /// Takes the outcome of loss detection.
     func lose(_ summary: LossRecovery.LossSummary, at now: Instant) {
+        bytesInFlight = max(0, bytesInFlight - summary.byteCount - summary.probeByteCount)
+        // RFC 9000 §14.4: the loss of a probe is not a sign of congestion.
         guard summary.byteCount > 0, let sentAt = summary.latestSentAt else { return }
-        bytesInFlight = max(0, bytesInFlight - summary.byteCount)
+        mtu.lose(
+            largeSentAt: summary.largeSentAt,
+            smallSentAt: summary.smallSentAt,
+            timeouts: summary.timeouts,
+            at: now
+        )
         congestion.lose(
             CongestionLoss(byteCount: summary.byteCount, sentAt: sentAt, now: now, isPersistent: summary.isPersistent)
         )

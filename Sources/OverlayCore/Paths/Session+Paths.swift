@@ -109,6 +109,7 @@ extension Session {
             endpoint: endpoint,
             serial: shared.serial(),
             algorithm: shared.settings.congestion,
+            maximumPacketSize: min(shared.settings.maxPacketSize, peerMaxPacketSize),
             at: now
         )
         if let roundTrip { next.roundTrip.sample(roundTrip, ackDelay: .zero) }

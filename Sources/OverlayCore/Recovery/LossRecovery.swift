@@ -56,6 +56,8 @@ struct LossRecovery {
         /// When the largest packet left that had to arrive and is newly acknowledged.
         var largestSentAt: Instant?
         var isAppLimited = false
+        /// When the latest packet left that is newly acknowledged and larger than every path carries.
+        var largeSentAt: Instant?
         /// When the largest packet of the frame left, if that measures the path.
         fileprivate var measuredFrom: Instant?
         /// Whether the path had been measured before.
@@ -76,7 +78,25 @@ struct LossRecovery {
         var packetCount = 0
         /// When the latest of the lost packets was sent.
         var latestSentAt: Instant?
+        /// When the latest of those left that are larger than every path carries, and that are not.
+        var largeSentAt: Instant?
+        var smallSentAt: Instant?
+        /// Bytes of lost probes for the path's size, which count for nothing else.
+        var probeByteCount = 0
+        /// Probe time-outs in a row before the acknowledgement that told of the loss.
+        var timeouts = 0
         var isPersistent = false
+
+        /// Counts a packet that was lost on the path in use.
+        fileprivate mutating func add(_ packet: SentPacket) {
+            byteCount += packet.byteCount
+            latestSentAt = max(latestSentAt ?? packet.sentAt, packet.sentAt)
+            if packet.byteCount > PacketLayout.minimumPathSize {
+                largeSentAt = max(largeSentAt ?? packet.sentAt, packet.sentAt)
+            } else {
+                smallSentAt = max(smallSentAt ?? packet.sentAt, packet.sentAt)
+            }
+        }
     }
 
     /// Begins the handling of an ACK frame with this largest number.
@@ -107,6 +127,9 @@ struct LossRecovery {
             if packet.pathSerial == pathSerial {
                 outcome.ackedBytes += packet.byteCount
                 outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
+                if packet.byteCount > PacketLayout.minimumPathSize {
+                    outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt)
+                }
             }
             if hasLargest { outcome.largestSentAt = packet.sentAt }
             for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
@@ -122,12 +145,14 @@ struct LossRecovery {
         _ body: (SentFrame) -> Void
     ) {
         largestAcknowledged = max(largestAcknowledged ?? 0, largest)
+        let timeouts = probeCount
         if outcome.largestSentAt != nil {
             probeCount = 0
             probesOwed = 0
             waitingSince = now
         }
         outcome.lost = detectLosses(path: path, at: now, body)
+        outcome.lost.timeouts = timeouts
         // RFC 9002 §7.6.2: what was sent before the first measurement says nothing about persistence.
         if !outcome.wasMeasured { outcome.lost.isPersistent = false }
         packets.dropSettledFront()
@@ -158,9 +183,10 @@ struct LossRecovery {
                 packets.settle(number)
                 outstandingCount -= 1
                 summary.packetCount += 1
-                if packet.pathSerial == path.serial {
-                    summary.byteCount += packet.byteCount
-                    summary.latestSentAt = max(summary.latestSentAt ?? packet.sentAt, packet.sentAt)
+                if packet.pathSerial == path.serial, packets.isSizeProbe(packet) {
+                    summary.probeByteCount += packet.byteCount
+                } else if packet.pathSerial == path.serial {
+                    summary.add(packet)
                     let first = firstLostAt ?? packet.sentAt
                     firstLostAt = first
                     longestPeriod = max(longestPeriod, packet.sentAt - first)
@@ -213,7 +239,7 @@ struct LossRecovery {
     func oldestFrames(_ body: (SentFrame) -> Void) {
         var number = packets.lowest
         while number < packets.next {
-            if let packet = packets.outstanding(number) {
+            if let packet = packets.outstanding(number), !packets.isSizeProbe(packet) {
                 for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
                 return
             }

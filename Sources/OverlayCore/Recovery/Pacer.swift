@@ -4,8 +4,10 @@ import OverlayWire
 struct Pacer {
     /// How much time one burst may stand for: a segmentation-offload batch is one burst.
     static let burst = Interval.milliseconds(2)
-    /// The smallest burst in packets (RFC 9002 §7.7 allows the initial window).
+    /// The smallest burst: the initial window (RFC 9002 §7.7, §7.2), ten packets, but of large ones no more than fill
+    /// this many bytes, or two.
     static let minimumBurstPackets = 10
+    static let minimumBurst = 14_720
 
     /// Bytes that may leave, with the fractions that time has earned.
     private var tokens = 0.0
@@ -38,6 +40,7 @@ struct Pacer {
     }
 
     private static func capacity(rate: UInt64, packetSize: Int) -> Double {
-        max(Double(minimumBurstPackets * packetSize), min(Double(rate) * burst.seconds, 1e12))
+        let least = min(minimumBurstPackets * packetSize, max(minimumBurst, 2 * packetSize))
+        return max(Double(least), min(Double(rate) * burst.seconds, 1e12))
     }
 }

@@ -12,6 +12,8 @@ enum SentFrame {
     case candidates
     case newIndex(sequence: UInt64)
     case observedAddress
+    /// The only frame of a packet of this size that was sent to see whether it arrives (RFC 8899).
+    case sizeProbe(pathSerial: UInt32, byteCount: UInt32)
 }
 
 /// A packet that was sent and whose fate is open.
@@ -111,6 +113,12 @@ struct SentPackets {
 
     func frame(_ position: Int, of packet: SentPacket) -> SentFrame {
         frames[packet.firstFrame - firstFrame + position]
+    }
+
+    /// Whether the packet is a probe for the path's size: its loss is no sign of congestion, and nobody misses it.
+    func isSizeProbe(_ packet: SentPacket) -> Bool {
+        guard packet.frameCount == 1, case .sizeProbe = frame(0, of: packet) else { return false }
+        return true
     }
 
     /// Gives back what lies before the oldest outstanding packet.

@@ -50,6 +50,9 @@ extension Session {
             guard streams.contains(Int(slot), generation: generation) else { return }
             streams[Int(slot)].send.acknowledgeReset()
             completeIfFinished(Int(slot), shared: &shared)
+        case .sizeProbe(let pathSerial, let byteCount):
+            guard let path, path.serial == pathSerial else { return }
+            path.mtu.acknowledge(probe: Int(byteCount))
         case .stopSending, .maxStreamData, .maxData, .maxStreams, .candidates, .newIndex, .observedAddress:
             break
         }
@@ -94,6 +97,9 @@ extension Session {
             control.newIndices.append(sequence)
         case .observedAddress:
             control.isObservedDue = true
+        case .sizeProbe(let pathSerial, let byteCount):
+            guard let path, path.serial == pathSerial else { return }
+            path.mtu.lose(probe: Int(byteCount))
         }
     }
 

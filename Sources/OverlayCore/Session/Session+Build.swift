@@ -269,6 +269,22 @@ extension Session {
         return true
     }
 
+    /// Appends a packet of `size` bytes that shows by its acknowledgement that the path carries them (RFC 8899 §4.1,
+    /// RFC 9000 §14.4).
+    func writeSizeProbe(size: Int, to writer: inout PacketWriter, shared: inout Shared, at now: Instant) -> Bool {
+        guard let epoch = sendEpoch, let path, writer.remaining >= size else { return false }
+        let start = begin(&writer, epoch: epoch, size: size)
+        writer.append(FrameType.ping)
+        writer.appendZeros(writer.remaining)
+        path.mtu.sentProbe(recovery.packets.next)
+        recovery.add(.sizeProbe(pathSerial: path.serial, byteCount: UInt32(size)))
+        end(&writer, from: start, epoch: epoch, isTracked: true, shared: &shared, at: now)
+        path.bytesInFlight += size
+        path.pacer.spend(size)
+        writer.limit = writer.capacity
+        return true
+    }
+
     /// Appends a packet that carries one relayed packet. It is neither acknowledged nor counted against the window: the
     /// session inside sees to that.
     func writeRelayedPacket(to writer: inout PacketWriter, shared: inout Shared, at now: Instant) -> Bool {

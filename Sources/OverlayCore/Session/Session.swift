@@ -33,6 +33,8 @@ final class Session {
     var received = ReceivedPackets()
     var replay = ReplayWindow()
     var path: Path?
+    /// The largest packet that the peer takes.
+    private(set) var peerMaxPacketSize = PacketLayout.minimumPathSize
     var probes: [PathProbe] = []
     var pendingResponses: [PathResponse] = []
     var upgradeAt: Instant?
@@ -96,6 +98,7 @@ final class Session {
         flow.peerMaxData = max(flow.peerMaxData, parameters.maxData)
         flow.peerMaxStreams = max(flow.peerMaxStreams, parameters.maxStreams)
         flow.peerStreamWindow = parameters.maxStreamData
+        peerMaxPacketSize = Int(clamping: parameters.maxPacketSize)
         recovery.peerMaxAckDelay = .milliseconds(Int64(parameters.maxAckDelay))
         for slot in streams.usedSlots {
             streams[slot].send.limit = max(streams[slot].send.limit, parameters.maxStreamData)

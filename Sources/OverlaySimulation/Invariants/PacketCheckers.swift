@@ -47,7 +47,8 @@ package struct SilenceChecker {
     }
 }
 
-/// Checks that no datagram is larger than what every path carries: nothing else is known of a path.
+/// Checks that no datagram is larger than a node takes, and handshakes no larger than what every path carries: nothing
+/// is known of a path then.
 package struct SizeChecker {
     package init() {}
 
@@ -57,7 +58,7 @@ package struct SizeChecker {
             return findings.report(.sizes, "\(host) sent an empty datagram")
         }
         let isHandshake = type == PacketType.initiation.rawValue || type == PacketType.response.rawValue
-        let limit = isHandshake ? PacketLayout.maximumHandshakeSize : PacketLayout.minimumPathSize
+        let limit = isHandshake ? PacketLayout.maximumHandshakeSize : Node.maximumPacketSize
         if bytes.count > limit {
             findings.report(.sizes, "\(host) sent \(bytes.count) bytes of type \(type), at most \(limit) are allowed")
         }

@@ -10,6 +10,7 @@ extension Scenario {
         ("bulk-loss", bulkLoss),
         ("reordering", reordering),
         ("blinking-path", blinkingPath),
+        ("packet-sizes", packetSizes),
         ("roaming", roaming),
         ("restart", restart),
         ("revocation", revocation),
