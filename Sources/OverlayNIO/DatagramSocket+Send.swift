@@ -15,6 +15,8 @@ enum SendOutcome: Equatable {
     case sent
     /// The kernel's buffer is full: the same packets can be handed over again soon.
     case blocked
+    /// They do not fit through the interface, and none of them left.
+    case tooLarge
     /// The kernel refused them, with this `errno`.
     case failed(CInt)
 }
@@ -28,10 +30,20 @@ extension DatagramSocket {
         let isBatch = transmit.segmentSize < bytes.count
         guard isBatch, offloadsSegmentation else { return sendEach(bytes, transmit) }
         let outcome = sendMessage(bytes, to: transmit.destination, ecn: transmit.ecn, segmentSize: transmit.segmentSize)
-        // EIO: the device cannot checksum segments; EINVAL: the kernel or the route takes no segments (udp(7)).
-        guard outcome == .failed(EIO) || outcome == .failed(EINVAL) else { return outcome }
-        offloadsSegmentation = false
-        return sendEach(bytes, transmit)
+        guard Self.isRefusal(outcome) else { return outcome }
+        let single = sendEach(bytes, transmit)
+        // Some kernels say EINVAL of segments that are larger than the interface takes: the offload is not to blame.
+        if single != .tooLarge { offloadsSegmentation = false }
+        return single
+    }
+
+    /// Whether it is the batch that the kernel refused. EIO: the device cannot checksum segments, or the route
+    /// encrypts; EINVAL: the kernel or the route takes no segments (udp(7)); the others: it does not know the option.
+    private static func isRefusal(_ outcome: SendOutcome) -> Bool {
+        switch outcome {
+        case .failed(EIO), .failed(EINVAL), .failed(EOPNOTSUPP), .failed(ENOPROTOOPT): true
+        case .sent, .blocked, .tooLarge, .failed: false
+        }
     }
 
     private func sendEach(_ bytes: UnsafeRawBufferPointer, _ transmit: Transmit) -> SendOutcome {
@@ -72,6 +84,7 @@ extension DatagramSocket {
                 switch errno {
                 case EINTR: continue
                 case EAGAIN, ENOBUFS: return .blocked
+                case EMSGSIZE: return .tooLarge
                 case let code: return .failed(code)
                 }
             }

@@ -108,6 +108,9 @@ extension OverlayNode {
             failures.blockedSends += 1
             blocked = transmit
             return false
+        case .tooLarge:
+            core.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+            return true
         case .failed(let code):
             failures.sends += 1
             failures.lastSendError = code

@@ -42,6 +42,10 @@ struct OverlayStreamTests {
             return handler.ended.futureResult.assumeIsolated().map { end in
                 #expect(end == .finished)
                 #expect(handler.received == sent)
+                // Loopback carries the largest packets there are (RFC 8899).
+                #expect(pair.client.peerStatus(of: pair.serverKey)?.packetSize == Node.maximumPacketSize)
+                #expect(pair.server.peerStatus(of: pair.clientKey)?.packetSize == Node.maximumPacketSize)
+                #expect(pair.client.underlayFailures.sends == 0)
             }.nonisolated()
         }
     }

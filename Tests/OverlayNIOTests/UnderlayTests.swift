@@ -42,6 +42,58 @@ struct UnderlayTests {
         #expect(count == 200)
     }
 
+    @Test func `a packet that does not fit the interface is refused, and nothing is turned off for it`() throws {
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        let offloads = sender.offloadsSegmentation
+        // One byte more than IPv4 has room for, and loopback's MTU of 65 536 less its headers.
+        let bytes = [UInt8](repeating: 7, count: OverlayNode.largestWrite + 2)
+        for count in [bytes.count, OverlayNode.largestWrite + 1] {
+            let outcome = bytes[..<count].withUnsafeBytes {
+                sender.send($0, transmit(to: receiver, count, segmentSize: count))
+            }
+            #expect(outcome == .tooLarge)
+        }
+        #expect(sender.offloadsSegmentation == offloads)
+        let largest = bytes[..<OverlayNode.largestWrite].withUnsafeBytes {
+            sender.send($0, transmit(to: receiver, $0.count, segmentSize: $0.count))
+        }
+        #expect(largest == .sent)
+    }
+
+    // RFC 8899 §4.1
+    @Test(arguments: [true, false])
+    func `no packet is ever fragmented, and the kernel does not look for the path's size itself`(isIPv6: Bool) throws {
+        let socket = try DatagramSocket(
+            binding: SocketAddress(ipAddress: isIPv6 ? "::1" : "127.0.0.1", port: 0),
+            bufferSize: 1 << 20
+        )
+        var value: CInt = -1
+        var size = socklen_t(MemoryLayout<CInt>.size)
+        let level = CInt(isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP)
+        let option = isIPv6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER
+        #expect(getsockopt(socket.descriptor, level, option, &value, &size) == 0)
+        #expect(value == (isIPv6 ? IPV6_PMTUDISC_PROBE : IP_PMTUDISC_PROBE))
+    }
+
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func `a batch of large packets fills one write and one read`(host: String) throws {
+        let receiver = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        let size = 7 * Node.maximumPacketSize
+        try #require(size <= OverlayNode.largestWrite)
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 >> 8) }
+        let outcome = bytes.withUnsafeBytes {
+            sender.send($0, transmit(to: receiver, size, segmentSize: Node.maximumPacketSize))
+        }
+        #expect(outcome == .sent)
+        for start in stride(from: 0, to: size, by: Node.maximumPacketSize) {
+            #expect(receive(on: receiver) == Array(bytes[start..<start + Node.maximumPacketSize]))
+        }
+        #expect(receive(on: receiver) == nil)
+    }
+
     @Test func `a destination that cannot be reached harms nobody else`() throws {
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
