@@ -103,7 +103,7 @@ package enum DropReason: String, Hashable, Sendable {
     case tooLarge = "too-large"
     /// The two hosts are parted.
     case partition
-    /// Nobody has that address, or it is in a network that the sender has no interface to.
+    /// Nobody has that address, it is in a network that the sender has no interface to, or a translator lets nobody in.
     case noRoute = "no-route"
     /// The host was down or asleep when it arrived.
     case hostDown = "host-down"

@@ -4,7 +4,8 @@ package import OverlayWire
 /// the ``World`` carries it there.
 ///
 /// Addresses are `10.segment.host.version`: two addresses reach each other when they are of the same segment, and a
-/// host sends from its address in the destination's segment. Segment 0 is the internet.
+/// host sends from its address in the destination's segment. Segment 0 is the internet. Hosts behind a translator are
+/// in a segment of their own and reach the internet through it.
 package struct Network {
     /// A datagram on its way.
     package struct Arrival: Sendable {
@@ -46,6 +47,10 @@ package struct Network {
     /// Whether the pair can never reach each other directly.
     private var walls: [Bool]
 
+    private var nats: [NAT] = []
+    /// Behind which translator a host is.
+    private var sites: [Int?]
+
     private struct Interface {
         var segment: UInt8
         var version: UInt8
@@ -63,6 +68,7 @@ package struct Network {
         partitions = Array(repeating: 0, count: hostCount * hostCount)
         walls = Array(repeating: false, count: hostCount * hostCount)
         interfaces = Array(repeating: [], count: hostCount)
+        sites = Array(repeating: nil, count: hostCount)
         for host in HostID.all(hostCount) {
             attach(host, segment: 0)
         }
@@ -78,8 +84,40 @@ package struct Network {
         interfaces[host.index].map(\.endpoint)
     }
 
-    /// Who has `endpoint` now.
-    package func owner(of endpoint: Endpoint) -> HostID? { owners[endpoint] }
+    /// Those of its addresses that anybody can reach.
+    package func openEndpoints(of host: HostID) -> [Endpoint] {
+        let hidden = sites[host.index].map(Self.privateSegment)
+        return interfaces[host.index].filter { $0.segment != hidden }.map(\.endpoint)
+    }
+
+    /// Who has `endpoint` now, or is behind it.
+    package func owner(of endpoint: Endpoint) -> HostID? {
+        owners[endpoint] ?? nats.lazy.compactMap { $0.owner(of: endpoint) }.first.flatMap { owners[$0] }
+    }
+
+    /// Moves `hosts` off the internet and behind a translator of their own.
+    package mutating func hide(_ hosts: [HostID], behind settings: NAT.Settings) {
+        let site = nats.count
+        let address = Self.endpoint(segment: 0, host: Self.firstTranslator + UInt8(site), version: 1)
+        guard case .ipv4(let address, _) = address else { return }
+        nats.append(NAT(address: address, settings: settings))
+        for host in hosts {
+            sites[host.index] = site
+            for interface in interfaces[host.index] where interface.segment == 0 { owners[interface.endpoint] = nil }
+            interfaces[host.index].removeAll { $0.segment == 0 }
+            attach(host, segment: Self.privateSegment(site))
+        }
+    }
+
+    /// The translator in front of `host` forgets its mappings.
+    package mutating func rebind(_ host: HostID) {
+        if let site = sites[host.index] { nats[site].rebind() }
+    }
+
+    /// The segment 0 host numbers from here on are translators, below those of strangers.
+    private static let firstTranslator: UInt8 = 150
+
+    private static func privateSegment(_ site: Int) -> UInt8 { 100 + UInt8(site) }
 
     /// Gives `host` one more address, in `segment`.
     package mutating func attach(_ host: HostID, segment: UInt8) {
@@ -159,10 +197,12 @@ package struct Network {
         at now: Instant
     ) -> Verdict {
         guard let segment = Self.segment(of: destination) else { return .dropped(.noRoute, from: nil) }
-        guard let source = interfaces[sender.index].first(where: { $0.segment == segment })?.endpoint else {
+        guard let source = source(of: sender, in: segment, to: destination, at: now) else {
             return .dropped(.noRoute, from: nil)
         }
-        guard let receiver = owners[destination] else { return .dropped(.noRoute, from: source) }
+        guard let receiver = receiver(of: destination, from: source, at: now) else {
+            return .dropped(.noRoute, from: source)
+        }
         let pair = index(sender, receiver)
         guard partitions[pair] == 0, !walls[pair] else { return .dropped(.partition, from: source) }
         var arrival = Arrival(
@@ -187,6 +227,27 @@ package struct Network {
         case .dropped(let reason): return .dropped(reason, from: source)
         case .carried(let carriage): return Self.verdict(on: arrival, carriage)
         }
+    }
+
+    /// The endpoint that a receiver in `segment` sees; nil when `sender` has no way there.
+    private mutating func source(
+        of sender: HostID,
+        in segment: UInt8,
+        to destination: Endpoint,
+        at now: Instant
+    ) -> Endpoint? {
+        if let interface = interfaces[sender.index].first(where: { $0.segment == segment }) {
+            return interface.endpoint
+        }
+        guard segment == 0, let site = sites[sender.index], !nats[site].isPublic(destination) else { return nil }
+        let inside = interfaces[sender.index].first { $0.segment == Self.privateSegment(site) }
+        return inside.map { nats[site].translate($0.endpoint, to: destination, at: now) }
+    }
+
+    private func receiver(of destination: Endpoint, from source: Endpoint, at now: Instant) -> HostID? {
+        if let owner = owners[destination] { return owner }
+        guard let nat = nats.first(where: { $0.isPublic(destination) }) else { return nil }
+        return nat.admit(from: source, to: destination, at: now).flatMap { owners[$0] }
     }
 
     /// The copies of `arrival` that `carriage` brings.

@@ -23,6 +23,11 @@ extension Scenario {
         ("sleep", sleep),
         ("clock-step", clockStep),
         ("one-sided", oneSidedAdmission),
+        ("nat-rebinding", natRebinding),
+        ("nat-idle", natIdle),
+        ("nat-both", natBoth),
+        ("everything-twice", everythingTwice),
+        ("endurance", endurance),
     ]
 
     /// The scenario `name` with `seed`, or nil when there is none of that name.

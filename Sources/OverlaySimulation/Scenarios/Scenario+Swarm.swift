@@ -17,6 +17,7 @@ extension Scenario {
         )
         scenario.clockDrift = chance.happens(0.5) ? 300 : 0
         scenario.drawTopology(&chance)
+        scenario.drawNATs(nodeCount: nodeCount, &chance)
         scenario.drawSettings(seed: seed)
         scenario.drawWorkload(seed: seed, nodeCount: nodeCount)
         if chance.happens(0.9) { scenario.drawFaults(seed: seed, nodeCount: nodeCount) }
@@ -33,6 +34,15 @@ extension Scenario {
         }
         for host in HostID.all(hostCount) where chance.happens(0.3) {
             attachments.append((host, UInt8(chance.number(in: 1...2))))
+        }
+    }
+
+    /// With a hub anybody may be behind a translator, without one a single host: two would never meet.
+    private mutating func drawNATs(nodeCount: Int, _ chance: inout Chance) {
+        for host in HostID.all(nodeCount) where chance.happens(0.2) && (hub != nil || nats.isEmpty) {
+            var nat: NAT.Settings = chance.happens(0.5) ? .symmetric : .portRestricted
+            nat.timeout = chance.interval(in: .seconds(30)...(.seconds(180)))
+            nats.append(([host], nat))
         }
     }
 

@@ -17,7 +17,9 @@ extension Scenario {
                 crashed.insert(host)
                 fault(.crash(HostID(host), span: span), at: at)
             case 4, 5:
-                fault(.roam(HostID(host), isTold: chance.happens(0.5)), at: at)
+                let isBehindNAT = nats.contains { $0.hosts.contains(HostID(host)) }
+                let isTold = chance.happens(0.5)
+                fault(isBehindNAT && !isTold ? .rebind(HostID(host)) : .roam(HostID(host), isTold: isTold), at: at)
             case 6:
                 let rest: Fault.Rest = chance.happens(0.5) ? .stopped : .suspended
                 fault(.sleep(HostID(host), rest, span: span), at: at)

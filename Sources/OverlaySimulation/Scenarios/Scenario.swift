@@ -18,6 +18,8 @@ package struct Scenario: Sendable {
     package var walls: [HostPair] = []
     /// Hosts with a second address, and its segment.
     package var attachments: [(host: HostID, segment: UInt8)] = []
+    /// Hosts behind one translator each group.
+    package var nats: [(hosts: [HostID], settings: NAT.Settings)] = []
     /// Pairs that know nothing of each other at the start.
     package var unacquainted: [HostPair] = []
     /// Hosts that admit a peer that does not admit them.

@@ -8,6 +8,8 @@ package enum Fault: Hashable, Sendable {
     case crash(HostID, span: Interval)
     /// The host moves to new addresses. An untold node learns nothing, as behind a NAT that rebinds.
     case roam(HostID, isTold: Bool)
+    /// The translator in front of the host forgets its mappings.
+    case rebind(HostID)
     /// The node is not called for `span`.
     case sleep(HostID, Rest, span: Interval)
     /// The wall clock of the host jumps.
@@ -33,7 +35,7 @@ package enum Fault: Hashable, Sendable {
     package var breaksSessions: Bool {
         switch self {
         case .crash, .expel: true
-        case .partition, .roam, .sleep, .stepWallClock, .admit, .relink, .wall: false
+        case .partition, .roam, .rebind, .sleep, .stepWallClock, .admit, .relink, .wall: false
         }
     }
 
@@ -45,7 +47,7 @@ package enum Fault: Hashable, Sendable {
             return (senders + receivers).contains { pair.contains($0) || $0 == hub }
         case .crash(let host, _):
             return pair.contains(host)
-        case .roam(let host, _), .sleep(let host, _, _), .stepWallClock(let host, _):
+        case .roam(let host, _), .rebind(let host), .sleep(let host, _, _), .stepWallClock(let host, _):
             return touches(host)
         case .expel(let host, let peer, _), .admit(let host, let peer):
             return pair == HostPair(host, peer)
@@ -64,11 +66,15 @@ package final class FaultHistory {
     private let hub: HostID?
     /// Pairs of which only one side admits the other, for good.
     private let oneSided: Set<HostPair>
+    /// Hosts that can be reached only once they have reached out themselves, for want of a hub.
+    private let hidden: Set<HostID>
 
-    /// No fault yet, in a world where `hub` relays and the pairs in `oneSided` never meet.
-    package init(hub: HostID?, oneSided: [HostPair]) {
+    /// No fault yet, in a world where `hub` relays, the pairs in `oneSided` never meet, and those in `hidden` are
+    /// behind translators.
+    package init(hub: HostID?, oneSided: [HostPair], hidden: [HostID] = []) {
         self.hub = hub
         self.oneSided = Set(oneSided)
+        self.hidden = hub == nil ? Set(hidden) : []
     }
 
     package func record(_ fault: Fault, at: Instant) {
@@ -88,7 +94,7 @@ package final class FaultHistory {
 
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
-        oneSided.contains(pair)
+        oneSided.contains(pair) || hidden.contains(where: pair.contains)
             || faults.contains { entry in
                 guard entry.at >= start else { return false }
                 if case .crash(let host, _) = entry.fault, host == hub { return true }

@@ -16,6 +16,8 @@ extension World {
             agenda.add(.boot(id), at: now + span)
         case .roam(let id, let isTold):
             roam(hosts[id.index], isTold: isTold)
+        case .rebind(let id):
+            network.rebind(id)
         case .sleep(let id, let rest, let span):
             hosts[id.index].condition = .asleep(rest)
             hosts[id.index].asleepSince = now
@@ -42,7 +44,7 @@ extension World {
         case .expel(let id, let peer, _):
             hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
         case .admit(let id, let peer): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) == nil
-        case .partition, .roam, .stepWallClock, .relink, .wall: true
+        case .partition, .roam, .rebind, .stepWallClock, .relink, .wall: true
         }
     }
 
@@ -176,7 +178,7 @@ extension World {
         let configuration = PeerConfiguration(
             key: acquaintance.key,
             preSharedKey: acquaintance.preSharedKey,
-            candidates: network.endpoints(of: acquaintance.host),
+            candidates: network.openEndpoints(of: acquaintance.host),
             isHub: acquaintance.isHub,
             replayFloor: host.replayFloors[acquaintance.key] ?? 0
         )
@@ -238,7 +240,11 @@ extension World {
         for host in hosts {
             for acquaintance in host.acquaintances {
                 guard let peer = host.node.peer(with: acquaintance.key) else { continue }
-                host.node.addCandidates(network.endpoints(of: acquaintance.host), for: peer, at: host.clock.local(now))
+                host.node.addCandidates(
+                    network.openEndpoints(of: acquaintance.host),
+                    for: peer,
+                    at: host.clock.local(now)
+                )
             }
             applications[host.id.index].endStalls()
             settle(host)

@@ -59,7 +59,8 @@ package final class World {
         self.scenario = scenario
         history = FaultHistory(
             hub: scenario.hub,
-            oneSided: scenario.oneSided.map { HostPair($0.host, $0.peer) }
+            oneSided: scenario.oneSided.map { HostPair($0.host, $0.peer) },
+            hidden: scenario.nats.flatMap(\.hosts)
         )
         sessions = SessionChecker(findings: findings, history: history)
         streams = StreamLedger(seed: scenario.seed, findings: findings, history: history, sessions: sessions)
@@ -115,6 +116,7 @@ package final class World {
     private func buildNetwork() {
         for link in scenario.links { setProfile(link.profile, between: link.pair) }
         for wall in scenario.walls { network.setWall(true, between: wall.low, and: wall.high) }
+        for nat in scenario.nats { network.hide(nat.hosts, behind: nat.settings) }
         for shared in scenario.bottlenecks { network.addBottleneck(shared.settings, routes: shared.routes) }
         for attachment in scenario.attachments { network.attach(attachment.host, segment: attachment.segment) }
     }
