@@ -44,14 +44,14 @@ extension Node {
     /// Aborts both halves at both ends.
     package mutating func reset(_ handle: StreamHandle, code: ErrorCode, at now: Instant) {
         guard let session = try? session(of: handle) else { return }
-        session.reset(Int(handle.slot), code: code, shared: &shared)
+        session.reset(Int(handle.slot), code: code, shared: &shared, at: now)
         wake(session.peer)
     }
 
     /// Reads no more: the peer is told to send no more.
     package mutating func stopReading(_ handle: StreamHandle, code: ErrorCode, at now: Instant) {
         guard let session = try? session(of: handle) else { return }
-        session.stopReceiving(Int(handle.slot), code: code, shared: &shared)
+        session.stopReceiving(Int(handle.slot), code: code, shared: &shared, at: now)
         wake(session.peer)
     }
 
@@ -78,7 +78,7 @@ extension Node {
     /// Bytes that a write would take now; 0 for a stream that ended.
     package func writableByteCount(_ handle: StreamHandle) -> Int {
         guard let session = try? session(of: handle) else { return 0 }
-        return max(0, shared.settings.sendBuffer - session.streams[Int(handle.slot)].send.bufferedBytes)
+        return session.writableBytes(Int(handle.slot), shared: shared)
     }
 
     /// Sends a datagram: it arrives whole, or not at all (requirement R5). The oldest waiting one goes when

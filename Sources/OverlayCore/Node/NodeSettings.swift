@@ -11,15 +11,19 @@ package struct NodeSettings: Sendable, Hashable {
     /// Bytes that a stream may run ahead of its reader at first, at least 64 KiB: early data counts on it. It grows
     /// while the reader keeps pace. Default 256 KiB.
     package var streamWindow: UInt64
-    /// The most that ``streamWindow`` grows to. Default 16 MiB.
+    /// The most that ``streamWindow`` grows to. Default 64 MiB: 1 Gbit/s over 100 ms, the
+    /// bottleneck's queue full as well, and losses that hold up the reader for another two round trips.
     package var maxStreamWindow: UInt64
-    /// Bytes that all streams of a session may run ahead together, at least 64 KiB. Default 16 MiB.
+    /// Bytes that all streams of a session may run ahead together at first, at least 64 KiB. It grows with the rate at
+    /// which they come, up to ``maxUnreadBytes``. Default 1 MiB.
     package var sessionWindow: UInt64
-    /// Unread bytes of one session beyond which it gets no more credit. Default 64 MiB.
+    /// Unread bytes of one session beyond which it gets no more credit; one stream gets half of what the others leave
+    /// of it. Default 128 MiB.
     package var maxUnreadBytes: UInt64
-    /// Bytes that one stream holds until they are acknowledged; a write takes no more. Default 1 MiB.
+    /// The most that one stream holds until it is acknowledged; it takes less where the path is slower. Default 64 MiB.
     package var sendBuffer: Int
-    /// Memory for stream bytes and relayed packets of the whole node. Default 512 MiB.
+    /// Memory for stream bytes, datagrams and relayed packets of the whole node. Streams and sessions get less credit
+    /// as it runs short. Default 512 MiB.
     package var maxMemory: Int
     /// Datagrams of one session that wait to be sent, and of the node that wait to be taken. The oldest go. Default
     /// 256.
@@ -74,10 +78,10 @@ package struct NodeSettings: Sendable, Hashable {
         maxPeers: 65_536,
         maxStreams: 10_000,
         streamWindow: 256 << 10,
-        maxStreamWindow: 16 << 20,
-        sessionWindow: 16 << 20,
-        maxUnreadBytes: 64 << 20,
-        sendBuffer: 1 << 20,
+        maxStreamWindow: 64 << 20,
+        sessionWindow: 1 << 20,
+        maxUnreadBytes: 128 << 20,
+        sendBuffer: 64 << 20,
         maxMemory: 512 << 20,
         maxDatagrams: 256,
         maxRelayQueue: 512,

@@ -33,6 +33,13 @@ struct Shared: ~Copyable {
         random = RandomSource(seed: seed)
     }
 
+    /// Bytes that one session may hold unread: half of the memory that is free. So who holds much stops first as memory
+    /// runs short, and it never runs out for who comes next (the dynamic thresholds of Choudhury and Hahne).
+    var sessionShare: Int { pool.availableBlocks * BlockPool.blockSize / 2 }
+
+    /// Bytes that one stream may hold in each direction: half as much.
+    var streamShare: Int { sessionShare / 2 }
+
     /// A number that nothing of this node had before.
     mutating func serial() -> UInt32 {
         nextSerial &+= 1

@@ -16,6 +16,8 @@ package struct NodeStatistics: Sendable, Hashable {
     package var relayedPackets: UInt64 = 0
     /// Datagrams that found no room.
     package var datagramsDropped: UInt64 = 0
+    /// Times that written bytes had to wait for credit of a stream or session.
+    package var creditStalls: UInt64 = 0
     package var dropped = Drops()
     /// Bytes of memory that streams and relayed packets hold now.
     package var memoryInUse: Int = 0

@@ -58,13 +58,6 @@ extension Session {
         }
     }
 
-    private func tellWritable(_ slot: Int, shared: inout Shared) {
-        guard streams[slot].send.wantsRoom, !streams[slot].isEndTold else { return }
-        guard streams[slot].send.bufferedBytes <= shared.settings.sendBuffer / 2 else { return }
-        streams[slot].send.wantsRoom = false
-        shared.events.append(.streamWritable(handle(slot)))
-    }
-
     /// The packet with this frame was lost: what still matters is sent again.
     func lost(_ frame: SentFrame) {
         switch frame {

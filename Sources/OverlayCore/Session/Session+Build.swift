@@ -169,12 +169,12 @@ extension Session {
             streams[slot].isQueued = false
             writeStreamControl(slot, to: &writer)
             while writer.remaining >= Self.smallestStreamFrame, writeChunk(slot, to: &writer, shared: &shared) {}
-            requeue(slot)
+            requeue(slot, shared: &shared)
         }
     }
 
     /// Puts a stream back into turn if it has more to send, or aside if it waits for credit.
-    private func requeue(_ slot: Int) {
+    private func requeue(_ slot: Int, shared: inout Shared) {
         guard streams[slot].hasFrame else { return }
         let waitsForStreams = isOurs(slot) && streams[slot].id.ordinal >= flow.peerMaxStreams
         let waitsForCredit = flow.sendCredit == 0 && !streams[slot].hasFrameWithoutCredit
@@ -184,6 +184,7 @@ extension Session {
             queues.append(entry, isSmall: false)
         } else if !streams[slot].isBlocked {
             streams[slot].isBlocked = true
+            if waitsForCredit { shared.statistics.creditStalls += 1 }
             queues.block(entry)
         }
     }
@@ -235,7 +236,11 @@ extension Session {
             byteCount: fillsPacket ? nil : chunk.count
         )
         streams[slot].send.send(chunk, into: &writer, pool: shared.pool)
-        if chunk.isNew { flow.send(chunk.count) }
+        if chunk.isNew {
+            flow.send(chunk.count)
+            if streams[slot].send.isBlocked { shared.statistics.creditStalls += 1 }
+            tellWritable(slot, shared: &shared)
+        }
         recovery.add(
             .stream(
                 slot: UInt32(slot),

@@ -152,7 +152,7 @@ extension Session {
         } catch {
             throw failure(error)
         }
-        try count(growth, slot: slot)
+        try count(growth, slot: slot, shared: &shared, at: now)
         if let port = frame.port, !streams[slot].isKnown, !streams[slot].isEndTold {
             streams[slot].port = port
             streams[slot].isKnown = true
@@ -172,14 +172,19 @@ extension Session {
     }
 
     /// Counts bytes against the session's credit; those of a stream that nobody reads are consumed at once.
-    private func count(_ growth: UInt64, slot: Int) throws(FrameFailure) {
+    private func count(
+        _ growth: UInt64,
+        slot: Int,
+        shared: inout Shared,
+        at now: Instant
+    ) throws(FrameFailure) {
         guard growth > 0 else { return }
         guard flow.receive(growth) else { throw .violation(.flowControl) }
         switch streams[slot].receive.phase {
         case .open:
-            if flow.grantData() { control.isMaxDataDue = true }
+            grantData(shared: &shared, at: now)
         case .stopped, .done:
-            consume(growth)
+            consume(growth, shared: &shared, at: now)
         }
     }
 
@@ -204,8 +209,8 @@ extension Session {
         } catch {
             throw failure(error)
         }
-        try count(growth, slot: slot)
-        consume(unread)
+        try count(growth, slot: slot, shared: &shared, at: now)
+        consume(unread, shared: &shared, at: now)
         streams[slot].pendingStop = nil
         if !wasStopped, !wasDone {
             // An abort ends the stream as a whole: our half goes with it.

@@ -46,16 +46,44 @@ extension Session {
         case .open: break
         case .finishing, .resetting, .done: throw .notWritable
         }
-        let range = 0..<source.byteCount
-        let maximum = shared.settings.sendBuffer
-        let count = streams[slot].send.write(source, range, maximum: maximum, pool: &shared.pool)
-        if count < source.byteCount {
-            let isStarved = !streams[slot].send.wantsRoom && streams[slot].send.bufferedBytes <= maximum / 2
+        let maximum = writableBytes(slot, shared: shared)
+        let count = streams[slot].send.write(source, 0..<source.byteCount, maximum: maximum, pool: &shared.pool)
+        if count < source.byteCount, !streams[slot].send.wantsRoom {
             streams[slot].send.wantsRoom = true
-            if isStarved { shared.starved.append(handle(slot)) }
+            if streams[slot].send.bufferedBytes == 0 { shared.starved.append(handle(slot)) }
         }
         schedule(slot)
         return count
+    }
+
+    /// Bytes that wait unsent on one stream at most, however small the congestion window is.
+    static let smallestBacklog = 256 << 10
+
+    /// Bytes of one stream that may wait to be sent: half of the congestion window keeps the path full until the
+    /// application has written more, and no more than that is in the way of what it decides next.
+    private var backlog: Int { max(Self.smallestBacklog, (path?.congestion.window ?? 0) / 2) }
+
+    /// Bytes that the stream takes from the application now. What is in flight does not count against the backlog, but
+    /// like all that is held against `NodeSettings.sendBuffer` and the memory that is left.
+    func writableBytes(_ slot: Int, shared: borrowing Shared) -> Int {
+        let held = streams[slot].send.bufferedBytes
+        let unsent = Int(streams[slot].send.unsentBytes)
+        return max(0, min(backlog - unsent, min(shared.settings.sendBuffer, shared.streamShare) - held))
+    }
+
+    /// Tells that a write can go on, once there is room for half of what may wait.
+    func tellWritable(_ slot: Int, shared: inout Shared) {
+        guard streams[slot].send.wantsRoom, !streams[slot].isEndTold else { return }
+        let backlog = backlog
+        guard streams[slot].send.unsentBytes <= UInt64(backlog / 2) else { return }
+        let worthwhile = min(backlog, shared.settings.sendBuffer, shared.streamShare) / 2
+        guard writableBytes(slot, shared: shared) >= max(worthwhile, 1) else {
+            // Nothing of its own will free memory any more.
+            if streams[slot].send.bufferedBytes == 0 { shared.starved.append(handle(slot)) }
+            return
+        }
+        streams[slot].send.wantsRoom = false
+        shared.events.append(.streamWritable(handle(slot)))
     }
 
     func finish(_ slot: Int) {
@@ -64,15 +92,15 @@ extension Session {
     }
 
     /// Aborts both halves.
-    func reset(_ slot: Int, code: ErrorCode, shared: inout Shared) {
+    func reset(_ slot: Int, code: ErrorCode, shared: inout Shared, at now: Instant) {
         streams[slot].send.reset(code, pool: &shared.pool)
-        stopReceiving(slot, code: code, shared: &shared)
+        stopReceiving(slot, code: code, shared: &shared, at: now)
         endStream(slot, .reset(code), shared: &shared)
         schedule(slot)
     }
 
     /// Reads no more: what comes is dropped, and the peer is told.
-    func stopReceiving(_ slot: Int, code: ErrorCode, shared: inout Shared) {
+    func stopReceiving(_ slot: Int, code: ErrorCode, shared: inout Shared, at now: Instant) {
         let unread = streams[slot].receive.highest - streams[slot].receive.read
         let wasOpen =
             switch streams[slot].receive.phase {
@@ -83,7 +111,7 @@ extension Session {
             streams[slot].pendingStop = code
             streams[slot].stopCode = code
         }
-        if wasOpen { consume(unread) }
+        if wasOpen { consume(unread, shared: &shared, at: now) }
         completeIfFinished(slot, shared: &shared)
         schedule(slot)
     }
@@ -98,22 +126,40 @@ extension Session {
         let isAtEnd = streams[slot].receive.isAtEnd
         streams[slot].isReadableTold = streams[slot].receive.readableBytes > 0
         if count > 0 {
-            consume(UInt64(count))
-            let roundTrip = path?.roundTrip.smoothed ?? RoundTripEstimator.initial
-            let maximum = shared.settings.maxStreamWindow
-            if streams[slot].receive.grant(roundTrip: roundTrip, maximum: maximum, at: now) != nil {
-                streams[slot].isCreditDue = true
-                schedule(slot)
-            }
+            consume(UInt64(count), shared: &shared, at: now)
+            grant(slot, shared: &shared, at: now)
         }
         completeIfFinished(slot, shared: &shared)
         return ReadResult(byteCount: count, isAtEnd: isAtEnd)
     }
 
+    private var roundTrip: Interval { path?.roundTrip.smoothed ?? RoundTripEstimator.initial }
+
+    /// Bytes of the stream were read: its credit may grow.
+    private func grant(_ slot: Int, shared: inout Shared, at now: Instant) {
+        guard streams[slot].receive.isCreditLow else { return }
+        let unread = streams[slot].receive.highest - streams[slot].receive.read
+        let bounds = ReceiveHalf.WindowBounds(
+            known: flow.window,
+            maximum: shared.settings.maxStreamWindow,
+            room: min(flow.room(forStreamWith: unread), UInt64(shared.streamShare))
+        )
+        guard streams[slot].receive.grant(bounds, roundTrip: roundTrip, at: now) else { return }
+        streams[slot].isCreditDue = true
+        schedule(slot)
+    }
+
     /// Bytes left memory: the session's credit may grow.
-    func consume(_ byteCount: UInt64) {
+    func consume(_ byteCount: UInt64, shared: inout Shared, at now: Instant) {
         flow.consume(byteCount)
-        if flow.grantData() { control.isMaxDataDue = true }
+        grantData(shared: &shared, at: now)
+    }
+
+    /// Raises the credit of the session if enough of it was used.
+    func grantData(shared: inout Shared, at now: Instant) {
+        guard flow.isCreditLow else { return }
+        let memory = UInt64(shared.sessionShare)
+        if flow.grantData(memory: memory, roundTrip: roundTrip, at: now) { control.isMaxDataDue = true }
     }
 
     /// Tells the end when both halves came to theirs, and forgets the stream when nothing can happen any more.

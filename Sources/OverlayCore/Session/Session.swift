@@ -77,7 +77,7 @@ final class Session {
             maximumProbeTimeout: settings.maxProbeTimeout,
             peerMaxAckDelay: settings.maxAckDelay
         )
-        flow = SessionFlow(settings: settings)
+        flow = SessionFlow(settings: settings, at: now)
         streams = StreamTable(lastGeneration: peer.lastStreamGeneration, secret: shared.random.nextUInt64())
         sentAt = now
         heardAt = now
@@ -162,78 +162,5 @@ struct Control {
 
     var isEmpty: Bool {
         !isPingDue && !isMaxDataDue && !isMaxStreamsDue && !areCandidatesDue && !isObservedDue && newIndices.isEmpty
-    }
-}
-
-/// Credit of a whole session in both directions (RFC 9000 §4).
-struct SessionFlow {
-    /// Bytes that we may send on all streams together, and have sent.
-    var peerMaxData: UInt64
-    private(set) var sentData: UInt64 = 0
-    /// The credit of a new stream of ours.
-    var peerStreamWindow: UInt64
-    /// Streams that we may open, and have opened.
-    var peerMaxStreams: UInt64
-    var openedStreams: UInt64 = 0
-
-    /// The credit that the peer has, and how much of it arrived.
-    private(set) var maxData: UInt64
-    private(set) var receivedData: UInt64 = 0
-    /// Bytes that arrived and were neither read nor dropped.
-    private(set) var unreadData: UInt64 = 0
-    /// Streams that the peer may open, has opened, and of those that are over.
-    private(set) var maxStreams: UInt64
-    var peerOpenedStreams: UInt64 = 0
-    private var peerClosedStreams: UInt64 = 0
-    private let window: UInt64
-    private let ceiling: UInt64
-    private let streamLimit: UInt64
-
-    init(settings: NodeSettings) {
-        // Until the peer told its limits, early data counts on what every node grants.
-        peerMaxData = NodeSettings.earlyData
-        peerStreamWindow = NodeSettings.earlyData
-        peerMaxStreams = NodeSettings.earlyStreams
-        window = settings.sessionWindow
-        ceiling = settings.maxUnreadBytes
-        streamLimit = UInt64(settings.maxStreams)
-        maxData = settings.sessionWindow
-        maxStreams = UInt64(settings.maxStreams)
-    }
-
-    var sendCredit: UInt64 { peerMaxData > sentData ? peerMaxData - sentData : 0 }
-
-    mutating func send(_ byteCount: Int) { sentData += UInt64(byteCount) }
-
-    /// The session's former life sent nothing that counts.
-    mutating func restartSending() { sentData = 0 }
-
-    /// Bytes arrived; false when they exceed the credit.
-    mutating func receive(_ byteCount: UInt64) -> Bool {
-        receivedData += byteCount
-        unreadData += byteCount
-        return receivedData <= maxData
-    }
-
-    /// Bytes were read, or dropped with their stream.
-    mutating func consume(_ byteCount: UInt64) {
-        unreadData -= min(byteCount, unreadData)
-    }
-
-    /// Raises the peer's credit; true when that is worth a frame. Credit follows what arrived, not what was read, so
-    /// that a stalled stream does not hold up the others; only beyond the ceiling of unread bytes does it stop.
-    mutating func grantData() -> Bool {
-        let target = receivedData + min(window, ceiling > unreadData ? ceiling - unreadData : 0)
-        guard target > maxData, target - maxData >= window / 4 else { return false }
-        maxData = target
-        return true
-    }
-
-    /// A stream that the peer opened is over; true when new credit is worth a frame.
-    mutating func closePeerStream() -> Bool {
-        peerClosedStreams += 1
-        guard peerClosedStreams + streamLimit - maxStreams >= max(1, streamLimit / 4) else { return false }
-        maxStreams = peerClosedStreams + streamLimit
-        return true
     }
 }

@@ -115,3 +115,9 @@ struct BlockBuffer {
         head = 0
     }
 }
+
+extension BlockPool {
+    /// One block in so many is kept from what can wait: more bytes of a stream that has some on their way, and those
+    /// that arrived behind a gap.
+    static let reserveShare = 16
+}

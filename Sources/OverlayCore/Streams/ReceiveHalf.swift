@@ -23,8 +23,7 @@ struct ReceiveHalf {
     /// The credit that the peer has.
     private(set) var limit: UInt64
     /// How far ahead of the application the peer may send.
-    private var window: UInt64
-    private var lastGrant: Instant
+    private var pace: WindowPace
     private var arrived = RangeSet()
     /// The end of what arrived without a gap.
     private var contiguous: UInt64 = 0
@@ -34,9 +33,8 @@ struct ReceiveHalf {
     static let maximumGaps = 8192
 
     init(window: UInt64, at now: Instant) {
-        self.window = window
+        pace = WindowPace(window: window, at: now)
         limit = window
-        lastGrant = now
     }
 
     /// Why a frame cannot be taken.
@@ -104,7 +102,9 @@ struct ReceiveHalf {
         let start = max(frame.offset, contiguous)
         guard start < end else { return }
         guard start == contiguous || arrived.ranges.count < Self.maximumGaps else { throw .invalid }
-        guard buffer.reserve(from: read, upTo: end, pool: &pool) else { throw .noMemory }
+        // The last blocks are for what can be read at once: it frees them again.
+        let spare = start == contiguous ? 0 : pool.totalBlocks / BlockPool.reserveShare
+        guard buffer.reserve(from: read, upTo: end, sparing: spare, pool: &pool) else { throw .noMemory }
         // What came first counts: only the gaps are filled.
         arrived.forEachGap(in: start..<end) { gap in
             let source = frame.data.lowerBound + Int(gap.lowerBound - frame.offset)
@@ -165,14 +165,27 @@ struct ReceiveHalf {
 
     // MARK: Flow control
 
-    /// A new limit for the peer if it is worth a frame: half of the window was used up. A reader that keeps pace with
-    /// less than two round trips for a window gets a larger one, up to `maximum` (RFC 9000 §4.2 leaves this open).
-    mutating func grant(roundTrip: Interval, maximum: UInt64, at now: Instant) -> UInt64? {
-        guard case .open = phase, finalSize == nil else { return nil }
-        guard limit - read <= window / 2 else { return nil }
-        if now - lastGrant < roundTrip * 2, window < maximum { window = min(maximum, window * 2) }
-        lastGrant = now
-        limit = read + window
-        return limit
+    /// How large a window may be.
+    struct WindowBounds {
+        /// What is known to fit the session's pace: the first step from the initial window goes there.
+        var known: UInt64
+        /// The most that it grows to.
+        var maximum: UInt64
+        /// Bytes that the stream may hold for now.
+        var room: UInt64
+    }
+
+    /// Whether so much of the window was read that ``grant(_:roundTrip:at:)`` may have something to grant.
+    var isCreditLow: Bool { WindowPace.isDue(left: limit - read, of: pace.window) }
+
+    /// Raises the credit of the peer; true when that is worth a frame: an eighth of the window was read. A reader that
+    /// keeps pace gets a larger window (RFC 9000 §4.2 leaves this open).
+    mutating func grant(_ bounds: WindowBounds, roundTrip: Interval, at now: Instant) -> Bool {
+        guard case .open = phase, finalSize == nil else { return false }
+        let room = max(bounds.room, WindowPace.smallest)
+        guard WindowPace.isDue(left: limit - read, of: min(pace.window, room)) else { return false }
+        pace.granted(floor: bounds.known, maximum: bounds.maximum, roundTrip: roundTrip, at: now)
+        limit = read + min(pace.window, room)
+        return true
     }
 }

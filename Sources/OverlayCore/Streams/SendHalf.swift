@@ -98,11 +98,14 @@ struct SendHalf {
 
     // MARK: From the application
 
-    /// Takes as many bytes of `range` as `maximum` buffered bytes and the pool allow, and returns how many.
+    /// Takes at most `maximum` bytes of `range`, as many as the pool has memory for, and returns how many.
     mutating func write(_ source: RawSpan, _ range: Range<Int>, maximum: Int, pool: inout BlockPool) -> Int {
-        let count = min(range.count, max(0, maximum - bufferedBytes))
+        let count = min(range.count, maximum)
         guard count > 0 else { return 0 }
-        guard buffer.reserve(from: acknowledged, upTo: written + UInt64(count), pool: &pool) else { return 0 }
+        // Who has nothing waiting is let through before all memory is used.
+        let spare = bufferedBytes == 0 ? 0 : pool.totalBlocks / BlockPool.reserveShare
+        let end = written + UInt64(count)
+        guard buffer.reserve(from: acknowledged, upTo: end, sparing: spare, pool: &pool) else { return 0 }
         buffer.store(source, range.lowerBound..<range.lowerBound + count, at: written, pool: pool)
         written += UInt64(count)
         return count

@@ -60,8 +60,9 @@ struct HalvesModelTests {
             default:
                 delivered += receiver.read(Int.random(in: 1...5000, using: &random))
                 let time = Int64(steps)
-                if let limit = receiver.half.grant(roundTrip: .milliseconds(50), maximum: 9000, at: .at(time)) {
-                    sender.half.limit = max(sender.half.limit, limit)
+                let bounds = ReceiveHalf.WindowBounds(known: 0, maximum: 9000, room: .max)
+                if receiver.half.grant(bounds, roundTrip: .milliseconds(50), at: .at(time)) {
+                    sender.half.limit = max(sender.half.limit, receiver.half.limit)
                 }
             }
         }

@@ -212,46 +212,138 @@ struct ReceiveHalfTests {
 
     // MARK: Credit
 
-    @Test func `credit follows the reader once half of the window is used`() throws {
+    private func grant(
+        _ world: ReceiveHalfWorld,
+        known: UInt64 = 0,
+        maximum: UInt64 = 400_000,
+        room: UInt64 = .max,
+        at time: Int64
+    ) -> UInt64? {
+        let bounds = ReceiveHalf.WindowBounds(known: known, maximum: maximum, room: room)
+        return world.half.grant(bounds, roundTrip: .milliseconds(10), at: .at(time)) ? world.half.limit : nil
+    }
+
+    @Test func `credit follows the reader once an eighth of the window is used`() throws {
         let world = ReceiveHalfWorld(window: 1000)
-        func grant(_ world: ReceiveHalfWorld, at time: Int64) -> UInt64? {
-            world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(time))
-        }
         _ = try world.receive(0..<1000)
         #expect(grant(world, at: 100) == nil)
-        _ = world.read(499)
+        _ = world.read(124)
         #expect(grant(world, at: 100) == nil)
         _ = world.read(1)
-        #expect(grant(world, at: 100) == 1500)
+        #expect(grant(world, at: 100) == 1125)
         #expect(grant(world, at: 200) == nil)
-        #expect(world.half.limit == 1500)
+        #expect(world.half.limit == 1125)
+    }
+
+    /// The windows of a reader that reads all there is every `period` milliseconds.
+    private func windows(_ world: ReceiveHalfWorld, period: Int64, known: UInt64 = 0) throws -> [UInt64] {
+        try (1...4 as ClosedRange<Int64>).map { step in
+            _ = try world.receive(world.half.highest..<world.half.limit)
+            _ = world.read()
+            let limit = try #require(grant(world, known: known, at: step * period))
+            return limit - world.half.read
+        }
     }
 
     @Test func `the window doubles for a reader that keeps pace, up to its maximum`() throws {
-        let world = ReceiveHalfWorld(window: 1000)
-        var windows: [UInt64] = []
-        var time: Int64 = 0
-        var sent: UInt64 = 0
-        for _ in 0..<4 {
-            time += 15
-            _ = try world.receive(sent..<world.half.limit)
-            sent = world.half.limit
-            _ = world.read()
-            let limit = world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(time))
-            windows.append((limit ?? 0) - world.half.read)
-        }
-        #expect(windows == [2000, 4000, 4000, 4000])
+        #expect(
+            try windows(ReceiveHalfWorld(window: 100_000), period: 4) == [200_000, 400_000, 400_000, 400_000]
+        )
+        #expect(try windows(ReceiveHalfWorld(window: 100_000), period: 5) == Array(repeating: 100_000, count: 4))
+    }
+
+    @Test func `the first step goes to the window that the session has found out`() throws {
+        #expect(
+            try windows(ReceiveHalfWorld(window: 10_000), period: 4, known: 300_000)
+                == [300_000, 400_000, 400_000, 400_000]
+        )
+    }
+
+    @Test func `credit shrinks with the room and never to nothing`() throws {
+        let world = ReceiveHalfWorld(window: 100_000)
+        _ = try world.receive(0..<100_000)
+        _ = world.read(50_000)
+        #expect(grant(world, room: 50_000, at: 100) == nil)
+        _ = world.read(20_000)
+        #expect(grant(world, room: 50_000, at: 100) == 120_000)
+        _ = world.read()
+        #expect(grant(world, room: 0, at: 100) == nil)
+        _ = try world.receive(100_000..<120_000)
+        _ = world.read()
+        #expect(grant(world, room: 0, at: 100) == 120_000 + WindowPace.smallest)
     }
 
     @Test func `nothing is granted for a stream whose end is known or unwanted`() throws {
         let world = ReceiveHalfWorld(window: 1000)
         _ = try world.receive(0..<900, isFin: true)
         _ = world.read(800)
-        #expect(world.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(1)) == nil)
+        #expect(grant(world, at: 1) == nil)
         let stopped = ReceiveHalfWorld(window: 1000)
         _ = try stopped.receive(0..<900)
         _ = stopped.read(800)
         _ = stopped.stop()
-        #expect(stopped.half.grant(roundTrip: .milliseconds(10), maximum: 4000, at: .at(1)) == nil)
+        #expect(grant(stopped, at: 1) == nil)
+    }
+
+    @Test func `the last memory is for bytes that can be read at once`() throws {
+        // One page: 64 blocks, of which 4 are kept.
+        let world = ReceiveHalfWorld(window: 1 << 20, memory: 1)
+        #expect(world.refusal(240_000..<246_000) == .noMemory)
+        #expect(world.refusal(239_000..<240_000) == nil)
+        #expect(world.refusal(0..<1) == nil)
+        #expect(world.half.readableBytes == 1)
+    }
+}
+
+/// A sender in slow start, a reader that reads at once, and credit that needs half a round trip to get there: whoever
+/// grants too late stops the sender.
+@Suite("Credit for slow start")
+struct CreditModelTests {
+    /// Round trips in milliseconds, rates in bytes per millisecond: 1 Gbit/s and 200 Mbit/s.
+    @Test(arguments: [(2, 125_000), (20, 125_000), (100, 125_000), (300, 25_000)] as [(Int64, Int)])
+    func `credit is always ahead of a sender that doubles with each round trip`(roundTrip: Int64, rate: Int) throws {
+        let settings = NodeSettings.defaults
+        let world = ReceiveHalfWorld(window: settings.streamWindow, memory: 64 << 20)
+        var flow = SessionFlow(settings: settings, at: .at(0))
+        let steps = 20
+        let payload = [UInt8](repeating: 1, count: 4 << 20)
+        /// Limits of the stream and the session by the step in which the sender hears of them.
+        var heard = Array(repeating: (stream: world.half.limit, session: flow.maxData), count: 2000)
+        var arrivals = Array(repeating: 0, count: 2000)
+        var sent: UInt64 = 0
+        var window = 12_000.0
+        for step in 0..<300 {
+            let now = Instant.at(0) + .milliseconds(roundTrip) * Int64(step) / Int64(steps)
+            // The queue holds as much as the link; the round trip that is measured does not show it, which is worse.
+            window = min(window * pow2(1 / Double(steps)), Double(rate) * Double(roundTrip) * 2)
+            let count = Int(window) / steps
+            sent += UInt64(count)
+            #expect(sent <= heard[step].stream && sent <= heard[step].session, "round \(step / steps)")
+            arrivals[step + steps / 2] = count
+            let arrived = UInt64(arrivals[step])
+            guard arrived > 0 else { continue }
+            let start = world.half.highest
+            let bytes = Array(payload.prefix(Int(arrived)))
+            let growth = try world.receive(start..<start + arrived, bytes: bytes)
+            let isWithinCredit = flow.receive(growth)
+            #expect(isWithinCredit)
+            var read = 0
+            while case let more = world.read(1 << 20).count, more > 0 { read += more }
+            flow.consume(UInt64(read))
+            let bounds = ReceiveHalf.WindowBounds(
+                known: flow.window,
+                maximum: settings.maxStreamWindow,
+                room: flow.room(forStreamWith: 0)
+            )
+            _ = world.half.grant(bounds, roundTrip: .milliseconds(roundTrip), at: now)
+            _ = flow.grantData(memory: .max, roundTrip: .milliseconds(roundTrip), at: now)
+            for later in (step + steps / 2)..<heard.count { heard[later] = (world.half.limit, flow.maxData) }
+        }
+    }
+
+    /// Two to the power of `exponent`, which is small: the series of its exponential function.
+    private func pow2(_ exponent: Double) -> Double {
+        let x = exponent * 0.693_147_180_559_945_3
+        return 1 + x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4)))
     }
 }

@@ -145,19 +145,24 @@ struct SendHalfTests {
         #expect((last.chunk.count, last.chunk.isFin) == (300, true))
     }
 
-    @Test func `a write takes what the buffer has room for, and what the pool has`() {
+    @Test func `a write takes what it may, and what the pool has, but for its reserve if bytes are on their way`() {
         let world = SendHalfWorld()
         #expect(world.write(100, maximum: 60) == 60)
-        #expect(world.write(100, maximum: 60) == 0)
-        _ = world.send()
-        world.acknowledge(0..<60)
-        #expect(world.write(100, maximum: 60) == 60)
+        #expect(world.write(100, maximum: 0) == 0)
         world.pool = BlockPool(maximum: 1)
-        var other = SendHalf(limit: .max, opensStream: true)
         let bytes = [UInt8](repeating: 0, count: (256 << 10) + 1)
-        #expect(other.write(bytes.span.bytes, 0..<bytes.count, maximum: .max, pool: &world.pool) == 0)
+        func write(_ half: inout SendHalf, _ count: Int) -> Int {
+            half.write(bytes.span.bytes, 0..<count, maximum: .max, pool: &world.pool)
+        }
+        var first = SendHalf(limit: .max, opensStream: true)
+        #expect(write(&first, bytes.count) == 0)
         #expect(world.pool.usedBlocks == 0)
-        #expect(other.write(bytes.span.bytes, 0..<256 << 10, maximum: .max, pool: &world.pool) == 256 << 10)
+        #expect(write(&first, 100 << 10) == 100 << 10)
+        #expect(write(&first, (140 << 10) + 1) == 0)
+        #expect(write(&first, 140 << 10) == 140 << 10)
+        #expect(write(&first, 1) == 0)
+        var second = SendHalf(limit: .max, opensStream: true)
+        #expect(write(&second, 16 << 10) == 16 << 10)
     }
 
     @Test func `a reset drops what waits and is told until the peer has it`() {
