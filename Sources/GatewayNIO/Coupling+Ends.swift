@@ -166,9 +166,20 @@ extension Coupling {
 
     // MARK: From above
 
-    /// Trust in the peer ended, or time is up.
+    /// Time is up.
     func cut() {
         guard case .closed = phase else { return breakUp() }
+    }
+
+    /// Trust in the peer ended: a client whose request is not answered yet is told so, everything else breaks.
+    func cutForTrust() {
+        switch (side, phase) {
+        case (.reach, .open) where reach.kind?.isHTTP == true:
+            lose(trustEnded)
+            flush()
+        case (.reach, _), (.expose, _):
+            cut()
+        }
     }
 
     /// No further request is taken; ends as soon as nothing is under way.

@@ -125,6 +125,16 @@ extension Coupling {
         }
     }
 
+    /// One side no longer trusts the other.
+    var trustEnded: Refusal {
+        Refusal(
+            .notTrusted,
+            "peer '\(peerName)' and we no longer trust each other",
+            peer: peerName,
+            hint: "ask for trust with `postern trust request \(peerName)`"
+        )
+    }
+
     private var peerAway: Refusal {
         Refusal(
             .peerAway,
@@ -165,13 +175,7 @@ extension Coupling {
                 peer: peerName,
                 hint: "`postern services \(peerName)` lists what it offers; ask its owner for access"
             )
-        case .refused:
-            Refusal(
-                .notTrusted,
-                "peer '\(peerName)' ended its trust in us",
-                peer: peerName,
-                hint: "ask for trust with `postern trust request \(peerName)`"
-            )
+        case .refused: trustEnded
         case .overLimit:
             Refusal(.overLimit, "peer '\(peerName)' is at its limits", peer: peerName, hint: "try again later")
         case .shutdown, .restarted:

@@ -181,7 +181,7 @@ package final class Gateway {
 
     /// Cuts every connection and stream with `peer`, at once.
     package func endStreams(of peer: NodeKey) {
-        for coupling in Array(couplings.values) where coupling.peer == peer { coupling.cut() }
+        for coupling in Array(couplings.values) where coupling.peer == peer { coupling.cutForTrust() }
     }
 
     // MARK: Stopping
