@@ -44,7 +44,7 @@ enum MemoryWorkload: CaseIterable {
     /// What is counted.
     var item: String {
         switch self {
-        case .bulk: "bulk: per packet, both sides and ACKs"
+        case .bulk: "bulk: per packet of \(MemoryPair.packetSize) B, both sides and ACKs"
         case .calls: "calls: per call of 300 B on a stream of its own, both sides"
         case .kept: "kept: per call of 300 B on a kept stream, both sides"
         }

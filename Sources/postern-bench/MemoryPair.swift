@@ -26,6 +26,8 @@ final class MemoryPair {
     private static let clientEndpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1)
     private static let serverEndpoint = Endpoint.ipv4(address: 0x0a00_0002, port: 2)
     private static let port = VirtualPort(80)
+    /// What fits into 1500 bytes with IPv6 and UDP (RFC 8200 §3, RFC 768): nearly every path on the Internet.
+    static let packetSize = 1500 - 40 - 8
     /// Virtual time between two exchanges: the link has no limit but this delay.
     private static let step = Interval.microseconds(100)
 
@@ -33,8 +35,10 @@ final class MemoryPair {
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))
         let seed = Array(repeating: UInt8(3), count: 32)
-        client = Node(identity: first, settings: .defaults, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
-        server = Node(identity: second, settings: .defaults, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
+        var settings = NodeSettings.defaults
+        settings.maxPacketSize = Self.packetSize
+        client = Node(identity: first, settings: settings, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
+        server = Node(identity: second, settings: settings, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
         let toServer = PeerConfiguration(key: second.key, candidates: [Self.serverEndpoint])
         let toClient = PeerConfiguration(key: first.key, candidates: [Self.clientEndpoint])
         guard let handle = client.admit(toServer, at: now), server.admit(toClient, at: now) != nil else {

@@ -31,10 +31,10 @@ PACE = 2_000_000
 
 
 class Transfer:
-    """Known bytes from b to a (`down`) or from a to b (`up`)."""
+    """Known bytes from b to a (`down`) or from a to b (`up`), `pace` of them a second, or as many as go when it is 0."""
 
-    def __init__(self, world, direction, seconds, pace=PACE, pause=0):
-        self.total = int(pace * seconds)
+    def __init__(self, world, direction, byte_count, pace=PACE, pause=0):
+        self.total = int(byte_count)
         self.program = world.add(Program(
             f"sequence-{direction}", [sys.executable, SEQUENCE, direction, world.ports["sequence"], self.total, pace,
                                       pause],
@@ -79,7 +79,7 @@ def world(hosts, tmp_path):
 @pytest.mark.parametrize("sleeper, direction, seconds", [("b", "down", SLEEP), ("a", "down", 5), ("a", "up", 5)])
 def test_a_stream_goes_on_after_a_sidecar_slept(world, sleeper, direction, seconds):
     """SIGSTOP and SIGCONT, which is what suspending a machine is to a program."""
-    transfer = Transfer(world, direction, 4)
+    transfer = Transfer(world, direction, 4 * PACE)
     time.sleep(1)
     program = getattr(world, sleeper).program
     program.signal(signal.SIGSTOP)
@@ -92,7 +92,7 @@ def test_a_stream_goes_on_after_a_sidecar_slept(world, sleeper, direction, secon
 @pytest.mark.parametrize("direction", ["down", "up"])
 def test_a_stream_goes_on_from_another_address(world, hosts, direction):
     """The client's machine gets another address in mid-stream."""
-    transfer = Transfer(world, direction, 4)
+    transfer = Transfer(world, direction, 4 * PACE)
     time.sleep(1)
     hosts.move("a", "10.78.1.2", "10.78.1.77")
     assert longest_silence(transfer.report(30)) < 3
@@ -101,7 +101,7 @@ def test_a_stream_goes_on_from_another_address(world, hosts, direction):
 @pytest.mark.parametrize("direction", ["down", "up"])
 def test_a_silent_stream_goes_on_from_another_address(world, hosts, direction):
     """The same while nobody says anything: the side that moved has to notice by itself."""
-    transfer = Transfer(world, direction, 2, pause=4)
+    transfer = Transfer(world, direction, 2 * PACE, pause=4)
     time.sleep(2)
     hosts.move("a", "10.78.1.2", "10.78.1.77")
     assert 3.5 < longest_silence(transfer.report(40)) < 4 + 3
@@ -113,7 +113,7 @@ def test_a_stream_goes_on_when_the_nat_forgets(hosts, tmp_path, direction):
     """Every mapping is lost in mid-stream, and the next has another port."""
     hosts.translate()
     with start_world(tmp_path, hosts) as world:
-        transfer = Transfer(world, direction, 4)
+        transfer = Transfer(world, direction, 4 * PACE)
         ports = set()
         for _ in range(3):
             time.sleep(1)
@@ -127,7 +127,7 @@ def test_a_stream_goes_on_when_the_nat_forgets(hosts, tmp_path, direction):
 def test_a_stream_goes_on_over_a_link_that_comes_and_goes(tmp_path):
     """Dead for 5 s and alive for 2 s, again and again: every time it goes on within the 2 s of the longest probe timer."""
     with links.TwoHosts(delay=15, rate=50, queue=300) as hosts, start_world(tmp_path, hosts) as world:
-        transfer = Transfer(world, "down", 5)
+        transfer = Transfer(world, "down", 5 * PACE)
         time.sleep(1)
         for _ in range(2):
             hosts.link.cut()
