@@ -25,19 +25,28 @@ extension DatagramSocket {
     /// The most packets that one write holds: `UDP_MAX_SEGMENTS` of every Linux that has the offload.
     static let maxSegments = 64
 
-    /// Hands the packets of `transmit`, which stand one behind the other in `bytes`, to the kernel in one call.
+    /// Hands the packets of `transmit`, which stand one behind the other in `bytes`, to the kernel in one call. What
+    /// the kernel does not take beside bytes is left out from then on.
     func send(_ bytes: UnsafeRawBufferPointer, _ transmit: Transmit) -> SendOutcome {
+        let outcome = sendBatch(bytes, transmit)
+        guard carriesMarks, transmit.ecn != .notECT, Self.isRefusal(outcome) else { return outcome }
+        carriesMarks = false
+        return sendBatch(bytes, transmit)
+    }
+
+    private func sendBatch(_ bytes: UnsafeRawBufferPointer, _ transmit: Transmit) -> SendOutcome {
         let isBatch = transmit.segmentSize < bytes.count
         guard isBatch, offloadsSegmentation else { return sendEach(bytes, transmit) }
         let outcome = sendMessage(bytes, to: transmit.destination, ecn: transmit.ecn, segmentSize: transmit.segmentSize)
         guard Self.isRefusal(outcome) else { return outcome }
         let single = sendEach(bytes, transmit)
-        // Some kernels say EINVAL of segments that are larger than the interface takes: the offload is not to blame.
-        if single != .tooLarge { offloadsSegmentation = false }
+        // Only then the offload is to blame: some kernels say EINVAL of segments that are larger than the interface
+        // takes, and whatever else is wrong is wrong with single packets too.
+        if single == .sent { offloadsSegmentation = false }
         return single
     }
 
-    /// Whether it is the batch that the kernel refused. EIO: the device cannot checksum segments, or the route
+    /// Whether the kernel refused what goes with the bytes. EIO: the device cannot checksum segments, or the route
     /// encrypts; EINVAL: the kernel or the route takes no segments (udp(7)); the others: it does not know the option.
     private static func isRefusal(_ outcome: SendOutcome) -> Bool {
         switch outcome {
@@ -103,7 +112,7 @@ extension DatagramSocket {
                 UInt16(truncatingIfNeeded: segmentSize)
             )
         }
-        if ecn != .notECT {
+        if ecn != .notECT, carriesMarks {
             let level = CInt(isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP)
             size += writeControl(at: size, level: level, type: isIPv6 ? IPV6_TCLASS : IP_TOS, CInt(ecn.rawValue))
         }

@@ -20,6 +20,9 @@ final class DatagramSocket {
     let localEndpoint: Endpoint
     /// Whether the kernel cuts one write into many packets (UDP_SEGMENT). Turned off for good when it refuses.
     var offloadsSegmentation: Bool
+    /// Whether the kernel takes an ECN mark with each packet. Turned off for good when it refuses; the core then hears
+    /// of no marks from the peer, and asks for none.
+    var carriesMarks = true
     /// The descriptor, closed by ``close()``.
     let descriptor: CInt
     /// Room for two control messages: segment size and ECN codepoint.

@@ -15,7 +15,9 @@ struct Pair: ~Copyable {
     var now = Instant(nanoseconds: 1_000_000_000)
     var delay = Interval.milliseconds(10)
     /// Packets on their way: when they arrive, where from, whether to `b`.
-    var wire: [(at: Instant, toB: Bool, from: Endpoint, bytes: [UInt8])] = []
+    var wire: [(at: Instant, toB: Bool, from: Endpoint, bytes: [UInt8], ecn: ECNCodepoint)] = []
+    /// What the way does to the mark of each packet; nil drops the packet. Gets its number and the mark it left with.
+    var remark: (Int, ECNCodepoint) -> ECNCodepoint? = { $1 }
     var eventsA: [Event] = []
     var eventsB: [Event] = []
     /// Decides about each packet whether it is lost; gets its number and whether it goes to `b`.
@@ -84,8 +86,9 @@ struct Pair: ~Copyable {
                         continue
                     }
                     largest = max(largest, end - start)
-                    if !isLost(sentCount, toB) {
-                        wire.append((now + delay, toB, toB ? Self.addressA : Self.addressB, Array(bytes[start..<end])))
+                    if !isLost(sentCount, toB), let ecn = remark(sentCount, transmit.ecn) {
+                        let from = toB ? Self.addressA : Self.addressB
+                        wire.append((now + delay, toB, from, Array(bytes[start..<end]), ecn))
                     }
                     start = end
                 }
@@ -110,9 +113,9 @@ struct Pair: ~Copyable {
             wire.removeAll { $0.at <= now }
             for packet in due {
                 if packet.toB {
-                    b.receive(packet.bytes.span.bytes, from: packet.from, ecn: .notECT, at: now)
+                    b.receive(packet.bytes.span.bytes, from: packet.from, ecn: packet.ecn, at: now)
                 } else {
-                    a.receive(packet.bytes.span.bytes, from: packet.from, ecn: .notECT, at: now)
+                    a.receive(packet.bytes.span.bytes, from: packet.from, ecn: packet.ecn, at: now)
                 }
             }
             a.advance(to: now)

@@ -66,7 +66,7 @@ import Testing
         let first = pair.wire.filter { $0.bytes.first == PacketType.initiation.rawValue }
         #expect(first.count == 2)
         pair.run(for: .seconds(2))
-        for packet in first { pair.wire.append((pair.now, packet.toB, packet.from, packet.bytes)) }
+        for packet in first { pair.wire.append((pair.now, packet.toB, packet.from, packet.bytes, packet.ecn)) }
         pair.run(for: .seconds(2))
         #expect(lostCount(pair.eventsA) == 0 && lostCount(pair.eventsB) == 0)
         #expect(opened(pair.eventsA).count == 1 && opened(pair.eventsB).count == 1)

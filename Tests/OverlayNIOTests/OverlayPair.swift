@@ -19,9 +19,9 @@ final class OverlayPair {
     /// The settings of both nodes.
     let settings: OverlayNode.Settings
 
-    private init(eventLoop: any EventLoop, settings: OverlayNode.Settings) throws {
+    private init(eventLoop: any EventLoop, host: String, settings: OverlayNode.Settings) throws {
         var local = settings
-        local.listen = [try SocketAddress(ipAddress: "127.0.0.1", port: 0)]
+        local.listen = [try SocketAddress(ipAddress: host, port: 0)]
         self.settings = local
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
@@ -36,6 +36,7 @@ final class OverlayPair {
 
     /// Starts two nodes, runs `body` on their loop until its future completes, and stops them.
     static func run(
+        on host: String = "127.0.0.1",
         settings: OverlayNode.Settings = .defaults,
         _ body: @escaping @Sendable (OverlayPair) throws -> EventLoopFuture<Void>
     ) async throws {
@@ -43,7 +44,7 @@ final class OverlayPair {
         let loop = group.next()
         let done = loop.flatSubmit { () -> EventLoopFuture<Void> in
             do {
-                let pair = try OverlayPair(eventLoop: loop, settings: settings)
+                let pair = try OverlayPair(eventLoop: loop, host: host, settings: settings)
                 return pair.start().assumeIsolated().flatMap { () -> EventLoopFuture<Void> in
                     do { return try body(pair) } catch { return loop.makeFailedFuture(error) }
                 }.flatMapError { error in

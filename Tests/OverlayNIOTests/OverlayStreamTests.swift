@@ -50,6 +50,25 @@ struct OverlayStreamTests {
         }
     }
 
+    // RFC 9000 §13.4
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func `packets in batches carry congestion marks, and the peer counts them rightly`(host: String) async throws {
+        try await OverlayPair.run(on: host) { pair in
+            pair.serverObserver.accept = { _, _ in EchoHandler() }
+            let handler = CollectingHandler(pair.client.eventLoop)
+            let stream = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
+            stream.write(ByteBuffer(repeating: 7, count: 1 << 20))
+            stream.finish()
+            return handler.ended.futureResult.assumeIsolated().map { end in
+                #expect(end == .finished)
+                #expect(handler.received.readableBytes == 1 << 20)
+                #expect(pair.client.peerStatus(of: pair.serverKey)?.usesECN == true)
+                #expect(pair.server.peerStatus(of: pair.clientKey)?.usesECN == true)
+                #expect(pair.client.underlayFailures.sends == 0)
+            }.nonisolated()
+        }
+    }
+
     @Test func `an unread stream stops being writable and holds what was written`() async throws {
         var settings = OverlayNode.Settings.defaults
         settings.node.sendBuffer = 64 << 10

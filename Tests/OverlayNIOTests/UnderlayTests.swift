@@ -165,8 +165,54 @@ struct UnderlayTests {
         #expect(ring.take { $0.writeString("c") }.withVeryUnsafeBytes { $0.baseAddress } == storage)
     }
 
-    private func transmit(to receiver: DatagramSocket, _ byteCount: Int, segmentSize: Int) -> Transmit {
-        Transmit(destination: receiver.localEndpoint, ecn: .notECT, byteCount: byteCount, segmentSize: segmentSize)
+    @Test(arguments: ["127.0.0.1", "::1"], [ECNCodepoint.notECT, .ect0, .ce])
+    func `the mark of a packet arrives, alone and in a batch`(host: String, ecn: ECNCodepoint) throws {
+        let receiver = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        let sender = try DatagramSocket(binding: SocketAddress(ipAddress: host, port: 0), bufferSize: 1 << 20)
+        let isIPv6 = host.contains(":")
+        var on: CInt = 1
+        let level = CInt(isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP)
+        let option = isIPv6 ? IPV6_RECVTCLASS : IP_RECVTOS
+        try #require(setsockopt(receiver.descriptor, level, option, &on, socklen_t(MemoryLayout<CInt>.size)) == 0)
+        let bytes = [UInt8](repeating: 3, count: 900)
+        for segmentSize in [900, 300] {
+            let transmit = transmit(to: receiver, bytes.count, segmentSize: segmentSize, ecn: ecn)
+            #expect(bytes.withUnsafeBytes { sender.send($0, transmit) } == .sent)
+            for _ in 0..<900 / segmentSize { #expect(receiveMark(on: receiver, isIPv6: isIPv6) == ecn.rawValue) }
+        }
+        #expect(sender.carriesMarks)
+    }
+
+    /// The ECN bits of the next packet; nil when there is none.
+    private func receiveMark(on socket: DatagramSocket, isIPv6: Bool) -> UInt8? {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 8)
+        let control = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 8)
+        defer {
+            bytes.deallocate()
+            control.deallocate()
+        }
+        var vector = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+        return withUnsafeMutablePointer(to: &vector) { vector -> UInt8? in
+            var message = msghdr()
+            message.msg_iov = vector
+            message.msg_iovlen = 1
+            message.msg_control = control.baseAddress
+            message.msg_controllen = .init(control.count)
+            guard recvmsg(socket.descriptor, &message, 0) >= 0 else { return nil }
+            let header = control.load(as: cmsghdr.self)
+            guard header.cmsg_type == (isIPv6 ? IPV6_TCLASS : IP_TOS) else { return nil }
+            // One byte of IPv4, a whole integer of IPv6; little endian here, so the first byte has the bits.
+            return control[MemoryLayout<cmsghdr>.size] & 3
+        }
+    }
+
+    private func transmit(
+        to receiver: DatagramSocket,
+        _ byteCount: Int,
+        segmentSize: Int,
+        ecn: ECNCodepoint = .notECT
+    ) -> Transmit {
+        Transmit(destination: receiver.localEndpoint, ecn: ecn, byteCount: byteCount, segmentSize: segmentSize)
     }
 
     /// The next packet, or nil when there is none; loopback delivers before the sender's call returns.

@@ -96,6 +96,8 @@ package struct PeerStatus: Sendable {
     package var roundTrip: Interval?
     /// The largest UDP payload sent on the path in use, in bytes: what it has proved to carry.
     package var packetSize: Int?
+    /// Whether packets on the path in use carry congestion marks, and the peer counts them rightly (ECN).
+    package var usesECN: Bool
     package var bytesSent: UInt64
     package var bytesReceived: UInt64
     package var relayedBytes: UInt64

@@ -152,6 +152,7 @@ extension Node {
             relayHub: hub,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
             packetSize: path?.packetSize,
+            usesECN: path?.ecn.isCapable ?? false,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,
             relayedBytes: session?.relayedBytes ?? 0,

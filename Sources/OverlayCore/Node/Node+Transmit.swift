@@ -95,11 +95,12 @@ extension Node {
         }
         while true {
             let size = session.packetSize
+            let ecn = session.codepoint(at: now)
             let isDone = !fill(&writer, session: session, size: size, maxSegments: maxSegments, at: now)
             guard !isDone else { return nil }
             let segmentSize = min(writer.count, size)
             let byteCount = writer.count
-            if let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize) { return transmit }
+            if let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize, ecn: ecn) { return transmit }
             session.relayedBytes += UInt64(byteCount)
         }
     }
@@ -108,13 +109,14 @@ extension Node {
     private mutating func finish(
         _ writer: inout PacketWriter,
         to endpoint: Endpoint,
-        segmentSize: Int
+        segmentSize: Int,
+        ecn: ECNCodepoint = .notECT
     ) -> Transmit? {
         switch endpoint {
         case .ipv4, .ipv6:
             return Transmit(
                 destination: endpoint,
-                ecn: .notECT,
+                ecn: ecn,
                 byteCount: writer.count,
                 segmentSize: segmentSize
             )

@@ -7,6 +7,8 @@ package struct NodeStatistics: Sendable, Hashable {
     /// Packets declared lost.
     package var packetsLost: UInt64 = 0
     package var probeTimeouts: UInt64 = 0
+    /// Packets of ours that peers saw marked CE.
+    package var congestionMarks: UInt64 = 0
     package var handshakesStarted: UInt64 = 0
     package var handshakesAnswered: UInt64 = 0
     /// First messages that were answered with a cookie, because of load.

@@ -17,6 +17,8 @@ final class Path {
             congestion.setPacketSize(packetSize)
         }
     }
+    /// Whether packets on it carry congestion marks.
+    var ecn: ECNValidation
     var roundTrip = RoundTripEstimator()
     var congestion: Congestion
     var pacer = Pacer()
@@ -39,6 +41,7 @@ final class Path {
         self.serial = serial
         mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
         packetSize = mtu.size
+        ecn = ECNValidation(isUsable: !endpoint.isRelay)
         congestion = Congestion(algorithm, packetSize: packetSize)
         heardAt = now
     }
@@ -85,6 +88,7 @@ final class Path {
         bytesInFlight = max(0, bytesInFlight - summary.byteCount - summary.probeByteCount)
         // RFC 9000 §14.4: the loss of a probe is not a sign of congestion.
         guard summary.byteCount > 0, let sentAt = summary.latestSentAt else { return }
+        ecn.lose(marked: summary.markedCount)
         mtu.lose(
             largeSentAt: summary.largeSentAt,
             smallSentAt: summary.smallSentAt,

@@ -35,13 +35,21 @@ struct LossRecovery {
     mutating func add(_ frame: SentFrame) { packets.add(frame) }
 
     /// Files the packet that was just built.
-    mutating func file(sentAt: Instant, byteCount: Int, isTracked: Bool, pathSerial: UInt32, isAppLimited: Bool) {
+    mutating func file(
+        sentAt: Instant,
+        byteCount: Int,
+        isTracked: Bool,
+        pathSerial: UInt32,
+        isAppLimited: Bool,
+        isMarked: Bool = false
+    ) {
         packets.file(
             sentAt: sentAt,
             byteCount: byteCount,
             isTracked: isTracked,
             pathSerial: pathSerial,
-            isAppLimited: isAppLimited
+            isAppLimited: isAppLimited,
+            isMarked: isMarked
         )
         guard isTracked else { return }
         if outstandingCount == 0 { waitingSince = sentAt }
@@ -58,6 +66,8 @@ struct LossRecovery {
         var isAppLimited = false
         /// When the latest packet left that is newly acknowledged and larger than every path carries.
         var largeSentAt: Instant?
+        /// Packets with ECT(0) that are newly acknowledged.
+        var markedCount = 0
         /// When the largest packet of the frame left, if that measures the path.
         fileprivate var measuredFrom: Instant?
         /// Whether the path had been measured before.
@@ -83,6 +93,8 @@ struct LossRecovery {
         var smallSentAt: Instant?
         /// Bytes of lost probes for the path's size, which count for nothing else.
         var probeByteCount = 0
+        /// Packets with ECT(0) among the lost ones.
+        var markedCount = 0
         /// Probe time-outs in a row before the acknowledgement that told of the loss.
         var timeouts = 0
         var isPersistent = false
@@ -91,6 +103,7 @@ struct LossRecovery {
         fileprivate mutating func add(_ packet: SentPacket) {
             byteCount += packet.byteCount
             latestSentAt = max(latestSentAt ?? packet.sentAt, packet.sentAt)
+            if packet.isMarked { markedCount += 1 }
             if packet.byteCount > PacketLayout.minimumPathSize {
                 largeSentAt = max(largeSentAt ?? packet.sentAt, packet.sentAt)
             } else {
@@ -127,6 +140,7 @@ struct LossRecovery {
             if packet.pathSerial == pathSerial {
                 outcome.ackedBytes += packet.byteCount
                 outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
+                if packet.isMarked { outcome.markedCount += 1 }
                 if packet.byteCount > PacketLayout.minimumPathSize {
                     outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt)
                 }

@@ -35,6 +35,8 @@ struct SentPacket {
     var pathSerial: UInt32
     /// Whether the sender had nothing more to send when it left (RFC 9002 §7.8).
     var isAppLimited: Bool
+    /// Whether it left with ECT(0) (RFC 9000 §13.4).
+    var isMarked = false
 }
 
 /// Sent packets by number, and their frames, in two rings: the oldest go first, nothing is allocated per packet.
@@ -64,7 +66,14 @@ struct SentPackets {
     }
 
     /// Files the packet with number ``next`` and the frames noted since the last.
-    mutating func file(sentAt: Instant, byteCount: Int, isTracked: Bool, pathSerial: UInt32, isAppLimited: Bool) {
+    mutating func file(
+        sentAt: Instant,
+        byteCount: Int,
+        isTracked: Bool,
+        pathSerial: UInt32,
+        isAppLimited: Bool,
+        isMarked: Bool = false
+    ) {
         packets.append(
             SentPacket(
                 fate: isTracked ? .outstanding : .untracked,
@@ -73,7 +82,8 @@ struct SentPackets {
                 firstFrame: firstFrame + frames.count - openFrames,
                 frameCount: openFrames,
                 pathSerial: pathSerial,
-                isAppLimited: isAppLimited
+                isAppLimited: isAppLimited,
+                isMarked: isMarked
             )
         )
         openFrames = 0

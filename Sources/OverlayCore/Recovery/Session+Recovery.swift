@@ -10,6 +10,7 @@ extension Session {
     ) throws(FrameFailure) {
         guard let path else { return }
         guard frame.largest.rawValue < recovery.packets.next else { throw .violation(.protocolViolation) }
+        let isNewest = recovery.largestAcknowledged.map { frame.largest.rawValue > $0 } ?? true
         var outcome = recovery.beginAck(largest: frame.largest.rawValue, path: path)
         do {
             var ranges = try AckRanges(frame)
@@ -30,6 +31,7 @@ extension Session {
         }
         path.acknowledge(outcome, at: now)
         path.lose(outcome.lost, at: now)
+        if isNewest { noteMarks(frame.ecn, outcome, shared: &shared, at: now) }
         shared.statistics.packetsLost += UInt64(outcome.lost.packetCount)
         pacedUntil = nil
     }

@@ -27,6 +27,7 @@ extension Session {
         from start: Int,
         epoch: KeyEpoch,
         isTracked: Bool,
+        isMarked: Bool = false,
         shared: inout Shared,
         at now: Instant
     ) {
@@ -42,7 +43,8 @@ extension Session {
             byteCount: byteCount,
             isTracked: isTracked,
             pathSerial: path?.serial ?? 0,
-            isAppLimited: queues.isEmpty
+            isAppLimited: queues.isEmpty,
+            isMarked: isMarked
         )
         epoch.sealedBytes += UInt64(byteCount)
         bytesSent += UInt64(byteCount)
@@ -84,7 +86,9 @@ extension Session {
             return false
         }
         let isTracked = writer.count > acknowledgementsEnd
-        end(&writer, from: start, epoch: epoch, isTracked: isTracked, shared: &shared, at: now)
+        let isMarked = path?.ecn.isMarking ?? false
+        end(&writer, from: start, epoch: epoch, isTracked: isTracked, isMarked: isMarked, shared: &shared, at: now)
+        if isMarked { path?.ecn.sent(isTracked: isTracked) }
         if isTracked { path?.bytesInFlight += writer.count - start }
         writer.limit = writer.capacity
         return true

@@ -35,6 +35,8 @@ final class Session {
     var path: Path?
     /// The largest packet that the peer takes.
     private(set) var peerMaxPacketSize = PacketLayout.minimumPathSize
+    /// The ECN marks that the peer has counted.
+    var reportedMarks = ECNCounts()
     var probes: [PathProbe] = []
     var pendingResponses: [PathResponse] = []
     var upgradeAt: Instant?
