@@ -49,7 +49,11 @@ struct HubProgram {
         logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
         Console.print("READY " + ready.compactText)
 
-        await Shutdown.wait(logger: logger) { reload(levels: levels, logger: logger) }
+        await withTaskGroup(of: Void.self) { watching in
+            watching.addTask { await ResidentCode.keepSmall() }
+            await Shutdown.wait(logger: logger) { reload(levels: levels, logger: logger) }
+            watching.cancelAll()
+        }
         try await loop.flatSubmit { parts.value.stop() }.get()
         logger.info("stopped")
         try await group.shutdownGracefully()

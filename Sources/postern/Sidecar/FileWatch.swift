@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// Notices when a file is written again.
 struct FileWatch {
@@ -6,9 +12,10 @@ struct FileWatch {
     private static let interval = Duration.seconds(2)
 
     private struct Fingerprint: Equatable {
-        let changed: Date?
-        let byteCount: Int?
-        let number: Int?
+        let changedSeconds: Int
+        let changedNanoseconds: Int
+        let byteCount: Int
+        let number: UInt64
     }
 
     let path: String
@@ -26,12 +33,20 @@ struct FileWatch {
         }
     }
 
+    // Asked of the system itself: Foundation would come back into memory every time.
     private var fingerprint: Fingerprint? {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        #if canImport(Darwin)
+        let changed = status.st_mtimespec
+        #else
+        let changed = status.st_mtim
+        #endif
         return Fingerprint(
-            changed: attributes[.modificationDate] as? Date,
-            byteCount: attributes[.size] as? Int,
-            number: attributes[.systemFileNumber] as? Int
+            changedSeconds: Int(changed.tv_sec),
+            changedNanoseconds: Int(changed.tv_nsec),
+            byteCount: Int(status.st_size),
+            number: UInt64(status.st_ino)
         )
     }
 }

@@ -41,6 +41,7 @@ struct SidecarService {
 
         await withTaskGroup(of: Void.self) { watching in
             if let path = file.path { watching.addTask { await FileWatch(path: path).run() } }
+            watching.addTask { await ResidentCode.keepSmall() }
             await Shutdown.wait(logger: logger) {
                 await reload(program, on: loop, levels: levels, logger: logger)
             }
