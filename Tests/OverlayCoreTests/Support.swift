@@ -32,6 +32,53 @@ func streamByte(_ offset: UInt64) -> UInt8 {
 /// The bytes that stand in `range` of every stream in these tests.
 func streamBytes(_ range: Range<UInt64>) -> [UInt8] { range.map(streamByte) }
 
+extension CongestionAck {
+    /// An ACK frame of a path whose round trip was measured once.
+    static func of(
+        _ byteCount: Int,
+        sentAt: Instant,
+        now: Instant,
+        roundTrip: Interval,
+        bytesInFlight: Int = 0,
+        isAppLimited: Bool = false
+    ) -> CongestionAck {
+        var estimator = RoundTripEstimator()
+        estimator.sample(roundTrip, ackDelay: .zero)
+        return CongestionAck(
+            byteCount: byteCount,
+            sentAt: sentAt,
+            now: now,
+            bytesInFlightBefore: bytesInFlight,
+            bytesInFlight: max(0, bytesInFlight - byteCount),
+            roundTrip: estimator,
+            delivered: 0,
+            sample: RateSample(
+                bytesPerSecond: nil,
+                delivered: byteCount,
+                deliveredBefore: 0,
+                lost: 0,
+                bytesInFlight: bytesInFlight,
+                isAppLimited: isAppLimited
+            )
+        )
+    }
+}
+
+extension CongestionLoss {
+    /// One lost packet.
+    static func of(_ byteCount: Int, sentAt: Instant, now: Instant) -> CongestionLoss {
+        CongestionLoss(
+            byteCount: byteCount,
+            sentAt: sentAt,
+            now: now,
+            roundTrip: RoundTripEstimator(),
+            bytesInFlight: byteCount,
+            lostSince: byteCount,
+            isAppLimited: false
+        )
+    }
+}
+
 extension Path {
     /// A direct path without a history.
     static func fresh(serial: UInt32 = 1) -> Path {
@@ -40,6 +87,7 @@ extension Path {
             serial: serial,
             algorithm: .cubic,
             maximumPacketSize: 1232,
+            seed: 1,
             at: .at(0)
         )
     }

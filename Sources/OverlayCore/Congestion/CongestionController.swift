@@ -7,12 +7,21 @@ import OverlayWire
 protocol CongestionController: Sendable {
     /// Bytes that may be in flight.
     var window: Int { get }
+    /// Whether the controller keeps the path from being used, in order to measure it: what is delivered meanwhile says
+    /// nothing about the rate of the path.
+    var isHoldingBack: Bool { get }
     /// Bytes per second at which packets leave; `roundTrip` is the smoothed estimate.
     func pacingRate(roundTrip: Interval) -> UInt64
-    /// Packets with `ack.byteCount` bytes arrived.
+    /// A packet leaves while nothing is in flight.
+    mutating func resume(at now: Instant)
+    /// Packets arrived. What the same ACK frame shows as lost or recanted was told before, marks are told after.
     mutating func acknowledge(_ ack: CongestionAck)
-    /// Packets were lost.
+    /// A packet was lost.
     mutating func lose(_ loss: CongestionLoss)
+    /// Everything was lost for so long that what is known of the path is void (RFC 9002 §7.6).
+    mutating func collapse(at now: Instant)
+    /// A packet arrived that was declared lost.
+    mutating func recant(_ loss: RecantedLoss)
     /// The peer saw congestion marks on packets (RFC 9002 §7.1).
     mutating func mark(_ mark: CongestionMark)
     /// The path carries packets of `byteCount` from now on.
@@ -21,24 +30,40 @@ protocol CongestionController: Sendable {
 
 /// What a controller learns from one ACK frame.
 struct CongestionAck {
+    /// Bytes that arrived, those recanted not among them.
     var byteCount: Int
     /// When the largest newly acknowledged packet left.
     var sentAt: Instant
     var now: Instant
+    /// Bytes in flight before the frame came, and now.
+    var bytesInFlightBefore: Int
     var bytesInFlight: Int
     var roundTrip: RoundTripEstimator
-    /// Whether the application, not the window, limited what was in flight (RFC 9002 §7.8).
+    /// Bytes that the path has delivered in its life.
+    var delivered: UInt64
+    /// What the frame shows of the path.
+    var sample: RateSample
+}
+
+/// What a controller learns when a packet is lost.
+struct CongestionLoss {
+    var byteCount: Int
+    /// When the packet left.
+    var sentAt: Instant
+    var now: Instant
+    var roundTrip: RoundTripEstimator
+    /// Bytes in flight when it left, with itself.
+    var bytesInFlight: Int
+    /// Bytes lost since it left, with itself.
+    var lostSince: Int
+    /// Whether the application limited the rate when it left.
     var isAppLimited: Bool
 }
 
-/// What a controller learns from one round of loss detection.
-struct CongestionLoss {
-    var byteCount: Int
-    /// When the latest lost packet left.
-    var sentAt: Instant
+/// What a controller learns when a packet arrives that was declared lost.
+struct RecantedLoss {
+    var declaredAt: Instant
     var now: Instant
-    /// RFC 9002 §7.6.
-    var isPersistent: Bool
 }
 
 /// What a controller learns when an ACK frame reports more CE marks than the last (RFC 9000 §13.4.2).
@@ -50,63 +75,24 @@ struct CongestionMark {
     var now: Instant
 }
 
-/// The congestion controllers to choose from.
-package enum CongestionAlgorithm: String, Sendable, Hashable, CaseIterable {
-    /// RFC 9438 with HyStart++ (RFC 9406).
-    case cubic
+/// RFC 9002 §7.2: windows in packets, for every controller.
+enum CongestionWindow {
+    static let initialPackets = 10
 }
 
-/// The controller of one path.
-enum Congestion {
-    case cubic(Cubic)
+/// Whether all losses behind one reduction turned out to be none.
+struct LossEpisode {
+    private let startedAt: Instant
+    private var openLosses = 0
 
-    init(_ algorithm: CongestionAlgorithm, packetSize: Int) {
-        switch algorithm {
-        case .cubic: self = .cubic(Cubic(packetSize: packetSize))
-        }
-    }
+    init(at now: Instant) { startedAt = now }
 
-    var window: Int {
-        switch self {
-        case .cubic(let cubic): cubic.window
-        }
-    }
+    mutating func lose() { openLosses += 1 }
 
-    func pacingRate(roundTrip: Interval) -> UInt64 {
-        switch self {
-        case .cubic(let cubic): cubic.pacingRate(roundTrip: roundTrip)
-        }
-    }
-
-    mutating func acknowledge(_ ack: CongestionAck) {
-        switch self {
-        case .cubic(var cubic):
-            cubic.acknowledge(ack)
-            self = .cubic(cubic)
-        }
-    }
-
-    mutating func lose(_ loss: CongestionLoss) {
-        switch self {
-        case .cubic(var cubic):
-            cubic.lose(loss)
-            self = .cubic(cubic)
-        }
-    }
-
-    mutating func mark(_ mark: CongestionMark) {
-        switch self {
-        case .cubic(var cubic):
-            cubic.mark(mark)
-            self = .cubic(cubic)
-        }
-    }
-
-    mutating func setPacketSize(_ byteCount: Int) {
-        switch self {
-        case .cubic(var cubic):
-            cubic.setPacketSize(byteCount)
-            self = .cubic(cubic)
-        }
+    /// True when this was the last open loss: the reduction was for nothing.
+    mutating func recant(_ loss: RecantedLoss) -> Bool {
+        guard loss.declaredAt >= startedAt, openLosses > 0 else { return false }
+        openLosses -= 1
+        return openLosses == 0
     }
 }

@@ -5,8 +5,7 @@ struct Cubic: CongestionController {
     /// RFC 9438 §5: C in segments per second cubed, and the multiplicative decrease.
     private static let c = 0.4
     private static let beta = 0.7
-    /// RFC 9002 §7.2: initial and minimum window in packets.
-    private static let initialPackets = 10
+    /// RFC 9002 §7.2.
     private static let minimumPackets = 2
     /// RFC 9002 §7.7: how much faster than window per round trip packets leave, in slow start and after.
     private static let slowStartGain = 2.0
@@ -28,11 +27,28 @@ struct Cubic: CongestionController {
     /// The window an AIMD flow would have, in packets (RFC 9438 §4.3 W_est).
     private var friendlyWindow = 0.0
     private var hyStart = HyStart()
+    /// What the last reduction took away.
+    private var undo: Undo?
+
+    /// The state before a reduction (RFC 9438 §4.9).
+    private struct Undo {
+        var episode: LossEpisode
+        var window: Int
+        var slowStartThreshold: Int
+        var recoveryStart: Instant?
+        var maximumWindow: Double
+        var priorWindow: Double
+        var epochStart: Instant?
+        var k: Double
+        var friendlyWindow: Double
+    }
 
     init(packetSize: Int) {
         self.packetSize = packetSize
-        window = packetSize * Self.initialPackets
+        window = packetSize * CongestionWindow.initialPackets
     }
+
+    var isHoldingBack: Bool { false }
 
     func pacingRate(roundTrip: Interval) -> UInt64 {
         let gain = window < slowStartThreshold ? Self.slowStartGain : Self.avoidanceGain
@@ -40,9 +56,14 @@ struct Cubic: CongestionController {
         return UInt64(min(Double(window) * gain / seconds, 1e15))
     }
 
+    /// RFC 9438 §5.8: the time in which nothing was in flight does not count. The curve goes on from the window.
+    mutating func resume(at now: Instant) {
+        epochStart = nil
+    }
+
     mutating func acknowledge(_ ack: CongestionAck) {
         if let recoveryStart, ack.sentAt <= recoveryStart { return }
-        if ack.isAppLimited, ack.bytesInFlight + ack.byteCount < window / 2 {
+        if ack.sample.isAppLimited, ack.bytesInFlightBefore < window / 2 {
             // RFC 9438 §5.8: time in which the window was not used does not count.
             epochStart = nil
             return
@@ -108,15 +129,33 @@ struct Cubic: CongestionController {
 
     mutating func lose(_ loss: CongestionLoss) {
         reduce(sentAt: loss.sentAt, at: loss.now)
-        guard loss.isPersistent else { return }
-        // RFC 9002 §7.6.2: slow start begins anew, with whatever is acknowledged next.
+        undo?.episode.lose()
+    }
+
+    /// RFC 9002 §7.6.2: slow start begins anew, with whatever is acknowledged next.
+    mutating func collapse(at now: Instant) {
         window = packetSize * Self.minimumPackets
         recoveryStart = nil
+    }
+
+    /// RFC 9438 §4.9.2: when every packet behind a reduction has arrived, things are as they were.
+    mutating func recant(_ loss: RecantedLoss) {
+        guard undo?.episode.recant(loss) == true, let before = undo else { return }
+        window = max(window, before.window)
+        slowStartThreshold = before.slowStartThreshold
+        recoveryStart = before.recoveryStart
+        maximumWindow = before.maximumWindow
+        priorWindow = before.priorWindow
+        epochStart = before.epochStart
+        k = before.k
+        friendlyWindow = before.friendlyWindow
+        undo = nil
     }
 
     /// RFC 9438 §4.6: a mark counts like a loss.
     mutating func mark(_ mark: CongestionMark) {
         reduce(sentAt: mark.sentAt, at: mark.now)
+        undo = nil
     }
 
     /// What is counted in packets is counted in others from now on; the bytes stay.
@@ -128,11 +167,23 @@ struct Cubic: CongestionController {
         window = max(window, byteCount * Self.minimumPackets)
         // The curve is one of packets (RFC 9438 §4.2): it is drawn anew from here.
         epochStart = nil
+        undo = nil
     }
 
     /// A congestion event (RFC 9438 §4.6), once for what was in flight together.
     private mutating func reduce(sentAt: Instant, at now: Instant) {
         if let recoveryStart, sentAt <= recoveryStart { return }
+        undo = Undo(
+            episode: LossEpisode(at: now),
+            window: window,
+            slowStartThreshold: slowStartThreshold,
+            recoveryStart: recoveryStart,
+            maximumWindow: maximumWindow,
+            priorWindow: priorWindow,
+            epochStart: epochStart,
+            k: k,
+            friendlyWindow: friendlyWindow
+        )
         recoveryStart = now
         let packets = Double(window) / Double(packetSize)
         priorWindow = packets

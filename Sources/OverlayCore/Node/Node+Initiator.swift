@@ -69,8 +69,7 @@ extension Node {
             sentAt: now,
             byteCount: writer.count - start,
             isTracked: writer.count > start,
-            pathSerial: 0,
-            isAppLimited: true
+            path: nil
         )
     }
 
@@ -175,12 +174,12 @@ extension Node {
             // The peer knows the new life by the number that our message gave.
             let next = replaceSession(of: peer, ours: session.ours, at: now)
             begin(next, response, epoch: epoch)
-            next.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
+            next.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
             return next
         case .connecting:
             begin(session, response, epoch: epoch)
             if session.recovery.packets.next == 0 {
-                session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
+                session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
             }
             session.settleEarlyData(isAccepted: response.earlyAccepted, shared: &shared)
             return session

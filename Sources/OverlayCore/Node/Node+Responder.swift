@@ -218,7 +218,7 @@ extension Node {
     private mutating func begin(_ session: Session, _ approach: Approach, epoch: KeyEpoch, at now: Instant) {
         let initiation = approach.payload
         if session.recovery.packets.next == 0 {
-            session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, pathSerial: 0, isAppLimited: true)
+            session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
         } else {
             session.recovery.settle(0) { _ in }
         }

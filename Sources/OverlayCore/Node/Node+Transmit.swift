@@ -248,7 +248,7 @@ extension Node {
     ) -> Bool {
         guard let path = session.path else { return false }
         let rate = path.pacingRate
-        var allowance = session.path?.pacer.allowance(rate: rate, packetSize: size, at: now) ?? 0
+        var allowance = path.pacedBytes(at: now)
         var segments = 0
         while segments < maxSegments, writer.remaining >= size {
             let start = writer.count
@@ -262,6 +262,7 @@ extension Node {
                 at: now
             )
             guard isWritten else {
+                if !session.hasContentToSend { path.noteAppLimited() }
                 if !mayElicit { notePacing(session, rate: rate, size: size, allowance: allowance, at: now) }
                 break
             }

@@ -65,7 +65,7 @@ package struct NodeSettings: Sendable, Hashable {
     package var oldKeysFor: Interval
     /// Time between attempts to leave a relay for a direct path. Default 60 s.
     package var upgradeInterval: Interval
-    /// Which congestion controller new paths get. Default CUBIC.
+    /// Which congestion controller new paths get. Default BBR.
     package var congestion: CongestionAlgorithm
     /// Whether direct paths are used. False: only relays. Default true.
     package var usesDirectPaths: Bool
@@ -100,7 +100,7 @@ package struct NodeSettings: Sendable, Hashable {
         rekeyAfterBytes: 1 << 40,
         oldKeysFor: .seconds(10),
         upgradeInterval: .seconds(60),
-        congestion: .cubic,
+        congestion: .bbr,
         usesDirectPaths: true,
         tracesSeals: false
     )

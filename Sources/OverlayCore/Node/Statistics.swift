@@ -6,6 +6,8 @@ package struct NodeStatistics: Sendable, Hashable {
     package var bytesReceived: UInt64 = 0
     /// Packets declared lost.
     package var packetsLost: UInt64 = 0
+    /// Packets declared lost that arrived after all.
+    package var packetsRecanted: UInt64 = 0
     package var probeTimeouts: UInt64 = 0
     /// Packets of ours that peers saw marked CE.
     package var congestionMarks: UInt64 = 0

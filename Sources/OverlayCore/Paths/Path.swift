@@ -22,19 +22,23 @@ final class Path {
     var roundTrip = RoundTripEstimator()
     var congestion: Congestion
     var pacer = Pacer()
+    private(set) var delivery = DeliveryRate()
+    /// When the round trip was first measured.
+    private(set) var measuredAt: Instant?
     /// Bytes sent and neither acknowledged nor lost.
-    var bytesInFlight = 0
+    private(set) var bytesInFlight = 0
     /// When an authenticated packet last came from there.
     private(set) var heardAt: Instant
     /// What may be sent there, while the address has not proven itself.
     var allowance: AddressAllowance?
 
-    /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it.
+    /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the controller.
     init(
         endpoint: Endpoint,
         serial: UInt32,
         algorithm: CongestionAlgorithm,
         maximumPacketSize: Int,
+        seed: UInt64,
         at now: Instant
     ) {
         self.endpoint = endpoint
@@ -42,7 +46,7 @@ final class Path {
         mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
         packetSize = mtu.size
         ecn = ECNValidation(isUsable: !endpoint.isRelay)
-        congestion = Congestion(algorithm, packetSize: packetSize)
+        congestion = Congestion(algorithm, packetSize: packetSize, seed: seed)
         heardAt = now
     }
 
@@ -66,37 +70,83 @@ final class Path {
 
     var pacingRate: UInt64 { congestion.pacingRate(roundTrip: roundTrip.smoothed) }
 
-    /// Takes the outcome of an ACK frame.
-    func acknowledge(_ outcome: LossRecovery.Outcome, at now: Instant) {
-        guard outcome.ackedBytes > 0, let sentAt = outcome.largestSentAt else { return }
-        bytesInFlight = max(0, bytesInFlight - outcome.ackedBytes)
-        mtu.acknowledge(byteCount: outcome.ackedBytes, largeSentAt: outcome.largeSentAt)
+    /// How many bytes the pacer lets go now.
+    func pacedBytes(at now: Instant) -> Int {
+        if bytesInFlight == 0 { pacer.allowInitialBurst(packetSize: packetSize) }
+        return pacer.allowance(rate: pacingRate, packetSize: packetSize, at: now)
+    }
+
+    /// The application has nothing to send though the path would take more.
+    func noteAppLimited() {
+        if hasWindow { delivery.noteAppLimited(bytesInFlight: bytesInFlight) }
+    }
+
+    /// Takes the round trip of a packet.
+    func measure(_ sample: Interval, ackDelay: Interval, at now: Instant) {
+        if measuredAt == nil { measuredAt = now }
+        roundTrip.sample(sample, ackDelay: ackDelay)
+    }
+
+    // MARK: Packets on their way
+
+    /// A packet leaves that counts as in flight.
+    func depart(_ byteCount: Int, at now: Instant) -> DeliveryRate.Stamp {
+        if bytesInFlight == 0 { congestion.resume(at: now) }
+        let stamp = delivery.stamp(byteCount: byteCount, bytesInFlight: bytesInFlight, at: now)
+        bytesInFlight += byteCount
+        return stamp
+    }
+
+    /// A packet arrived.
+    func deliver(_ packet: SentPacket, at now: Instant, into measurement: inout DeliveryRate.Measurement?) {
+        bytesInFlight = max(0, bytesInFlight - packet.byteCount)
+        delivery.deliver(packet, at: now, into: &measurement)
+    }
+
+    /// A packet that was sent to see whether its size arrives did not, or never left. That is no sign of congestion
+    /// (RFC 9000 §14.4).
+    func forget(sizeProbe byteCount: Int) {
+        bytesInFlight = max(0, bytesInFlight - byteCount)
+    }
+
+    /// A packet was declared lost.
+    func lose(_ packet: SentPacket, at now: Instant) {
+        bytesInFlight = max(0, bytesInFlight - packet.byteCount)
+        delivery.lose(packet)
+        congestion.lose(
+            CongestionLoss(
+                byteCount: packet.byteCount,
+                sentAt: packet.sentAt,
+                now: now,
+                roundTrip: roundTrip,
+                bytesInFlight: Int(packet.stamp.bytesInFlight),
+                lostSince: Int(delivery.lost - min(delivery.lost, packet.stamp.lost)),
+                isAppLimited: packet.stamp.isAppLimited
+            )
+        )
+    }
+
+    /// A packet arrived that was declared lost.
+    func recant(_ entry: LostPackets.Entry, at now: Instant) {
+        delivery.recant(entry.packet, at: now)
+        congestion.recant(RecantedLoss(declaredAt: entry.declaredAt, now: now))
+    }
+
+    /// An ACK frame is read to its end, and its losses are known.
+    func finishAck(_ outcome: LossRecovery.Outcome, measurement: DeliveryRate.Measurement?, at now: Instant) {
+        guard let measurement, let sentAt = outcome.largestSentAt else { return }
         congestion.acknowledge(
             CongestionAck(
                 byteCount: outcome.ackedBytes,
                 sentAt: sentAt,
                 now: now,
+                bytesInFlightBefore: outcome.bytesInFlightBefore,
                 bytesInFlight: bytesInFlight,
                 roundTrip: roundTrip,
-                isAppLimited: outcome.isAppLimited
+                delivered: delivery.delivered,
+                sample: delivery.sample(measurement, minimum: roundTrip.minimum)
             )
         )
-    }
-
-    /// Takes the outcome of loss detection.
-    func lose(_ summary: LossRecovery.LossSummary, at now: Instant) {
-        bytesInFlight = max(0, bytesInFlight - summary.byteCount - summary.probeByteCount)
-        // RFC 9000 §14.4: the loss of a probe is not a sign of congestion.
-        guard summary.byteCount > 0, let sentAt = summary.latestSentAt else { return }
-        ecn.lose(marked: summary.markedCount)
-        mtu.lose(
-            largeSentAt: summary.largeSentAt,
-            smallSentAt: summary.smallSentAt,
-            timeouts: summary.timeouts,
-            at: now
-        )
-        congestion.lose(
-            CongestionLoss(byteCount: summary.byteCount, sentAt: sentAt, now: now, isPersistent: summary.isPersistent)
-        )
+        if congestion.isHoldingBack { delivery.noteAppLimited(bytesInFlight: bytesInFlight) }
     }
 }

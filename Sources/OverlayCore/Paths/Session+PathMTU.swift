@@ -26,6 +26,6 @@ extension Session {
         guard let path, let probe = path.mtu.refuse(byteCount, at: now) else { return }
         // It never left: nobody has to wait for its loss.
         recovery.settle(probe) { _ in }
-        path.bytesInFlight = max(0, path.bytesInFlight - byteCount)
+        path.forget(sizeProbe: byteCount)
     }
 }

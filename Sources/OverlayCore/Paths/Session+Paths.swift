@@ -110,9 +110,10 @@ extension Session {
             serial: shared.serial(),
             algorithm: shared.settings.congestion,
             maximumPacketSize: min(shared.settings.maxPacketSize, peerMaxPacketSize),
+            seed: shared.random.nextUInt64(),
             at: now
         )
-        if let roundTrip { next.roundTrip.sample(roundTrip, ackDelay: .zero) }
+        if let roundTrip { next.measure(roundTrip, ackDelay: .zero, at: now) }
         let wasSilent = recovery.probeCount >= 2
         path = next
         pacedUntil = nil

@@ -1,13 +1,21 @@
 import OverlayWire
 
 /// Loss detection and probe time-outs of one session (RFC 9002 §6), in one packet-number space.
+///
+/// The work for an ACK frame is bounded by what is new in it: packets leave in the order of their numbers, so loss
+/// detection walks from the oldest outstanding one and stops at the first that is not lost.
 struct LossRecovery {
-    /// RFC 9002 §6.1.1.
-    static let packetThreshold: UInt64 = 3
     /// RFC 9002 §7.6.1: persistent congestion spans this many probe time-outs.
     static let persistentCongestionThreshold: Int64 = 3
+    /// Packets that a probe time-out sends (RFC 9002 §6.2.4).
+    static let probePackets = 2
+    /// For so many probe time-outs a lost packet may still arrive and be believed.
+    private static let memory: Int64 = 2
 
     private(set) var packets: SentPackets
+    private(set) var lostPackets = LostPackets()
+    private(set) var tolerance = ReorderingTolerance()
+    private var heard = RepeatedRanges()
     private(set) var largestAcknowledged: UInt64?
     /// Consecutive probe time-outs without an acknowledgement.
     private(set) var probeCount = 0
@@ -16,6 +24,10 @@ struct LossRecovery {
     private var lastTrackedAt: Instant?
     private var outstandingCount = 0
     private var lossTime: Instant?
+    /// Losses of packets that left before belong to an episode that has begun.
+    private var episodeStart: Instant?
+    /// When the first packet left of those that were lost in a row (RFC 9002 §7.6.2).
+    private var lostSince: Instant?
     /// Since when something is outstanding without an acknowledgement of anything.
     private(set) var waitingSince: Instant?
     private let maximumProbeTimeout: Interval
@@ -28,51 +40,64 @@ struct LossRecovery {
         self.peerMaxAckDelay = peerMaxAckDelay
     }
 
+    /// Packets that were looked at for acknowledgements and losses, ever.
+    var visits: Int { packets.visits + lostPackets.visits }
+
     var hasOutstanding: Bool { outstandingCount > 0 }
     /// When the last packet left that has to arrive.
     var lastSentAt: Instant? { hasOutstanding ? lastTrackedAt : nil }
 
     mutating func add(_ frame: SentFrame) { packets.add(frame) }
 
-    /// Files the packet that was just built.
-    mutating func file(
-        sentAt: Instant,
-        byteCount: Int,
-        isTracked: Bool,
-        pathSerial: UInt32,
-        isAppLimited: Bool,
-        isMarked: Bool = false
-    ) {
+    /// Files the packet that was just built. A tracked one counts as in flight on `path`; early data has none.
+    mutating func file(sentAt: Instant, byteCount: Int, isTracked: Bool, isMarked: Bool = false, path: Path?) {
         packets.file(
-            sentAt: sentAt,
-            byteCount: byteCount,
-            isTracked: isTracked,
-            pathSerial: pathSerial,
-            isAppLimited: isAppLimited,
-            isMarked: isMarked
+            SentPacket(
+                sentAt: sentAt,
+                byteCount: byteCount,
+                isTracked: isTracked,
+                isMarked: isMarked,
+                pathSerial: path?.serial ?? 0,
+                stamp: isTracked ? path?.depart(byteCount, at: sentAt) ?? DeliveryRate.Stamp() : DeliveryRate.Stamp()
+            )
         )
-        guard isTracked else { return }
+        guard isTracked else { return advanceFront() }
         if outstandingCount == 0 { waitingSince = sentAt }
         outstandingCount += 1
         lastTrackedAt = sentAt
         if probesOwed > 0 { probesOwed -= 1 }
     }
 
+    /// Drops what lies before the oldest outstanding packet. An acknowledged packet ends a row of lost ones.
+    private mutating func advanceFront() {
+        if packets.dropSettledFront() { lostSince = nil }
+    }
+
+    // MARK: Acknowledgements
+
     /// What an acknowledgement changed.
     struct Outcome {
+        /// Bytes of the path in use that are newly acknowledged, and how many of them had been declared lost.
         var ackedBytes = 0
         /// When the largest packet left that had to arrive and is newly acknowledged.
         var largestSentAt: Instant?
-        var isAppLimited = false
         /// When the latest packet left that is newly acknowledged and larger than every path carries.
         var largeSentAt: Instant?
         /// Packets with ECT(0) that are newly acknowledged.
         var markedCount = 0
+        /// Packets that were declared lost in this or that arrived after all.
+        var lostCount = 0
+        var recantedCount = 0
+        /// What was in flight on the path before the frame came.
+        var bytesInFlightBefore = 0
+        fileprivate var measurement: DeliveryRate.Measurement?
         /// When the largest packet of the frame left, if that measures the path.
         fileprivate var measuredFrom: Instant?
-        /// Whether the path had been measured before.
-        fileprivate var wasMeasured = false
-        var lost = LossSummary()
+        fileprivate var largest: UInt64
+
+        fileprivate init(largest: UInt64) {
+            self.largest = largest
+        }
 
         /// The round trip that the frame shows when it arrives at `now`: that of its largest packet, if something in
         /// the frame had to be acknowledged and is new (RFC 9002 §5.1).
@@ -82,29 +107,94 @@ struct LossRecovery {
         }
     }
 
-    /// What loss detection found.
-    struct LossSummary {
-        var byteCount = 0
-        var packetCount = 0
-        /// When the latest of the lost packets was sent.
-        var latestSentAt: Instant?
-        /// When the latest of those left that are larger than every path carries, and that are not.
+    /// Begins the handling of an ACK frame with this largest number.
+    func beginAck(largest: UInt64, path: Path) -> Outcome {
+        var outcome = Outcome(largest: largest)
+        outcome.bytesInFlightBefore = path.bytesInFlight
+        if largestAcknowledged.map({ largest > $0 }) ?? true {
+            outcome.measuredFrom = packets.departure(of: largest, pathSerial: path.serial)
+        }
+        return outcome
+    }
+
+    /// Takes one range of an ACK frame, the highest first; `body` gets every frame of every packet in it that was
+    /// outstanding or had been declared lost.
+    mutating func acknowledge(
+        _ range: ClosedRange<UInt64>,
+        path: Path,
+        at now: Instant,
+        outcome: inout Outcome,
+        _ body: (SentFrame) -> Void
+    ) {
+        if range.upperBound < outcome.largest, heard.isRepeated(range) { return }
+        var acknowledgedCount = 0
+        packets.acknowledge(range) { packets, packet in
+            acknowledgedCount += 1
+            if packet.pathSerial == path.serial {
+                outcome.ackedBytes += packet.byteCount
+                if packet.isMarked { outcome.markedCount += 1 }
+                if packet.isLarge { outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt) }
+                path.deliver(packet, at: now, into: &outcome.measurement)
+            }
+            outcome.largestSentAt = max(outcome.largestSentAt ?? packet.sentAt, packet.sentAt)
+            packets.forEachFrame(of: packet, body)
+        }
+        outstandingCount -= acknowledgedCount
+        recant(range, path: path, at: now, outcome: &outcome, body)
+    }
+
+    /// What was declared lost in `range` has arrived.
+    private mutating func recant(
+        _ range: ClosedRange<UInt64>,
+        path: Path,
+        at now: Instant,
+        outcome: inout Outcome,
+        _ body: (SentFrame) -> Void
+    ) {
+        let largest = max(outcome.largest, largestAcknowledged ?? 0)
+        lostPackets.recant(range) { lostPackets, entry in
+            outcome.recantedCount += 1
+            lostSince = nil
+            tolerance.widen(
+                distance: largest - min(largest, entry.number),
+                age: now - entry.packet.sentAt,
+                roundTrip: path.roundTrip,
+                at: now
+            )
+            if entry.packet.pathSerial == path.serial { path.recant(entry, at: now) }
+            lostPackets.forEachFrame(of: entry, body)
+        }
+    }
+
+    /// Ends the handling of an ACK frame: detects losses and lets the path's controller know everything.
+    mutating func finishAck(path: Path, at now: Instant, outcome: inout Outcome, _ body: (SentFrame) -> Void) {
+        largestAcknowledged = max(largestAcknowledged ?? 0, outcome.largest)
+        let timeouts = probeCount
+        if outcome.largestSentAt != nil {
+            probeCount = 0
+            probesOwed = 0
+            waitingSince = now
+        }
+        heard.endFrame()
+        advanceFront()
+        path.mtu.acknowledge(byteCount: outcome.ackedBytes, largeSentAt: outcome.largeSentAt)
+        outcome.lostCount = detectLosses(path: path, timeouts: timeouts, at: now, body)
+        path.finishAck(outcome, measurement: outcome.measurement, at: now)
+    }
+
+    // MARK: Losses
+
+    /// What one detection found on the path in use.
+    private struct LostSummary {
+        /// When the latest packets left that are larger than every path carries, and that are not.
         var largeSentAt: Instant?
         var smallSentAt: Instant?
-        /// Bytes of lost probes for the path's size, which count for nothing else.
-        var probeByteCount = 0
-        /// Packets with ECT(0) among the lost ones.
+        /// Packets with ECT(0) among them.
         var markedCount = 0
-        /// Probe time-outs in a row before the acknowledgement that told of the loss.
-        var timeouts = 0
-        var isPersistent = false
 
-        /// Counts a packet that was lost on the path in use.
-        fileprivate mutating func add(_ packet: SentPacket) {
-            byteCount += packet.byteCount
-            latestSentAt = max(latestSentAt ?? packet.sentAt, packet.sentAt)
+        mutating func add(_ packet: SentPacket) {
             if packet.isMarked { markedCount += 1 }
-            if packet.byteCount > PacketLayout.minimumPathSize {
+            if packet.isLarge {
                 largeSentAt = max(largeSentAt ?? packet.sentAt, packet.sentAt)
             } else {
                 smallSentAt = max(smallSentAt ?? packet.sentAt, packet.sentAt)
@@ -112,120 +202,90 @@ struct LossRecovery {
         }
     }
 
-    /// Begins the handling of an ACK frame with this largest number.
-    func beginAck(largest: UInt64, path: Path) -> Outcome {
-        var outcome = Outcome()
-        if largestAcknowledged.map({ largest > $0 }) ?? true {
-            outcome.measuredFrom = packets.departure(of: largest, pathSerial: path.serial)
-        }
-        outcome.wasMeasured = path.roundTrip.hasSample
-        return outcome
-    }
-
-    /// Takes one range of an ACK frame; `body` gets every frame of every packet in it that was outstanding.
-    mutating func acknowledge(
-        _ range: ClosedRange<UInt64>,
-        pathSerial: UInt32,
-        outcome: inout Outcome,
-        _ body: (SentFrame) -> Void
-    ) {
-        guard packets.count > 0, range.upperBound >= packets.lowest, range.lowerBound < packets.next else { return }
-        // Ranges come from the highest to the lowest: the first with news has the largest packet.
-        let hasLargest = outcome.largestSentAt == nil
-        // Upwards in a range: what a stream is told then joins what it knows, without a set of what lies above.
-        for number in max(range.lowerBound, packets.lowest)...min(range.upperBound, packets.next - 1) {
-            guard let packet = packets.outstanding(number) else { continue }
-            packets.settle(number)
-            outstandingCount -= 1
-            if packet.pathSerial == pathSerial {
-                outcome.ackedBytes += packet.byteCount
-                outcome.isAppLimited = outcome.isAppLimited || packet.isAppLimited
-                if packet.isMarked { outcome.markedCount += 1 }
-                if packet.byteCount > PacketLayout.minimumPathSize {
-                    outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt)
-                }
-            }
-            if hasLargest { outcome.largestSentAt = packet.sentAt }
-            for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
-        }
-    }
-
-    /// Ends the handling of an ACK frame: `largest` is its largest number. Detects losses.
-    mutating func finishAck(
-        largest: UInt64,
-        path: Path,
-        at now: Instant,
-        outcome: inout Outcome,
-        _ body: (SentFrame) -> Void
-    ) {
-        largestAcknowledged = max(largestAcknowledged ?? 0, largest)
-        let timeouts = probeCount
-        if outcome.largestSentAt != nil {
-            probeCount = 0
-            probesOwed = 0
-            waitingSince = now
-        }
-        outcome.lost = detectLosses(path: path, at: now, body)
-        outcome.lost.timeouts = timeouts
-        // RFC 9002 §7.6.2: what was sent before the first measurement says nothing about persistence.
-        if !outcome.wasMeasured { outcome.lost.isPersistent = false }
-        packets.dropSettledFront()
-    }
-
-    /// Declares packets lost (RFC 9002 §6.1); `body` gets each of their frames.
-    mutating func detectLosses(
-        path: Path,
-        at now: Instant,
-        _ body: (SentFrame) -> Void
-    ) -> LossSummary {
+    /// Declares packets lost (RFC 9002 §6.1) and returns how many; `body` gets each of their frames. `timeouts`: probe
+    /// time-outs in a row before the acknowledgement that told of the losses.
+    mutating func detectLosses(path: Path, timeouts: Int = 0, at now: Instant, _ body: (SentFrame) -> Void) -> Int {
         lossTime = nil
-        var summary = LossSummary()
-        guard let largest = largestAcknowledged, packets.lowest < packets.next else { return summary }
-        let delay = path.roundTrip.lossDelay
-        let threshold = now - delay
-        var firstLostAt: Instant?
-        var longestPeriod = Interval.zero
-        var number = packets.lowest
-        while number < min(largest, packets.next) {
-            if let packet = packets.outstanding(number) {
-                guard packet.sentAt <= threshold || largest >= number + Self.packetThreshold else {
-                    let time = packet.sentAt + delay
-                    lossTime = min(lossTime ?? time, time)
-                    number += 1
-                    continue
-                }
-                packets.settle(number)
-                outstandingCount -= 1
-                summary.packetCount += 1
-                if packet.pathSerial == path.serial, packets.isSizeProbe(packet) {
-                    summary.probeByteCount += packet.byteCount
-                } else if packet.pathSerial == path.serial {
-                    summary.add(packet)
-                    let first = firstLostAt ?? packet.sentAt
-                    firstLostAt = first
-                    longestPeriod = max(longestPeriod, packet.sentAt - first)
-                }
-                for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
-            } else if packets.isSettled(number) {
-                // RFC 9002 §7.6.2: nothing sent in the period may have arrived.
-                firstLostAt = nil
+        lostPackets.forget(before: now - path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay) * Self.memory)
+        guard let largest = largestAcknowledged else { return 0 }
+        let delay = tolerance.delay(path.roundTrip)
+        var summary = LostSummary()
+        var count = 0
+        while let packet = packets.oldest(), packets.lowest < largest {
+            let number = packets.lowest
+            guard packet.sentAt + delay <= now || largest >= number + tolerance.packets else {
+                // Whatever left later is not lost either.
+                lossTime = packet.sentAt + delay
+                break
             }
-            number += 1
+            declareLost(number, packet, path: path, summary: &summary, at: now, body)
+            count += 1
         }
-        let period = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay) * Self.persistentCongestionThreshold
-        summary.isPersistent = path.roundTrip.hasSample && longestPeriod > period
-        packets.dropSettledFront()
-        return summary
+        guard count > 0 else { return 0 }
+        path.ecn.lose(marked: summary.markedCount)
+        path.mtu.lose(
+            largeSentAt: summary.largeSentAt,
+            smallSentAt: summary.smallSentAt,
+            timeouts: timeouts,
+            at: now
+        )
+        return count
     }
 
-    /// Treats the one packet `number` as acknowledged or lost at once: the handshake told so.
+    private mutating func declareLost(
+        _ number: UInt64,
+        _ packet: SentPacket,
+        path: Path,
+        summary: inout LostSummary,
+        at now: Instant,
+        _ body: (SentFrame) -> Void
+    ) {
+        let isSizeProbe = packets.isSizeProbe(packet)
+        packets.settle(number, as: .lost)
+        outstandingCount -= 1
+        if !isSizeProbe { lostPackets.add(number, packet, of: packets, at: now) }
+        switch packet.fate {
+        case .outstanding: packets.forEachFrame(of: packet, body)
+        case .repeated, .untracked, .lost, .acknowledged: break
+        }
+        if packet.pathSerial == path.serial, isSizeProbe {
+            path.forget(sizeProbe: packet.byteCount)
+        } else if packet.pathSerial == path.serial {
+            summary.add(packet)
+            if episodeStart.map({ packet.sentAt > $0 }) ?? true {
+                episodeStart = now
+                tolerance.beginEpisode()
+            }
+            path.lose(packet, at: now)
+            notePersistence(packet, path: path, at: now)
+        }
+        advanceFront()
+    }
+
+    /// RFC 9002 §7.6.2: everything that left between two packets was lost, both left after the first measurement, and
+    /// more time lies between them than three probe time-outs.
+    private mutating func notePersistence(_ packet: SentPacket, path: Path, at now: Instant) {
+        guard let measuredAt = path.measuredAt, packet.sentAt > measuredAt else { return }
+        guard let first = lostSince else {
+            lostSince = packet.sentAt
+            return
+        }
+        let base = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay)
+        guard packet.sentAt - first > base * Self.persistentCongestionThreshold else { return }
+        path.congestion.collapse(at: now)
+        lostSince = nil
+    }
+
+    /// Treats the one packet `number` as acknowledged or lost at once: the handshake told so, or its path is gone.
     mutating func settle(_ number: UInt64, _ body: (SentFrame) -> Void) {
         guard let packet = packets.outstanding(number) else { return }
-        packets.settle(number)
+        packets.settle(number, as: .acknowledged)
         outstandingCount -= 1
-        for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
-        packets.dropSettledFront()
+        packets.forEachFrame(of: packet, body)
+        advanceFront()
     }
+
+    // MARK: Probes
 
     /// When to act next: at the loss time, or else at the probe time-out (RFC 9002 §6.2, A.8).
     func deadline(path: Path) -> Instant? {
@@ -238,26 +298,25 @@ struct LossRecovery {
     /// Whether ``deadline(path:)`` stands for a loss, not for a probe.
     var isLossPending: Bool { lossTime != nil }
 
-    /// The probe time-out fired.
-    mutating func probe() {
+    /// The probe time-out fired: `body` gets the frames of the oldest outstanding packets, to be sent again (RFC 9002
+    /// §6.2.4). When such a packet is declared lost later, its frames are not: they are in the probe.
+    mutating func probe(_ body: (SentFrame) -> Void) {
         probeCount += 1
-        probesOwed = 2
+        probesOwed = Self.probePackets
+        var number = packets.lowest
+        var count = 0
+        while count < Self.probePackets, let packet = packets[number] {
+            if packet.isOutstanding, !packets.isSizeProbe(packet) {
+                packets.settle(number, as: .repeated)
+                packets.forEachFrame(of: packet, body)
+                count += 1
+            }
+            number += 1
+        }
     }
 
     /// The network changed: what was learned by silence does not count (RFC 9002 §6.2.1 backoff starts anew).
     mutating func forgetSilence() {
         probeCount = 0
-    }
-
-    /// The frames of the oldest outstanding packet, to be sent again as a probe.
-    func oldestFrames(_ body: (SentFrame) -> Void) {
-        var number = packets.lowest
-        while number < packets.next {
-            if let packet = packets.outstanding(number), !packets.isSizeProbe(packet) {
-                for position in 0..<packet.frameCount { body(packets.frame(position, of: packet)) }
-                return
-            }
-            number += 1
-        }
     }
 }

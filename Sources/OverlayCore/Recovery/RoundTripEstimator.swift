@@ -12,6 +12,8 @@ struct RoundTripEstimator {
 
     private(set) var hasSample = false
     private(set) var latest = Interval.zero
+    /// The latest round trip without the time that the peer held its acknowledgement.
+    private(set) var adjusted = Interval.zero
     private(set) var minimum = Interval.zero
     private(set) var smoothed = Self.initial
     private(set) var variation = Self.initial / 2
@@ -23,12 +25,13 @@ struct RoundTripEstimator {
         guard hasSample else {
             hasSample = true
             minimum = latest
+            adjusted = latest
             smoothed = latest
             variation = latest / 2
             return
         }
         minimum = min(minimum, latest)
-        let adjusted = latest >= minimum + ackDelay ? latest - ackDelay : latest
+        adjusted = latest >= minimum + ackDelay ? latest - ackDelay : latest
         let difference = smoothed > adjusted ? smoothed - adjusted : adjusted - smoothed
         variation = Interval(nanoseconds: (3 * variation.nanoseconds + difference.nanoseconds) / 4)
         smoothed = Interval(nanoseconds: (7 * smoothed.nanoseconds + adjusted.nanoseconds) / 8)
@@ -37,10 +40,5 @@ struct RoundTripEstimator {
     /// The probe time-out before backoff (RFC 9002 §6.2.1).
     func probeTimeout(maxAckDelay: Interval) -> Interval {
         smoothed + max(variation * 4, Self.granularity) + maxAckDelay
-    }
-
-    /// How long after a later packet's acknowledgement one counts as lost (RFC 9002 §6.1.2: 9/8).
-    var lossDelay: Interval {
-        max(Interval(nanoseconds: max(latest, smoothed).nanoseconds * 9 / 8), Self.granularity)
     }
 }

@@ -16,30 +16,69 @@ enum SentFrame {
     case sizeProbe(pathSerial: UInt32, byteCount: UInt32)
 }
 
-/// A packet that was sent and whose fate is open.
+/// A packet that was sent and whose fate may be open.
 struct SentPacket {
-    enum Fate {
+    enum Fate: UInt8 {
         /// Nothing in it has to arrive: it is not tracked.
         case untracked
         case outstanding
-        case settled
+        /// Outstanding, and what was in it left once more in a probe.
+        case repeated
+        case lost
+        case acknowledged
     }
 
-    var fate: Fate
     var sentAt: Instant
-    /// Bytes that count as in flight (RFC 9002 §2).
-    var byteCount: Int
-    var firstFrame: Int
-    var frameCount: Int
+    /// What had been delivered on its path when it left.
+    var stamp: DeliveryRate.Stamp
+    fileprivate(set) var fate: Fate
+    private let size: UInt16
+    fileprivate(set) var frameCount: UInt16
+    /// Whether it left with ECT(0) (RFC 9000 §13.4).
+    let isMarked: Bool
     /// Which path it took: only packets of the current one count for congestion control.
     var pathSerial: UInt32
-    /// Whether the sender had nothing more to send when it left (RFC 9002 §7.8).
-    var isAppLimited: Bool
-    /// Whether it left with ECT(0) (RFC 9000 §13.4).
-    var isMarked = false
+    /// This many packets behind it are known not to be outstanding.
+    fileprivate var settledBehind: UInt32 = 0
+    fileprivate var firstFrame: Int
+
+    /// Bytes that count as in flight (RFC 9002 §2).
+    var byteCount: Int { Int(size) }
+
+    init(
+        sentAt: Instant,
+        byteCount: Int,
+        isTracked: Bool,
+        isMarked: Bool = false,
+        pathSerial: UInt32,
+        stamp: DeliveryRate.Stamp
+    ) {
+        self.sentAt = sentAt
+        self.stamp = stamp
+        fate = isTracked ? .outstanding : .untracked
+        self.isMarked = isMarked
+        size = UInt16(clamping: byteCount)
+        frameCount = 0
+        self.pathSerial = pathSerial
+        firstFrame = 0
+    }
+
+    /// Whether it is larger than what every path carries.
+    var isLarge: Bool { byteCount > PacketLayout.minimumPathSize }
+
+    /// Whether it is still to be acknowledged or declared lost.
+    var isOutstanding: Bool {
+        switch fate {
+        case .outstanding, .repeated: true
+        case .untracked, .lost, .acknowledged: false
+        }
+    }
 }
 
 /// Sent packets by number, and their frames, in two rings: the oldest go first, nothing is allocated per packet.
+///
+/// The ring begins with the oldest outstanding packet. What an ACK frame has told once is not walked through again: the
+/// first packet of a range remembers how far the range goes up.
 struct SentPackets {
     private var packets = RingQueue<SentPacket>()
     private var frames = RingQueue<SentFrame>()
@@ -48,6 +87,8 @@ struct SentPackets {
     /// How many frames left the front of the ring before.
     private var firstFrame = 0
     private var openFrames = 0
+    /// Packets that were looked at, ever: the work of acknowledgements and loss detection.
+    private(set) var visits = 0
 
     /// `next`: the number of the first packet that will be filed.
     init(next: UInt64) {
@@ -66,82 +107,97 @@ struct SentPackets {
     }
 
     /// Files the packet with number ``next`` and the frames noted since the last.
-    mutating func file(
-        sentAt: Instant,
-        byteCount: Int,
-        isTracked: Bool,
-        pathSerial: UInt32,
-        isAppLimited: Bool,
-        isMarked: Bool = false
-    ) {
-        packets.append(
-            SentPacket(
-                fate: isTracked ? .outstanding : .untracked,
-                sentAt: sentAt,
-                byteCount: byteCount,
-                firstFrame: firstFrame + frames.count - openFrames,
-                frameCount: openFrames,
-                pathSerial: pathSerial,
-                isAppLimited: isAppLimited,
-                isMarked: isMarked
-            )
-        )
+    mutating func file(_ packet: SentPacket) {
+        var packet = packet
+        packet.firstFrame = firstFrame + frames.count - openFrames
+        packet.frameCount = UInt16(clamping: openFrames)
+        packets.append(packet)
         openFrames = 0
-        dropSettledFront()
     }
 
-    /// The packet `number`, if it is in the ring and its fate is open.
-    func outstanding(_ number: UInt64) -> SentPacket? {
+    /// The packet `number`, if it is in the ring.
+    subscript(number: UInt64) -> SentPacket? {
         guard number >= lowest, number < next else { return nil }
-        let packet = packets[Int(number - lowest)]
-        switch packet.fate {
-        case .outstanding: return packet
-        case .untracked, .settled: return nil
-        }
+        return packets[Int(number - lowest)]
     }
 
-    /// Whether `number` is in the ring and its fate is known.
-    func isSettled(_ number: UInt64) -> Bool {
-        guard number >= lowest, number < next else { return false }
-        switch packets[Int(number - lowest)].fate {
-        case .settled: return true
-        case .untracked, .outstanding: return false
-        }
+    /// The packet `number`, if it is outstanding.
+    func outstanding(_ number: UInt64) -> SentPacket? {
+        guard let packet = self[number], packet.isOutstanding else { return nil }
+        return packet
     }
 
-    /// When `number` left, if it is in the ring, was not settled before and took the path with this serial.
+    /// The oldest packet in the ring, once ``dropSettledFront()`` was called the oldest outstanding one.
+    mutating func oldest() -> SentPacket? {
+        visits += 1
+        return packets.first
+    }
+
+    /// When `number` left, if it is in the ring, its fate was open and it took the path with this serial.
     func departure(of number: UInt64, pathSerial: UInt32) -> Instant? {
-        guard number >= lowest, number < next, !isSettled(number) else { return nil }
-        let packet = packets[Int(number - lowest)]
-        return packet.pathSerial == pathSerial ? packet.sentAt : nil
+        guard let packet = self[number], packet.pathSerial == pathSerial else { return nil }
+        switch packet.fate {
+        case .untracked, .outstanding, .repeated: return packet.sentAt
+        case .lost, .acknowledged: return nil
+        }
     }
 
     /// Ends the story of `number`; its frames stay readable until ``dropSettledFront()``.
-    mutating func settle(_ number: UInt64) {
-        packets[Int(number - lowest)].fate = .settled
+    mutating func settle(_ number: UInt64, as fate: SentPacket.Fate) {
+        packets[Int(number - lowest)].fate = fate
     }
 
-    func frame(_ position: Int, of packet: SentPacket) -> SentFrame {
-        frames[packet.firstFrame - firstFrame + position]
+    /// Acknowledges what is outstanding in `range`; `body` gets each such packet, the oldest first: what a stream is
+    /// told then joins what it knows, without a set of what lies above.
+    mutating func acknowledge(_ range: ClosedRange<UInt64>, _ body: (borrowing SentPackets, SentPacket) -> Void) {
+        guard range.upperBound >= lowest, range.lowerBound < next else { return }
+        let top = Int(min(range.upperBound, next - 1) - lowest)
+        let bottom = Int(max(range.lowerBound, lowest) - lowest)
+        var position = bottom
+        while position <= top {
+            visits += 1
+            let packet = packets[position]
+            switch packet.fate {
+            case .outstanding, .repeated:
+                packets[position].fate = .acknowledged
+                body(self, packet)
+            case .untracked:
+                packets[position].fate = .acknowledged
+            case .lost, .acknowledged:
+                break
+            }
+            position += 1 + Int(packet.settledBehind)
+        }
+        packets[bottom].settledBehind = max(packets[bottom].settledBehind, UInt32(clamping: top - bottom))
+    }
+
+    /// Calls `body` with each frame of a packet in the ring.
+    func forEachFrame(of packet: SentPacket, _ body: (SentFrame) -> Void) {
+        let start = packet.firstFrame - firstFrame
+        for position in start..<start + Int(packet.frameCount) { body(frames[position]) }
     }
 
     /// Whether the packet is a probe for the path's size: its loss is no sign of congestion, and nobody misses it.
     func isSizeProbe(_ packet: SentPacket) -> Bool {
-        guard packet.frameCount == 1, case .sizeProbe = frame(0, of: packet) else { return false }
+        guard packet.frameCount == 1, case .sizeProbe = frames[packet.firstFrame - firstFrame] else { return false }
         return true
     }
 
-    /// Gives back what lies before the oldest outstanding packet.
-    mutating func dropSettledFront() {
+    /// Gives back what lies before the oldest outstanding packet. True when an acknowledged packet was among it.
+    @discardableResult
+    mutating func dropSettledFront() -> Bool {
+        var hasAcknowledged = false
         while let packet = packets.first {
             switch packet.fate {
-            case .outstanding: return
-            case .untracked, .settled: break
+            case .outstanding, .repeated: return hasAcknowledged
+            case .acknowledged: hasAcknowledged = true
+            case .untracked, .lost: break
             }
             _ = packets.popFirst()
             lowest += 1
             for _ in 0..<packet.frameCount { _ = frames.popFirst() }
-            firstFrame += packet.frameCount
+            firstFrame += Int(packet.frameCount)
         }
+        return hasAcknowledged
     }
 }

@@ -15,7 +15,7 @@ extension Session {
         do {
             var ranges = try AckRanges(frame)
             while let range = try ranges.next(in: payload) {
-                recovery.acknowledge(range, pathSerial: path.serial, outcome: &outcome) {
+                recovery.acknowledge(range, path: path, at: now, outcome: &outcome) {
                     acknowledged($0, shared: &shared)
                 }
             }
@@ -24,15 +24,12 @@ extension Session {
         }
         if let roundTrip = outcome.roundTrip(at: now) {
             let reported = Interval.microseconds(Int64(min(frame.delay, 10_000_000)))
-            path.roundTrip.sample(roundTrip, ackDelay: min(reported, recovery.peerMaxAckDelay))
+            path.measure(roundTrip, ackDelay: min(reported, recovery.peerMaxAckDelay), at: now)
         }
-        recovery.finishAck(largest: frame.largest.rawValue, path: path, at: now, outcome: &outcome) {
-            lost($0)
-        }
-        path.acknowledge(outcome, at: now)
-        path.lose(outcome.lost, at: now)
+        recovery.finishAck(path: path, at: now, outcome: &outcome) { lost($0) }
         if isNewest { noteMarks(frame.ecn, outcome, shared: &shared, at: now) }
-        shared.statistics.packetsLost += UInt64(outcome.lost.packetCount)
+        shared.statistics.packetsLost += UInt64(outcome.lostCount)
+        shared.statistics.packetsRecanted += UInt64(outcome.recantedCount)
         pacedUntil = nil
     }
 
@@ -169,14 +166,11 @@ extension Session {
         // RFC 9002 §6.2.2.1: nothing is probed for while nothing may be sent.
         guard let path, !path.isBlocked, let deadline = recovery.deadline(path: path), deadline <= now else { return }
         if recovery.isLossPending {
-            let summary = recovery.detectLosses(path: path, at: now) { lost($0) }
-            path.lose(summary, at: now)
-            shared.statistics.packetsLost += UInt64(summary.packetCount)
+            shared.statistics.packetsLost += UInt64(recovery.detectLosses(path: path, at: now) { lost($0) })
             return
         }
-        recovery.probe()
+        recovery.probe { lost($0) }
         shared.statistics.probeTimeouts += 1
-        recovery.oldestFrames { lost($0) }
         if recovery.probeCount >= 2 { probeAlternatives(shared: &shared, at: now) }
         if recovery.probeCount >= 3, path.endpoint.isLocal {
             shared.events.append(.localPathSilent(peer.handle, peer.key, path.endpoint))

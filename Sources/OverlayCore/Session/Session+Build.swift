@@ -42,9 +42,8 @@ extension Session {
             sentAt: now,
             byteCount: byteCount,
             isTracked: isTracked,
-            pathSerial: path?.serial ?? 0,
-            isAppLimited: queues.isEmpty,
-            isMarked: isMarked
+            isMarked: isMarked,
+            path: path
         )
         epoch.sealedBytes += UInt64(byteCount)
         bytesSent += UInt64(byteCount)
@@ -89,7 +88,6 @@ extension Session {
         let isMarked = path?.ecn.isMarking ?? false
         end(&writer, from: start, epoch: epoch, isTracked: isTracked, isMarked: isMarked, shared: &shared, at: now)
         if isMarked { path?.ecn.sent(isTracked: isTracked) }
-        if isTracked { path?.bytesInFlight += writer.count - start }
         writer.limit = writer.capacity
         return true
     }
@@ -288,7 +286,6 @@ extension Session {
         path.mtu.sentProbe(recovery.packets.next)
         recovery.add(.sizeProbe(pathSerial: path.serial, byteCount: UInt32(size)))
         end(&writer, from: start, epoch: epoch, isTracked: true, shared: &shared, at: now)
-        path.bytesInFlight += size
         path.pacer.spend(size)
         writer.limit = writer.capacity
         return true

@@ -9,11 +9,12 @@ struct CubicWorld {
     var cubic = Cubic(packetSize: packet)
     var now = Instant.at(0)
     let roundTrip: Interval
-    private var estimator = RoundTripEstimator()
+    /// What acknowledgements show.
+    private var shown: Interval
 
     init(roundTrip: Interval = .milliseconds(100)) {
         self.roundTrip = roundTrip
-        estimator.sample(roundTrip, ackDelay: .zero)
+        shown = roundTrip
     }
 
     var packets: Double { Double(cubic.window) / Double(Self.packet) }
@@ -25,19 +26,20 @@ struct CubicWorld {
         isAppLimited: Bool = false
     ) {
         cubic.acknowledge(
-            CongestionAck(
-                byteCount: byteCount,
+            .of(
+                byteCount,
                 sentAt: sentAt ?? now - roundTrip,
                 now: now,
+                roundTrip: shown,
                 bytesInFlight: bytesInFlight,
-                roundTrip: estimator,
                 isAppLimited: isAppLimited
             )
         )
     }
 
     mutating func lose(sentAt: Instant? = nil, isPersistent: Bool = false) {
-        cubic.lose(CongestionLoss(byteCount: Self.packet, sentAt: sentAt ?? now, now: now, isPersistent: isPersistent))
+        cubic.lose(.of(Self.packet, sentAt: sentAt ?? now, now: now))
+        if isPersistent { cubic.collapse(at: now) }
     }
 
     /// Acknowledges a window packet by packet, spread over one round trip.
@@ -53,8 +55,7 @@ struct CubicWorld {
     mutating func passRound(showing milliseconds: Int64) {
         let sentAt = now
         now = now + .milliseconds(milliseconds)
-        estimator = RoundTripEstimator()
-        estimator.sample(.milliseconds(milliseconds), ackDelay: .zero)
+        shown = .milliseconds(milliseconds)
         for _ in 0..<10 { acknowledge(1000, sentAt: sentAt) }
     }
 
@@ -107,6 +108,40 @@ struct CubicTests {
         #expect(world.packets == 70)
         world.cubic.mark(CongestionMark(packetCount: 1, sentAt: .at(1001), now: .at(1100)))
         #expect(world.packets == 49)
+    }
+
+    // RFC 9438 §4.9.2
+    @Test func `a reduction whose every loss was none is undone`() {
+        var world = CubicWorld()
+        world.acknowledge(90_000)
+        world.now = .at(1000)
+        world.lose(sentAt: .at(950))
+        world.lose(sentAt: .at(960))
+        #expect(world.packets == 70)
+        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1010)))
+        #expect(world.packets == 70)
+        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1020)))
+        #expect(world.packets == 100)
+        // Slow start goes on.
+        world.acknowledge(10_000, sentAt: .at(1015))
+        #expect(world.packets == 110)
+    }
+
+    @Test func `a reduction for a mark, or a loss of an earlier one, undoes nothing`() {
+        var world = CubicWorld()
+        world.acknowledge(90_000)
+        world.now = .at(1000)
+        world.lose(sentAt: .at(950))
+        world.now = .at(1100)
+        world.lose(sentAt: .at(1050))
+        #expect(world.packets == 49)
+        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1110)))
+        #expect(world.packets == 49)
+        world.now = .at(1200)
+        world.cubic.mark(CongestionMark(packetCount: 1, sentAt: .at(1150), now: .at(1200)))
+        let window = world.packets
+        world.cubic.recant(RecantedLoss(declaredAt: .at(1100), now: .at(1210)))
+        #expect(world.packets == window)
     }
 
     @Test func `larger packets change neither the bytes in flight nor where the window heads for`() {
@@ -231,9 +266,9 @@ struct CubicTests {
     // RFC 9002 §7.8
     @Test func `a window that is not used does not grow`() {
         var world = CubicWorld()
-        world.acknowledge(1000, bytesInFlight: 0, isAppLimited: true)
+        world.acknowledge(1000, bytesInFlight: 1000, isAppLimited: true)
         #expect(world.packets == 10)
-        world.acknowledge(1000, bytesInFlight: 6000, isAppLimited: true)
+        world.acknowledge(1000, bytesInFlight: 7000, isAppLimited: true)
         #expect(world.packets == 11)
     }
 

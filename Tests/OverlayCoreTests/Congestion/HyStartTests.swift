@@ -16,18 +16,7 @@ struct HyStartTests {
             let sentAt = now
             now = now + .milliseconds(roundTrip)
             return (0..<count).map { _ in
-                var estimator = RoundTripEstimator()
-                estimator.sample(.milliseconds(roundTrip), ackDelay: .zero)
-                return hyStart.observe(
-                    CongestionAck(
-                        byteCount: 1000,
-                        sentAt: sentAt,
-                        now: now,
-                        bytesInFlight: 0,
-                        roundTrip: estimator,
-                        isAppLimited: false
-                    )
-                )
+                hyStart.observe(.of(1000, sentAt: sentAt, now: now, roundTrip: .milliseconds(roundTrip)))
             }
         }
     }

@@ -14,12 +14,12 @@ struct RecoveryWorld {
 
     /// A path with this round trip in milliseconds, measured once.
     init(roundTrip: Int64? = 100) {
-        if let roundTrip { path.roundTrip.sample(.milliseconds(roundTrip), ackDelay: .zero) }
+        if let roundTrip { path.measure(.milliseconds(roundTrip), ackDelay: .zero, at: .at(-1)) }
     }
 
-    mutating func send(at time: Int64, isTracked: Bool = true, path serial: UInt32 = 1) {
+    mutating func send(at time: Int64, isTracked: Bool = true, path other: Path? = nil) {
         recovery.add(.newIndex(sequence: recovery.packets.next))
-        recovery.file(sentAt: .at(time), byteCount: 1000, isTracked: isTracked, pathSerial: serial, isAppLimited: false)
+        recovery.file(sentAt: .at(time), byteCount: 1000, isTracked: isTracked, path: other ?? path)
     }
 
     /// Takes an acknowledgement of the ranges, highest first. Returns it with the numbers of the packets it told about.
@@ -31,18 +31,26 @@ struct RecoveryWorld {
         var acknowledged: [UInt64] = []
         var lost: [UInt64] = []
         for range in ranges {
-            recovery.acknowledge(range, pathSerial: path.serial, outcome: &outcome) { acknowledged.append($0.number) }
+            recovery.acknowledge(range, path: path, at: .at(time), outcome: &outcome) {
+                acknowledged.append($0.number)
+            }
         }
-        recovery.finishAck(largest: ranges[0].upperBound, path: path, at: .at(time), outcome: &outcome) {
-            lost.append($0.number)
-        }
+        recovery.finishAck(path: path, at: .at(time), outcome: &outcome) { lost.append($0.number) }
         return (outcome, acknowledged, lost)
     }
 
-    mutating func detect(at time: Int64) -> (summary: LossRecovery.LossSummary, lost: [UInt64]) {
+    /// Lets time pass without an acknowledgement. Returns the numbers of the packets that are lost by it.
+    mutating func detect(at time: Int64) -> [UInt64] {
         var lost: [UInt64] = []
-        let summary = recovery.detectLosses(path: path, at: .at(time)) { lost.append($0.number) }
-        return (summary, lost)
+        _ = recovery.detectLosses(path: path, at: .at(time)) { lost.append($0.number) }
+        return lost
+    }
+
+    /// A probe time-out. Returns the numbers of the packets whose frames it repeats.
+    mutating func probe() -> [UInt64] {
+        var repeated: [UInt64] = []
+        recovery.probe { repeated.append($0.number) }
+        return repeated
     }
 
     var deadline: Instant? { recovery.deadline(path: path) }
@@ -50,7 +58,7 @@ struct RecoveryWorld {
 
 extension SentFrame {
     /// The number by which `RecoveryWorld` marks the packet.
-    fileprivate var number: UInt64 {
+    var number: UInt64 {
         if case .newIndex(let sequence) = self { sequence } else { .max }
     }
 }
@@ -79,8 +87,9 @@ struct LossRecoveryTests {
         #expect(world.acknowledge(2...2, at: 50).lost == [])
         let result = world.acknowledge(3...3, at: 50)
         #expect(result.lost == [0])
-        #expect(result.outcome.lost.byteCount == 1000)
-        #expect(result.outcome.lost.packetCount == 1)
+        #expect(result.outcome.lostCount == 1)
+        #expect(world.path.delivery.lost == 1000)
+        #expect(world.path.bytesInFlight == 1000)
         #expect(world.recovery.hasOutstanding)
     }
 
@@ -92,8 +101,8 @@ struct LossRecoveryTests {
         #expect(world.acknowledge(1...1, at: 80).lost == [])
         #expect(world.recovery.isLossPending)
         #expect(world.deadline == .at(90))
-        #expect(world.detect(at: 89).lost == [])
-        #expect(world.detect(at: 90).lost == [0])
+        #expect(world.detect(at: 89) == [])
+        #expect(world.detect(at: 90) == [0])
         #expect(!world.recovery.isLossPending)
         #expect(world.deadline == nil)
     }
@@ -103,7 +112,7 @@ struct LossRecoveryTests {
         world.send(at: 0)
         world.send(at: 0)
         _ = world.acknowledge(0...0, at: 50)
-        #expect(world.detect(at: 1_000_000).lost == [])
+        #expect(world.detect(at: 1_000_000) == [])
         #expect(world.recovery.hasOutstanding)
     }
 
@@ -116,7 +125,7 @@ struct LossRecoveryTests {
         var waits: [Int64] = []
         for _ in 0..<12 {
             waits.append(((world.deadline ?? .at(0)) - .at(1000)).nanoseconds / 1_000_000)
-            world.recovery.probe()
+            _ = world.probe()
         }
         #expect(waits == [325, 650, 1300] + Array(repeating: 2000, count: 9))
         #expect(world.recovery.probesOwed == 2)
@@ -136,14 +145,26 @@ struct LossRecoveryTests {
         #expect(world.recovery.lastSentAt == nil)
     }
 
-    @Test func `the oldest outstanding packet is what a probe repeats`() {
+    // RFC 9002 §6.2.4
+    @Test func `a probe repeats the two oldest outstanding packets`() {
         var world = RecoveryWorld()
         for time in 0..<4 as Range<Int64> { world.send(at: time) }
         _ = world.acknowledge(0...0, at: 10)
-        var repeated: [UInt64] = []
-        world.recovery.oldestFrames { repeated.append($0.number) }
-        #expect(repeated == [1])
+        #expect(world.probe() == [1, 2])
+        #expect(world.probe() == [1, 2])
         #expect(world.recovery.hasOutstanding)
+    }
+
+    @Test func `what a probe repeated is not sent once more when the first packet turns out lost`() {
+        var world = RecoveryWorld()
+        for time in 0..<4 as Range<Int64> { world.send(at: time) }
+        #expect(world.probe() == [0, 1])
+        world.send(at: 325)
+        world.send(at: 325)
+        let result = world.acknowledge(5...5, at: 425)
+        #expect(result.outcome.lostCount == 4)
+        #expect(result.lost == [2, 3])
+        #expect(world.path.bytesInFlight == 1000)
     }
 
     @Test func `since when an answer is missing is known`() {
@@ -171,14 +192,16 @@ struct LossRecoveryTests {
 
     @Test func `packets of another path count neither for its window nor for its losses`() {
         var world = RecoveryWorld()
-        for _ in 0..<3 { world.send(at: 0, path: 7) }
+        let other = Path.fresh(serial: 7)
+        for _ in 0..<3 { world.send(at: 0, path: other) }
         for _ in 0..<3 { world.send(at: 0) }
         let result = world.acknowledge(5...5, 1...1, at: 50)
         #expect(Set(result.acknowledged) == [1, 5])
         #expect(result.outcome.ackedBytes == 1000)
         #expect(Set(result.lost) == [0, 2])
-        #expect(result.outcome.lost.byteCount == 0)
-        #expect(result.outcome.lost.latestSentAt == nil)
+        #expect(result.outcome.lostCount == 2)
+        #expect(world.path.delivery.lost == 0)
+        #expect(world.path.bytesInFlight == 2000)
     }
 
     // MARK: Round trips (RFC 9002 §5.1)
@@ -209,11 +232,14 @@ struct LossRecoveryTests {
 
     @Test func `a packet of another path measures nothing`() {
         var world = RecoveryWorld()
-        world.send(at: 0, path: 7)
+        world.send(at: 0, path: .fresh(serial: 7))
         #expect(world.acknowledge(0...0, at: 60).outcome.roundTrip(at: .at(60)) == nil)
     }
 
     // MARK: Persistent congestion (RFC 9002 §7.6)
+
+    /// The window that persistent congestion leaves: two packets of CUBIC.
+    private static let collapsed = 2 * PacketLayout.minimumPathSize
 
     @Test func `losses of everything for three probe time-outs are persistent congestion`() {
         var world = RecoveryWorld()
@@ -222,43 +248,59 @@ struct LossRecoveryTests {
         for _ in 0..<3 { world.send(at: 1200) }
         let result = world.acknowledge(6...6, at: 1300)
         #expect(result.lost == [0, 1, 2, 3])
-        #expect(result.outcome.lost.isPersistent)
+        // The packet that arrived counts for slow start already.
+        #expect(world.path.congestion.window == Self.collapsed + 1000)
     }
 
     @Test func `losses within three probe time-outs are not persistent congestion`() {
         var world = RecoveryWorld()
         for time in [0, 400, 800, 975] as [Int64] { world.send(at: time) }
         for _ in 0..<3 { world.send(at: 1200) }
-        #expect(!world.acknowledge(6...6, at: 1300).outcome.lost.isPersistent)
+        #expect(world.acknowledge(6...6, at: 1300).lost == [0, 1, 2, 3])
+        #expect(world.path.congestion.window > Self.collapsed)
     }
 
-    @Test func `one packet that arrived in between speaks against persistent congestion`() {
+    @Test func `losses that are found one after the other count together`() {
         var world = RecoveryWorld()
-        for time in [0, 400, 800, 976] as [Int64] { world.send(at: time) }
+        for time in [0, 400, 976, 977] as [Int64] { world.send(at: time) }
+        #expect(world.acknowledge(3...3, at: 1077).lost == [0, 1])
+        #expect(world.path.congestion.window > Self.collapsed)
+        #expect(world.detect(at: 1100) == [2])
+        #expect(world.path.congestion.window == Self.collapsed)
+    }
+
+    @Test(arguments: [true, false])
+    func `one packet that arrived in between speaks against persistent congestion`(isTracked: Bool) {
+        var world = RecoveryWorld()
+        for time in [0, 400] as [Int64] { world.send(at: time) }
+        world.send(at: 800, isTracked: isTracked)
+        world.send(at: 976)
         for _ in 0..<3 { world.send(at: 1200) }
         let result = world.acknowledge(6...6, 2...2, at: 1300)
         #expect(Set(result.lost) == [0, 1, 3])
-        #expect(!result.outcome.lost.isPersistent)
+        #expect(world.path.congestion.window > Self.collapsed)
     }
 
-    @Test func `before the first round trip is measured nothing is persistent`() {
+    // RFC 9002 §7.6.2
+    @Test func `what left before the first round trip was measured says nothing about persistence`() {
         var world = RecoveryWorld(roundTrip: nil)
         for time in [0, 5000, 5000, 5000, 5000] as [Int64] { world.send(at: time) }
         var outcome = world.recovery.beginAck(largest: 4, path: world.path)
-        world.recovery.acknowledge(4...4, pathSerial: 1, outcome: &outcome) { _ in }
+        world.recovery.acknowledge(4...4, path: world.path, at: .at(5100), outcome: &outcome) { _ in }
         // The session measures with the same frame, before it looks for losses.
-        world.path.roundTrip.sample(.milliseconds(100), ackDelay: .zero)
-        world.recovery.finishAck(largest: 4, path: world.path, at: .at(5100), outcome: &outcome) { _ in }
-        #expect(outcome.lost.packetCount == 2)
-        #expect(!outcome.lost.isPersistent)
+        world.path.measure(.milliseconds(100), ackDelay: .zero, at: .at(5100))
+        world.recovery.finishAck(path: world.path, at: .at(5100), outcome: &outcome) { _ in }
+        #expect(outcome.lostCount == 2)
+        #expect(world.path.congestion.window > Self.collapsed)
     }
 
     @Test(arguments: 0..<30)
-    func `every packet is told exactly once, as arrived or lost`(seed: UInt64) {
+    func `every packet is told once as arrived or lost, and once more if it arrives after that`(seed: UInt64) {
         var random = SplitMix(seed: seed)
         var world = RecoveryWorld(roundTrip: 20)
         var open: Set<UInt64> = []
         var told: Set<UInt64> = []
+        var lost: Set<UInt64> = []
         var time: Int64 = 0
         for _ in 0..<2000 {
             time += Int64.random(in: 0..<10, using: &random)
@@ -271,7 +313,12 @@ struct LossRecoveryTests {
                 let high = UInt64.random(in: next - min(next, 8)..<next, using: &random)
                 let low = high - UInt64.random(in: 0...min(high, 4), using: &random)
                 let result = world.acknowledge(low...high, at: time)
-                for number in result.acknowledged + result.lost {
+                for number in result.lost {
+                    #expect(open.remove(number) != nil)
+                    #expect(told.insert(number).inserted)
+                    lost.insert(number)
+                }
+                for number in result.acknowledged where lost.remove(number) == nil {
                     #expect(open.remove(number) != nil)
                     #expect(told.insert(number).inserted)
                 }

@@ -7,14 +7,19 @@ import Testing
 struct SentPacketsTests {
     private func file(_ packets: inout SentPackets, sequences: [UInt64], isTracked: Bool = true) {
         for sequence in sequences { packets.add(.newIndex(sequence: sequence)) }
-        packets.file(sentAt: .at(0), byteCount: 100, isTracked: isTracked, pathSerial: 1, isAppLimited: false)
+        packets.file(
+            SentPacket(sentAt: .at(0), byteCount: 100, isTracked: isTracked, pathSerial: 1, stamp: DeliveryRate.Stamp())
+        )
+        packets.dropSettledFront()
     }
 
     private func sequences(_ packets: SentPackets, _ number: UInt64) -> [UInt64]? {
         guard let packet = packets.outstanding(number) else { return nil }
-        return (0..<packet.frameCount).compactMap {
-            if case .newIndex(let sequence) = packets.frame($0, of: packet) { sequence } else { nil }
+        var sequences: [UInt64] = []
+        packets.forEachFrame(of: packet) {
+            if case .newIndex(let sequence) = $0 { sequences.append(sequence) }
         }
+        return sequences
     }
 
     @Test func `each packet keeps its own frames`() {
@@ -33,17 +38,17 @@ struct SentPacketsTests {
     @Test func `what is settled leaves from the front, frames and all`() {
         var packets = SentPackets(next: 5)
         for number in 5..<10 as Range<UInt64> { file(&packets, sequences: [number, number]) }
-        packets.settle(6)
-        packets.settle(5)
+        packets.settle(6, as: .acknowledged)
+        packets.settle(5, as: .acknowledged)
         #expect(sequences(packets, 5) == nil)
         packets.dropSettledFront()
         #expect(packets.lowest == 7)
         #expect(packets.count == 3)
         #expect(sequences(packets, 9) == [9, 9])
-        packets.settle(8)
+        packets.settle(8, as: .acknowledged)
         packets.dropSettledFront()
         #expect(packets.lowest == 7)
-        packets.settle(7)
+        packets.settle(7, as: .acknowledged)
         packets.dropSettledFront()
         #expect(packets.lowest == 9)
         #expect(sequences(packets, 9) == [9, 9])
@@ -58,7 +63,7 @@ struct SentPacketsTests {
         file(&packets, sequences: [3], isTracked: false)
         #expect(packets.count == 2)
         #expect(packets.outstanding(2) == nil)
-        packets.settle(1)
+        packets.settle(1, as: .acknowledged)
         packets.dropSettledFront()
         #expect(packets.count == 0)
         #expect(packets.next == 3)
@@ -77,7 +82,7 @@ struct SentPacketsTests {
                 file(&packets, sequences: frames, isTracked: isTracked)
                 if isTracked { model[number] = frames }
             } else if let number = model.keys.randomElement(using: &random) {
-                packets.settle(number)
+                packets.settle(number, as: .acknowledged)
                 model[number] = nil
                 if Bool.random(using: &random) { packets.dropSettledFront() }
             }
