@@ -76,12 +76,11 @@ extension OverlayNode {
     }
 
     private func takeDatagrams() {
-        while let datagram = core.takeDatagram() {
-            observer?.overlayReceived(
-                datagram: ByteBuffer(bytes: datagram.bytes),
-                from: datagram.key,
-                port: datagram.port
-            )
+        while let size = core.nextDatagramSize {
+            var datagram: ReceivedDatagram?
+            let bytes = smallReads.take { datagram = core.takeDatagram(size, into: &$0) }
+            guard let datagram else { return }
+            observer?.overlayReceived(datagram: bytes, from: datagram.key, port: datagram.port)
         }
     }
 

@@ -36,6 +36,16 @@ extension OverlayNode {
         needsTurn()
     }
 
+    /// Takes datagrams for `port` from now on: the observer gets them. Those for other ports are dropped and counted.
+    package func openDatagramPort(_ port: VirtualPort) {
+        core.openDatagramPort(port)
+    }
+
+    /// Takes datagrams for `port` no more.
+    package func closeDatagramPort(_ port: VirtualPort) {
+        core.closeDatagramPort(port)
+    }
+
     // MARK: For OverlayStream
 
     /// Bytes of `bytes` that the core took, or nil when the stream takes no more.
@@ -133,6 +143,17 @@ extension Node {
             var writer = PacketWriter(memory)
             writer.limit = min(byteCount, memory.count)
             result = try? read(handle, into: &writer, at: now)
+            return writer.count
+        }
+        return result
+    }
+
+    /// Takes the next datagram, of `byteCount` bytes, into the free space of `buffer`.
+    mutating func takeDatagram(_ byteCount: Int, into buffer: inout ByteBuffer) -> ReceivedDatagram? {
+        var result: ReceivedDatagram?
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: max(byteCount, 1)) { memory in
+            var writer = PacketWriter(memory)
+            result = takeDatagram(into: &writer)
             return writer.count
         }
         return result

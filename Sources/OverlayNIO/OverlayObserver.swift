@@ -16,7 +16,7 @@ package protocol OverlayObserver: AnyObject {
     /// The session with `peer` came, went or changed.
     func overlaySession(with peer: NodeKey, is change: SessionChange)
 
-    /// An unreliable datagram arrived on `port`.
+    /// An unreliable datagram arrived on `port`, which was opened for them.
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
 
     /// First messages of `peer` with timestamps up to `timestamp` are spent. It must be stored before this returns:

@@ -30,8 +30,8 @@ package struct BlockPool: ~Copyable {
 
     /// Bytes of a block.
     package static let blockSize = 4096
-    /// Pages without a taken block that keep their memory: 2 MiB.
-    private static let sparePages = 8
+    /// Pages without a taken block that keep their memory: 8 MiB, so that bursts cost the system nothing.
+    private static let sparePages = 32
 
     private var pages: [Page] = []
     /// The numbers of the pages with a free block, each once: the last gives the next block.

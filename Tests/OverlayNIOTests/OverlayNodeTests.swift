@@ -67,6 +67,7 @@ struct OverlayNodeTests {
     @Test func `datagrams arrive by port`() async throws {
         try await OverlayPair.run { pair in
             let arrived = pair.client.eventLoop.makePromise(of: (String, VirtualPort).self)
+            pair.server.openDatagramPort(Self.port)
             pair.serverObserver.onDatagram = { arrived.succeed((String(buffer: $0), $1)) }
             pair.clientObserver.onSession = { key, change in
                 guard case .established = change else { return }

@@ -34,7 +34,7 @@ package enum Event: Sendable {
     case streamStopped(StreamHandle, ErrorCode)
     /// The last event of a stream.
     case streamEnded(StreamHandle, StreamEnd)
-    /// `Node.takeDatagram()` has something.
+    /// `Node.takeDatagram(into:)` has something. Comes again only after it gave everything.
     case datagramReceived
     /// The answer to a ping.
     case pong(PeerHandle, NodeKey, Interval)

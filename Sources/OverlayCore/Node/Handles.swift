@@ -66,12 +66,12 @@ package struct ReadResult: Hashable, Sendable {
     package var isAtEnd: Bool
 }
 
-/// A datagram from a peer (requirement R5).
+/// A datagram from a peer (requirement R5): whose it is; ``Node/takeDatagram(into:)`` wrote its bytes.
 package struct ReceivedDatagram: Sendable {
     package var peer: PeerHandle
     package var key: NodeKey
     package var port: VirtualPort
-    package var bytes: [UInt8]
+    package var byteCount: Int
 }
 
 /// What to send where.

@@ -1,6 +1,6 @@
 package import OverlayWire
 
-// Streams and datagrams.
+// Streams.
 extension Node {
     /// Opens a stream to a virtual port of the peer. It can be written at once: without a session, what is written now
     /// travels with the handshake.
@@ -81,33 +81,7 @@ extension Node {
         return session.writableBytes(Int(handle.slot), shared: shared)
     }
 
-    /// Sends a datagram: it arrives whole, or not at all (requirement R5). The oldest waiting one goes when
-    /// `NodeSettings.maxDatagrams` wait.
-    package mutating func sendDatagram(
-        _ bytes: RawSpan,
-        to handle: PeerHandle,
-        port: VirtualPort,
-        at now: Instant
-    ) throws(StreamError) {
-        guard let peer = peer(handle) else { throw .unknownPeer }
-        guard let session = peer.session, session.isEstablished else { throw .notConnected }
-        guard port.rawValue != 0, bytes.byteCount <= Self.maximumDatagramSize else { throw .invalidDatagram }
-        guard let block = shared.keep(bytes, 0..<bytes.byteCount) else {
-            shared.statistics.datagramsDropped += 1
-            return
-        }
-        if session.datagrams.count >= shared.settings.maxDatagrams, let oldest = session.datagrams.popFirst() {
-            shared.pool.giveBack(oldest.block)
-            shared.statistics.datagramsDropped += 1
-        }
-        session.datagrams.append(.init(port: port, block: block, byteCount: bytes.byteCount))
-        settle(peer)
-    }
-
-    /// The largest datagram that fits into a packet on every path, in bytes.
-    package static let maximumDatagramSize =
-        PacketLayout.relayedPathSize - PacketLayout.Protected.overhead - 64
-
+    /// The session of a living stream.
     private func session(of handle: StreamHandle) throws(StreamError) -> Session {
         guard let peer = peer(handle.peer), let session = peer.session else { throw .unknownStream }
         guard session.streams.contains(Int(handle.slot), generation: handle.generation) else { throw .unknownStream }

@@ -68,9 +68,6 @@ package struct Node: ~Copyable {
     /// The next thing that happened.
     package mutating func pollEvent() -> Event? { shared.events.popFirst() }
 
-    /// The next datagram that arrived.
-    package mutating func takeDatagram() -> ReceivedDatagram? { shared.datagrams.popFirst() }
-
     /// The uses of keys since the last call, if `NodeSettings.tracesSeals`.
     package mutating func takeSeals() -> [Seal] {
         defer { shared.seals.removeAll(keepingCapacity: true) }

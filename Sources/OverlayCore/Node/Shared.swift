@@ -10,7 +10,10 @@ struct Shared: ~Copyable {
     var random: RandomSource
     var events = RingQueue<Event>()
     var statistics = NodeStatistics()
-    var datagrams = RingQueue<ReceivedDatagram>()
+    /// Datagrams that wait to be taken.
+    var datagrams = RingQueue<IncomingDatagram>()
+    /// Ports whose datagrams are taken.
+    var datagramPorts: Set<VirtualPort> = []
     /// Relayed packets that arrived for this node and wait to be received.
     var relayedIn = RingQueue<RelayedPacket>()
     /// Relayed packets that wait to be handed to the session that carries them.
@@ -65,6 +68,12 @@ struct Shared: ~Copyable {
         pool.store(packet, range, to: block, at: 0)
         return block
     }
+}
+
+/// A datagram that arrived, and where its bytes are.
+struct IncomingDatagram {
+    var datagram: ReceivedDatagram
+    var block: BlockPool.Block
 }
 
 /// A packet on its way through a relay: the slot of the peer whose session carries it, the conversation, the bytes.

@@ -42,6 +42,8 @@ package struct NodeStatistics: Sendable, Hashable {
         package var stranger: UInt64 = 0
         /// Beyond the handshakes of one second, of the node or of one source, or the peers a node keeps.
         package var overLimit: UInt64 = 0
+        /// A datagram for a port that is not open.
+        package var closedPort: UInt64 = 0
         /// No memory to keep it.
         package var noMemory: UInt64 = 0
         /// A relayed packet without a route, or for a full queue.

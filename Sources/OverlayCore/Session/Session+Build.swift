@@ -165,25 +165,38 @@ extension Session {
 
     /// Fills the packet with streams in turn.
     func writeStreams(to writer: inout PacketWriter, shared: inout Shared) {
-        while writer.remaining >= Self.smallestStreamFrame, let entry = queues.popFirst() {
-            let slot = entry.slot
+        while writer.remaining >= Self.smallestStreamFrame, let (entry, isSmall) = queues.popFirst() {
+            let slot = Int(entry.slot)
             guard streams.contains(slot, generation: entry.generation) else { continue }
+            guard !isSmall || hasSmallWrite(slot) else {
+                // More was written since it was put there.
+                queues.append(entry, isSmall: false)
+                continue
+            }
             streams[slot].isQueued = false
+            let start = writer.count
             writeStreamControl(slot, to: &writer)
             while writer.remaining >= Self.smallestStreamFrame, writeChunk(slot, to: &writer, shared: &shared) {}
-            requeue(slot, shared: &shared)
+            queues.sent(writer.count - start, isSmall: isSmall)
+            requeue(slot, isSmall: isSmall, shared: &shared)
         }
     }
 
-    /// Puts a stream back into turn if it has more to send, or aside if it waits for credit.
-    private func requeue(_ slot: Int, shared: inout Shared) {
+    /// Whether what waits on the stream is a small write.
+    func hasSmallWrite(_ slot: Int) -> Bool {
+        streams[slot].send.unsentBytes <= UInt64(SendQueues.smallWrite)
+    }
+
+    /// Puts a stream back into turn if it has more to send, or aside if it waits for credit. The rest of a small write
+    /// is one still, the end of bulk is not.
+    private func requeue(_ slot: Int, isSmall: Bool, shared: inout Shared) {
         guard streams[slot].hasFrame else { return }
         let waitsForStreams = isOurs(slot) && streams[slot].id.ordinal >= flow.peerMaxStreams
         let waitsForCredit = flow.sendCredit == 0 && !streams[slot].hasFrameWithoutCredit
-        let entry = SendQueues.Entry(slot: slot, generation: streams[slot].generation)
+        let entry = SendQueues.Entry(slot: UInt32(slot), generation: streams[slot].generation)
         if !waitsForStreams, !waitsForCredit {
             streams[slot].isQueued = true
-            queues.append(entry, isSmall: false)
+            queues.append(entry, isSmall: isSmall)
         } else if !streams[slot].isBlocked {
             streams[slot].isBlocked = true
             if waitsForCredit { shared.statistics.creditStalls += 1 }

@@ -263,13 +263,18 @@ extension Session {
         in payload: RawSpan,
         shared: inout Shared
     ) {
-        guard let bytes = try? payload.copyBytes(data) else { return }
-        if shared.datagrams.count >= shared.settings.maxDatagrams {
-            _ = shared.datagrams.popFirst()
+        guard shared.datagramPorts.contains(port) else {
+            shared.statistics.dropped.closedPort += 1
+            return
+        }
+        guard let block = shared.keep(payload, data) else { return }
+        if shared.datagrams.count >= shared.settings.maxDatagrams, let oldest = shared.datagrams.popFirst() {
+            shared.pool.giveBack(oldest.block)
             shared.statistics.datagramsDropped += 1
         }
-        shared.datagrams.append(ReceivedDatagram(peer: peer.handle, key: peer.key, port: port, bytes: bytes))
-        shared.events.append(.datagramReceived)
+        if shared.datagrams.isEmpty { shared.events.append(.datagramReceived) }
+        let datagram = ReceivedDatagram(peer: peer.handle, key: peer.key, port: port, byteCount: data.count)
+        shared.datagrams.append(IncomingDatagram(datagram: datagram, block: block))
     }
 
     /// A hub's peer sends something for another, or our hub hands us something.

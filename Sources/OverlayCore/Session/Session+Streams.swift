@@ -28,16 +28,19 @@ extension Session {
         let isDue = streams[slot].isBlocked ? streams[slot].hasFrameWithoutCredit : streams[slot].hasFrame
         guard isDue, !streams[slot].isQueued else { return }
         streams[slot].isQueued = true
-        let isSmall = streams[slot].send.unsentBytes <= UInt64(SendQueues.smallWrite)
-        queues.append(.init(slot: slot, generation: streams[slot].generation), isSmall: isSmall)
+        queues.append(
+            .init(slot: UInt32(slot), generation: streams[slot].generation),
+            isSmall: hasSmallWrite(slot)
+        )
     }
 
     /// Credit came, or room for streams: those that were put aside take part again.
     func unblockStreams() {
         while let entry = queues.popBlocked() {
-            guard streams.contains(entry.slot, generation: entry.generation) else { continue }
-            streams[entry.slot].isBlocked = false
-            schedule(entry.slot)
+            let slot = Int(entry.slot)
+            guard streams.contains(slot, generation: entry.generation) else { continue }
+            streams[slot].isBlocked = false
+            schedule(slot)
         }
     }
 

@@ -15,8 +15,8 @@ struct BlockBuffer {
     private var origin: UInt64 = 0
 
     private static let blockSize = UInt64(BlockPool.blockSize)
-    /// The largest ring that an empty buffer keeps, in blocks.
-    private static let idlePlaces = 32
+    /// The largest ring that an empty buffer keeps, in blocks: what a reader that keeps pace lets pile up.
+    private static let idlePlaces = 256
 
     /// Bytes of pool memory that the buffer holds.
     var heldBytes: Int { Int(count) * BlockPool.blockSize }

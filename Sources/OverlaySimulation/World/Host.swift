@@ -93,12 +93,14 @@ package final class Host {
         at now: Instant
     ) -> Node {
         var chance = Chance(seed: seed, purpose: .nodes, index: id.index << 16 | life)
-        return Node(
+        var node = Node(
             identity: identity,
             settings: settings,
             seed: chance.bytes(32),
             wallClock: clock.wall(now),
             at: clock.local(now)
         )
+        node.openDatagramPort(StreamPlan.datagramPort)
+        return node
     }
 }

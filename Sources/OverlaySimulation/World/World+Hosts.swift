@@ -168,8 +168,8 @@ extension World {
         case .streamEnded(let handle, let end):
             application.ended(handle, end)
         case .datagramReceived:
-            while let datagram = host.node.takeDatagram() {
-                application.received(datagram.bytes, from: host.host(of: datagram.key), port: datagram.port)
+            while let (datagram, bytes) = host.takeDatagram() {
+                application.received(bytes, from: host.host(of: datagram.key), port: datagram.port)
             }
         case .unresponsive, .responsive, .observedAddress, .candidates:
             break

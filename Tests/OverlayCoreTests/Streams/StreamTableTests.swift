@@ -3,7 +3,7 @@ import Testing
 
 @testable import OverlayCore
 
-@Suite("Stream table and queues")
+@Suite("Stream table")
 struct StreamTableTests {
     private func stream(_ id: UInt64) -> OverlayCore.Stream {
         OverlayCore.Stream(
@@ -103,17 +103,5 @@ struct StreamTableTests {
         stream.pendingStop = nil
         stream.isCreditDue = true
         #expect(stream.hasFrame)
-    }
-
-    @Test func `small writes go before bulk, each in turn`() {
-        var queues = SendQueues()
-        #expect(queues.isEmpty)
-        for (slot, isSmall) in [(1, false), (2, true), (3, false), (4, true)] {
-            queues.append(.init(slot: slot, generation: 1), isSmall: isSmall)
-        }
-        var order: [Int] = []
-        while let entry = queues.popFirst() { order.append(entry.slot) }
-        #expect(order == [2, 4, 1, 3])
-        #expect(queues.isEmpty)
     }
 }
