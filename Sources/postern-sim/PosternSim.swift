@@ -6,7 +6,7 @@ import Glibc
 import Darwin
 #endif
 
-/// Runs simulated worlds: one by its seed, many, or the throughput table.
+/// Runs simulated worlds: one by its seed, many, or those that measure.
 @main
 struct PosternSim: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +17,8 @@ struct PosternSim: AsyncParsableCommand {
             The exit code is 0 when every invariant held, 1 when one was violated, 64 for a wrong command line.
             """,
         subcommands: [
-            RunCommand.self, SwarmCommand.self, ThroughputCommand.self, FairnessCommand.self, ListCommand.self,
+            RunCommand.self, SwarmCommand.self, MinimiseCommand.self, ThroughputCommand.self, FairnessCommand.self,
+            ListCommand.self,
         ]
     )
 }

@@ -39,9 +39,12 @@ struct SwarmCommand: AsyncParsableCommand {
                 launch(next, in: &group)
                 next += 1
             }
+            var told = start
             while let outcome = await group.next() {
                 tally.add(outcome, scenario: scenario)
-                if tally.count % 50 == 0 {
+                // By the clock: whoever stops a run that takes too long finds how far it came.
+                if ContinuousClock.now - told >= .seconds(10) {
+                    told = .now
                     printNow("\(tally.count) of \(seeds) seeds, \(tally.failures.count) failed")
                 }
                 if next < end {
@@ -90,6 +93,7 @@ private struct Tally {
             failures.append(outcome.seed)
             printNow("seed \(outcome.seed): FAILED \(error)")
             printNow("  repeat with: \(Report.reproduction(seed: outcome.seed, scenario: scenario))")
+            printNow("  reduce with: postern-sim minimise --seed \(outcome.seed) --scenario \(scenario.text)")
         }
     }
 

@@ -21,3 +21,36 @@ enum TextFile {
         }
     }
 }
+
+/// A file that is written as it comes, in large pieces.
+final class LineFile {
+    private let handle: FileHandle
+    private var pending = Data()
+
+    private static let pieceSize = 1 << 20
+
+    init(creating path: String) throws {
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
+        else {
+            throw ValidationError("\(path) cannot be written.")
+        }
+        self.handle = handle
+    }
+
+    func write(_ text: String) {
+        pending.append(contentsOf: text.utf8)
+        if pending.count >= Self.pieceSize { flush() }
+    }
+
+    func close() {
+        flush()
+        try? handle.close()
+    }
+
+    private func flush() {
+        // A disk that is full shows in the size of the file; the run goes on.
+        try? handle.write(contentsOf: pending)
+        pending.removeAll(keepingCapacity: true)
+    }
+}

@@ -81,9 +81,43 @@ import Testing
         let history = FaultHistory(hub: nil, oneSided: [])
         history.record(.crash(HostID(1), span: .seconds(1)), at: Instant(nanoseconds: 0))
         let start = Instant(nanoseconds: 0)
-        #expect(history.mayBreak(HostPair(HostID(0), HostID(1)), since: start))
+        #expect(history.mayBreak(HostPair(HostID(0), HostID(1)), since: start + .seconds(1)))
         #expect(!history.mayBreak(HostPair(HostID(0), HostID(2)), since: start))
-        #expect(!history.mayBreak(HostPair(HostID(0), HostID(1)), since: start + .seconds(1)))
+        // The host was back long before.
+        #expect(!history.mayBreak(HostPair(HostID(0), HostID(1)), since: start + .seconds(2)))
+    }
+
+    @Test func `what one side gave up is a cause until the pair begins anew`() {
+        let history = FaultHistory(hub: nil, oneSided: [])
+        let pair = HostPair(HostID(0), HostID(1))
+        history.recordSurrender(pair)
+        let hour = Instant(nanoseconds: 0) + .seconds(3600)
+        #expect(history.mayBreak(pair, since: hour))
+        #expect(!history.mayBreak(HostPair(HostID(0), HostID(2)), since: hour))
+        history.recordBeginning(pair, at: hour)
+        #expect(history.mayBreak(pair, since: hour))
+        #expect(!history.mayBreak(pair, since: hour + .seconds(1)))
+    }
+
+    @Test func `who was thrown out may miss the other until it is admitted again`() {
+        let history = FaultHistory(hub: nil, oneSided: [])
+        let pair = HostPair(HostID(0), HostID(1))
+        history.record(.expel(HostID(0), peer: HostID(1), code: .refused), at: Instant(nanoseconds: 0))
+        let hour = Instant(nanoseconds: 0) + .seconds(3600)
+        #expect(history.mayHinder(pair, since: hour))
+        history.recordAdmission(of: HostID(1), by: HostID(0), at: hour)
+        #expect(!history.mayHinder(pair, since: hour + .seconds(1)))
+    }
+
+    @Test func `who has moved may be looked for in vain until the world heals`() {
+        let history = FaultHistory(hub: nil, oneSided: [])
+        let pair = HostPair(HostID(0), HostID(1))
+        history.record(.roam(HostID(0), isTold: false), at: Instant(nanoseconds: 0))
+        let hour = Instant(nanoseconds: 0) + .seconds(3600)
+        #expect(history.mayHinder(pair, since: hour))
+        #expect(!history.mayBreak(pair, since: hour))
+        history.recordHealing(at: hour)
+        #expect(!history.mayHinder(pair, since: hour + .seconds(1)))
     }
 
     @Test func `a session that ends without a cause is found`() {

@@ -46,6 +46,7 @@ package final class SessionChecker {
             findings.report(.sessions, "\(host) began a session with \(peer) without having ended the one before")
         }
         established[edge] = findings.now
+        history.recordBeginning(HostPair(host, peer), at: findings.now)
         count += 1
     }
 
@@ -58,7 +59,7 @@ package final class SessionChecker {
         let pair = HostPair(host, peer)
         // A session without streams may be given up when the peer cannot be reached: it costs nothing to begin another.
         if code == .aborted, !hasStreams, history.mayHinder(pair, since: findings.now - Self.causeReach) {
-            history.recordSurrender(pair, at: findings.now)
+            history.recordSurrender(pair)
         }
         if !history.mayBreak(pair, since: start - Self.causeReach) {
             findings.report(.sessions, "\(host) lost its session with \(peer) (\(code.rawValue), \(reason))")
@@ -67,7 +68,7 @@ package final class SessionChecker {
 
     /// `host` says that it gave up its handshake with `peer`.
     package func handshakeFailed(at host: HostID, with peer: HostID) {
-        history.recordSurrender(HostPair(host, peer), at: findings.now)
+        history.recordSurrender(HostPair(host, peer))
         if !history.mayHinder(HostPair(host, peer), since: findings.now - Self.causeReach) {
             findings.report(.sessions, "\(host) gave up the handshake with \(peer) although nothing kept them apart")
         }

@@ -153,8 +153,11 @@ extension StreamLedger {
             if mayBeAccepted(record) {
                 record.acceptor = .open
                 record.acceptedAt = findings.now
+                // Nothing of what an earlier life of the host read or wrote has reached the opener.
                 record.up.read = 0
                 record.up.isEndRead = false
+                record.down.written = 0
+                record.down.isFinished = false
                 openEndCount += 1
             } else {
                 findings.report(

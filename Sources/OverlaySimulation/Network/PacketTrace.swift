@@ -51,12 +51,12 @@ package struct PacketTrace {
     package private(set) var sentCount = 0
     package private(set) var sentByteCount = 0
     package private(set) var droppedCount = 0
-    /// Called with each record; nil costs nothing.
-    package var observer: ((PacketRecord) -> Void)?
+    /// Called with each record; none costs nothing.
+    package var observers: [(PacketRecord) -> Void] = []
 
     package init() {}
 
-    /// Counts a step of the datagram `bytes`, and tells the observer of it.
+    /// Counts a step of the datagram `bytes`, and tells the observers of it.
     package mutating func add(
         _ step: PacketRecord.Step,
         _ bytes: [UInt8],
@@ -79,18 +79,17 @@ package struct PacketTrace {
         absorb(Self.number(of: to))
         absorb(Self.word(bytes.prefix(8)))
         absorb(Self.word(bytes.suffix(8)))
-        guard let observer else { return }
-        observer(
-            PacketRecord(
-                at: at,
-                step: step,
-                from: from,
-                to: to,
-                byteCount: bytes.count,
-                type: bytes.first ?? 0,
-                note: note
-            )
+        guard !observers.isEmpty else { return }
+        let record = PacketRecord(
+            at: at,
+            step: step,
+            from: from,
+            to: to,
+            byteCount: bytes.count,
+            type: bytes.first ?? 0,
+            note: note
         )
+        for observer in observers { observer(record) }
     }
 
     private mutating func absorb(_ word: UInt64) {

@@ -6,6 +6,7 @@ extension Scenario {
     /// Every scenario by name.
     package static let catalogue: [(name: String, make: @Sendable (UInt64) -> Scenario)] = [
         ("swarm", swarm),
+        ("wild", wild),
         ("handshake-loss", handshakeLoss),
         ("bulk-loss", bulkLoss),
         ("reordering", reordering),

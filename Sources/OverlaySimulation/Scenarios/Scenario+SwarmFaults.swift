@@ -4,8 +4,11 @@ import OverlayWire
 extension Scenario {
     mutating func drawFaults(seed: UInt64, nodeCount: Int) {
         var chance = Chance(seed: seed, purpose: .faults)
+        // Those of faults that were drawn before count too.
         var crashed: Set<Int> = []
         var stepped: Set<Int> = []
+        for case .crash(let host, _) in faults.map(\.fault) { crashed.insert(host.index) }
+        for case .stepWallClock(let host, _) in faults.map(\.fault) { stepped.insert(host.index) }
         for _ in 0..<chance.number(in: 1...8) {
             let host = chance.below(hostCount)
             let at = chance.interval(in: .zero...safetySpan)

@@ -35,6 +35,8 @@ package struct Scenario: Sendable {
     package var ownSettings: [HostID: NodeSettings] = [:]
     /// How long faults may happen, from the start.
     package var safetySpan: Interval
+    /// How many things may happen in all: a run that does not come to its end is a violation, not a hang.
+    package var occurrenceLimit = 20_000_000
     /// How long a healed world may take to complete everything.
     package var livenessSpan = Interval.seconds(90)
     /// How long a completed world is watched for quiet; zero skips it.

@@ -39,6 +39,14 @@ package enum Fault: Hashable, Sendable {
         }
     }
 
+    /// How long it lasts; zero for what happens at once.
+    package var span: Interval {
+        switch self {
+        case .partition(_, _, let span), .crash(_, let span), .sleep(_, _, let span): span
+        case .roam, .rebind, .stepWallClock, .expel, .admit, .relink, .wall: .zero
+        }
+    }
+
     /// Whether `pair` feels it, directly or because `hub` may carry its packets.
     package func concerns(_ pair: HostPair, hub: HostID?) -> Bool {
         func touches(_ host: HostID) -> Bool { pair.contains(host) || (host == hub && !breaksSessions) }
@@ -59,14 +67,15 @@ package enum Fault: Hashable, Sendable {
 
 /// Which faults happened when: the causes that an ended stream or session may have.
 package final class FaultHistory {
-    private var faults: [(at: Instant, fault: Fault)] = []
-    /// Handshakes that were given up: what the other side has made of them is over.
-    private var surrenders: [(at: Instant, pair: HostPair)] = []
+    private var faults: [(endsAt: Instant, fault: Fault)] = []
+    /// Handshakes and sessions that one side gave up, or lost in a crash. What the other side has made of them is over,
+    /// and stays so until it hears of it, which may be long after: when the next session of the pair begins.
+    private var surrenders: [(endsAt: Instant, pair: HostPair)] = []
     /// The host that relays for all others, if there is one.
     private let hub: HostID?
     /// Pairs of which only one side admits the other, for good.
     private let oneSided: Set<HostPair>
-    /// Hosts that can be reached only once they have reached out themselves, for want of a hub.
+    /// Hosts behind translators: only answers reach them, and what a hub carries.
     private let hidden: Set<HostID>
 
     /// No fault yet, in a world where `hub` relays, the pairs in `oneSided` never meet, and those in `hidden` are
@@ -74,29 +83,58 @@ package final class FaultHistory {
     package init(hub: HostID?, oneSided: [HostPair], hidden: [HostID] = []) {
         self.hub = hub
         self.oneSided = Set(oneSided)
-        self.hidden = hub == nil ? Set(hidden) : []
+        self.hidden = Set(hidden)
     }
 
     package func record(_ fault: Fault, at: Instant) {
-        faults.append((at, fault))
+        faults.append((Self.isLasting(fault) ? .distantFuture : at + fault.span, fault))
     }
 
-    /// One of the pair gave up its handshake with the other.
-    package func recordSurrender(_ pair: HostPair, at: Instant) {
-        surrenders.append((at, pair))
+    /// Who was thrown out stays out until it is let in again, and who has moved may be looked for at its old address
+    /// until the world heals.
+    private static func isLasting(_ fault: Fault) -> Bool {
+        switch fault {
+        case .expel, .roam: true
+        case .partition, .crash, .rebind, .sleep, .stepWallClock, .admit, .relink, .wall: false
+        }
+    }
+
+    /// Everybody is told where everybody is.
+    package func recordHealing(at: Instant) {
+        for index in faults.indices { faults[index].endsAt = min(faults[index].endsAt, at) }
+    }
+
+    /// `host` admits `peer` again.
+    package func recordAdmission(of peer: HostID, by host: HostID, at: Instant) {
+        for index in faults.indices {
+            guard case .expel(host, peer: peer, _) = faults[index].fault else { continue }
+            faults[index].endsAt = min(faults[index].endsAt, at)
+        }
+    }
+
+    /// One of the pair gave up its handshake or its session with the other, or lost all it knew.
+    package func recordSurrender(_ pair: HostPair) {
+        surrenders.append((.distantFuture, pair))
+    }
+
+    /// A session of the pair began.
+    package func recordBeginning(_ pair: HostPair, at: Instant) {
+        for index in surrenders.indices where surrenders[index].pair == pair && surrenders[index].endsAt > at {
+            surrenders[index].endsAt = at
+        }
     }
 
     /// Whether something since `start` gives the pair's session a cause to end.
     package func mayBreak(_ pair: HostPair, since start: Instant) -> Bool {
-        faults.contains { $0.at >= start && $0.fault.breaksSessions && $0.fault.concerns(pair, hub: hub) }
-            || surrenders.contains { $0.at >= start && $0.pair == pair }
+        faults.contains { $0.endsAt >= start && $0.fault.breaksSessions && $0.fault.concerns(pair, hub: hub) }
+            || surrenders.contains { $0.endsAt >= start && $0.pair == pair }
     }
 
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
-        oneSided.contains(pair) || hidden.contains(where: pair.contains)
+        oneSided.contains(pair) || hub == nil && hidden.contains(where: pair.contains)
             || faults.contains { entry in
-                guard entry.at >= start else { return false }
+                guard entry.endsAt >= start else { return false }
                 if case .crash(let host, _) = entry.fault, host == hub { return true }
                 return entry.fault.concerns(pair, hub: hub)
             }

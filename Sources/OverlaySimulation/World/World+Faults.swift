@@ -81,6 +81,7 @@ extension World {
         host.condition = .down
         applications[host.id.index].crash()
         sessions.crashed(host.id)
+        for other in hosts where other.id != host.id { history.recordSurrender(HostPair(host.id, other.id)) }
     }
 
     func boot(_ host: Host) {
@@ -134,6 +135,7 @@ extension World {
     }
 
     private func readmit(_ peer: HostID, at host: Host) {
+        history.recordAdmission(of: peer, by: host.id, at: now)
         acquaint(host, with: hosts[peer.index])
         connectRelays()
         settle(host)
@@ -232,6 +234,7 @@ extension World {
             if case .asleep(let rest) = host.condition { rise(host, rest, span: .zero) }
             boot(host)
         }
+        history.recordHealing(at: now)
         for host in hosts {
             for other in hosts where other.id != host.id && !isStranger(other.id, to: host.id) {
                 if host.index(of: other.id) == nil { readmit(other.id, at: host) }

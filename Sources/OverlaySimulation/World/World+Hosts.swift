@@ -74,6 +74,7 @@ extension World {
             case .reopen(let tag, let at): agenda.add(.open(tag), at: at)
             }
         }
+        logMetrics(of: host)
         planWake(of: host)
     }
 

@@ -42,9 +42,12 @@ package final class World {
     var nonces = NonceChecker()
     var quiet: QuietChecker?
     var isHealed = false
+    var eventLog: EventLog?
     /// Events of nodes that tests look at, in order.
     package internal(set) var pongs: [(host: HostID, roundTrip: Interval)] = []
     package internal(set) var paths: [(at: Instant, host: HostID, peer: HostID, endpoint: Endpoint)] = []
+    /// How many occurrences there were.
+    private var occurrenceCount = 0
     /// Wake-ups at the present instant: bounded, or time would stand still.
     private var wakesAtNow = 0
 
@@ -104,6 +107,10 @@ package final class World {
                 wakesAtNow = 0
             }
             perform(occurrence)
+            occurrenceCount += 1
+            if occurrenceCount > scenario.occurrenceLimit {
+                findings.report(.progress, "more than \(scenario.occurrenceLimit) things happened: the run has no end")
+            }
             if let violation = findings.first { throw violation }
         }
         findings.now = max(findings.now, end)
@@ -190,7 +197,7 @@ package final class World {
 extension World {
     /// Calls `observer` with every packet from now on.
     package func observePackets(_ observer: @escaping (PacketRecord) -> Void) {
-        trace.observer = observer
+        trace.observers.append(observer)
     }
 }
 
