@@ -3,12 +3,15 @@
 The bounds leave room for a machine that is busy with other things; the exact figures are those of the simulation.
 """
 
+import json
+import subprocess
+import sys
 import time
 
 import pytest
 
 import links
-from test_endurance import Transfer, start_world
+from test_endurance import SEQUENCE, Transfer, start_world
 
 pytestmark = pytest.mark.skipif(links.why_not() is not None, reason=str(links.why_not()))
 
@@ -24,3 +27,20 @@ def rate(world, byte_count):
 def test_a_stream_fills_the_link(tmp_path):
     with links.TwoHosts(delay=20, rate=100, queue=500) as hosts, start_world(tmp_path, hosts) as world:
         assert rate(world, 30_000_000) > 60
+
+
+def test_the_first_call_after_a_start_takes_two_round_trips(tmp_path):
+    """One for the session that the start opens, and one for the call: where the service is, is known from before."""
+    with links.TwoHosts(delay=300, rate=100, queue=500) as hosts, start_world(tmp_path, hosts) as world:
+        order = [*hosts.prefix("a"), sys.executable, str(SEQUENCE), "down", str(world.ports["sequence"]), "1000", "0"]
+
+        def call():
+            run = subprocess.run(order, capture_output=True, text=True, timeout=30, check=True)
+            assert json.loads(run.stdout.split("report ")[1])["exact"]
+
+        call()
+        world.a.stop()
+        begun = time.monotonic()
+        world.a.start()
+        call()
+        assert time.monotonic() - begun < 2 * 0.6 + 0.5

@@ -26,6 +26,8 @@ package struct StateDirectory: Hashable, Sendable {
     package var tokenPath: String { path + "/control.token" }
     /// The local ports that reached services without `listen` got.
     package var reachPortsPath: String { path + "/reach.ports" }
+    /// What peers offered when they were last asked.
+    package var offersPath: String { path + "/peers.offers" }
     /// The file that the running program locks.
     package var lockPath: String { path + "/lock" }
 

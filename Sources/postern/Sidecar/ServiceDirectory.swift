@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayNIO
+import Logging
 import NIOCore
 import OverlayWire
 import SidecarControl
@@ -33,9 +34,14 @@ final class ServiceDirectory: GatewayAuthority {
     private let runtime: SidecarRuntime
     private var refusals: [Refused: NIODeadline] = [:]
     private var known: [NodeKey: Offers] = [:]
+    private var memory: OfferMemory
+    private let log: Logger
 
-    init(runtime: SidecarRuntime) {
+    /// A directory that begins with what `memory` has from earlier runs.
+    init(runtime: SidecarRuntime, memory: OfferMemory, logger: Logger) {
         self.runtime = runtime
+        self.memory = memory
+        log = logger
     }
 
     func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool {
@@ -74,6 +80,24 @@ final class ServiceDirectory: GatewayAuthority {
     /// The trust with `peer` is over.
     func forget(_ peer: NodeKey) {
         known[peer] = nil
+        remember(nil, of: peer)
+    }
+
+    private func remember(_ list: JSONValue?, of peer: NodeKey) {
+        do {
+            try memory.remember(list, of: peer)
+        } catch {
+            log.warning("what peers offer cannot be written", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What `peer` offers as far as we know; what an earlier run knew is asked for anew.
+    private func offers(of peer: NodeKey) -> Offers? {
+        if let offers = known[peer] { return offers }
+        guard let list = memory.list(of: peer) else { return nil }
+        let offers = Offers(byName: Self.offers(in: list), asked: .distantPast)
+        known[peer] = offers
+        return offers
     }
 
     private func record(_ refused: Refused) {
@@ -90,7 +114,7 @@ final class ServiceDirectory: GatewayAuthority {
         _ target: ReachedService.Target,
         then: @escaping (PeerResolution) -> Void
     ) {
-        if let offers = known[key], let offer = Self.offer(target, in: offers) {
+        if let offers = offers(of: key), let offer = Self.offer(target, in: offers) {
             then(.ready(ServiceRoute(key: key, port: offer.port, kind: offer.kind)))
             if offers.asked + Self.freshness < .now() { ask(key) { _ in } }
             return
@@ -117,8 +141,9 @@ final class ServiceDirectory: GatewayAuthority {
         runtime.services(of: key.did).assumeIsolated().whenComplete { result in
             then(
                 result.map { document in
-                    let offers = Self.offers(in: document)
+                    let offers = Offers(byName: Self.offers(in: document), asked: .now())
                     self.known[key] = offers
+                    self.remember(document, of: key)
                     return offers
                 }
             )
@@ -132,7 +157,7 @@ final class ServiceDirectory: GatewayAuthority {
         }
     }
 
-    private static func offers(in document: JSONValue) -> Offers {
+    private static func offers(in document: JSONValue) -> [String: Offer] {
         var byName: [String: Offer] = [:]
         for entry in document.array ?? [] {
             guard let name = entry["service"]?.string, let kind = entry["kind"]?.string.flatMap(ServiceKind.init),
@@ -140,6 +165,6 @@ final class ServiceDirectory: GatewayAuthority {
             else { continue }
             byName[name] = Offer(port: VirtualPort(port), kind: kind)
         }
-        return Offers(byName: byName, asked: .now())
+        return byName
     }
 }

@@ -88,14 +88,15 @@ final class SidecarProgram {
             settings: Self.runtimeSettings(configuration, udp: udp),
             logger: logger
         )
-        directory = ServiceDirectory(runtime: runtime)
+        let state = StateDirectory(path: configuration.state)
+        directory = ServiceDirectory(runtime: runtime, memory: OfferMemory(path: state.offersPath), logger: logger)
         gateway = Gateway(
             node: node,
             authority: directory,
             expose: configuration.expose.map(ExposedService.init),
             logger: logger
         )
-        reachPorts = ReachPorts(path: StateDirectory(path: configuration.state).reachPortsPath)
+        reachPorts = ReachPorts(path: state.reachPortsPath)
         runtime.incoming = self
         node.observer = ObserverChain(sidecar: runtime) { [gateway, directory] peer, change in
             gateway.noteSession(with: peer, change)
