@@ -92,9 +92,14 @@ class TwoHosts:
             self._ip("-n", name, "link", "set", DEVICE, "txqueuelen", "20000", "up")
             self._ip("-n", name, "addr", "add", f"{ADDRESSES[host]}/24", "dev", DEVICE)
 
+    def stop_link(self):
+        """Ends the link; returns what it counted."""
+        link, self.link = self.link, None
+        return link.stop()
+
     def __exit__(self, *error):
         if self.link is not None:
-            self.link.stop()
+            self.stop_link()
         for name in self.names.values():
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
         self._folder.cleanup()

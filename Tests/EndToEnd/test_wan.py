@@ -29,6 +29,14 @@ def test_a_stream_fills_the_link(tmp_path):
         assert rate(world, 30_000_000) > 60
 
 
+def test_a_stream_keeps_most_of_the_link_when_packets_are_lost(tmp_path):
+    """One in a hundred each way: a controller that takes every loss for congestion gets 3 Mbit/s here."""
+    with links.TwoHosts(delay=20, rate=100, queue=500, loss=1, seed=5) as hosts:
+        with start_world(tmp_path, hosts) as world:
+            assert rate(world, 30_000_000) > 35
+        assert hosts.stop_link()[1]["lost"] > 100
+
+
 def test_the_first_call_after_a_start_takes_two_round_trips(tmp_path):
     """One for the session that the start opens, and one for the call: where the service is, is known from before."""
     with links.TwoHosts(delay=300, rate=100, queue=500) as hosts, start_world(tmp_path, hosts) as world:
