@@ -114,7 +114,7 @@ struct StreamTable {
 
     /// The stream in `slot`, which the caller has found to hold one.
     subscript(slot: Int) -> Stream {
-        _read { yield slots[slot] }
+        get { slots[slot] }
         _modify { yield &slots[slot] }
     }
 
