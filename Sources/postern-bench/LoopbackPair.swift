@@ -98,6 +98,9 @@ final class LoopbackPair {
             var settings = OverlayNode.Settings.defaults
             settings.listen = [loopback]
             settings.node.acceptsUnknownPeers = acceptsUnknownPeers
+            // Everything comes from one address, as fast as it can.
+            settings.node.maxHandshakesPerSecond = 1_000_000
+            settings.node.maxHandshakesPerSource = 1_000_000
             let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
             let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
             node.observer = makeObserver(node)

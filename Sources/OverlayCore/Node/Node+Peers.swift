@@ -15,7 +15,8 @@ extension Node {
             peer.add(candidates: configuration.candidates)
             return peer.handle
         }
-        return addPeer(configuration, isAdmitted: true)?.handle
+        guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
+        return addPeer(configuration, exchangeKey: exchangeKey, isAdmitted: true)?.handle
     }
 
     /// Takes the admission back: the session is closed, its streams end at once, and the key gets no answer any more.

@@ -23,13 +23,12 @@ extension Node {
         guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
             let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
             let (remote, payload) = try? noise.readMessage1(message),
-            let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes),
-            let claimed = try? initiation.key.exchangeKey(), claimed == remote
+            let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes)
         else {
             shared.statistics.dropped.unauthentic += 1
             return
         }
-        guard let peer = initiator(initiation, at: now) else { return }
+        guard let peer = initiator(initiation, authenticatedAs: remote, at: now) else { return }
         let approach = Approach(
             payload: initiation,
             early: Array(payload[end...]),
@@ -88,16 +87,12 @@ extension Node {
     }
 
     /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
-    private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
-        let known = slotsByKey[initiation.key].flatMap { peers[$0] }
-        guard known != nil || shared.settings.acceptsUnknownPeers else {
-            shared.statistics.dropped.stranger += 1
-            return nil
-        }
-        guard let peer = known ?? addPeer(PeerConfiguration(key: initiation.key), isAdmitted: false) else {
-            shared.statistics.dropped.overLimit += 1
-            return nil
-        }
+    private mutating func initiator(
+        _ initiation: InitiationPayload,
+        authenticatedAs remote: ExchangeKey,
+        at now: Instant
+    ) -> Peer? {
+        guard let peer = claimant(initiation.key, authenticatedAs: remote) else { return nil }
         guard initiation.timestamp > peer.replayFloor else {
             shared.statistics.dropped.replayed += 1
             return nil
@@ -118,6 +113,25 @@ extension Node {
             peer.passedOver = max(peer.passedOver, initiation.timestamp)
             return nil
         }
+        return peer
+    }
+
+    /// The peer with `key`, of which `remote` is to be the X25519 form; nil for strangers and liars.
+    ///
+    /// The form of a known peer is known. To compute it costs as much as a Diffie-Hellman function.
+    private mutating func claimant(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
+        let known = slotsByKey[key].flatMap { peers[$0] }
+        guard known != nil || shared.settings.acceptsUnknownPeers else {
+            shared.statistics.dropped.stranger += 1
+            return nil
+        }
+        guard remote == known?.exchangeKey ?? (try? key.exchangeKey()) else {
+            shared.statistics.dropped.unauthentic += 1
+            return nil
+        }
+        if let known { return known }
+        let peer = addPeer(PeerConfiguration(key: key), exchangeKey: remote, isAdmitted: false)
+        if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer
     }
 

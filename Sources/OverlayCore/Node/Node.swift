@@ -203,10 +203,9 @@ package struct Node: ~Copyable {
         return peer.handle == handle ? peer : nil
     }
 
-    /// A new peer in a free slot; nil at the limit or for a key that is no point of the curve.
-    mutating func addPeer(_ configuration: PeerConfiguration, isAdmitted: Bool) -> Peer? {
+    /// A new peer in a free slot, with the X25519 form of its key; nil at the limit.
+    mutating func addPeer(_ configuration: PeerConfiguration, exchangeKey: ExchangeKey, isAdmitted: Bool) -> Peer? {
         guard slotsByKey.count < shared.settings.maxPeers else { return nil }
-        guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
         generation &+= 1
         let slot = freeSlots.popLast() ?? peers.count
         if slot == peers.count { peers.append(nil) }
