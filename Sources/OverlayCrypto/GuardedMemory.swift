@@ -77,6 +77,10 @@ final class GuardedArena: Sendable {
     private static let alignment = 64
     private static let arenas = [64, 128, 640, 1152].map(GuardedArena.init(slotSize:))
 
+    /// Bytes that the system did not let this process lock, because of `RLIMIT_MEMLOCK`: they can reach a swap device.
+    static var unlockedByteCount: Int { unlocked.load(ordering: .relaxed) }
+    private static let unlocked = Atomic<Int>(0)
+
     private let slotSize: Int
     private let free = Mutex<[Slot]>([])
 
@@ -112,7 +116,10 @@ final class GuardedArena: Sendable {
         guard let chunk = unsafe sodium_malloc(Self.chunkSize) else {
             preconditionFailure("the system has no memory left for secrets")
         }
-        // A chunk is chunkSize bytes long.
+        // A chunk is chunkSize bytes long. sodium_malloc has tried to lock it and does not say whether it could.
+        if unsafe sodium_mlock(chunk, Self.chunkSize) != 0 {
+            Self.unlocked.add(Self.chunkSize, ordering: .relaxed)
+        }
         unsafe sodium_memzero(chunk, Self.chunkSize)
         let first = unsafe chunk.alignedUp(toMultipleOf: Self.alignment)
         let room = unsafe Self.chunkSize - (first - chunk)

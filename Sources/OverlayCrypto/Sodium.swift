@@ -5,6 +5,10 @@ package enum Sodium {
     /// Picks the implementations for this processor. Idempotent, from any thread; costs a load after the first time.
     package static func start() { _ = isStarted }
 
+    /// Bytes of memory for secrets that the system did not let this process lock (`RLIMIT_MEMLOCK`). It is used all the
+    /// same; shells say so.
+    package static var unlockedSecretByteCount: Int { GuardedArena.unlockedByteCount }
+
     private static let isStarted: Bool = {
         // sodium_init touches no memory of ours; -1 means that the library is unusable.
         precondition(sodium_init() >= 0, "libsodium cannot start on this machine")

@@ -1,5 +1,7 @@
+import Logging
 import NIOCore
 import OverlayCore
+import OverlayCrypto
 import OverlayWire
 
 /// What the node keeps of a peer beside the core: its key, and its streams by slot.
@@ -45,6 +47,7 @@ extension OverlayNode {
         switch event {
         case .sessionEstablished(let peer, let key, let isInitiator):
             note(peer, key)
+            warnOfSwap()
             if pings[peer]?.isEmpty == false { core.ping(peer, at: now) }
             observer?.overlaySession(with: key, is: .established(isInitiator: isInitiator))
         case .sessionLost(let peer, let key, let code, let reason):
@@ -63,6 +66,16 @@ extension OverlayNode {
             .replayFloor, .observedAddress, .candidates, .localPathSilent:
             preconditionFailure("only events of sessions come here")
         }
+    }
+
+    /// Says once when the system's limit keeps secrets from being locked into memory.
+    func warnOfSwap() {
+        guard !hasWarnedOfSwap, Sodium.unlockedSecretByteCount > 0 else { return }
+        hasWarnedOfSwap = true
+        log.warning(
+            "keys cannot all be locked into memory and may reach the swap device: raise RLIMIT_MEMLOCK (ulimit -l)",
+            metadata: ["bytes": "\(Sodium.unlockedSecretByteCount)"]
+        )
     }
 
     private func accept(_ handle: StreamHandle, from key: NodeKey, port: VirtualPort) {

@@ -14,6 +14,8 @@ struct Pair: ~Copyable {
     let keyB: NodeKey
     var now = Instant(nanoseconds: 1_000_000_000)
     var delay = Interval.milliseconds(10)
+    /// What the packet of this number needs beyond ``delay``: packets overtake each other.
+    var jitter: (Int) -> Interval = { _ in .zero }
     /// Packets on their way: when they arrive, where from, whether to `b`.
     var wire: [(at: Instant, toB: Bool, from: Endpoint, bytes: [UInt8], ecn: ECNCodepoint)] = []
     /// What the way does to the mark of each packet; nil drops the packet. Gets its number and the mark it left with.
@@ -88,7 +90,7 @@ struct Pair: ~Copyable {
                     largest = max(largest, end - start)
                     if !isLost(sentCount, toB), let ecn = remark(sentCount, transmit.ecn) {
                         let from = toB ? Self.addressA : Self.addressB
-                        wire.append((now + delay, toB, from, Array(bytes[start..<end]), ecn))
+                        wire.append((now + delay + jitter(sentCount), toB, from, Array(bytes[start..<end]), ecn))
                     }
                     start = end
                 }

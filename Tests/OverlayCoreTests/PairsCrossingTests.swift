@@ -59,6 +59,25 @@ import Testing
         #expect(lostCount(pair.eventsA) == 0 && lostCount(pair.eventsB) == 0)
     }
 
+    @Test(arguments: 0..<10)
+    func `crossing handshakes make one session under loss and reordering`(tens: Int) throws {
+        for seed in UInt64(tens) * 50..<UInt64(tens) * 50 + 50 {
+            var random = SplitMix(seed: seed)
+            var pair = try makePair()
+            let isLost = (0..<60).map { _ in UInt64.random(in: 0..<100, using: &random) < 30 }
+            let jitter = (0..<60).map { _ in Int64.random(in: 0..<40, using: &random) }
+            pair.isLost = { number, _ in number < 60 && isLost[number] }
+            pair.jitter = { number in .milliseconds(number < 60 ? jitter[number] : 0) }
+            try openFromBoth(&pair)
+            pair.run(for: .seconds(20))
+            #expect(opened(pair.eventsA).count == 1 && opened(pair.eventsB).count == 1, "seed \(seed)")
+            guard let atA = opened(pair.eventsA).first, let atB = opened(pair.eventsB).first else { continue }
+            #expect(pair.readA(atA).bytes == [UInt8](repeating: 0xb, count: 100), "seed \(seed)")
+            #expect(pair.readB(atB).bytes == [UInt8](repeating: 0xa, count: 100), "seed \(seed)")
+            #expect(lostCount(pair.eventsA) == 0 && lostCount(pair.eventsB) == 0, "seed \(seed)")
+        }
+    }
+
     @Test func `a first message that lost against the other's is a replay when it comes again`() throws {
         var pair = try makePair()
         try openFromBoth(&pair)

@@ -15,7 +15,7 @@ package enum DataCipher: Hashable, Sendable {
 @safe
 struct PacketKeys: ~Copyable {
     private let cipher: DataCipher
-    private let memory: GuardedMemory
+    let memory: GuardedMemory
 
     private typealias AESState = crypto_aead_aes256gcm_state
 

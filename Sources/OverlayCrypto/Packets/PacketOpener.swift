@@ -2,7 +2,7 @@ package import OverlayWire
 
 /// Opens the packets of one direction of a session (`Protocol.md` §5). The keys are wiped with it.
 package struct PacketOpener: ~Copyable {
-    private let keys: PacketKeys
+    let keys: PacketKeys
 
     /// An opener with the keys that `secret` gives for `cipher`. Traps when this machine lacks AES for
     /// ``DataCipher/aes256GCM``: ask ``hasHardwareAES()`` before agreeing on it.

@@ -68,6 +68,23 @@ struct AddressAllowanceTests {
         #expect(gained > worth - 320 && gained <= worth + 320)
     }
 
+    @Test func `nodes that begin at once with much to say limit each other only until they are heard`() throws {
+        var pair = try Pair()
+        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: [Pair.addressA]), at: pair.now)
+        let (toB, toA) = (pair.a.peer(with: pair.keyB), pair.b.peer(with: pair.keyA))
+        let fromA = try pair.a.openStream(to: #require(toB), port: VirtualPort(1), at: pair.now)
+        let fromB = try pair.b.openStream(to: #require(toA), port: VirtualPort(2), at: pair.now)
+        let bytes = [UInt8](repeating: 3, count: 50_000)
+        _ = try pair.a.write(bytes.span.bytes, to: fromA, at: pair.now)
+        _ = try pair.b.write(bytes.span.bytes, to: fromB, at: pair.now)
+        pair.run(for: .milliseconds(300))
+        let atA = pair.eventsA.compactMap { if case .streamOpened(let handle, _, _) = $0 { handle } else { nil } }
+        let atB = pair.eventsB.compactMap { if case .streamOpened(let handle, _, _) = $0 { handle } else { nil } }
+        let (readA, readB) = try (pair.readA(#require(atA.first)), pair.readB(#require(atB.first)))
+        #expect(readA.bytes.count == 50_000 && readB.bytes.count == 50_000)
+        #expect(pair.a.statistics.probeTimeouts == 0 && pair.b.statistics.probeTimeouts == 0)
+    }
+
     @Test func `an allowance never falls below nothing`() {
         var allowance = AddressAllowance(received: 100)
         #expect(allowance.left == 300)
