@@ -32,8 +32,8 @@ final class Coupling {
         case responses
     }
 
-    /// One way: from its source to its sink. An object, so that neither direction is copied to be looked at.
-    final class Flow {
+    /// One way: from its source to its sink.
+    struct Flow {
         /// What the source gave and the exchange did not take yet.
         var inbox: ByteBuffer?
         /// What waits for the sink to open.
@@ -47,8 +47,8 @@ final class Coupling {
     let gateway: Gateway
     var exchange: Exchange
     var phase = Phase.open
-    let requests = Flow()
-    let responses = Flow()
+    var requests = Flow()
+    var responses = Flow()
 
     /// The TCP connection, from the time that it is established.
     var context: ChannelHandlerContext?
@@ -132,10 +132,19 @@ final class Coupling {
     /// The direction of what the stream gives.
     var streamDirection: Direction { isChannelNear ? .responses : .requests }
 
+    // Coroutines, because a flow that is got is copied with everything that it holds.
     subscript(direction: Direction) -> Flow {
-        switch direction {
-        case .requests: requests
-        case .responses: responses
+        _read {
+            switch direction {
+            case .requests: yield requests
+            case .responses: yield responses
+            }
+        }
+        _modify {
+            switch direction {
+            case .requests: yield &requests
+            case .responses: yield &responses
+            }
         }
     }
 

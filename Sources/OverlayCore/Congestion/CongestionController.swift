@@ -2,9 +2,9 @@ import OverlayWire
 
 /// How many bytes may be in flight on one path, and how fast they leave. One value per path.
 ///
-/// To add an algorithm: conform a struct, add it to ``CongestionAlgorithm`` and ``Congestion``. Nothing else knows
-/// which one runs.
-protocol CongestionController: Sendable {
+/// To add an algorithm: conform a struct that cannot be copied, and add it to ``CongestionAlgorithm``. Nothing else
+/// knows which one runs.
+protocol CongestionController: ~Copyable, Sendable {
     /// Bytes that may be in flight.
     var window: Int { get }
     /// Whether the controller keeps the path from being used, in order to measure it: what is delivered meanwhile says

@@ -1,7 +1,7 @@
 import OverlayWire
 
 /// CUBIC (RFC 9438) with HyStart++ (RFC 9406) in slow start.
-struct Cubic: CongestionController {
+struct Cubic: ~Copyable, CongestionController {
     /// RFC 9438 §5: C in segments per second cubed, and the multiplicative decrease.
     private static let c = 0.4
     private static let beta = 0.7

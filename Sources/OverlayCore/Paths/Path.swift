@@ -20,7 +20,7 @@ final class Path {
     /// Whether packets on it carry congestion marks.
     var ecn: ECNValidation
     var roundTrip = RoundTripEstimator()
-    var congestion: Congestion
+    let congestion: any Congestion
     var pacer = Pacer()
     private(set) var delivery = DeliveryRate()
     /// When the round trip was first measured.
@@ -46,7 +46,7 @@ final class Path {
         mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
         packetSize = mtu.size
         ecn = ECNValidation(isUsable: !endpoint.isRelay)
-        congestion = Congestion(algorithm, packetSize: packetSize, seed: seed)
+        congestion = algorithm.controller(packetSize: packetSize, seed: seed)
         heardAt = now
     }
 

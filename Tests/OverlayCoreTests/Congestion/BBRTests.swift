@@ -6,8 +6,8 @@ import Testing
 @Suite("BBR")
 struct BBRTests {
     /// A path whose rate is known, cruising.
+    @discardableResult
     private func cruising(_ world: BBRWorld = BBRWorld()) -> BBRWorld {
-        var world = world
         #expect(world.run(.seconds(5)) { $0.bbr.state == .cruise })
         return world
     }
@@ -26,7 +26,7 @@ struct BBRTests {
         rate: Double,
         roundTrip: Int64
     ) {
-        var world = BBRWorld(megabitsPerSecond: rate, roundTrip: roundTrip)
+        let world = BBRWorld(megabitsPerSecond: rate, roundTrip: roundTrip)
         world.queue = max(world.queue, 20_000)
         #expect(world.run(.milliseconds(max(1000, 25 * roundTrip))) { $0.bbr.state == .cruise })
         #expect(world.states.starts(with: [.startup, .drain]))
@@ -37,7 +37,7 @@ struct BBRTests {
     }
 
     @Test func `states follow each other as the table says`() {
-        var world = BBRWorld()
+        let world = BBRWorld()
         world.run(.seconds(30))
         let next: [BBR.State: Set<BBR.State>] = [
             .startup: [.drain], .drain: [.down, .cruise], .down: [.cruise, .refill], .cruise: [.refill], .refill: [.up],
@@ -52,7 +52,7 @@ struct BBRTests {
     }
 
     @Test func `a path is used by 95 of 100, without losses`() {
-        var world = cruising()
+        let world = cruising()
         let before = (at: world.now, delivered: world.delivered, lost: world.lost)
         world.run(.seconds(20))
         let used = Double(world.delivered - before.delivered) / (world.rate * (world.now - before.at).seconds)
@@ -61,7 +61,7 @@ struct BBRTests {
     }
 
     @Test func `a flow that its application limits stays in startup and keeps its window`() {
-        var world = BBRWorld()
+        let world = BBRWorld()
         world.appetite = 100_000
         world.run(.seconds(5))
         #expect(world.bbr.state == .startup)
@@ -74,7 +74,7 @@ struct BBRTests {
     // MARK: Filters over time
 
     @Test func `a rate that fell is forgotten after two cycles`() {
-        var world = cruising()
+        let world = cruising()
         world.rate /= 2
         world.run(.seconds(10))
         #expect(world.bbr.model.bandwidth.maximum < 0.55 * world.rate * 2)
@@ -82,7 +82,7 @@ struct BBRTests {
     }
 
     @Test func `a rate that doubled is found within four probes`() {
-        var world = cruising()
+        let world = cruising()
         world.rate *= 2
         world.queue *= 2
         world.run(.seconds(12))
@@ -91,7 +91,7 @@ struct BBRTests {
 
     // draft §5.3.4
     @Test func `a longer way is believed after the queue was let run empty`() {
-        var world = cruising()
+        let world = cruising()
         world.roundTrip = .milliseconds(60)
         #expect(world.run(.seconds(7)) { $0.bbr.state == .probeRTT })
         let start = world.now
@@ -103,7 +103,7 @@ struct BBRTests {
     }
 
     @Test func `while the shortest round trip is seen again and again nothing is held back`() {
-        var world = BBRWorld()
+        let world = BBRWorld()
         world.run(.seconds(20))
         #expect(!world.states.contains(.probeRTT))
     }
@@ -112,9 +112,9 @@ struct BBRTests {
 
     @Test(arguments: [100, 50])
     func `losses without a queue leave rate and window alone`(every: Int) {
-        var world = BBRWorld()
+        let world = BBRWorld()
         world.losesEvery = every
-        world = cruising(world)
+        cruising(world)
         let before = (at: world.now, delivered: world.delivered)
         world.run(.seconds(20))
         let used = Double(world.delivered - before.delivered) / (world.rate * (world.now - before.at).seconds)
@@ -123,7 +123,7 @@ struct BBRTests {
 
     @Test(arguments: [0.1, 0.25, 0.5])
     func `a short queue bounds what is in flight, and few packets are lost`(products: Double) {
-        var world = BBRWorld(megabitsPerSecond: 50, queueProducts: products)
+        let world = BBRWorld(megabitsPerSecond: 50, queueProducts: products)
         world.run(.seconds(20))
         #expect(world.bbr.bounds.longTerm != nil)
         #expect(Double(world.lost) / Double(world.sent) < 0.01)
@@ -131,7 +131,7 @@ struct BBRTests {
     }
 
     @Test func `where there is no queue at all, losses of the probes show the rate`() {
-        var world = BBRWorld(megabitsPerSecond: 50)
+        let world = BBRWorld(megabitsPerSecond: 50)
         world.queue = 6000
         world.run(.seconds(20))
         #expect(Double(world.lost) / Double(world.sent) < 0.02)
@@ -154,7 +154,7 @@ struct BBRTests {
     }
 
     @Test func `losses with a queue take the rate down to what was delivered, until the next probe`() {
-        var world = cruising()
+        let world = cruising()
         world.run(.milliseconds(100))
         // Another flow takes half of the wire.
         world.rate /= 2
@@ -168,7 +168,7 @@ struct BBRTests {
     // MARK: Marks
 
     @Test func `a mark ends startup`() {
-        var world = BBRWorld()
+        let world = BBRWorld()
         world.run(.milliseconds(200))
         #expect(world.bbr.state == .startup)
         world.bbr.mark(CongestionMark(packetCount: 1, sentAt: world.now, now: world.now))
@@ -177,7 +177,7 @@ struct BBRTests {
     }
 
     @Test func `marks while cruising bound the rate, marks while probing end the probe`() {
-        var world = cruising()
+        let world = cruising()
         world.run(.milliseconds(100))
         world.bbr.mark(CongestionMark(packetCount: 1, sentAt: world.now, now: world.now))
         #expect(world.run(.milliseconds(100)) { $0.bbr.bounds.shortTermRate != nil })
@@ -190,7 +190,7 @@ struct BBRTests {
     // MARK: Changes
 
     @Test func `losses that were none give the bounds and the state back`() {
-        var world = cruising()
+        let world = cruising()
         #expect(world.run(.seconds(5)) { $0.bbr.state == .up })
         world.run(.milliseconds(20))
         let bound = world.bbr.bounds.longTerm
@@ -212,7 +212,7 @@ struct BBRTests {
     }
 
     @Test func `after persistent congestion four packets are in flight, and the model brings the window back`() {
-        var world = cruising()
+        let world = cruising()
         let window = world.bbr.window
         world.bbr.collapse(at: world.now)
         #expect(world.bbr.window == 4000)
@@ -230,9 +230,9 @@ struct BBRTests {
     @Test func `two seeds wait differently before they probe`() {
         var waits: Set<Int64> = []
         for seed in 1...5 as ClosedRange<UInt64> {
-            var world = BBRWorld()
+            let world = BBRWorld()
             world.bbr = BBR(packetSize: 1000, seed: seed)
-            world = cruising(world)
+            cruising(world)
             #expect(world.bbr.cycle.wait >= .seconds(2) && world.bbr.cycle.wait < .seconds(3))
             waits.insert(world.bbr.cycle.wait.nanoseconds)
         }

@@ -4,7 +4,7 @@ import OverlayWire
 
 /// A path with BBR on it: packets of 1000 bytes leave at the pace and within the window, wait for a wire of some rate
 /// with a queue before it, and are acknowledged one by one.
-struct BBRWorld {
+final class BBRWorld {
     static let packet = 1000
     var bbr = BBR(packetSize: packet, seed: 7)
     var now = Instant.at(0)
@@ -43,7 +43,7 @@ struct BBRWorld {
 
     /// Lets `span` pass, or less if `isDone` holds before; returns whether it did.
     @discardableResult
-    mutating func run(_ span: Interval, until isDone: (BBRWorld) -> Bool = { _ in false }) -> Bool {
+    func run(_ span: Interval, until isDone: (BBRWorld) -> Bool = { _ in false }) -> Bool {
         let end = now + span
         while true {
             if isDone(self) { return true }
@@ -65,7 +65,7 @@ struct BBRWorld {
         onTheWay[firstOnTheWay...].lazy.compactMap(\.arrival).first
     }
 
-    private mutating func depart() {
+    private func depart() {
         if bytesInFlight == 0 { bbr.resume(at: now) }
         let stamp = delivery.stamp(byteCount: Self.packet, bytesInFlight: bytesInFlight, at: now)
         let packet = SentPacket(sentAt: now, byteCount: Self.packet, isTracked: true, pathSerial: 1, stamp: stamp)
@@ -84,7 +84,7 @@ struct BBRWorld {
     }
 
     /// The next packet arrives; those before it that have not are lost.
-    private mutating func acknowledge() {
+    private func acknowledge() {
         let before = bytesInFlight
         while onTheWay[firstOnTheWay].arrival == nil {
             lose(onTheWay[firstOnTheWay].packet)
@@ -116,7 +116,7 @@ struct BBRWorld {
         if bbr.isHoldingBack { delivery.noteAppLimited(bytesInFlight: bytesInFlight) }
     }
 
-    private mutating func lose(_ packet: SentPacket) {
+    private func lose(_ packet: SentPacket) {
         bytesInFlight -= Self.packet
         lost += 1
         delivery.lose(packet)

@@ -4,7 +4,7 @@ import Testing
 @testable import OverlayCore
 
 /// A path with CUBIC on which whole windows are acknowledged, one per round trip.
-struct CubicWorld {
+final class CubicWorld {
     static let packet = 1000
     var cubic = Cubic(packetSize: packet)
     var now = Instant.at(0)
@@ -19,7 +19,7 @@ struct CubicWorld {
 
     var packets: Double { Double(cubic.window) / Double(Self.packet) }
 
-    mutating func acknowledge(
+    func acknowledge(
         _ byteCount: Int,
         sentAt: Instant? = nil,
         bytesInFlight: Int = 1 << 30,
@@ -37,13 +37,13 @@ struct CubicWorld {
         )
     }
 
-    mutating func lose(sentAt: Instant? = nil, isPersistent: Bool = false) {
+    func lose(sentAt: Instant? = nil, isPersistent: Bool = false) {
         cubic.lose(.of(Self.packet, sentAt: sentAt ?? now, now: now))
         if isPersistent { cubic.collapse(at: now) }
     }
 
     /// Acknowledges a window packet by packet, spread over one round trip.
-    mutating func passRound() {
+    func passRound() {
         let count = cubic.window / Self.packet
         for _ in 0..<count {
             now = now + roundTrip / Int64(count)
@@ -52,7 +52,7 @@ struct CubicWorld {
     }
 
     /// Ten acknowledgements of what left a round trip of this many milliseconds ago.
-    mutating func passRound(showing milliseconds: Int64) {
+    func passRound(showing milliseconds: Int64) {
         let sentAt = now
         now = now + .milliseconds(milliseconds)
         shown = .milliseconds(milliseconds)
@@ -60,7 +60,7 @@ struct CubicWorld {
     }
 
     /// Brings the window to `packets` in slow start and loses one.
-    mutating func lose(atWindow packets: Int) {
+    func lose(atWindow packets: Int) {
         if cubic.window < packets * Self.packet { acknowledge(packets * Self.packet - cubic.window) }
         now = now + roundTrip * 2
         lose()
@@ -71,7 +71,7 @@ struct CubicWorld {
 @Suite("CUBIC")
 struct CubicTests {
     @Test func `it begins with ten packets and doubles each round trip`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         #expect(world.packets == 10)
         world.acknowledge(10_000)
         #expect(world.packets == 20)
@@ -81,7 +81,7 @@ struct CubicTests {
 
     // RFC 9438 §4.6
     @Test func `a loss takes the window to seven tenths, once for a round trip`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(90_000)
         world.now = .at(1000)
         world.lose(sentAt: .at(950))
@@ -98,7 +98,7 @@ struct CubicTests {
 
     // RFC 9438 §4.6
     @Test func `a congestion mark takes the window down like a loss, once for a round trip`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(90_000)
         world.now = .at(1000)
         world.cubic.mark(CongestionMark(packetCount: 3, sentAt: .at(950), now: .at(1000)))
@@ -112,7 +112,7 @@ struct CubicTests {
 
     // RFC 9438 §4.9.2
     @Test func `a reduction whose every loss was none is undone`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(90_000)
         world.now = .at(1000)
         world.lose(sentAt: .at(950))
@@ -128,7 +128,7 @@ struct CubicTests {
     }
 
     @Test func `a reduction for a mark, or a loss of an earlier one, undoes nothing`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(90_000)
         world.now = .at(1000)
         world.lose(sentAt: .at(950))
@@ -145,7 +145,7 @@ struct CubicTests {
     }
 
     @Test func `larger packets change neither the bytes in flight nor where the window heads for`() {
-        var world = CubicWorld(roundTrip: .milliseconds(200))
+        let world = CubicWorld(roundTrip: .milliseconds(200))
         world.lose(atWindow: 100)
         world.cubic.setPacketSize(2000)
         #expect(world.cubic.window == 70_000)
@@ -163,7 +163,7 @@ struct CubicTests {
     }
 
     @Test func `the window never falls below two packets`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         for _ in 0..<20 {
             world.now = world.now + .seconds(1)
             world.lose()
@@ -176,7 +176,7 @@ struct CubicTests {
     // RFC 9438 §4.2: K = cbrt((100 - 70) / 0.4) = 4.217 s; W_cubic(t) = 0.4 (t - K)^3 + 100.
     @Test(arguments: [(1.0, 86.7), (2.0, 95.6), (3.0, 99.3), (4.217, 100.0), (5.0, 100.2), (6.0, 102.3), (8.0, 121.6)])
     func `after a loss the window follows the cubic curve`(seconds: Double, packets: Double) {
-        var world = CubicWorld(roundTrip: .milliseconds(200))
+        let world = CubicWorld(roundTrip: .milliseconds(200))
         world.lose(atWindow: 100)
         #expect(world.packets == 70)
         let start = world.now
@@ -188,7 +188,7 @@ struct CubicTests {
 
     // RFC 9438 §4.3
     @Test func `on a short path it grows no slower than AIMD`() {
-        var world = CubicWorld(roundTrip: .milliseconds(10))
+        let world = CubicWorld(roundTrip: .milliseconds(10))
         world.lose(atWindow: 20)
         #expect(world.packets == 14)
         for _ in 0..<20 { world.passRound() }
@@ -198,11 +198,11 @@ struct CubicTests {
 
     // RFC 9438 §4.7: after two losses with a falling window, W_max is 0.85 of the last window.
     @Test func `a flow that loses again below its former window leaves room for others`() {
-        var early = CubicWorld(roundTrip: .milliseconds(200))
+        let early = CubicWorld(roundTrip: .milliseconds(200))
         early.lose(atWindow: 100)
         early.lose()
         #expect(early.packets == 49)
-        var late = CubicWorld(roundTrip: .milliseconds(200))
+        let late = CubicWorld(roundTrip: .milliseconds(200))
         late.lose(atWindow: 70)
         #expect(late.packets == 49)
         let start = (early.now, late.now)
@@ -219,7 +219,7 @@ struct CubicTests {
 
     // RFC 9438 §4.4: at most half a window more per round trip.
     @Test func `growth is bounded however long ago the loss was`() {
-        var world = CubicWorld(roundTrip: .milliseconds(100))
+        let world = CubicWorld(roundTrip: .milliseconds(100))
         world.lose(atWindow: 50)
         world.passRound()
         world.now = world.now + .seconds(60)
@@ -230,7 +230,7 @@ struct CubicTests {
 
     // RFC 9002 §7.6.2
     @Test func `persistent congestion begins slow start anew, up to the threshold that the loss left`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(90_000)
         world.now = .at(5000)
         world.lose(sentAt: .at(4000), isPersistent: true)
@@ -249,7 +249,7 @@ struct CubicTests {
 
     // RFC 9406 §4.3
     @Test func `growing round trips end the first slow start and no later one`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.passRound(showing: 100)
         for _ in 0..<6 { world.passRound(showing: 150) }
         let window = world.cubic.window
@@ -265,7 +265,7 @@ struct CubicTests {
 
     // RFC 9002 §7.8
     @Test func `a window that is not used does not grow`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         world.acknowledge(1000, bytesInFlight: 1000, isAppLimited: true)
         #expect(world.packets == 10)
         world.acknowledge(1000, bytesInFlight: 7000, isAppLimited: true)
@@ -274,7 +274,7 @@ struct CubicTests {
 
     // RFC 9002 §7.7
     @Test func `packets are paced faster than the window in slow start than after`() {
-        var world = CubicWorld()
+        let world = CubicWorld()
         #expect(world.cubic.pacingRate(roundTrip: .milliseconds(100)) == 200_000)
         world.lose(atWindow: 100)
         #expect(world.cubic.pacingRate(roundTrip: .milliseconds(100)) == 875_000)
@@ -291,7 +291,7 @@ struct CubicTests {
     @Test(arguments: 0..<20)
     func `whatever happens the window stays between its bounds`(seed: UInt64) {
         var random = SplitMix(seed: seed)
-        var world = CubicWorld(roundTrip: .milliseconds(30))
+        let world = CubicWorld(roundTrip: .milliseconds(30))
         for _ in 0..<3000 {
             world.now = world.now + .milliseconds(.random(in: 0...50, using: &random))
             let window = world.cubic.window

@@ -18,7 +18,7 @@ import OverlayWire
 /// - ``PathModel`` (`PathModel.swift`): rate, round trip, acknowledgements that come in clumps.
 /// - `BBR+States.swift`: which state follows which. `BBR+Bounds.swift`: what losses and marks do.
 /// - `BBR+Control.swift`: pacing rate and window. ``Constants``: the draft's; ``Tuning``: where we differ, and why.
-struct BBR: CongestionController {
+struct BBR: ~Copyable, CongestionController {
     enum State {
         case startup, drain, down, cruise, refill, up, probeRTT
     }
