@@ -98,10 +98,10 @@ class Program:
         finally:
             self._log_file.close()
 
-    def resident(self):
-        """Resident memory in bytes."""
+    def own_memory(self):
+        """Resident memory in bytes that is the program's own: the pages of its code come and go."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError(f"{self.name} is gone; {self.tail()}")
 

@@ -331,7 +331,7 @@ def test_a_client_that_stops_reading_slows_nobody_down(own):
     own.raw.handler = serve
     load = Load(own, 8, "/small")
     load.rate(1)
-    before = {node.name: node.program.resident() for node in (own.a, own.b)}
+    before = {node.name: node.program.own_memory() for node in (own.a, own.b)}
     alone, stalled = [], []
     for _ in range(4):
         alone.append(load.rate(1.5)[0])
@@ -342,7 +342,7 @@ def test_a_client_that_stops_reading_slows_nobody_down(own):
             total, slowest = load.rate(1.5)
             stalled.append(total)
             assert slowest > 0, "a busy client starved"
-            grown = {node.name: node.program.resident() - before[node.name] for node in (own.a, own.b)}
+            grown = {node.name: node.program.own_memory() - before[node.name] for node in (own.a, own.b)}
             client.abort()
         time.sleep(0.2)
     load.stop()

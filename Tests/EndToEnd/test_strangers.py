@@ -104,13 +104,13 @@ def test_a_flood_of_junk_costs_no_memory(own):
     own.raw.handler = stream_forever
     stream = Stream(own)
     for node in (own.b, own.hub):
-        before = node.program.resident()
+        before = node.program.own_memory()
         with socket.socket(type=socket.SOCK_DGRAM) as stranger:
             stranger.connect(("127.0.0.1", udp_port(node)))
             for index in range(FLOOD):
                 stranger.send(bytes([1 + index % 4]) + os.urandom(200 + index % 1000))
         time.sleep(0.5)
-        assert node.program.resident() - before < 16 << 20
+        assert node.program.own_memory() - before < 16 << 20
     assert stream.is_running(), "a flood of a stranger's stopped a running stream"
 
 
@@ -129,13 +129,13 @@ def test_replayed_and_damaged_datagrams_are_dropped_in_silence(own):
     for node, port in zip((own.a, own.b, own.hub), ports):
         captured = seen[port]
         assert captured, f"nothing was ever sent to {node.name}"
-        before = node.program.resident()
+        before = node.program.own_memory()
         silent(port, captured)
         for packet in captured[:40]:
             silent_now(port, mutations(packet))
         silent(port, captured)
         assert node.program.running
-        assert node.program.resident() - before < 16 << 20
+        assert node.program.own_memory() - before < 16 << 20
     # The session is where it was.
     assert call(own) == 200
     assert own.a.peer(own.b.did)["path"]["kind"] == "direct"

@@ -136,7 +136,12 @@ extension Session {
         return ReadResult(byteCount: count, isAtEnd: isAtEnd)
     }
 
-    private var roundTrip: Interval { path?.roundTrip.smoothed ?? RoundTripEstimator.initial }
+    /// How long credit takes to be of use. What packets wait in queues of a busy machine is no distance: windows that
+    /// grew with it would only make the queues longer.
+    private var roundTrip: Interval {
+        guard let measured = path?.roundTrip, measured.hasSample else { return RoundTripEstimator.initial }
+        return min(measured.smoothed, measured.minimum * 2 + .milliseconds(1))
+    }
 
     /// Bytes of the stream were read: its credit may grow.
     private func grant(_ slot: Int, shared: inout Shared, at now: Instant) {
