@@ -83,7 +83,12 @@ extension Node {
         }
         noteRekey(session, at: now)
         if let transmit = pathPacket(of: session, into: &writer, at: now) { return transmit }
-        guard let path = session.path, !path.isBlocked else { return nil }
+        guard let path = session.path else { return nil }
+        guard !path.isBlocked else {
+            if session.blockedSince == nil, session.hasContentToSend { session.blockedSince = now }
+            return nil
+        }
+        session.blockedSince = nil
         if let size = session.dueSizeProbe(at: now),
             session.writeSizeProbe(size: size, to: &writer, shared: &shared, at: now)
         {

@@ -56,6 +56,9 @@ final class Session {
     /// When an authenticated packet last came.
     var heardAt: Instant
     var isUnresponsive = false
+    /// Since when something waits that must not be sent: the peer's address has not proven itself, and what it was sent
+    /// is used up (`Protocol.md` §4.8).
+    var blockedSince: Instant?
     /// Whether sending waits for the pacer, and until when.
     var pacedUntil: Instant?
     var bytesSent: UInt64 = 0
