@@ -10,6 +10,14 @@ import Testing
         #expect(summary.packetCount > 0)
     }
 
+    /// Seeds that found something.
+    // 375: after both hosts slept, their handshakes crossed and neither was allowed to send anything.
+    @Test(arguments: [375])
+    func `a wild world is safe and heals`(seed: UInt64) throws {
+        let world = try World(try #require(Scenario.named("wild", seed: seed)))
+        #expect(try world.runToEnd().completeCount > 0)
+    }
+
     @Test(arguments: ["swarm", "roaming", "strangers"])
     func `the same seed gives the same packets and another gives others`(name: String) throws {
         func digest(_ seed: UInt64) throws -> UInt64 {
