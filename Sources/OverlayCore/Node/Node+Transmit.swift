@@ -28,8 +28,13 @@ extension Node {
             }
             _ = ready.popFirst()
             if let transmit = nextBatch(of: peer, into: &writer, maxSegments: maxSegments, at: now) {
-                // There may be more; the others come first.
-                ready.append(slot)
+                if peer.hasMore {
+                    // The others come first.
+                    ready.append(slot)
+                } else {
+                    peer.isReady = false
+                    settleDeadline(of: peer)
+                }
                 return transmit
             }
             peer.isReady = false

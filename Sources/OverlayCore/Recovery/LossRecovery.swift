@@ -4,7 +4,7 @@ import OverlayWire
 ///
 /// The work for an ACK frame is bounded by what is new in it: packets leave in the order of their numbers, so loss
 /// detection walks from the oldest outstanding one and stops at the first that is not lost.
-struct LossRecovery {
+struct LossRecovery: ~Copyable {
     /// RFC 9002 §7.6.1: persistent congestion spans this many probe time-outs.
     static let persistentCongestionThreshold: Int64 = 3
     /// Packets that a probe time-out sends (RFC 9002 §6.2.4).

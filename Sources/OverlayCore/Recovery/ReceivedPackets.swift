@@ -1,7 +1,7 @@
 import OverlayWire
 
 /// Which packets arrived and when that has to be told (RFC 9000 §13.2).
-struct ReceivedPackets {
+struct ReceivedPackets: ~Copyable {
     /// Ranges that are remembered; below them everything counts as old news (RFC 9000 §13.2.3).
     static let maximumRanges = 32
     /// Ack-eliciting packets after which an acknowledgement leaves at once (RFC 9000 §13.2.2), while the conversation

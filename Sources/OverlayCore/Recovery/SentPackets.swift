@@ -79,7 +79,7 @@ struct SentPacket {
 ///
 /// The ring begins with the oldest outstanding packet. What an ACK frame has told once is not walked through again: the
 /// first packet of a range remembers how far the range goes up.
-struct SentPackets {
+struct SentPackets: ~Copyable {
     private var packets = RingQueue<SentPacket>()
     private var frames = RingQueue<SentFrame>()
     /// The number of the first packet in the ring.

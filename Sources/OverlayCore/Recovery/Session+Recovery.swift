@@ -144,7 +144,8 @@ extension Session {
     /// When a session that may send nothing asks for proof itself: with a handshake, which is not limited. Without it
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
     private var standstillDeadline: Instant? {
-        guard peer.pending == nil, !peer.needsHandshake else { return nil }
+        // Who only answers is silent: a forged address would get our handshakes.
+        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
         return blockedSince.map { $0 + Self.standstillPatience }
     }
 

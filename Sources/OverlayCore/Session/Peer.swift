@@ -43,6 +43,9 @@ final class Peer {
 
     var slot: Int { Int(handle.slot) }
 
+    /// Whether more may wait to be sent than what has just been.
+    var hasMore: Bool { needsHandshake || session?.hasMore ?? false }
+
     init(handle: PeerHandle, configuration: PeerConfiguration, exchangeKey: ExchangeKey, isAdmitted: Bool) {
         self.handle = handle
         key = configuration.key

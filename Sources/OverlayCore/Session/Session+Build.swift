@@ -97,6 +97,11 @@ extension Session {
         !control.isEmpty || !queues.isEmpty || !datagrams.isEmpty || recovery.probesOwed > 0
     }
 
+    /// Whether something waits to be sent, were it only an acknowledgement or a challenge.
+    var hasMore: Bool {
+        hasContentToSend || received.isAckDue || !pendingResponses.isEmpty || !probes.isEmpty || !relayQueue.isEmpty
+    }
+
     // MARK: Frames
 
     private func writeControl(to writer: inout PacketWriter, epoch: KeyEpoch, shared: inout Shared) {

@@ -4,7 +4,7 @@ import Testing
 @testable import OverlayCore
 
 /// The recovery of one path: packets of 1000 bytes leave, acknowledgements come.
-struct RecoveryWorld {
+final class RecoveryWorld {
     var recovery = LossRecovery(
         firstNumber: 0,
         maximumProbeTimeout: .seconds(2),
@@ -17,13 +17,13 @@ struct RecoveryWorld {
         if let roundTrip { path.measure(.milliseconds(roundTrip), ackDelay: .zero, at: .at(-1)) }
     }
 
-    mutating func send(at time: Int64, isTracked: Bool = true, path other: Path? = nil) {
+    func send(at time: Int64, isTracked: Bool = true, path other: Path? = nil) {
         recovery.add(.newIndex(sequence: recovery.packets.next))
         recovery.file(sentAt: .at(time), byteCount: 1000, isTracked: isTracked, path: other ?? path)
     }
 
     /// Takes an acknowledgement of the ranges, highest first. Returns it with the numbers of the packets it told about.
-    mutating func acknowledge(
+    func acknowledge(
         _ ranges: ClosedRange<UInt64>...,
         at time: Int64
     ) -> (outcome: LossRecovery.Outcome, acknowledged: [UInt64], lost: [UInt64]) {
@@ -40,14 +40,14 @@ struct RecoveryWorld {
     }
 
     /// Lets time pass without an acknowledgement. Returns the numbers of the packets that are lost by it.
-    mutating func detect(at time: Int64) -> [UInt64] {
+    func detect(at time: Int64) -> [UInt64] {
         var lost: [UInt64] = []
         _ = recovery.detectLosses(path: path, at: .at(time)) { lost.append($0.number) }
         return lost
     }
 
     /// A probe time-out. Returns the numbers of the packets whose frames it repeats.
-    mutating func probe() -> [UInt64] {
+    func probe() -> [UInt64] {
         var repeated: [UInt64] = []
         recovery.probe { repeated.append($0.number) }
         return repeated
@@ -66,9 +66,9 @@ extension SentFrame {
 @Suite("Loss recovery")
 struct LossRecoveryTests {
     @Test func `acknowledged packets are told once, with their bytes`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<5 as Range<Int64> { world.send(at: time) }
-        #expect(world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == true)
         let first = world.acknowledge(2...3, 0...0, at: 50)
         #expect(Set(first.acknowledged) == [0, 2, 3])
         #expect(first.outcome.ackedBytes == 3000)
@@ -76,13 +76,13 @@ struct LossRecoveryTests {
         let again = world.acknowledge(1...4, at: 51)
         #expect(Set(again.acknowledged) == [1, 4])
         #expect(again.outcome.ackedBytes == 2000)
-        #expect(!world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == false)
         #expect(world.acknowledge(0...4, at: 52).acknowledged == [])
     }
 
     // RFC 9002 §6.1.1
     @Test func `a packet is lost when one three numbers later has arrived`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for _ in 0..<4 { world.send(at: 0) }
         #expect(world.acknowledge(2...2, at: 50).lost == [])
         let result = world.acknowledge(3...3, at: 50)
@@ -90,35 +90,35 @@ struct LossRecoveryTests {
         #expect(result.outcome.lostCount == 1)
         #expect(world.path.delivery.lost == 1000)
         #expect(world.path.bytesInFlight == 1000)
-        #expect(world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == true)
     }
 
     // RFC 9002 §6.1.2
     @Test func `a packet is lost nine eighths of a round trip after it left, if a later one arrived`() {
-        var world = RecoveryWorld(roundTrip: 80)
+        let world = RecoveryWorld(roundTrip: 80)
         world.send(at: 0)
         world.send(at: 10)
         #expect(world.acknowledge(1...1, at: 80).lost == [])
-        #expect(world.recovery.isLossPending)
+        #expect(world.recovery.isLossPending == true)
         #expect(world.deadline == .at(90))
         #expect(world.detect(at: 89) == [])
         #expect(world.detect(at: 90) == [0])
-        #expect(!world.recovery.isLossPending)
+        #expect(world.recovery.isLossPending == false)
         #expect(world.deadline == nil)
     }
 
     @Test func `a packet above all acknowledged ones is never lost`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0)
         world.send(at: 0)
         _ = world.acknowledge(0...0, at: 50)
         #expect(world.detect(at: 1_000_000) == [])
-        #expect(world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == true)
     }
 
     // RFC 9002 §6.2.1
     @Test func `the probe time-out doubles up to two seconds, and an acknowledgement resets it`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         #expect(world.deadline == nil)
         world.send(at: 1000)
         // 100 + 4 * 50 + 25
@@ -138,25 +138,25 @@ struct LossRecoveryTests {
     }
 
     @Test func `packets that need not arrive start no timer`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0, isTracked: false)
-        #expect(!world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == false)
         #expect(world.deadline == nil)
         #expect(world.recovery.lastSentAt == nil)
     }
 
     // RFC 9002 §6.2.4
     @Test func `a probe repeats the two oldest outstanding packets`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<4 as Range<Int64> { world.send(at: time) }
         _ = world.acknowledge(0...0, at: 10)
         #expect(world.probe() == [1, 2])
         #expect(world.probe() == [1, 2])
-        #expect(world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == true)
     }
 
     @Test func `what a probe repeated is not sent once more when the first packet turns out lost`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<4 as Range<Int64> { world.send(at: time) }
         #expect(world.probe() == [0, 1])
         world.send(at: 325)
@@ -168,7 +168,7 @@ struct LossRecoveryTests {
     }
 
     @Test func `since when an answer is missing is known`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 100)
         world.send(at: 200)
         #expect(world.recovery.waitingSince == .at(100))
@@ -180,18 +180,18 @@ struct LossRecoveryTests {
     }
 
     @Test func `a packet whose fate the handshake told is settled once`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0)
         var told: [UInt64] = []
         world.recovery.settle(0) { told.append($0.number) }
         world.recovery.settle(0) { told.append($0.number) }
         world.recovery.settle(9) { told.append($0.number) }
         #expect(told == [0])
-        #expect(!world.recovery.hasOutstanding)
+        #expect(world.recovery.hasOutstanding == false)
     }
 
     @Test func `packets of another path count neither for its window nor for its losses`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         let other = Path.fresh(serial: 7)
         for _ in 0..<3 { world.send(at: 0, path: other) }
         for _ in 0..<3 { world.send(at: 0) }
@@ -207,14 +207,14 @@ struct LossRecoveryTests {
     // MARK: Round trips (RFC 9002 §5.1)
 
     @Test func `a round trip is measured with the largest packet, also when it asked for no acknowledgement`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0)
         world.send(at: 20, isTracked: false)
         #expect(world.acknowledge(0...1, at: 60).outcome.roundTrip(at: .at(60)) == .milliseconds(40))
     }
 
     @Test func `an acknowledgement of nothing new measures nothing`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for _ in 0..<3 { world.send(at: 0) }
         _ = world.acknowledge(2...2, at: 50)
         #expect(world.acknowledge(1...2, at: 60).outcome.roundTrip(at: .at(60)) == nil)
@@ -222,7 +222,7 @@ struct LossRecoveryTests {
     }
 
     @Test func `packets that ask for no acknowledgement alone measure nothing`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0)
         world.send(at: 0)
         _ = world.acknowledge(1...1, at: 10)
@@ -231,7 +231,7 @@ struct LossRecoveryTests {
     }
 
     @Test func `a packet of another path measures nothing`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         world.send(at: 0, path: .fresh(serial: 7))
         #expect(world.acknowledge(0...0, at: 60).outcome.roundTrip(at: .at(60)) == nil)
     }
@@ -242,7 +242,7 @@ struct LossRecoveryTests {
     private static let collapsed = 2 * PacketLayout.minimumPathSize
 
     @Test func `losses of everything for three probe time-outs are persistent congestion`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         // Three times 325 ms have to pass between the first and the last loss.
         for time in [0, 400, 800, 976] as [Int64] { world.send(at: time) }
         for _ in 0..<3 { world.send(at: 1200) }
@@ -253,7 +253,7 @@ struct LossRecoveryTests {
     }
 
     @Test func `losses within three probe time-outs are not persistent congestion`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in [0, 400, 800, 975] as [Int64] { world.send(at: time) }
         for _ in 0..<3 { world.send(at: 1200) }
         #expect(world.acknowledge(6...6, at: 1300).lost == [0, 1, 2, 3])
@@ -261,7 +261,7 @@ struct LossRecoveryTests {
     }
 
     @Test func `losses that are found one after the other count together`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in [0, 400, 976, 977] as [Int64] { world.send(at: time) }
         #expect(world.acknowledge(3...3, at: 1077).lost == [0, 1])
         #expect(world.path.congestion.window > Self.collapsed)
@@ -271,7 +271,7 @@ struct LossRecoveryTests {
 
     @Test(arguments: [true, false])
     func `one packet that arrived in between speaks against persistent congestion`(isTracked: Bool) {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in [0, 400] as [Int64] { world.send(at: time) }
         world.send(at: 800, isTracked: isTracked)
         world.send(at: 976)
@@ -283,7 +283,7 @@ struct LossRecoveryTests {
 
     // RFC 9002 §7.6.2
     @Test func `what left before the first round trip was measured says nothing about persistence`() {
-        var world = RecoveryWorld(roundTrip: nil)
+        let world = RecoveryWorld(roundTrip: nil)
         for time in [0, 5000, 5000, 5000, 5000] as [Int64] { world.send(at: time) }
         var outcome = world.recovery.beginAck(largest: 4, path: world.path)
         world.recovery.acknowledge(4...4, path: world.path, at: .at(5100), outcome: &outcome) { _ in }
@@ -297,7 +297,7 @@ struct LossRecoveryTests {
     @Test(arguments: 0..<30)
     func `every packet is told once as arrived or lost, and once more if it arrives after that`(seed: UInt64) {
         var random = SplitMix(seed: seed)
-        var world = RecoveryWorld(roundTrip: 20)
+        let world = RecoveryWorld(roundTrip: 20)
         var open: Set<UInt64> = []
         var told: Set<UInt64> = []
         var lost: Set<UInt64> = []

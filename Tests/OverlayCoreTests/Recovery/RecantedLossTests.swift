@@ -6,7 +6,7 @@ import Testing
 @Suite("Losses that were none, and the work for an acknowledgement")
 struct RecantedLossTests {
     @Test func `a packet that arrives after it was declared lost is told and counts no more as lost`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<5 as Range<Int64> { world.send(at: time) }
         #expect(world.acknowledge(4...4, at: 50).lost == [0, 1])
         #expect(world.path.delivery.lost == 2000)
@@ -19,7 +19,7 @@ struct RecantedLossTests {
     }
 
     @Test func `the reduction for losses that were none is undone, and only for all of them`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<5 as Range<Int64> { world.send(at: time) }
         let window = world.path.congestion.window
         _ = world.acknowledge(4...4, at: 50)
@@ -32,7 +32,7 @@ struct RecantedLossTests {
 
     // RFC 8985 §6.2
     @Test func `a path that reorders gets more patience, until sixteen loss episodes passed without`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<10 as Range<Int64> { world.send(at: time) }
         _ = world.acknowledge(9...9, at: 50)
         _ = world.acknowledge(9...9, 0...8, at: 51)
@@ -50,7 +50,7 @@ struct RecantedLossTests {
     }
 
     @Test func `a packet that took longer than time allowed widens the time`() {
-        var world = RecoveryWorld(roundTrip: 80)
+        let world = RecoveryWorld(roundTrip: 80)
         world.send(at: 0)
         world.send(at: 10)
         _ = world.acknowledge(1...1, at: 80)
@@ -61,7 +61,7 @@ struct RecantedLossTests {
     }
 
     @Test func `what was declared lost is remembered for two probe time-outs`() {
-        var world = RecoveryWorld()
+        let world = RecoveryWorld()
         for time in 0..<4 as Range<Int64> { world.send(at: time) }
         #expect(world.acknowledge(3...3, at: 50).lost == [0])
         #expect(world.recovery.lostPackets.count == 1)
@@ -76,7 +76,7 @@ struct RecantedLossTests {
     }
 
     @Test func `an acknowledgement costs what is new in it, with 20 000 packets in flight and 1 % lost`() {
-        var world = RecoveryWorld(roundTrip: 100)
+        let world = RecoveryWorld(roundTrip: 100)
         let count: UInt64 = 20_000
         for number in 0..<count { world.send(at: Int64(number / 200)) }
         var known: [ClosedRange<UInt64>] = []

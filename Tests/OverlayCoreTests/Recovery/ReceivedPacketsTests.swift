@@ -53,15 +53,15 @@ struct ReceivedPacketsTests {
         #expect(!received.isAckDue && received.hasNews)
         #expect(received.deadline == .at(35))
         received.advance(to: .at(34))
-        #expect(!received.isAckDue)
+        #expect(received.isAckDue == false)
         received.advance(to: .at(35))
-        #expect(received.isAckDue)
+        #expect(received.isAckDue == true)
         let (frame, ranges) = try #require(try acknowledgement(&received, at: 35))
         #expect(ranges == [1...1])
         #expect(frame.delay == 25_000)
         #expect(!received.isAckDue && !received.hasNews && received.deadline == nil)
         receive(&received, [2, 3])
-        #expect(received.isAckDue)
+        #expect(received.isAckDue == true)
     }
 
     // draft-ietf-quic-ack-frequency
@@ -69,21 +69,21 @@ struct ReceivedPacketsTests {
         var received = ReceivedPackets()
         for number in stride(from: UInt64(1), through: 99, by: 2) {
             receive(&received, [number, number + 1])
-            #expect(received.isAckDue, "young: every second packet")
+            #expect(received.isAckDue == true, "young: every second packet")
             _ = try acknowledgement(&received)
         }
         receive(&received, 101...109, at: 100)
         #expect(!received.isAckDue && received.deadline == .at(110), "a quarter of 40 ms")
         receive(&received, [110], at: 105)
-        #expect(received.isAckDue, "the tenth")
+        #expect(received.isAckDue == true, "the tenth")
         _ = try acknowledgement(&received, at: 105)
         receive(&received, [111], at: 200)
         #expect(received.deadline == .at(225), "one packet alone waits for its answer")
         receive(&received, [112], at: 215)
-        #expect(received.isAckDue, "more than a quarter of a round trip after the first")
+        #expect(received.isAckDue == true, "more than a quarter of a round trip after the first")
         _ = try acknowledgement(&received, at: 215)
         receive(&received, [114], at: 300)
-        #expect(received.isAckDue, "a gap is told at once, however old the conversation")
+        #expect(received.isAckDue == true, "a gap is told at once, however old the conversation")
     }
 
     @Test func `packets that ask for no acknowledgement get none of their own`() {
@@ -99,14 +99,14 @@ struct ReceivedPacketsTests {
         receive(&received, [1])
         _ = try acknowledgement(&received)
         receive(&received, [3])
-        #expect(received.isAckDue)
+        #expect(received.isAckDue == true)
         _ = try acknowledgement(&received)
         receive(&received, [2])
-        #expect(received.isAckDue)
+        #expect(received.isAckDue == true)
         let (_, ranges) = try #require(try acknowledgement(&received))
         #expect(ranges == [1...3])
         receive(&received, [4], ecn: .ce)
-        #expect(received.isAckDue)
+        #expect(received.isAckDue == true)
     }
 
     @Test func `the delay counts from the arrival of the largest`() throws {

@@ -13,7 +13,7 @@ struct SentPacketsTests {
         packets.dropSettledFront()
     }
 
-    private func sequences(_ packets: SentPackets, _ number: UInt64) -> [UInt64]? {
+    private func sequences(_ packets: borrowing SentPackets, _ number: UInt64) -> [UInt64]? {
         guard let packet = packets.outstanding(number) else { return nil }
         var sequences: [UInt64] = []
         packets.forEachFrame(of: packet) {
