@@ -72,7 +72,7 @@ final class Path {
 
     /// How many bytes the pacer lets go now.
     func pacedBytes(at now: Instant) -> Int {
-        if bytesInFlight == 0 { pacer.allowInitialBurst(packetSize: packetSize) }
+        pacer.allowInitialBurst(packetSize: packetSize, bytesInFlight: bytesInFlight)
         return pacer.allowance(rate: pacingRate, packetSize: packetSize, at: now)
     }
 

@@ -6,7 +6,7 @@ struct Pacer {
     static let burst = Interval.milliseconds(2)
     /// The smallest burst in packets: at low rates more would overflow small queues.
     static let minimumBurstPackets = 2
-    /// What may leave at once when nothing is in flight: the initial window (RFC 9002 §7.7, §7.2), ten packets, but of
+    /// What may be in flight without having been paced: the initial window (RFC 9002 §7.7, §7.2), ten packets, but of
     /// large ones no more than fill so many bytes, or two.
     static let initialBurst = 14_720
 
@@ -14,10 +14,11 @@ struct Pacer {
     private var tokens = 0.0
     private var filledAt: Instant?
 
-    /// Nothing is in flight: a small answer leaves at once.
-    mutating func allowInitialBurst(packetSize: Int) {
+    /// Little is in flight: a small answer leaves at once, and small calls side by side do not wait for a pace that was
+    /// measured on themselves.
+    mutating func allowInitialBurst(packetSize: Int, bytesInFlight: Int) {
         let burst = min(CongestionWindow.initialPackets * packetSize, max(Self.initialBurst, 2 * packetSize))
-        tokens = max(tokens, Double(burst))
+        tokens = max(tokens, Double(burst - bytesInFlight))
     }
 
     /// How many bytes may leave now at `rate` bytes per second with packets of `packetSize`.

@@ -13,11 +13,22 @@ struct PacerTests {
     // RFC 9002 §7.7
     @Test func `with nothing in flight ten packets leave at once`() {
         var pacer = Pacer()
-        pacer.allowInitialBurst(packetSize: 1000)
+        pacer.allowInitialBurst(packetSize: 1000, bytesInFlight: 0)
         #expect(pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(0)) == 10_000)
         pacer.spend(10_000)
         #expect(pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(10)) == 1000)
         #expect(pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(1000)) == 2000)
+    }
+
+    @Test func `little in flight leaves room for what is missing to ten packets`() {
+        var pacer = Pacer()
+        _ = pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(0))
+        pacer.spend(2000)
+        pacer.allowInitialBurst(packetSize: 1000, bytesInFlight: 6000)
+        #expect(pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(0)) == 4000)
+        pacer.spend(4000)
+        pacer.allowInitialBurst(packetSize: 1000, bytesInFlight: 10_000)
+        #expect(pacer.allowance(rate: 100_000, packetSize: 1000, at: .at(0)) == 0)
     }
 
     @Test func `a fast path bursts two milliseconds`() {
