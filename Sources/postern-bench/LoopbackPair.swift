@@ -13,7 +13,7 @@ final class LoopbackPair {
     /// How the two reach each other.
     enum Route {
         case direct
-        /// Neither knows where the other is: a third node, on a loop and thread of its own, relays.
+        /// Neither goes directly to the other: a third node, on a loop and thread of its own, relays.
         case relayed
     }
 
@@ -40,8 +40,9 @@ final class LoopbackPair {
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))
         serverKey = second.key
-        client = try Self.makeNode(first, on: group.next(), makeObserver: makeObserver)
-        server = try Self.makeNode(second, on: group.next(), makeObserver: makeObserver)
+        let isDirect = route == .direct
+        client = try Self.makeNode(first, on: group.next(), usesDirectPaths: isDirect, makeObserver: makeObserver)
+        server = try Self.makeNode(second, on: group.next(), usesDirectPaths: isDirect, makeObserver: makeObserver)
         let clientEndpoints = try Self.start(client)
         let serverEndpoints = try Self.start(server)
         serverPeer = PeerConfiguration(key: second.key, candidates: route == .direct ? serverEndpoints : [])
@@ -91,6 +92,7 @@ final class LoopbackPair {
         _ identity: NodeIdentity,
         on eventLoop: any EventLoop,
         acceptsUnknownPeers: Bool = false,
+        usesDirectPaths: Bool = true,
         makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver
     ) throws -> NIOLoopBound<OverlayNode> {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
@@ -98,6 +100,7 @@ final class LoopbackPair {
             var settings = OverlayNode.Settings.defaults
             settings.listen = [loopback]
             settings.node.acceptsUnknownPeers = acceptsUnknownPeers
+            settings.node.usesDirectPaths = usesDirectPaths
             // Everything comes from one address, as fast as it can.
             settings.node.maxHandshakesPerSecond = 1_000_000
             settings.node.maxHandshakesPerSource = 1_000_000
