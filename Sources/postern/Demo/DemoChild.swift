@@ -23,28 +23,27 @@ final class DemoChild: Sendable {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = try FileHandle(forWritingTo: log)
-        lines = AsyncStream { continuation in
-            let partial = Mutex("")
-            output.fileHandleForReading.readabilityHandler = { handle in
-                let data = handle.availableData
-                if data.isEmpty {
-                    handle.readabilityHandler = nil
-                    continuation.finish()
-                    return
-                }
-                let complete = partial.withLock { partial in
-                    var lines = (partial + String(decoding: data, as: UTF8.self)).split(
-                        separator: "\n",
-                        omittingEmptySubsequences: false
-                    )
-                    partial = String(lines.removeLast())
-                    return lines.map(String.init)
-                }
-                for line in complete { continuation.yield(line) }
-            }
-        }
+        let (lines, continuation) = AsyncStream.makeStream(of: String.self)
+        self.lines = lines
         try process.run()
         self.process = Mutex(process)
+        Self.read(output.fileHandleForReading, into: continuation)
+    }
+
+    /// Hands on what comes, line by line, until the end. On a thread of its own: a readability handler is not told of
+    /// every end of a pipe, and who waits for the end then waits for ever.
+    private static func read(_ output: FileHandle, into continuation: AsyncStream<String>.Continuation) {
+        Thread.detachNewThread {
+            var partial = Data()
+            while case let data = output.availableData, !data.isEmpty {
+                partial += data
+                while let end = partial.firstIndex(of: UInt8(ascii: "\n")) {
+                    continuation.yield(String(decoding: partial[..<end], as: UTF8.self))
+                    partial = Data(partial[partial.index(after: end)...])
+                }
+            }
+            continuation.finish()
+        }
     }
 
     /// The document of the READY line. Throws with the log's end when the program ends or is silent for 20 s.
