@@ -171,7 +171,7 @@ struct ReceiveHalf {
         var known: UInt64
         /// The most that it grows to.
         var maximum: UInt64
-        /// Bytes that the stream may hold for now.
+        /// Bytes that the stream may hold at this moment, by what memory is free.
         var room: UInt64
     }
 

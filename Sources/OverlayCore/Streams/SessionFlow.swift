@@ -64,7 +64,7 @@ struct SessionFlow {
 
     /// Raises the peer's credit; true when that is worth a frame. Credit follows what arrived, not what was read, so
     /// that a stalled stream does not hold up the others; only beyond the ceiling of unread bytes does it stop.
-    /// `memory`: bytes that the session may hold for now, unread ones included.
+    /// `memory`: bytes that the session may hold at this moment, unread ones included.
     mutating func grantData(memory: UInt64, roundTrip: Interval, at now: Instant) -> Bool {
         guard isCreditLow else { return false }
         let most = min(ceiling, max(memory, WindowPace.smallest))
