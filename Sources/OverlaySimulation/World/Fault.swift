@@ -71,6 +71,8 @@ package final class FaultHistory {
     /// Handshakes and sessions that one side gave up, or lost in a crash. What the other side has made of them is over,
     /// and stays so until it hears of it, which may be long after: when the next session of the pair begins.
     private var surrenders: [(endsAt: Instant, pair: HostPair)] = []
+    /// Walls that stand now.
+    private var walls: Set<HostPair> = []
     /// The host that relays for all others, if there is one.
     private let hub: HostID?
     /// Pairs of which only one side admits the other, for good.
@@ -88,6 +90,8 @@ package final class FaultHistory {
 
     package func record(_ fault: Fault, at: Instant) {
         faults.append((Self.isLasting(fault) ? .distantFuture : at + fault.span, fault))
+        guard case .wall(let pair, let isUp) = fault else { return }
+        if isUp { walls.insert(pair) } else { walls.remove(pair) }
     }
 
     /// Who was thrown out stays out until it is let in again, and who has moved may be looked for at its old address
@@ -102,6 +106,7 @@ package final class FaultHistory {
     /// Everybody is told where everybody is.
     package func recordHealing(at: Instant) {
         for index in faults.indices { faults[index].endsAt = min(faults[index].endsAt, at) }
+        walls = []
     }
 
     /// `host` admits `peer` again.
@@ -133,6 +138,8 @@ package final class FaultHistory {
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
         oneSided.contains(pair) || hub == nil && hidden.contains(where: pair.contains)
+            // The hub carries what a wall stops, but for itself there is no other way.
+            || walls.contains(pair) && hub.map(pair.contains) ?? true
             || faults.contains { entry in
                 guard entry.endsAt >= start else { return false }
                 if case .crash(let host, _) = entry.fault, host == hub { return true }

@@ -62,7 +62,8 @@ extension World {
             }
             let count = transmit(host)
             sentCount += count
-            isMoving = isMoving || count > 0
+            // Sending, also into a relay that has no way, can make room for streams that wait for it.
+            isMoving = isMoving || count > 0 || host.node.statistics.pendingEvents > 0
             if sentCount > Self.maximumPacketsPerTurn {
                 findings.report(.progress, "\(host.id) sends without end at one instant")
             }
