@@ -29,8 +29,6 @@ package enum PacketLayout {
         package static let payload = 9
         /// Header and tag: what a packet costs beside its frames.
         package static let overhead = payload + tagSize
-        /// The sample that the mask is made of begins at the ciphertext (RFC 9001 §5.4.2).
-        package static let sampleSize = 16
     }
 
     /// Offsets in an initiation: type, sender index, ephemeral key, sealed static key, sealed payload, mac1, mac2.

@@ -44,8 +44,6 @@ struct LossRecovery: ~Copyable {
     var visits: Int { packets.visits + lostPackets.visits }
 
     var hasOutstanding: Bool { outstandingCount > 0 }
-    /// When the last packet left that has to arrive.
-    var lastSentAt: Instant? { hasOutstanding ? lastTrackedAt : nil }
 
     mutating func add(_ frame: SentFrame) { packets.add(frame) }
 

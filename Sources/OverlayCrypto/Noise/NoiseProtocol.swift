@@ -41,8 +41,6 @@ enum NoiseToken: Hashable, Sendable {
 /// Which side of a handshake this is.
 enum NoiseRole: Hashable, Sendable {
     case initiator, responder
-
-    var opposite: NoiseRole { self == .initiator ? .responder : .initiator }
 }
 
 /// A handshake pattern with its pre-shared keys in place (Noise rev 34 §7, §9).

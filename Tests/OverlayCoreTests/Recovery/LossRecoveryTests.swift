@@ -142,7 +142,6 @@ struct LossRecoveryTests {
         world.send(at: 0, isTracked: false)
         #expect(world.recovery.hasOutstanding == false)
         #expect(world.deadline == nil)
-        #expect(world.recovery.lastSentAt == nil)
     }
 
     // RFC 9002 §6.2.4
