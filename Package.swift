@@ -72,42 +72,57 @@ let package = Package(
         .target(name: "CRuntime"),
 
         // Cores: no input or output, no clock, no system randomness
-        .target(name: "OverlayWire", exclude: ["Protocol.md"], swiftSettings: hot),
-        .target(name: "OverlayCrypto", dependencies: ["OverlayWire", "CSodium"], swiftSettings: hot),
-        .target(name: "OverlayCore", dependencies: ["OverlayWire", "OverlayCrypto"], swiftSettings: hot),
-        .target(name: "TrustCore", dependencies: ["OverlayWire", "OverlayCrypto"], swiftSettings: common),
+        .target(name: "PosternModel", swiftSettings: hot),
+        .target(name: "OverlayWire", dependencies: ["PosternModel"], exclude: ["Protocol.md"], swiftSettings: hot),
+        .target(name: "OverlayCrypto", dependencies: ["PosternModel", "OverlayWire", "CSodium"], swiftSettings: hot),
         .target(
-            name: "SidecarCore",
-            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore"],
+            name: "OverlayCore",
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto"],
+            swiftSettings: hot
+        ),
+        .target(
+            name: "TrustCore",
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto"],
             swiftSettings: common
         ),
         .target(
-            name: "HubCore",
-            dependencies: ["OverlayWire", "OverlayCrypto", "TrustCore"],
+            name: "HubProtocol",
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore"],
             exclude: ["Hub-API.md"],
             swiftSettings: common
         ),
         .target(
+            name: "SidecarCore",
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol"],
+            swiftSettings: common
+        ),
+        .target(
+            name: "HubCore",
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore", "HubProtocol"],
+            swiftSettings: common
+        ),
+        .target(
             name: "GatewayCore",
-            dependencies: ["OverlayWire", "CLLHTTP"],
+            dependencies: ["PosternModel", "OverlayWire", "CLLHTTP"],
             swiftSettings: common + unchecked
         ),
         .target(
             name: "OverlaySimulation",
-            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore"],
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
             swiftSettings: common
         ),
 
         // Shells: all effects, as thin as they can be
         .target(
             name: "OverlayNIO",
-            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, log],
+            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, log],
             swiftSettings: common + unchecked
         ),
         .target(
             name: "HubServer",
             dependencies: [
-                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubCore", "OverlayNIO", nio, log,
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
+                "OverlayNIO", nio, log,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common
@@ -115,21 +130,35 @@ let package = Package(
         .target(
             name: "GatewayNIO",
             dependencies: [
-                "OverlayWire", "OverlayCore", "GatewayCore", "SidecarCore", "OverlayNIO", nio, nioPosix, log,
+                "PosternModel", "OverlayWire", "OverlayCore", "GatewayCore", "SidecarCore", "OverlayNIO", nio, nioPosix,
+                log,
             ],
             swiftSettings: common + unchecked
         ),
         .target(
+            name: "StateStore",
+            dependencies: ["PosternModel", "OverlayCrypto", "TrustCore", nio],
+            swiftSettings: common
+        ),
+        .target(
+            name: "SidecarNIO",
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "StateStore", "OverlayNIO", nio, nioPosix, log,
+            ],
+            swiftSettings: common
+        ),
+        .target(
             name: "SidecarControl",
             dependencies: [
-                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "OverlayNIO", nio, nioPosix,
-                nioHTTP1, log,
+                "PosternModel", "OverlayCrypto", "SidecarCore", "StateStore", "OverlayNIO", nio, nioPosix, nioHTTP1,
+                log,
             ],
             swiftSettings: common
         ),
         .target(
             name: "PosternConfiguration",
-            dependencies: ["OverlayWire", .product(name: "Yams", package: "Yams")],
+            dependencies: ["PosternModel", "OverlayWire", .product(name: "Yams", package: "Yams")],
             swiftSettings: common
         ),
 
@@ -137,8 +166,10 @@ let package = Package(
         .executableTarget(
             name: "postern",
             dependencies: [
-                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
-                "OverlayNIO", "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", "CRuntime", nio,
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore", "GatewayCore",
+                "OverlayNIO", "HubServer", "GatewayNIO", "StateStore", "SidecarNIO", "SidecarControl",
+                "PosternConfiguration", "CRuntime", nio,
                 nioPosix, nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
             ],
             swiftSettings: common
@@ -146,61 +177,87 @@ let package = Package(
         .executableTarget(
             name: "postern-bench",
             dependencies: [
-                "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubCore", "OverlayNIO", "HubServer",
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
+                "OverlayNIO", "HubServer",
                 "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
             swiftSettings: common
         ),
         .executableTarget(
             name: "postern-sim",
-            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "OverlaySimulation", arguments],
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlaySimulation", arguments,
+            ],
             swiftSettings: common
         ),
 
         // Tests
+        .target(name: "TestSupport", dependencies: ["PosternModel"], path: "Tests/TestSupport", swiftSettings: common),
         .testTarget(name: "HouseRulesTests", swiftSettings: common),
-        .testTarget(name: "OverlayWireTests", dependencies: ["OverlayWire", "OverlayCrypto"], swiftSettings: common),
-        .testTarget(name: "OverlayCryptoTests", dependencies: ["OverlayCrypto", "OverlayWire"], swiftSettings: common),
+        .testTarget(name: "PosternModelTests", dependencies: ["TestSupport", "PosternModel"], swiftSettings: common),
+        .testTarget(
+            name: "OverlayWireTests",
+            dependencies: ["TestSupport", "PosternModel", "OverlayWire", "OverlayCrypto"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "OverlayCryptoTests",
+            dependencies: ["PosternModel", "OverlayCrypto", "OverlayWire"],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "OverlayCoreTests",
-            dependencies: ["OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: ["PosternModel", "OverlayCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
             name: "OverlaySimulationTests",
-            dependencies: ["OverlaySimulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: ["PosternModel", "OverlaySimulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
             name: "TrustCoreTests",
-            dependencies: ["TrustCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: ["TestSupport", "PosternModel", "TrustCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
             name: "HubCoreTests",
-            dependencies: ["HubCore", "TrustCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: [
+                "TestSupport", "PosternModel", "HubCore", "HubProtocol", "TrustCore", "OverlayCrypto", "OverlayWire",
+            ],
             swiftSettings: common
         ),
         .testTarget(
             name: "SidecarCoreTests",
-            dependencies: ["SidecarCore", "HubCore", "TrustCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: [
+                "TestSupport", "PosternModel", "SidecarCore", "HubCore", "HubProtocol", "TrustCore", "OverlayCrypto",
+                "OverlayWire",
+            ],
             swiftSettings: common
         ),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore", "OverlayWire"], swiftSettings: common),
+        .testTarget(
+            name: "GatewayCoreTests",
+            dependencies: ["TestSupport", "PosternModel", "GatewayCore", "OverlayWire"],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "PosternConfigurationTests",
-            dependencies: ["PosternConfiguration", "OverlayWire"],
+            dependencies: ["TestSupport", "PosternModel", "PosternConfiguration", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
             name: "OverlayNIOTests",
-            dependencies: ["OverlayNIO", "OverlayCore", "OverlayCrypto", "OverlayWire", nio, nioPosix, log],
+            dependencies: [
+                "PosternModel", "OverlayNIO", "OverlayCore", "OverlayCrypto", "OverlayWire", nio, nioPosix, log,
+            ],
             swiftSettings: common
         ),
         .testTarget(
             name: "GatewayNIOTests",
             dependencies: [
-                "GatewayNIO", "GatewayCore", "OverlayNIO", "OverlayCore", "OverlayCrypto", "OverlayWire", nio, nioPosix,
+                "TestSupport", "PosternModel", "GatewayNIO", "GatewayCore", "OverlayNIO", "OverlayCore",
+                "OverlayCrypto",
+                "OverlayWire", nio, nioPosix,
                 log,
             ],
             swiftSettings: common
@@ -208,15 +265,28 @@ let package = Package(
         .testTarget(
             name: "HubServerTests",
             dependencies: [
-                "HubServer", "HubCore", "SidecarControl", "SidecarCore", "TrustCore", "OverlayNIO", "OverlayCore",
+                "TestSupport", "PosternModel", "HubServer", "HubCore", "StateStore", "SidecarNIO", "SidecarCore",
+                "HubProtocol",
+                "TrustCore", "OverlayNIO", "OverlayCore",
                 "OverlayCrypto", "OverlayWire", nio, nioPosix, log,
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "StateStoreTests",
+            dependencies: [
+                "TestSupport", "PosternModel", "StateStore", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
+                "OverlayCrypto", "OverlayWire", nio,
+                nioEmbedded,
             ],
             swiftSettings: common
         ),
         .testTarget(
             name: "SidecarControlTests",
             dependencies: [
-                "SidecarControl", "SidecarCore", "TrustCore", "OverlayCrypto", "OverlayWire", nio, nioEmbedded, nioPosix,
+                "TestSupport", "PosternModel", "SidecarControl", "StateStore", "SidecarNIO", "SidecarCore",
+                "HubProtocol", "TrustCore",
+                "OverlayCrypto", "OverlayWire", nio, nioEmbedded, nioPosix,
                 log,
             ],
             swiftSettings: common

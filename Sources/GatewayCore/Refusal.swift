@@ -1,3 +1,5 @@
+import PosternModel
+
 /// An error of ours, as a client sees it: never a 404, and always a sentence that names what happened and what to do.
 package struct Refusal: Error, Hashable, Sendable {
     /// The stable name of what happened; the value of the `Postern-Error` field.

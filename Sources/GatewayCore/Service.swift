@@ -1,24 +1,6 @@
-package import OverlayWire
+package import PosternModel
 
-/// How the gateway treats what flows to and from a service.
-package enum ServiceKind: String, Hashable, Sendable, CaseIterable {
-    /// Model Context Protocol over HTTP/1.1, every revision.
-    case mcp
-    /// Agent2Agent over HTTP/1.1.
-    case a2a
-    /// Any other HTTP/1.1.
-    case http
-    /// Bytes as they are: gRPC and everything else.
-    case tcp
-
-    /// Whether both ends read the bytes as HTTP/1.1.
-    package var isHTTP: Bool {
-        switch self {
-        case .mcp, .a2a, .http: true
-        case .tcp: false
-        }
-    }
-
+extension ServiceKind {
     /// Whether a client may turn its connection into a WebSocket. MCP and A2A have no use for one.
     package var offersUpgrade: Bool {
         switch self {
@@ -75,29 +57,14 @@ package struct ExposedService: Hashable, Sendable {
 
 /// A service of a peer that is offered to local clients.
 package struct ReachedService: Hashable, Sendable {
-    /// Which of the peer's services is meant.
-    package enum Target: Hashable, Sendable, CustomStringConvertible {
-        /// By the name that the peer gives it.
-        case service(String)
-        case port(VirtualPort)
-
-        package var description: String {
-            switch self {
-            case .service(let name): name
-            case .port(let port): "port \(port.rawValue)"
-            }
-        }
-    }
-
-    /// The peer as the configuration names it: did, address, name, petname or `agent://` URI.
-    package var peer: String
-    package var target: Target
+    package var peer: PeerName
+    package var target: ServiceTarget
     /// Numeric loopback address to listen on.
     package var listenHost: String
     /// TCP port to listen on; 0 is any free one.
     package var listenPort: Int
 
-    package init(peer: String, target: Target, listenHost: String = "127.0.0.1", listenPort: Int = 0) {
+    package init(peer: PeerName, target: ServiceTarget, listenHost: String = "127.0.0.1", listenPort: Int = 0) {
         self.peer = peer
         self.target = target
         self.listenHost = listenHost

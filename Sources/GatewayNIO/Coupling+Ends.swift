@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 #if canImport(Glibc)
 import Glibc

@@ -4,6 +4,7 @@ import NIOCore
 import OverlayCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// What the reaching end knows besides: where the service is, and how long the client has waited for its peer.
 struct ReachState {
@@ -120,7 +121,7 @@ extension Coupling {
 
     private var peerName: String {
         switch side {
-        case .reach(let port): port.service.peer
+        case .reach(let port): port.service.peer.description
         case .expose: "the client's peer"
         }
     }

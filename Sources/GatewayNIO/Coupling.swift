@@ -2,7 +2,7 @@ import GatewayCore
 import NIOCore
 import OverlayCore
 import OverlayNIO
-import OverlayWire
+import PosternModel
 
 /// One client connection joined with one upstream connection: at each end of the overlay, a TCP connection joined
 /// with a stream. What happens on one side reaches the other as it would directly: bytes as they come, half-closes,

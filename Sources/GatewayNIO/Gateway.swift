@@ -3,7 +3,7 @@ package import Logging
 package import NIOCore
 import NIOPosix
 package import OverlayNIO
-package import OverlayWire
+package import PosternModel
 
 /// Joins local connections with streams of the overlay: offers the services of peers on loopback ports, and our
 /// services to peers. Everything happens on the overlay's event loop.

@@ -1,5 +1,5 @@
 package import GatewayCore
-package import OverlayWire
+package import PosternModel
 
 /// Where a reached service is: which port of which node.
 package struct ServiceRoute: Hashable, Sendable {
@@ -36,5 +36,5 @@ package protocol GatewayAuthority: AnyObject {
 
     /// Finds a peer's service; asked once per client connection. Calls `then` exactly once, on the loop, at once when
     /// the answer is known. The gateway does not wait for it longer than ``GatewaySettings/peerPatience``.
-    func resolve(_ peer: String, _ target: ReachedService.Target, then: @escaping (PeerResolution) -> Void)
+    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void)
 }

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 import TrustCore
 
 /// Who waits for whom to come back: requests for absent peers, kept in memory only.

@@ -1,6 +1,8 @@
+import HubProtocol
 import OverlayCrypto
-package import OverlayWire
-package import TrustCore
+import OverlayWire
+package import PosternModel
+import TrustCore
 
 /// Registry, rendezvous and switchboard of relayed conversations: what a hub decides, without any input or output.
 ///
@@ -40,7 +42,7 @@ package struct Hub<Store: HubStore> {
         _ document: JSONValue,
         id: HubRequestID,
         from node: NodeKey,
-        at now: Moment
+        at now: Clocks
     ) throws -> [HubAction] {
         guard requestRates.take(node, at: now.instant) else { return [.answer(id, HubAnswer.overLimit)] }
         let request: HubRequest
@@ -143,7 +145,7 @@ extension Hub {
         for target: NodeKey,
         id: HubRequestID,
         from node: NodeKey,
-        at now: Moment
+        at now: Clocks
     ) throws -> [HubAction] {
         guard depositRates.take(node, at: now.instant) else { return [.answer(id, HubAnswer.overLimit)] }
         let mail = StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now.wall)

@@ -1,4 +1,6 @@
+package import HubProtocol
 package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// One request, as the shell counts them.

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// What a hub allows at most.

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// A node that a hub has registered.

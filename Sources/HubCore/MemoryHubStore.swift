@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// A hub's store in memory: for tests and for hubs that may forget.

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 import TrustCore
 
 /// The rates of many nodes under one limit, bounded in memory.

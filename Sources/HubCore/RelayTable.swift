@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// Which conversations a hub relays: for each pair of nodes at most one, with a channel number at each of its ends.
 ///

@@ -1,10 +1,12 @@
 package import HubCore
+import HubProtocol
 package import Logging
 package import NIOCore
 import OverlayCore
 package import OverlayCrypto
 package import OverlayNIO
 package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// A hub: serves registration, mail, look-ups and relayed conversations on a node of the overlay that accepts unknown
@@ -76,7 +78,7 @@ package final class HubService {
     package func start() {
         node.eventLoop.preconditionInEventLoop()
         phase = .serving
-        audit.record(AuditEvent(.started, actor: key, subject: key.did))
+        audit.record(AuditEvent(.started, actor: key, subject: key.did), at: Clocks.now().wall)
         tidy()
     }
 
@@ -94,14 +96,14 @@ package final class HubService {
         phase = .stopped
         tidying?.cancel()
         for watch in watches.values { watch.close(.shutdown) }
-        audit.record(AuditEvent(.stopped, actor: key, subject: key.did))
+        audit.record(AuditEvent(.stopped, actor: key, subject: key.did), at: Clocks.now().wall)
         if !isWorking { promise.succeed() }
         return promise.futureResult
     }
 
     /// The URL of this hub for nodes that reach it at `host` and `port`; nil when `host` is no host.
-    package func url(host: String, port: UInt16) -> HubURL? {
-        HubURL(host: host, port: port, key: key)
+    package func url(at place: HostPort) -> HubURL? {
+        HubURL(place, key: key)
     }
 
     /// Figures for status and metrics.
@@ -113,7 +115,7 @@ package final class HubService {
     }
 
     private func tidy() {
-        take(.tidy(at: Moment.now().wall))
+        take(.tidy(at: Clocks.now().wall))
         tidying = node.eventLoop.assumeIsolated().scheduleTask(in: settings.tidyInterval) { self.tidy() }
     }
 
@@ -155,7 +157,7 @@ package final class HubService {
         case .push(let node, let event): watches[node]?.tell(event)
         case .bridge(let a, let channelA, let b, let channelB): node.bridge(a, channelA, b, channelB)
         case .unbridge(let a, let channel): node.unbridge(a, channel)
-        case .audit(let event): audit.record(event)
+        case .audit(let event): audit.record(event, at: Clocks.now().wall)
         }
     }
 
@@ -174,7 +176,7 @@ package final class HubService {
         lastRequest += 1
         let id = HubRequestID(lastRequest)
         requests[id] = stream
-        take(.request(id, document, from: stream.peer, at: Moment.now()))
+        take(.request(id, document, from: stream.peer, at: Clocks.now()))
     }
 }
 
@@ -198,7 +200,7 @@ extension HubService: OverlayObserver {
             }
             let earlier = watches.updateValue(watch, forKey: peer)
             earlier?.close(.restarted)
-            take(.watchOpened(peer, at: Moment.now().wall))
+            take(.watchOpened(peer, at: Clocks.now().wall))
             return watch
         default:
             return nil

@@ -1,9 +1,10 @@
 import HubCore
+import HubProtocol
 import NIOCore
 import OverlayCore
 import OverlayNIO
 import OverlayWire
-import TrustCore
+import PosternModel
 
 /// One request on port 1: gathers the document, hands it over when the client has finished, and writes the answer.
 final class HubRequestStream: OverlayStreamHandler {

@@ -1,11 +1,11 @@
 import HubCore
+import HubProtocol
 import OverlayCore
-import OverlayWire
-import TrustCore
+import PosternModel
 
 /// Something that happened to the hub.
 enum HubInput: Sendable {
-    case request(HubRequestID, JSONValue, from: NodeKey, at: Moment)
+    case request(HubRequestID, JSONValue, from: NodeKey, at: Clocks)
     case watchOpened(NodeKey, at: Timestamp)
     case watchClosed(NodeKey)
     case tidy(at: Timestamp)

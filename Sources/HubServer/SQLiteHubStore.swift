@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 package import HubCore
-package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// A hub's store in one SQLite file.

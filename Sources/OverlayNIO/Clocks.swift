@@ -1,5 +1,5 @@
 package import NIOCore
-package import OverlayWire
+package import PosternModel
 
 #if canImport(Glibc)
 import Glibc
@@ -28,4 +28,11 @@ package func wallClockNanoseconds() -> UInt64 {
         preconditionFailure("every system of ours has a real-time clock")
     }
     return UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
+}
+
+extension Clocks {
+    /// Now, by the host's clocks; the instant is a deadline of NIO.
+    package static func now() -> Clocks {
+        Clocks(wall: Timestamp(nanoseconds: Int64(clamping: wallClockNanoseconds())), instant: Instant(.now()))
+    }
 }

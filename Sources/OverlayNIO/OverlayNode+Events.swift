@@ -3,6 +3,7 @@ import NIOCore
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// What the node keeps of a peer beside the core: its key, and its streams by slot.
 struct PeerEntry {

@@ -1,6 +1,7 @@
 package import NIOCore
 package import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 extension OverlayNode {
     /// Makes `peer` one to talk with, or changes what is known of it. False when the node is at its limit of peers, the

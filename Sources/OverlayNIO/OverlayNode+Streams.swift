@@ -1,6 +1,7 @@
 package import NIOCore
 import OverlayCore
-package import OverlayWire
+import OverlayWire
+package import PosternModel
 
 extension OverlayNode {
     /// Opens a stream to `port` of a peer. Nothing is awaited: what is written at once leaves with the opening, and

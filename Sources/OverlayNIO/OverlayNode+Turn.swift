@@ -1,6 +1,7 @@
 import NIOCore
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Where the node is in the event loop's turn.
 struct Turn {

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import OverlayCore
 package import OverlayWire
+import PosternModel
 
 /// Counters of the sockets, for status and metrics.
 package struct UnderlayFailures: Hashable, Sendable {

@@ -3,6 +3,7 @@ package import NIOCore
 import OverlayCore
 package import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// A node of the overlay: drives the sans-IO ``Node`` with UDP sockets, a clock and timers.
 ///

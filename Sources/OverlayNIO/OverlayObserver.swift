@@ -1,6 +1,7 @@
 package import NIOCore
 package import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 /// What an ``OverlayNode`` tells its owner. Every call is made on the node's event loop, never from inside a call to
 /// the node: an observer may call any method of the node.

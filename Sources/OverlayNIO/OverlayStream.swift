@@ -1,6 +1,7 @@
 package import NIOCore
 import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 /// One bidirectional stream to a peer: a thin object over a handle of the core. Confined to the node's event loop.
 ///

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// Where packets go on the underlay: a UDP address, or a conversation that a hub relays.
 package enum Endpoint: Hashable, Sendable {
     /// An IPv4 address as a host-order number, and a UDP port.
@@ -49,6 +51,19 @@ package enum Endpoint: Hashable, Sendable {
     }
 }
 
+extension Endpoint {
+    /// The UDP endpoint at `place`; nil when its host is a name that has to be looked up.
+    package init?(_ place: HostPort) {
+        guard let address = place.address else { return nil }
+        if let number = IPv4Text.parse(address) {
+            self = .ipv4(address: number, port: place.port)
+        } else {
+            guard let words = IPv6Text.parse(address) else { return nil }
+            self = .ipv6(high: words.high, low: words.low, port: place.port)
+        }
+    }
+}
+
 extension Endpoint: CustomStringConvertible {
     package var description: String {
         switch self {
@@ -63,16 +78,7 @@ extension Endpoint: CustomStringConvertible {
 
     /// The UDP endpoint written `1.2.3.4:5` or `[2001:db8::1]:5`, or nil.
     package init?(_ text: some StringProtocol) {
-        guard let colon = text.lastIndex(of: ":") else { return nil }
-        let digits = text[text.index(after: colon)...]
-        guard digits.utf8.allSatisfy(IPv4Text.isDigit), let port = UInt16(digits) else { return nil }
-        let host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            guard let parsed = IPv6Text.parse(host.dropFirst().dropLast()) else { return nil }
-            self = .ipv6(high: parsed.high, low: parsed.low, port: port)
-            return
-        }
-        guard let address = IPv4Text.parse(host) else { return nil }
-        self = .ipv4(address: address, port: port)
+        guard let place = HostPort(text), place.host != "localhost" else { return nil }
+        self.init(place)
     }
 }

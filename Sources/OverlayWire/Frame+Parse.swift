@@ -1,3 +1,5 @@
+import PosternModel
+
 extension Frame {
     /// Limits that the parser enforces on counts, so that one packet cannot ask for more work than its bytes are worth.
     package enum Limits {

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// Frames that carry no bytes of others, written as `Protocol.md` §6 draws them. The caller has checked ``remaining``.
 extension PacketWriter {
     /// RESET_STREAM: the stream is aborted; `finalSize` is the end of what was sent.

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// The first byte of a frame (`Protocol.md` §6). STREAM and DATAGRAM carry flags in the low bits.
 package enum FrameType {
     package static let padding: UInt8 = 0x00

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// The random number by which one side names one life of a session; 0 stands for none.
 package struct SessionNumber: Hashable, Sendable {
     package let rawValue: UInt64

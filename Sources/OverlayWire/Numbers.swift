@@ -1,14 +1,3 @@
-/// A service number on one node, 1…65535: what a port is to TCP (requirement R7).
-package struct VirtualPort: Hashable, Comparable, Sendable {
-    package let rawValue: UInt16
-
-    package init(_ rawValue: UInt16) {
-        self.rawValue = rawValue
-    }
-
-    package static func < (lhs: VirtualPort, rhs: VirtualPort) -> Bool { lhs.rawValue < rhs.rawValue }
-}
-
 /// The number of a stream in one session. The node with the lower key opens even ones, the other odd ones; each side
 /// counts up by two.
 package struct StreamID: Hashable, Sendable {

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// Appends wire fields to memory that the caller owns: one or more packets, one behind the other.
 ///
 /// The writer lives no longer than the memory it was made for. Every append checks the bound, so a field that does not

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// Bounds-checked reads of wire fields. Integers are big endian. These helpers and `PacketWriter` are the only places
 /// of this target that touch memory unsafely; each states the bound that makes it safe.
 extension RawSpan {

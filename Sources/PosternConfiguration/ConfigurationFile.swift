@@ -1,4 +1,5 @@
 import Foundation
+package import PosternModel
 
 /// A configuration that was read without a mistake, and where in its file each key stands.
 package struct ConfigurationFile<Settings: Hashable & Sendable>: Sendable {
@@ -15,8 +16,8 @@ package struct ConfigurationFile<Settings: Hashable & Sendable>: Sendable {
         read: String,
         expected: String,
         hint: String? = nil
-    ) -> ConfigurationProblem {
-        ConfigurationProblem(
+    ) -> Problem {
+        Problem(
             file: path ?? "(no file)",
             line: lines[key],
             key: key,
@@ -136,7 +137,7 @@ extension HubConfiguration: ConfigurationSettings {
 
 extension SidecarConfiguration {
     /// The first local port of `reach` that the control API also wants.
-    fileprivate func clashingListener(in file: ConfigurationFile<SidecarConfiguration>) -> ConfigurationProblem? {
+    fileprivate func clashingListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
         guard case .at(let control) = control, control.port != 0 else { return nil }
         guard let position = reach.firstIndex(where: { $0.listen == control }) else { return nil }
         return file.problem(

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// The tables as JSON Schema, for editors and other programs.
 package enum ConfigurationSchema {
@@ -75,7 +75,7 @@ package enum ConfigurationSchema {
         var object = JSONObject()
         switch shape {
         case .text(.loopbackOrOff):
-            // A plain `off` is a truth value to programs that read YAML 1.1.
+            // A plain `off` is a boolean to programs that read YAML 1.1.
             object["anyOf"] = [.object(text(.loopbackOrOff)), ["const": false]]
         case .text(let form):
             object = text(form)

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// The commented file that `postern init` writes: every key of the table with what it means and its default, and the
 /// few that were given set.
 package struct ConfigurationTemplate: Sendable {
@@ -5,11 +7,11 @@ package struct ConfigurationTemplate: Sendable {
 
     /// A `postern.yaml` for a sidecar of this name and state directory; `hub` is already in it when it is known.
     ///
-    /// A key that is not set stands behind a `#` without a space: taking the `#` away sets it.
-    package static func sidecar(name: String, state: String, hub: HubAddress?) -> String {
+    /// A key that is not set stands behind a `#` without a space, to be uncommented.
+    package static func sidecar(name: String, state: String, hub: HubURL?) -> String {
         var template = ConfigurationTemplate()
         template.lines += [
-            "# Configuration of a Postern sidecar. To set a key, take the # in front of it away.",
+            "# Configuration of a Postern sidecar. To set a key, uncomment it.",
             "# `postern config check` finds mistakes, `postern config schema` prints the JSON Schema.",
         ]
         let set = ["name": quoted(name), "state": quoted(state)]

@@ -1,5 +1,4 @@
-import OverlayWire
-import TrustCore
+import PosternModel
 
 /// The hubs that the sidecar talks to, and how each does.
 struct HubLinks: Sendable {

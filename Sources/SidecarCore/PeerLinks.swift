@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 import TrustCore
 
 /// What the sidecar knows of peers without having to: sessions, relays, addresses learned, last meetings.

@@ -1,6 +1,6 @@
 import OverlayCrypto
-package import OverlayWire
-package import TrustCore
+package import PosternModel
+import TrustCore
 
 // The documents that other programs read (INTERFACE).
 extension Sidecar {
@@ -9,7 +9,7 @@ extension Sidecar {
 
     /// `trust list`.
     package func trustDocument(at now: Timestamp) -> JSONValue {
-        let trusted = book.bonds.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
+        let trusted = book.relationships.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
         let pending = book.pending.sorted {
             ($0.value.received, $0.key.description) < ($1.value.received, $1.key.description)
         }.map(\.value)
@@ -18,7 +18,9 @@ extension Sidecar {
         }.map(\.value)
         return [
             "trusted": .array(
-                trusted.sorted { ($0.since, $0.peer.did) < ($1.since, $1.peer.did) }.map { bondDocument(of: $0) }
+                trusted.sorted { ($0.since, $0.peer.did) < ($1.since, $1.peer.did) }.map {
+                    relationshipDocument(of: $0)
+                }
             ),
             "pending": .array(pending.map { pendingDocument(of: $0) }),
             "outgoing": .array(outgoing.map { outgoingDocument(of: $0) } + joiningDocuments),
@@ -28,14 +30,14 @@ extension Sidecar {
     /// The peers with which a trust stands, as `peers` lists them; what only the overlay knows is added by the shell.
     package func trustedPeers(at now: Timestamp) -> [(key: NodeKey, document: JSONObject)] {
         book.trust.peers(at: now).compactMap { peer in
-            guard let bond = book.bonds[peer] else { return nil }
+            guard let relationship = book.relationships[peer] else { return nil }
             var object = JSONObject()
             object["did"] = .string(peer.did)
             object["name"] = .string(displayName(of: peer))
             object["address"] = .string(peer.personalAddress.description)
             object["networks"] = []
             object["trusted"] = true
-            object["since"] = .time(bond.since)
+            object["since"] = .time(relationship.since)
             object["lastSeen"] = .time(peers[peer].lastMet)
             return (peer, object)
         }.sorted { $0.key.did < $1.key.did }
@@ -49,16 +51,20 @@ extension Sidecar {
     }
 
     /// What a command that made or changed a trust answers.
-    func bondDocument(of peer: NodeKey) -> JSONValue {
-        guard let bond = book.bonds[peer] else { return ["did": .string(peer.did), "state": "unknown"] }
-        return bondDocument(of: bond)
+    func relationshipDocument(of peer: NodeKey) -> JSONValue {
+        guard let relationship = book.relationships[peer] else {
+            return ["did": .string(peer.did), "state": "unknown"]
+        }
+        return relationshipDocument(of: relationship)
     }
 
-    private func bondDocument(of bond: Bond) -> JSONValue {
+    private func relationshipDocument(of relationship: TrustRelationship) -> JSONValue {
         [
-            "did": .string(bond.peer.did), "name": .string(displayName(of: bond.peer)), "state": "trusted",
-            "services": listDocument(bond.given.services), "offers": listDocument(bond.received.services),
-            "since": .time(bond.since), "expires": .time(bond.given.expires),
+            "did": .string(relationship.peer.did), "name": .string(displayName(of: relationship.peer)),
+            "state": "trusted",
+            "services": listDocument(relationship.given.services),
+            "offers": listDocument(relationship.received.services),
+            "since": .time(relationship.since), "expires": .time(relationship.given.expires),
         ]
     }
 

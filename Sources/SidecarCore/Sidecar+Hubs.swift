@@ -1,10 +1,12 @@
-package import OverlayWire
-package import TrustCore
+package import HubProtocol
+import OverlayWire
+package import PosternModel
+import TrustCore
 
 // The dialogue with hubs.
 extension Sidecar {
     /// A session with a hub came to stand or was lost.
-    package mutating func hubSession(_ hub: NodeKey, isUp: Bool, at now: Moment) -> [SidecarAction] {
+    package mutating func hubSession(_ hub: NodeKey, isUp: Bool, at now: Clocks) -> [SidecarAction] {
         guard var link = hubs[hub] else { return [] }
         link.isUp = isUp
         link.isWatched = false
@@ -17,12 +19,12 @@ extension Sidecar {
             dropRequests(to: hub)
             return []
         }
-        errandRetry = nil
-        return register() + [.openWatch(hub)] + runErrands(at: now)
+        outboxRetry = nil
+        return register() + [.openWatch(hub)] + deliverOutbox(at: now)
     }
 
     /// The event stream of a hub ended although the session stands.
-    package mutating func watchEnded(_ hub: NodeKey, at now: Moment) -> [SidecarAction] {
+    package mutating func watchEnded(_ hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub]?.isUp == true else { return [] }
         hubs[hub]?.isWatched = false
         forgetRelays(at: hub)
@@ -30,7 +32,7 @@ extension Sidecar {
     }
 
     /// A hub told something.
-    package mutating func receive(_ event: HubEvent, from hub: NodeKey, at now: Moment) -> [SidecarAction] {
+    package mutating func receive(_ event: HubEvent, from hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub] != nil else { return [] }
         switch event {
         case .ready:
@@ -51,8 +53,8 @@ extension Sidecar {
     }
 
     /// A hub answered; nil: the stream or the session ended without an answer.
-    package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Moment) -> [SidecarAction] {
-        guard let purpose = errandsOnTheWay.removeValue(forKey: id) else { return [] }
+    package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Clocks) -> [SidecarAction] {
+        guard let purpose = inFlight.removeValue(forKey: id) else { return [] }
         switch purpose {
         case .acknowledge, .refusal:
             return []
@@ -60,16 +62,16 @@ extension Sidecar {
             if answer?["ok"] == true {
                 hubs[hub]?.needsRegistration = false
             } else {
-                errandRetry = now.instant + settings.hubRetryMaximum
+                outboxRetry = now.instant + settings.hubRetryMaximum
             }
             return []
-        case .errand(let errand, let hub):
+        case .outbox(let entry, let hub):
             // What a hub finds invalid it will find invalid again.
             guard let answer, answer["ok"] == true || answer["error"]?["code"] == "invalid" else {
-                errandRetry = now.instant + settings.hubRetryMaximum
+                outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
-            return errandDone(errand, at: hub)
+            return delivered(entry, at: hub)
         case .resolve(let hub, let peer):
             guard let answer, answer["ok"] == true else { return [] }
             guard answer["online"] == true else {
@@ -83,19 +85,19 @@ extension Sidecar {
         case .services(let command):
             guard let services = answer?["services"], answer?["ok"] == true else {
                 let hint = "see `postern peers`, and `postern doctor` on both sides"
-                let error = OperatorError(code: "no-answer", message: "the peer does not answer", hint: hint)
+                let error = Problem(code: "no-answer", message: "the peer does not answer", hint: hint)
                 return [.fail(command, error)]
             }
             return [.answer(command, services)]
         }
     }
 
-    /// The hubs in use: those of the configuration, of trusted peers, of invitations and of errands, up to a bound.
-    mutating func reconcileHubs(at now: Moment) -> [SidecarAction] {
+    /// The hubs in use: those of the configuration, of trusted peers, of invitations and of outbox, up to a bound.
+    mutating func reconcileHubs(at now: Clocks) -> [SidecarAction] {
         var urls = profile.hubs
         urls += book.joining.values.flatMap(\.invitation.hubs)
-        urls += book.errands.values.flatMap(\.hubs)
-        urls += book.bonds.values.filter { standing(of: $0.peer, at: now).isMutual }.flatMap(\.hubs)
+        urls += book.outbox.values.flatMap(\.hubs)
+        urls += book.relationships.values.filter { standing(of: $0.peer, at: now).isMutual }.flatMap(\.hubs)
         let ours = Set(profile.hubs.map(\.key))
         var actions: [SidecarAction] = []
         for url in urls where url.key != key {
@@ -126,7 +128,7 @@ extension Sidecar {
     }
 
     /// Tries hubs that are down, less and less often.
-    mutating func connectHubs(at now: Moment) -> [SidecarAction] {
+    mutating func connectHubs(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = []
         for (key, link) in hubs.links where !link.isUp && link.nextAttempt <= now.instant {
             hubs[key]?.nextAttempt = now.instant + link.retry
@@ -144,7 +146,7 @@ extension Sidecar {
 
     /// Registers where that is still to be done.
     mutating func register() -> [SidecarAction] {
-        let asked = Set(errandsOnTheWay.values)
+        let asked = Set(inFlight.values)
         return hubs.up.compactMap { hub in
             guard hubs[hub]?.needsRegistration == true, !asked.contains(.register(hub: hub)) else { return nil }
             return .hubRequest(nextRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
@@ -152,9 +154,9 @@ extension Sidecar {
     }
 
     private mutating func dropRequests(to hub: NodeKey) {
-        errandsOnTheWay = errandsOnTheWay.filter { _, purpose in
+        inFlight = inFlight.filter { _, purpose in
             switch purpose {
-            case .register(let other), .errand(_, let other), .resolve(let other, _), .refusal(let other): other != hub
+            case .register(let other), .outbox(_, let other), .resolve(let other, _), .refusal(let other): other != hub
             case .acknowledge, .redeem, .services: true
             }
         }

@@ -1,5 +1,7 @@
+import HubProtocol
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 import TrustCore
 
 // Invitations, on the side that makes them.
@@ -9,8 +11,8 @@ extension Sidecar {
         lifetime: Interval,
         services: ServiceSet,
         id: CommandID,
-        at now: Moment
-    ) throws(OperatorError) -> [SidecarAction] {
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
         guard (1...settings.invitationUses).contains(uses) else {
             throw .badInvitation("uses are between 1 and \(settings.invitationUses)")
         }
@@ -47,7 +49,7 @@ extension Sidecar {
     /// Somebody redeems an invitation. Who does not prove to hold it gets no answer (S3). Who redeemed it before and
     /// asks again, because an answer was lost, gets the same answer and costs no further use. Any other holder of an
     /// invitation that ended is told why.
-    mutating func claimed(_ claim: InvitationClaim, at now: Moment) -> (answer: [UInt8]?, actions: [SidecarAction]) {
+    mutating func claimed(_ claim: InvitationClaim, at now: Clocks) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         guard let issued = book.issued[claim.invitation], claim.isProved(by: issued.invitation.secret) else {
             return (nil, [])
         }
@@ -55,19 +57,23 @@ extension Sidecar {
         guard peer != key, now.wall < issued.forgotten else { return (nil, []) }
         let places = claim.hubs + profile.hubs
         if issued.redeemers.contains(peer) {
-            guard let bond = book.bonds[peer], standing(of: peer, at: now).isMutual else {
+            guard let relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
                 return refused(claim, because: .withdrawn)
             }
-            guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
-            let facts = errand(.deposit(target: peer, sealed: sealed), at: places, until: issued.invitation.expires)
-            return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + runErrands(at: now))
+            guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
+            let facts = outboxEntry(
+                .deposit(target: peer, sealed: sealed),
+                at: places,
+                until: issued.invitation.expires
+            )
+            return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + deliverOutbox(at: now))
         }
         guard issued.isOpen(at: now.wall) else {
             return refused(claim, because: now.wall < issued.invitation.expires ? .usedUp : .expired)
         }
-        guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { return (nil, []) }
+        guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return (nil, []) }
         let services = issued.invitation.services
-        let bond = newBond(
+        let relationship = newRelationship(
             with: peer,
             name: claim.name,
             services: services,
@@ -75,15 +81,15 @@ extension Sidecar {
             hubs: claim.hubs,
             at: now
         )
-        guard let sealed = sealedAcceptance(of: claim.id, bond: bond) else { return (nil, []) }
-        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .bonded(bond)]
+        guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
+        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)]
         let until = now.wall + settings.requestLifetime
-        facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: until)
+        facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
         let subject = claim.invitation.description
         let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
         let given = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
         let written = [record(facts), .audit(redeemed), .audit(given)]
-        let told = reconcile(peer, at: now) + reconcileHubs(at: now) + runErrands(at: now)
+        let told = reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
         return (sealed, written + told + reconcileGuests(at: now))
     }
 
@@ -107,7 +113,7 @@ extension Sidecar {
     }
 
     /// The guest keys of invitations whose holders are answered are admitted, others are not.
-    mutating func reconcileGuests(at now: Moment) -> [SidecarAction] {
+    mutating func reconcileGuests(at now: Clocks) -> [SidecarAction] {
         let answered = answeredInvitations(at: now)
         var actions: [SidecarAction] = []
         for (guest, id) in guests.sorted(by: { $0.key.did < $1.key.did }) where answered[id] == nil {
@@ -126,7 +132,7 @@ extension Sidecar {
     }
 
     /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
-    private func answeredInvitations(at now: Moment) -> [RecordID: InvitationSecret] {
+    private func answeredInvitations(at now: Clocks) -> [RecordID: InvitationSecret] {
         let known = book.issued.filter { now.wall < $0.value.forgotten }
         let open = known.filter { $0.value.isOpen(at: now.wall) }
         let ended = known.filter { open[$0.key] == nil }
@@ -138,7 +144,7 @@ extension Sidecar {
     func isGuest(_ peer: NodeKey) -> Bool { guests[peer] != nil }
 
     /// The session of a guest ended; the next one may be of somebody else, with another clock.
-    mutating func guestLeft(_ guest: NodeKey, at now: Moment) -> [SidecarAction] {
+    mutating func guestLeft(_ guest: NodeKey, at now: Clocks) -> [SidecarAction] {
         guests[guest] = nil
         return [.expel(guest, .none)] + reconcileGuests(at: now)
     }
@@ -150,7 +156,7 @@ extension Sidecar {
 
 // Invitations, on the side that redeems them.
 extension Sidecar {
-    mutating func join(_ token: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction] {
+    mutating func join(_ token: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let invitation: Invitation
         do {
             invitation = try Invitation(token: token)
@@ -160,7 +166,7 @@ extension Sidecar {
         guard invitation.inviter != key else { throw .badInvitation("it is our own") }
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
         guard !standing(of: invitation.inviter, at: now).isMutual else {
-            return [.answer(id, bondDocument(of: invitation.inviter))]
+            return [.answer(id, relationshipDocument(of: invitation.inviter))]
         }
         guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
             throw .badInvitation("it names neither a hub nor an address")
@@ -183,7 +189,7 @@ extension Sidecar {
         guard let sealed = try? Mail.claim(claim).sealed() else { throw .badInvitation("its key is not a valid one") }
         var facts: [TrustFact] = [.joining(invitation, claim)]
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
-        facts += errand(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
+        facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
         let event = AuditEvent(
             .trustAsked,
             actor: key,
@@ -193,11 +199,11 @@ extension Sidecar {
         joins[claim.id] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
         redeemAt[claim.id] = now.instant
         let written = [record(facts), .audit(event)]
-        return written + reconcileHubs(at: now) + runErrands(at: now) + redeemDirectly(at: now)
+        return written + reconcileHubs(at: now) + deliverOutbox(at: now) + redeemDirectly(at: now)
     }
 
     /// Meets inviters at the addresses in their invitations, until one of the ways has led to an answer.
-    mutating func redeemDirectly(at now: Moment) -> [SidecarAction] {
+    mutating func redeemDirectly(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = []
         for (id, due) in redeemAt.sorted(by: { $0.key.description < $1.key.description }) where due <= now.instant {
             guard let joining = book.joining[id], now.wall < joining.invitation.expires else {
@@ -207,7 +213,7 @@ extension Sidecar {
             }
             let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
             redeemAt[id] = now.instant + patience
-            guard !joining.invitation.candidates.isEmpty, !errandsOnTheWay.values.contains(.redeem(id)) else {
+            guard !joining.invitation.candidates.isEmpty, !inFlight.values.contains(.redeem(id)) else {
                 continue
             }
             guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
@@ -218,7 +224,7 @@ extension Sidecar {
     }
 
     /// A direct attempt ended.
-    mutating func redeemed(_ id: RecordID, answer: JSONValue?, at now: Moment) -> [SidecarAction] {
+    mutating func redeemed(_ id: RecordID, answer: JSONValue?, at now: Clocks) -> [SidecarAction] {
         guard let text = answer?["answer"]?.string, let sealed = Base64URL.decode(text) else { return [] }
         switch try? Mail(opening: sealed, with: identity) {
         case .acceptance(let acceptance): return acceptance.answers == id ? received(acceptance, at: now) : []
@@ -228,7 +234,7 @@ extension Sidecar {
     }
 
     /// Tells operators who have waited long enough that this goes on without them.
-    mutating func giveUpJoins(at now: Moment) -> [SidecarAction] {
+    mutating func giveUpJoins(at now: Clocks) -> [SidecarAction] {
         let late = joins.filter { $0.value.deadline <= now.instant }
         for id in late.keys { joins[id] = nil }
         return late.values.sorted { $0.command.rawValue < $1.command.rawValue }.map { .fail($0.command, .noAnswer) }

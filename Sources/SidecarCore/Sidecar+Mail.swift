@@ -1,11 +1,11 @@
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import TrustCore
 
 // Sealed mail from other nodes. Whatever it says, a hub carried it: only what its signature covers counts, and a copy
 // of it may come again at any time.
 extension Sidecar {
-    mutating func receive(mail sealed: [UInt8], at now: Moment) -> [SidecarAction] {
+    mutating func receive(mail sealed: [UInt8], at now: Clocks) -> [SidecarAction] {
         guard let mail = try? Mail(opening: sealed, with: identity), mail.sender != key else { return [] }
         switch mail {
         case .request(let request): return received(request, at: now)
@@ -17,11 +17,13 @@ extension Sidecar {
     }
 
     /// Somebody asks for our trust: it waits for the operator, unless it crosses a request of our own.
-    private mutating func received(_ request: TrustRequest, at now: Moment) -> [SidecarAction] {
+    private mutating func received(_ request: TrustRequest, at now: Clocks) -> [SidecarAction] {
         guard request.expires > now.wall, request.issued < now.wall + settings.clockSkew else { return [] }
         guard request.expires < request.issued + settings.requestLifetime * 2 else { return [] }
         guard book.pending[request.id] == nil, book.decided[request.id] == nil else { return [] }
-        if let bond = book.bonds[request.asker], request.grant.issued <= bond.received.issued { return [] }
+        if let relationship = book.relationships[request.asker], request.grant.issued <= relationship.received.issued {
+            return []
+        }
         let isRepeated = book.pending.values.contains { $0.request.asker == request.asker }
         guard isRepeated || book.pending.count < settings.pendingCount else { return [] }
         // An older request of the same asker that arrives late does not replace a newer one.
@@ -37,14 +39,14 @@ extension Sidecar {
 
     /// Two nodes that ask each other have both said yes. So that they end up with one secret, the one with the smaller
     /// key answers and the other waits for it.
-    private mutating func acceptCrossing(_ request: TrustRequest, at now: Moment) -> [SidecarAction] {
+    private mutating func acceptCrossing(_ request: TrustRequest, at now: Clocks) -> [SidecarAction] {
         guard let own = book.outgoing.values.first(where: { $0.target == request.asker }) else { return [] }
         guard request.services.isSubset(of: own.grant.services), key.did < request.asker.did else { return [] }
         let actions = try? accept(request, services: own.grant.services, at: now)
         return (actions ?? []) + [record([.answered(own.id)])]
     }
 
-    mutating func received(_ acceptance: TrustAcceptance, at now: Moment) -> [SidecarAction] {
+    mutating func received(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
         let given: Grant
         if let request = book.outgoing[acceptance.answers], request.target == peer {
@@ -54,8 +56,8 @@ extension Sidecar {
         } else {
             return []
         }
-        guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { return [] }
-        let bond = Bond(
+        guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return [] }
+        let relationship = TrustRelationship(
             peer: peer,
             given: given,
             received: acceptance.grant,
@@ -65,7 +67,7 @@ extension Sidecar {
             candidates: acceptance.candidates,
             since: now.wall.inMilliseconds
         )
-        var facts: [TrustFact] = [.answered(acceptance.answers), .bonded(bond)]
+        var facts: [TrustFact] = [.answered(acceptance.answers), .trusted(relationship)]
         // A request of theirs that crossed ours is answered by this.
         for (id, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(id, until: entry.request.expires))
@@ -75,12 +77,12 @@ extension Sidecar {
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + reconcileHubs(at: now)
         redeemAt[acceptance.answers] = nil
         if let join = joins.removeValue(forKey: acceptance.answers) {
-            actions.append(.answer(join.command, bondDocument(of: peer)))
+            actions.append(.answer(join.command, relationshipDocument(of: peer)))
         }
         return actions + want(peer, at: now)
     }
 
-    mutating func received(_ rejection: TrustRejection, at now: Moment) -> [SidecarAction] {
+    mutating func received(_ rejection: TrustRejection, at now: Clocks) -> [SidecarAction] {
         let id = rejection.answers
         guard (book.outgoing[id]?.target ?? book.joining[id]?.invitation.inviter) == rejection.giver else { return [] }
         let event = AuditEvent(.trustRefused, actor: rejection.giver, subject: key.did)
@@ -92,16 +94,16 @@ extension Sidecar {
 
     /// The peer ended the trust: sessions and streams end at once on this side too. It counts as well when it overtakes
     /// the acceptance that it voids.
-    mutating func received(_ revocation: Revocation, at now: Moment) -> [SidecarAction] {
+    mutating func received(_ revocation: Revocation, at now: Clocks) -> [SidecarAction] {
         let peer = revocation.giver
         let isRelated =
-            book.bonds[peer] != nil || book.outgoing.values.contains { $0.target == peer }
+            book.relationships[peer] != nil || book.outgoing.values.contains { $0.target == peer }
             || book.joining.values.contains { $0.invitation.inviter == peer }
         guard revocation.subject == key, isRelated, !book.trust.revocations.contains(revocation) else { return [] }
         let wasMutual = standing(of: peer, at: now).isMutual
         let written = record([.revoked(revocation)])
         guard wasMutual, !standing(of: peer, at: now).isMutual else { return [written] }
-        let old: JSONValue = book.bonds[peer].map { ["services": $0.received.services.json] } ?? .null
+        let old: JSONValue = book.relationships[peer].map { ["services": $0.received.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: peer, subject: key.did, old: old)
         return [written, .audit(event)] + reconcile(peer, at: now)
     }

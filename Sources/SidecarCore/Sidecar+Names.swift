@@ -1,6 +1,6 @@
 import OverlayCrypto
-package import OverlayWire
-package import TrustCore
+package import PosternModel
+import TrustCore
 
 /// What a name of a peer turned out to mean.
 package enum PeerFinding: Hashable, Sendable {
@@ -16,9 +16,9 @@ package enum PeerFinding: Hashable, Sendable {
 
 // Names: did, address, local name, name with the overlay's suffix, agent:// URI.
 extension Sidecar {
-    /// What `text` means, and whether it is trusted.
-    package func find(_ text: String, at now: Moment) -> PeerFinding {
-        let keys = candidates(for: text)
+    /// What `name` means, and whether it is trusted.
+    package func find(_ name: PeerName, at now: Clocks) -> PeerFinding {
+        let keys = candidates(for: name)
         guard keys.count <= 1 else { return .ambiguous(keys.map(\.did)) }
         guard let key = keys.first else { return .unknown }
         guard !standing(of: key, at: now).isMutual else { return .trusted(key) }
@@ -31,32 +31,26 @@ extension Sidecar {
     /// The local name of `peer`, if it has one.
     package func name(of peer: NodeKey) -> String? { book.names[peer] }
 
-    /// The keys that `text` may mean.
-    private func candidates(for text: String) -> [NodeKey] {
-        var text = Substring(text)
-        if text.hasPrefix("agent://") {
-            text = text.dropFirst("agent://".count)
-            text = text.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+    /// The keys that `name` may mean.
+    private func candidates(for name: PeerName) -> [NodeKey] {
+        switch name.meaning {
+        case .key(let key): return [key]
+        case .address(let address): return knownKeys.filter { $0.personalAddress == address }
+        case .name(let text):
+            let named = book.names.filter { $0.value == text }.map(\.key)
+            guard named.isEmpty else { return named }
+            return book.pending.values.filter { HostName.label(from: $0.request.name) == text }.map(\.request.asker)
         }
-        if let key = NodeKey(did: text) { return [key] }
-        if let address = OverlayAddress(text) {
-            return knownKeys.filter { $0.personalAddress == address }
-        }
-        var name = text.lowercased()
-        if name.hasSuffix(".postern.alt") { name.removeLast(".postern.alt".count) }
-        let named = book.names.filter { $0.value == name }.map(\.key)
-        guard named.isEmpty else { return named }
-        return book.pending.values.filter { PlainText.label($0.request.name) == name }.map(\.request.asker)
     }
 
     private var knownKeys: Set<NodeKey> {
-        var keys = Set(book.bonds.keys)
+        var keys = Set(book.relationships.keys)
         keys.formUnion(book.pending.values.map(\.request.asker))
         keys.formUnion(book.outgoing.values.map(\.target))
         return keys
     }
 
-    private func hint(for key: NodeKey, at now: Moment) -> String {
+    private func hint(for key: NodeKey, at now: Clocks) -> String {
         if let pending = book.pending.values.first(where: { $0.request.asker == key }) {
             return "it has asked for trust: `postern trust approve \(pending.request.id)`"
         }
@@ -64,7 +58,7 @@ extension Sidecar {
             return "it has not answered our request yet: see `postern trust list`"
         }
         switch standing(of: key, at: now) {
-        case .given where book.bonds[key] != nil:
+        case .given where book.relationships[key] != nil:
             return "it has ended the trust: ask again with `postern trust request`"
         case .received:
             return "this side has ended the trust, or its grant has expired: `postern trust request` renews it"
@@ -77,7 +71,7 @@ extension Sidecar {
     func localName(for peer: NodeKey, claimed: String) -> String {
         if let name = book.names[peer] { return name }
         let taken = Set(book.names.values)
-        let base = PlainText.label(claimed) ?? "peer"
+        let base = HostName.label(from: claimed) ?? "peer"
         guard taken.contains(base) else { return base }
         for number in 2...(taken.count + 2) {
             let suffix = "-\(number)"
@@ -87,19 +81,19 @@ extension Sidecar {
         preconditionFailure("among more numbers than there are names, one is free")
     }
 
-    /// The key that `text` names, which must be somebody that we know.
-    func known(_ text: String) throws(OperatorError) -> NodeKey {
-        let key = try stranger(text)
+    /// The key that `name` names, which must be somebody that we know.
+    func known(_ name: PeerName) throws(Problem) -> NodeKey {
+        let key = try stranger(name)
         let isKnown = knownKeys.contains(key) || book.names[key] != nil
-        guard isKnown else { throw .unknownPeer(text) }
+        guard isKnown else { throw .unknownPeer(name) }
         return key
     }
 
-    /// The one key that `text` names, known or not.
-    func stranger(_ text: String) throws(OperatorError) -> NodeKey {
-        let keys = candidates(for: text)
-        guard keys.count <= 1 else { throw .ambiguousPeer(text, keys.map(\.did)) }
-        guard let found = keys.first else { throw .unknownPeer(text) }
+    /// The one key that `name` names, known or not.
+    func stranger(_ name: PeerName) throws(Problem) -> NodeKey {
+        let keys = candidates(for: name)
+        guard keys.count <= 1 else { throw .ambiguousPeer(name, keys.map(\.did)) }
+        guard let found = keys.first else { throw .unknownPeer(name) }
         guard found != key else { throw .itself }
         return found
     }

@@ -1,15 +1,15 @@
+import HubProtocol
 import OverlayCrypto
-import OverlayWire
-package import TrustCore
+package import PosternModel
+import TrustCore
 
 // What the operator commands.
 extension Sidecar {
     /// Does `command`; its answer or failure is among the actions, now or later.
-    package mutating func perform(_ command: OperatorCommand, id: CommandID, at now: Moment) -> [SidecarAction] {
+    package mutating func perform(_ command: OperatorCommand, id: CommandID, at now: Clocks) -> [SidecarAction] {
         do {
             switch command {
             case .request(let peer, let services, let note):
-                guard !Invitation.isInvitation(peer) else { return try join(peer, id: id, at: now) }
                 return try request(peer, services: services, note: note, id: id, at: now)
             case .approve(let request, let services):
                 return try approve(request, services: services, id: id, at: now)
@@ -32,19 +32,20 @@ extension Sidecar {
     }
 
     private mutating func request(
-        _ text: String,
+        _ name: PeerName,
         services: ServiceSet,
         note: String,
         id: CommandID,
-        at now: Moment
-    ) throws(OperatorError) -> [SidecarAction] {
-        let peer = try stranger(text)
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
+        let peer = try stranger(name)
         if standing(of: peer, at: now).isMutual, case .names(let wanted) = services,
-            let bond = book.bonds[peer], ServiceSet.names(wanted).isSubset(of: bond.received.services)
+            let relationship = book.relationships[peer],
+            ServiceSet.names(wanted).isSubset(of: relationship.received.services)
         {
             return [.answer(id, ["id": nil, "did": .string(peer.did), "state": "trusted"])]
         }
-        guard !profile.hubs.isEmpty || book.bonds[peer]?.hubs.isEmpty == false else { throw .noHub }
+        guard !profile.hubs.isEmpty || book.relationships[peer]?.hubs.isEmpty == false else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
         let grant = newGrant(to: peer, services: .all, at: now)
         let terms = TrustRequest.Terms(
@@ -57,49 +58,48 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed() else { throw .unknownPeer(text) }
+        guard let sealed = try? Mail.request(request).sealed() else { throw .unknownPeer(name) }
         // A new request replaces those before it.
         var facts = book.outgoing.values.filter { $0.target == peer }.map { TrustFact.answered($0.id) }
         facts.append(.asked(request))
-        let places = profile.hubs + (book.bonds[peer]?.hubs ?? [])
-        facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
+        let places = profile.hubs + (book.relationships[peer]?.hubs ?? [])
+        facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
         let isUp = places.contains { hubs[$0.key]?.isUp == true }
         let answer: JSONValue = [
             "id": .string(request.id.description), "did": .string(peer.did), "state": isUp ? "sent" : "queued",
         ]
-        return [record(facts), .audit(event)] + reconcileHubs(at: now) + runErrands(at: now) + [.answer(id, answer)]
+        return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
     private mutating func approve(
         _ text: String,
         services: ServiceSet?,
         id: CommandID,
-        at now: Moment
-    ) throws(OperatorError) -> [SidecarAction] {
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
         let pending = try pendingRequest(text)
         let actions = try accept(pending.request, services: services ?? pending.request.services, at: now)
-        return actions + [.answer(id, bondDocument(of: pending.request.asker))]
+        return actions + [.answer(id, relationshipDocument(of: pending.request.asker))]
     }
 
-    private mutating func reject(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction]
-    {
+    private mutating func reject(_ text: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
         if let sealed = try? Mail.rejection(rejection).sealed() {
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed)
-            facts += errand(deposit, at: request.hubs + profile.hubs, until: request.expires)
+            facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
         }
         let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
         let answer: JSONValue = ["id": .string(request.id.description)]
-        return [record(facts), .audit(event)] + reconcileHubs(at: now) + runErrands(at: now) + [.answer(id, answer)]
+        return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    private mutating func revoke(_ text: String, id: CommandID, at now: Moment) throws(OperatorError) -> [SidecarAction]
+    private mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction]
     {
-        let peer = try known(text)
-        let bond = book.bonds[peer]
+        let peer = try known(peerName)
+        let relationship = book.relationships[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
         let issued = book.trust.issueTime(towards: peer, now: now.wall)
         let revocation = Revocation(from: identity, to: peer, issued: issued)
@@ -108,36 +108,36 @@ extension Sidecar {
         for (pending, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(pending, until: entry.request.expires))
         }
-        let places = profile.hubs + (bond?.hubs ?? [])
+        let places = profile.hubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
-        facts += errand(.revoke(revocation), at: places, until: until)
+        facts += outboxEntry(.revoke(revocation), at: places, until: until)
         if let sealed = try? Mail.revocation(revocation).sealed() {
-            facts += errand(.deposit(target: peer, sealed: sealed), at: places, until: until)
+            facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
         }
-        let old: JSONValue = bond.map { ["services": $0.given.services.json] } ?? .null
+        let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
         let answer: JSONValue = ["did": .string(peer.did), "name": .string(displayName(of: peer)), "state": "revoked"]
         let written = [record(facts), .audit(event)]
-        return written + reconcile(peer, at: now) + runErrands(at: now) + [.answer(id, answer)]
+        return written + reconcile(peer, at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
     private mutating func rename(
-        _ text: String,
+        _ peerName: PeerName,
         to name: String,
         id: CommandID,
-        at now: Moment
-    ) throws(OperatorError) -> [SidecarAction] {
-        let peer = try known(text)
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
+        let peer = try known(peerName)
         let isTaken = book.names.contains { $0.value == name && $0.key != peer }
-        guard PlainText.label(name) == name, !isTaken else { throw .invalidName(name) }
+        guard HostName.isLowercaseLabel(name), !isTaken else { throw .invalidName(name) }
         let old: JSONValue = .string(displayName(of: peer))
         let event = AuditEvent(.renamed, actor: key, subject: peer.did, old: old, new: .string(name))
-        return [record([.named(peer, name)]), .audit(event), .answer(id, bondDocument(of: peer))]
+        return [record([.named(peer, name)]), .audit(event), .answer(id, relationshipDocument(of: peer))]
     }
 
     /// Requests of both directions that are too old to be answered are no longer shown, and what was remembered of
     /// decided ones against replays is forgotten once their age refuses them.
-    mutating func forgetExpired(at now: Moment) -> [SidecarAction] {
+    mutating func forgetExpired(at now: Clocks) -> [SidecarAction] {
         book.forgetDecided(before: now.wall)
         var facts: [TrustFact] = []
         for (id, entry) in book.pending where entry.request.expires <= now.wall {
@@ -147,7 +147,7 @@ extension Sidecar {
         return facts.isEmpty ? [] : [record(facts)]
     }
 
-    private func pendingRequest(_ text: String) throws(OperatorError) -> TrustBook.Pending {
+    private func pendingRequest(_ text: String) throws(Problem) -> TrustBook.Pending {
         if let id = RecordID(text), let pending = book.pending[id] { return pending }
         // A beginning that only one request has is enough, and so is the asker.
         let matches = book.pending.values.filter { entry in
@@ -161,7 +161,7 @@ extension Sidecar {
 // What commands and mail have in common.
 extension Sidecar {
     /// A grant of ours that is later than everything we signed towards `peer` before.
-    func newGrant(to peer: NodeKey, services: ServiceSet, at now: Moment) -> Grant {
+    func newGrant(to peer: NodeKey, services: ServiceSet, at now: Clocks) -> Grant {
         let issued = book.trust.issueTime(towards: peer, now: now.wall)
         return Grant(from: identity, to: peer, services: services, issued: issued)
     }
@@ -170,13 +170,15 @@ extension Sidecar {
     mutating func accept(
         _ request: TrustRequest,
         services: ServiceSet,
-        at now: Moment
-    ) throws(OperatorError) -> [SidecarAction] {
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
         let peer = request.asker
-        guard book.bonds[peer] != nil || book.bonds.count < settings.peerCount else { throw .overLimit("peers") }
+        guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else {
+            throw .overLimit("peers")
+        }
         let places = request.hubs + profile.hubs
         guard !places.isEmpty else { throw .noHub }
-        let bond = newBond(
+        let relationship = newRelationship(
             with: peer,
             name: request.name,
             services: services,
@@ -184,26 +186,28 @@ extension Sidecar {
             hubs: request.hubs,
             at: now
         )
-        guard let mail = acceptance(of: request.id, bond: bond) else { throw .overLimit("bytes in the answer") }
-        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .bonded(bond)]
-        facts += errand(mail, at: places, until: now.wall + settings.requestLifetime)
+        guard let mail = acceptance(of: request.id, relationship: relationship) else {
+            throw .overLimit("bytes in the answer")
+        }
+        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)]
+        facts += outboxEntry(mail, at: places, until: now.wall + settings.requestLifetime)
         let event = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
         let written = [record(facts), .audit(event)]
-        return written + reconcile(peer, at: now) + reconcileHubs(at: now) + runErrands(at: now)
+        return written + reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
     }
 
-    /// A bond with our new grant: with a fresh secret, or with the one of the trust that it widens or narrows, so that
-    /// running streams go on.
-    mutating func newBond(
+    /// A relationship with our new grant: with a fresh secret, or with the one of the trust that it widens or
+    /// narrows, so that running streams go on.
+    mutating func newRelationship(
         with peer: NodeKey,
         name: String,
         services: ServiceSet,
         received: Grant,
         hubs: [HubURL],
-        at now: Moment
-    ) -> Bond {
-        let secret = standing(of: peer, at: now).isMutual ? book.bonds[peer]?.secret : nil
-        return Bond(
+        at now: Clocks
+    ) -> TrustRelationship {
+        let secret = standing(of: peer, at: now).isMutual ? book.relationships[peer]?.secret : nil
+        return TrustRelationship(
             peer: peer,
             given: newGrant(to: peer, services: services, at: now),
             received: received,
@@ -215,19 +219,19 @@ extension Sidecar {
         )
     }
 
-    /// The mail that tells `bond`'s peer of our side of it.
-    func acceptance(of id: RecordID, bond: Bond) -> HubRequest? {
-        guard let sealed = sealedAcceptance(of: id, bond: bond) else { return nil }
-        return .deposit(target: bond.peer, sealed: sealed)
+    /// The mail that tells `relationship`'s peer of our side of it.
+    func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
+        guard let sealed = sealedAcceptance(of: id, relationship: relationship) else { return nil }
+        return .deposit(target: relationship.peer, sealed: sealed)
     }
 
-    func sealedAcceptance(of id: RecordID, bond: Bond) -> [UInt8]? {
+    func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {
         let acceptance = try? TrustAcceptance(
             from: identity,
             answering: id,
             name: profile.name,
-            grant: bond.given,
-            secret: bond.secret,
+            grant: relationship.given,
+            secret: relationship.secret,
             hubs: profile.hubs,
             candidates: profile.advertised
         )

@@ -1,10 +1,12 @@
+import HubProtocol
 package import OverlayWire
-package import TrustCore
+package import PosternModel
+import TrustCore
 
 // Sessions with peers, and the ways to them.
 extension Sidecar {
     /// Somebody needs `peer`: a session is started, and the hubs are asked to relay until there is one.
-    package mutating func want(_ peer: NodeKey, at now: Moment) -> [SidecarAction] {
+    package mutating func want(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard standing(of: peer, at: now).isMutual else { return [] }
         let isNew = peers[peer].wanted == nil
         peers[peer].wanted = now.instant
@@ -14,7 +16,7 @@ extension Sidecar {
     }
 
     /// A session with a peer came to stand or was lost.
-    package mutating func peerSession(_ peer: NodeKey, isUp: Bool, at now: Moment) -> [SidecarAction] {
+    package mutating func peerSession(_ peer: NodeKey, isUp: Bool, at now: Clocks) -> [SidecarAction] {
         if isGuest(peer) { return isUp ? [] : guestLeft(peer, at: now) }
         guard peers[peer].admittedSecret != nil else { return [] }
         if isUp || peers[peer].isConnected { peers[peer].lastMet = now.wall }
@@ -27,7 +29,7 @@ extension Sidecar {
     /// The overlay found addresses at which a peer is reached, which work even when no hub does.
     package mutating func learned(_ candidates: [Endpoint], of peer: NodeKey) -> [SidecarAction] {
         let addresses = Array(candidates.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
-        guard book.bonds[peer] != nil, peers[peer].candidates != addresses else { return [] }
+        guard book.relationships[peer] != nil, peers[peer].candidates != addresses else { return [] }
         peers[peer].candidates = addresses
         return [.remember]
     }
@@ -36,40 +38,41 @@ extension Sidecar {
     package var memoryDocument: JSONValue { peers.document }
 
     /// Admits peers with which a trust stands and expels those with which none does any longer.
-    mutating func reconcilePeers(at now: Moment) -> [SidecarAction] {
-        book.bonds.keys.sorted { $0.did < $1.did }.flatMap { reconcile($0, at: now) }
+    mutating func reconcilePeers(at now: Clocks) -> [SidecarAction] {
+        book.relationships.keys.sorted { $0.did < $1.did }.flatMap { reconcile($0, at: now) }
     }
 
     /// The same for one peer.
-    mutating func reconcile(_ peer: NodeKey, at now: Moment) -> [SidecarAction] {
-        guard let bond = book.bonds[peer] else { return [] }
+    mutating func reconcile(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
+        guard let relationship = book.relationships[peer] else { return [] }
         let admitted = peers[peer].admittedSecret
         guard standing(of: peer, at: now).isMutual else {
             guard admitted != nil else { return [] }
             forgetSession(with: peer)
-            return [.expel(peer, .refused), .trustEnded(peer)] + expiryEvent(of: bond, at: now)
+            return [.expel(peer, .refused), .trustEnded(peer)] + expiryEvent(of: relationship, at: now)
         }
-        guard admitted != bond.secret else { return [] }
+        guard admitted != relationship.secret else { return [] }
         var actions: [SidecarAction] = []
         if admitted != nil {
             // A renewed trust has a new secret, under which the old session has no place.
             forgetSession(with: peer)
             actions.append(.expel(peer, .restarted))
         }
-        peers[peer].admittedSecret = bond.secret
-        let candidates = peers[peer].candidates + bond.candidates.filter { !peers[peer].candidates.contains($0) }
-        let admission = PeerAdmission(key: peer, secret: bond.secret, candidates: candidates, isGuest: false)
+        peers[peer].admittedSecret = relationship.secret
+        let candidates =
+            peers[peer].candidates + relationship.candidates.filter { !peers[peer].candidates.contains($0) }
+        let admission = PeerAdmission(key: peer, secret: relationship.secret, candidates: candidates, isGuest: false)
         return actions + [.admit(admission)]
     }
 
     /// Looks up again who is wanted or connected, and not relayed yet: a session that is direct now may need the relay
     /// at any time.
-    mutating func lookUpWanted(at now: Moment) -> [SidecarAction] {
+    mutating func lookUpWanted(at now: Clocks) -> [SidecarAction] {
         wantedPeers(at: now).flatMap { lookUp($0, at: now) }
     }
 
     /// When the next look-up of a wanted peer is allowed, or nil when nobody waits for one.
-    func nextLookUp(at now: Moment) -> Instant? {
+    func nextLookUp(at now: Clocks) -> Instant? {
         wantedPeers(at: now).flatMap { peer in
             openHubs(for: peer).map { peers[peer].asked[$0]?.next ?? now.instant }
         }.min()
@@ -79,7 +82,7 @@ extension Sidecar {
         _ channel: RelayChannel,
         for peer: NodeKey,
         at hub: NodeKey,
-        now: Moment
+        now: Clocks
     ) -> [SidecarAction] {
         guard standing(of: peer, at: now).isMutual, peers[peer].admittedSecret != nil else {
             let id = nextRequest(.acknowledge)
@@ -93,7 +96,7 @@ extension Sidecar {
         return [.setRelay(peer, hub: hub, channel)] + (isAwaited ? [.connect(peer)] : [])
     }
 
-    private mutating func lookUp(_ peer: NodeKey, at now: Moment) -> [SidecarAction] {
+    private mutating func lookUp(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard case .mutual(_, let received) = standing(of: peer, at: now) else { return [] }
         var actions: [SidecarAction] = []
         for hub in openHubs(for: peer) {
@@ -114,7 +117,7 @@ extension Sidecar {
         return hubs.watched.filter { link.relays[$0] == nil && !link.awaitedAt.contains($0) }
     }
 
-    private func wantedPeers(at now: Moment) -> [NodeKey] {
+    private func wantedPeers(at now: Clocks) -> [NodeKey] {
         peers.links.filter { peer, link in
             guard standing(of: peer, at: now).isMutual else { return false }
             guard !link.isConnected else { return true }
@@ -132,9 +135,13 @@ extension Sidecar {
     }
 
     /// What the audit trail says when a trust ended because one of its grants did.
-    private func expiryEvent(of bond: Bond, at now: Moment) -> [SidecarAction] {
-        guard bond.given.isExpired(at: now.wall) || bond.received.isExpired(at: now.wall) else { return [] }
-        let old: JSONValue = ["services": bond.given.services.json, "expires": .time(bond.given.expires)]
-        return [.audit(AuditEvent(.trustExpired, actor: key, subject: bond.peer.did, old: old))]
+    private func expiryEvent(of relationship: TrustRelationship, at now: Clocks) -> [SidecarAction] {
+        guard relationship.given.isExpired(at: now.wall) || relationship.received.isExpired(at: now.wall) else {
+            return []
+        }
+        let old: JSONValue = [
+            "services": relationship.given.services.json, "expires": .time(relationship.given.expires),
+        ]
+        return [.audit(AuditEvent(.trustExpired, actor: key, subject: relationship.peer.did, old: old))]
     }
 }

@@ -1,6 +1,7 @@
 package import OverlayCrypto
 package import OverlayWire
-package import TrustCore
+package import PosternModel
+import TrustCore
 
 /// The sidecar's mind: who is trusted for what, what hubs and peers are told, and what the operator's commands mean.
 ///
@@ -14,12 +15,12 @@ package struct Sidecar {
     var random: RandomSource
     var hubs = HubLinks()
     var peers = PeerLinks()
-    /// The hubs that know of an errand that others do not know of yet.
+    /// The hubs that know of an entry that others do not know of yet.
     var told: [RecordID: Set<NodeKey>] = [:]
     /// When what a hub refused to take is offered again.
-    var errandRetry: Instant?
+    var outboxRetry: Instant?
     /// Requests on their way, and what their answers are for.
-    var errandsOnTheWay: [SidecarRequestID: Purpose] = [:]
+    var inFlight: [SidecarRequestID: Purpose] = [:]
     /// When ``advance(to:)`` last looked for what had ended.
     private var advanced: Timestamp?
     private var lastRequest: UInt64 = 0
@@ -34,7 +35,7 @@ package struct Sidecar {
     enum Purpose: Hashable, Sendable {
         case register(hub: NodeKey)
         case acknowledge
-        case errand(RecordID, hub: NodeKey)
+        case outbox(RecordID, hub: NodeKey)
         /// The refusal of a claim: whoever claimed asks again when it is lost.
         case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
@@ -76,7 +77,7 @@ package struct Sidecar {
     package func compactedFacts(at now: Timestamp) -> [TrustFact] { book.compacted(at: now) }
 
     /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
-    package mutating func start(at now: Moment) -> [SidecarAction] {
+    package mutating func start(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))]
         actions += reconcileHubs(at: now)
         actions += reconcilePeers(at: now)
@@ -88,7 +89,7 @@ package struct Sidecar {
     }
 
     /// The configuration changed.
-    package mutating func reconfigure(_ profile: SidecarProfile, at now: Moment) -> [SidecarAction] {
+    package mutating func reconfigure(_ profile: SidecarProfile, at now: Clocks) -> [SidecarAction] {
         let old = self.profile
         self.profile = profile
         guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return [] }
@@ -108,11 +109,11 @@ package struct Sidecar {
     }
 
     /// Does what has become due.
-    package mutating func advance(to now: Moment) -> [SidecarAction] {
+    package mutating func advance(to now: Clocks) -> [SidecarAction] {
         advanced = now.wall
         var actions = connectHubs(at: now)
         actions += forgetExpired(at: now)
-        actions += runErrands(at: now)
+        actions += deliverOutbox(at: now)
         actions += lookUpWanted(at: now)
         actions += redeemDirectly(at: now)
         actions += giveUpJoins(at: now)
@@ -122,8 +123,8 @@ package struct Sidecar {
     }
 
     /// When ``advance(to:)`` has something to do, or nil.
-    package func nextDeadline(at now: Moment) -> Instant? {
-        var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), errandRetry]
+    package func nextDeadline(at now: Clocks) -> Instant? {
+        var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), outboxRetry]
         deadlines += joins.values.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
@@ -142,11 +143,11 @@ package struct Sidecar {
     mutating func nextRequest(_ purpose: Purpose) -> SidecarRequestID {
         lastRequest += 1
         let id = SidecarRequestID(lastRequest)
-        errandsOnTheWay[id] = purpose
+        inFlight[id] = purpose
         return id
     }
 
-    func standing(of peer: NodeKey, at now: Moment) -> TrustState.Standing {
+    func standing(of peer: NodeKey, at now: Clocks) -> TrustState.Standing {
         book.trust.standing(of: peer, at: now.wall)
     }
 }
@@ -155,7 +156,7 @@ extension SidecarProfile {
     /// What the audit trail says about a configuration.
     var auditDocument: JSONValue {
         let rules = exposed.map { rule -> JSONValue in
-            ["service": .string(rule.service), "port": .integer(Int64(rule.port.rawValue)), "kind": .string(rule.kind)]
+            rule.service.document
         }
         return ["name": .string(name), "hubs": .texts(hubs), "expose": .array(rules)]
     }

@@ -1,4 +1,6 @@
+package import HubProtocol
 package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// What the sidecar wants done, strictly in this order: whatever comes after a ``persist(_:)`` may rely on it.
@@ -39,7 +41,7 @@ package enum SidecarAction: Hashable, Sendable {
     /// Answer a command.
     case answer(CommandID, JSONValue)
     /// Fail a command.
-    case fail(CommandID, OperatorError)
+    case fail(CommandID, Problem)
 }
 
 /// What the overlay has to know of a peer.

@@ -1,5 +1,5 @@
 package import OverlayWire
-package import TrustCore
+package import PosternModel
 
 /// What a sidecar allows and how long it waits.
 package struct SidecarSettings: Hashable, Sendable {
@@ -12,7 +12,7 @@ package struct SidecarSettings: Hashable, Sendable {
     /// Invitations that can still be redeemed; of others, as many of the latest are answered with the reason.
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.
-    package var errandCount = 1_000
+    package var outboxCount = 1_000
     /// Hubs that are used at once: our own and those of peers.
     package var hubCount = 16
     /// How long a request, and a message that a hub has not taken, is kept.

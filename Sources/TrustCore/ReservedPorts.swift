@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// Virtual ports of a hub.
 package enum HubPort {

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// How often something may happen: `burst` at once, then `perMinute` in the long run.
 package struct RateLimit: Hashable, Sendable {

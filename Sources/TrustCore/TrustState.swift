@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// Who is trusted for what, as one node sees it: a fold over signed records.
 ///
@@ -82,7 +82,7 @@ package struct TrustState: Sendable {
     }
 
     /// Whether `peer` may use the owner's service `name` at `time`, as far as grants decide.
-    package func mayUse(_ name: String, peer: NodeKey, at time: Timestamp) -> Bool {
+    package func mayUse(_ name: ServiceName, peer: NodeKey, at time: Timestamp) -> Bool {
         guard case .mutual(let given, _) = standing(of: peer, at: time) else { return false }
         return given.services.contains(name)
     }

@@ -2,6 +2,7 @@ import NIOCore
 import OverlayCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// Gives every stream a handler and ignores everything else.
 final class AcceptingObserver: OverlayObserver {

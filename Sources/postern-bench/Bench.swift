@@ -1,5 +1,3 @@
-import OverlayWire
-
 /// One thing that can be measured.
 struct Bench: Sendable {
     let name: String

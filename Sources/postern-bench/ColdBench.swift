@@ -1,7 +1,6 @@
 import NIOCore
 import OverlayCore
 import OverlayNIO
-import OverlayWire
 
 extension Bench {
     /// The first call to a peer.

@@ -2,6 +2,7 @@ import Foundation
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 extension Bench {
     /// Handshakes of two nodes in memory.

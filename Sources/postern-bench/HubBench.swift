@@ -1,4 +1,5 @@
-import OverlayWire
+import HubProtocol
+import PosternModel
 import TrustCore
 
 extension Bench {

@@ -1,5 +1,6 @@
 import Foundation
 import HubCore
+import HubProtocol
 import HubServer
 import Logging
 import NIOCore
@@ -7,7 +8,7 @@ import NIOPosix
 import OverlayCore
 import OverlayCrypto
 import OverlayNIO
-import OverlayWire
+import PosternModel
 import TrustCore
 
 /// A hub with SQLite in a temporary directory, on an event loop and thread of its own, and nodes on another that ask
@@ -188,5 +189,5 @@ private final class IgnoringHandler: OverlayStreamHandler {
 
 /// The audit trail is not what is measured.
 private final class UnwrittenTrail: AuditTrail {
-    func record(_ event: AuditEvent) {}
+    func record(_ event: AuditEvent, at time: Timestamp) {}
 }

@@ -5,6 +5,7 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// Two nodes that talk over UDP on loopback, each on an event loop and thread of its own.
 final class LoopbackPair {

@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// Two nodes of the core that exchange packets in memory, in virtual time: what remains is the cost of the core.
 final class MemoryPair {

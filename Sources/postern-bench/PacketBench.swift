@@ -1,5 +1,3 @@
-import OverlayWire
-
 extension Bench {
     /// The core alone: two nodes, no sockets.
     static let packet = Bench(

@@ -1,8 +1,7 @@
 import ArgumentParser
 import CRuntime
 import Foundation
-import OverlayCrypto
-import OverlayWire
+import PosternModel
 
 /// Measures what Postern costs. Every result says what was measured, how often, its median and its spread.
 @main

@@ -1,7 +1,7 @@
 import NIOCore
 import OverlayCore
 import OverlayNIO
-import OverlayWire
+import PosternModel
 
 extension Bench {
     /// Small calls.

@@ -3,6 +3,7 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// A node that relays between two others, as a hub does once it has let them meet.
 struct Relay {

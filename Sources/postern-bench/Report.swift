@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// One figure, measured several times.
 struct Measurement: Sendable {

@@ -5,6 +5,7 @@ import NIOCore
 import OverlayCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// Two sidecars in this process: the client's reaches an HTTP service that the server's exposes.
 final class SidecarPair {
@@ -20,7 +21,7 @@ final class SidecarPair {
         let client = pair.client
         let key = pair.serverKey
         let reached = ReachedService(
-            peer: "server",
+            peer: PeerName(key),
             target: .port(LoopbackPair.port),
             listenHost: "127.0.0.1",
             listenPort: 0
@@ -98,7 +99,7 @@ private final class OpenAuthority: GatewayAuthority {
     func peerName(_ key: NodeKey) -> String? { nil }
     func networkName(_ key: NodeKey) -> String? { nil }
 
-    func resolve(_ peer: String, _ target: ReachedService.Target, then: @escaping (PeerResolution) -> Void) {
+    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         guard let route else { preconditionFailure("only the client reaches, and it knows the route by then") }
         then(.ready(route))
     }

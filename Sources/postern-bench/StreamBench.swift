@@ -1,7 +1,6 @@
 import NIOCore
 import OverlayCore
 import OverlayNIO
-import OverlayWire
 import Synchronization
 
 extension Bench {

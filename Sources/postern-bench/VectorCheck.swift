@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import OverlayCrypto
-import OverlayWire
 
 /// Runs files of Noise test vectors and tells how many passed. Fails when one did not, or when there was none to run.
 struct VectorCheck {

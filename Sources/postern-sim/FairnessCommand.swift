@@ -1,7 +1,7 @@
 import ArgumentParser
 import OverlayCore
 import OverlaySimulation
-import OverlayWire
+import PosternModel
 
 /// Lets flows compete for one wire.
 struct FairnessCommand: ParsableCommand {

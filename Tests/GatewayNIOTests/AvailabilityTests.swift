@@ -2,6 +2,8 @@ import GatewayCore
 import NIOCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 
 @testable import GatewayNIO
@@ -81,7 +83,7 @@ import Testing
                 world.exposing.authority.mayReach = true
                 world.exposing.gateway.setExposed([])
             }
-            let missing = ask(try world.reach(.service("other")))
+            let missing = ask(try world.reach(.name("other")))
             #expect(missing == refused)
             let count = try world.run { world.exposing.gateway.statistics.streamsRefused }
             #expect(count == 2)
@@ -94,7 +96,7 @@ import Testing
             let text = ask(try world.reach())
             #expect(text.hasPrefix("HTTP/1.1 502 "))
             #expect(text.contains("Postern-Error: upstream-refused\r\n"))
-            let head = ask(try world.reach(.service("again")), "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            let head = ask(try world.reach(.name("again")), "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(head.hasPrefix("HTTP/1.1 502 "))
             #expect(!head.contains("jsonrpc"))
         }
@@ -210,7 +212,7 @@ import Testing
     @Test func `a port that is not loopback is refused`() throws {
         try inWorld(.mcp) { world in
             for host in ["0.0.0.0", "192.0.2.1", "localhost", "::"] {
-                let service = ReachedService(peer: "bob", target: .service("a"), listenHost: host)
+                let service = ReachedService(peer: "bob", target: .name("a"), listenHost: host)
                 #expect(throws: GatewayError.notLoopback(host)) { try world.reach(service) }
             }
         }

@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
-import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 
 @testable import GatewayNIO
@@ -271,7 +272,7 @@ import Testing
     @Test func `an agent that breaks off in the middle of a body breaks the client's connection`() throws {
         try inWorld(.mcp) { world in
             for isChunked in [false, true] {
-                let client = Socket.connect(port: try world.reach(isChunked ? .service("a") : .service("b")))
+                let client = Socket.connect(port: try world.reach(isChunked ? .name("a") : .name("b")))
                 client.write(getRequest)
                 let upstream = try #require(world.agent.accept())
                 _ = upstream.readHead()

@@ -6,6 +6,8 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import OverlayWire
+import PosternModel
+import TestSupport
 
 @testable import GatewayNIO
 
@@ -44,13 +46,13 @@ final class StubAuthority: GatewayAuthority {
     var mayReach = true
     var name: String? = "alice"
     var network: String? = "acme"
-    var answer: ((String, ReachedService.Target) -> PeerResolution?)?
+    var answer: ((PeerName, ServiceTarget) -> PeerResolution?)?
 
     func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool { mayReach }
     func peerName(_ key: NodeKey) -> String? { name }
     func networkName(_ key: NodeKey) -> String? { network }
 
-    func resolve(_ peer: String, _ target: ReachedService.Target, then: @escaping (PeerResolution) -> Void) {
+    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         if let resolution = answer?(peer, target) { then(resolution) }
     }
 }
@@ -115,7 +117,7 @@ final class World: @unchecked Sendable {  // what it holds is used on its loop, 
     }
 
     /// Opens a port for the agent's service and returns it.
-    func reach(_ target: ReachedService.Target = .service("planner")) throws -> Int {
+    func reach(_ target: ServiceTarget = .name("planner")) throws -> Int {
         try reach(ReachedService(peer: "bob", target: target))
     }
 

@@ -4,35 +4,43 @@ import Testing
 @Suite struct ImportRulesTests {
     /// The cores do no input or output, so nothing but the standard library and other cores is open to them.
     private static let cores: [String: Set<String>] = [
-        "OverlayWire": [],
-        "OverlayCrypto": ["OverlayWire", "CSodium", "Synchronization"],
-        "OverlayCore": ["OverlayWire", "OverlayCrypto"],
-        "TrustCore": ["OverlayWire", "OverlayCrypto"],
-        "SidecarCore": ["OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore"],
-        "HubCore": ["OverlayWire", "OverlayCrypto", "TrustCore"],
-        "GatewayCore": ["OverlayWire", "CLLHTTP", "CZlib"],
+        "PosternModel": [],
+        "OverlayWire": ["PosternModel"],
+        "OverlayCrypto": ["PosternModel", "OverlayWire", "CSodium", "Synchronization"],
+        "OverlayCore": ["PosternModel", "OverlayWire", "OverlayCrypto"],
+        "TrustCore": ["PosternModel", "OverlayWire", "OverlayCrypto"],
+        "HubProtocol": ["PosternModel", "OverlayWire", "TrustCore"],
+        "SidecarCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol"],
+        "HubCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore", "HubProtocol"],
+        "GatewayCore": ["PosternModel", "OverlayWire", "CLLHTTP", "CZlib"],
         "OverlaySimulation": [
-            "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
+            "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
+            "HubCore", "GatewayCore",
         ],
     ]
 
-    private static let overlay: Set<String> = ["OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO"]
+    private static let overlay: Set<String> = [
+        "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlayNIO",
+    ]
 
     private static let shells: [String: Set<String>] = [
-        "OverlayNIO": ["OverlayWire", "OverlayCrypto", "OverlayCore"],
-        "HubServer": overlay.union(["TrustCore", "HubCore", "GRDB", "CPostgres"]),
-        "GatewayNIO": overlay.union(["TrustCore", "SidecarCore", "GatewayCore"]),
-        "SidecarControl": overlay.union(["TrustCore", "SidecarCore"]),
-        "PosternConfiguration": ["OverlayWire", "Yams"],
+        "OverlayNIO": ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
+        "StateStore": ["PosternModel", "OverlayCrypto", "TrustCore"],
+        "HubServer": overlay.union(["TrustCore", "HubProtocol", "HubCore", "StateStore", "GRDB", "CPostgres"]),
+        "SidecarNIO": overlay.union(["TrustCore", "HubProtocol", "SidecarCore", "StateStore"]),
+        "GatewayNIO": overlay.union(["GatewayCore"]),
+        "SidecarControl": ["PosternModel", "SidecarCore", "SidecarNIO", "StateStore"],
+        "PosternConfiguration": ["PosternModel", "Yams"],
     ]
 
     private static let programs: [String: Set<String>] = [
         "postern": overlay.union([
-            "TrustCore", "SidecarCore", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "SidecarControl",
-            "PosternConfiguration", "CRuntime", "ArgumentParser", "ServiceLifecycle", "UnixSignals",
+            "TrustCore", "HubProtocol", "SidecarCore", "HubCore", "GatewayCore", "StateStore", "SidecarNIO",
+            "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", "CRuntime", "ArgumentParser",
+            "ServiceLifecycle", "UnixSignals",
         ]),
         "postern-bench": overlay.union([
-            "TrustCore", "SidecarCore", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "ArgumentParser",
+            "TrustCore", "HubProtocol", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "ArgumentParser",
             "CAllocationCounter", "CRuntime",
         ]),
         "postern-sim": Set(cores.keys).union(["ArgumentParser"]),

@@ -4,7 +4,8 @@ import Testing
 /// Limits of size and the constructs that do not belong into `Sources`.
 @Suite struct ShapeRulesTests {
     private static let cores: Set<String> = [
-        "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
+        "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
+        "HubCore", "GatewayCore",
         "OverlaySimulation",
     ]
 

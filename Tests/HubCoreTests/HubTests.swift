@@ -1,6 +1,8 @@
 import HubCore
+import HubProtocol
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 import Testing
 import TrustCore
 
@@ -17,7 +19,7 @@ let carol = identity(3)
 /// A hub with memory, driven by hand.
 struct HubWorld {
     var hub: Hub<MemoryHubStore>
-    var now = Moment(wall: time(0), instant: Instant(nanoseconds: 0))
+    var now = Clocks(wall: time(0), instant: Instant(nanoseconds: 0))
     private var last: UInt64 = 0
 
     init(_ settings: HubSettings = .defaults) {

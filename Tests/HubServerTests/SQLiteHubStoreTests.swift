@@ -2,7 +2,7 @@ import Foundation
 import HubCore
 import HubServer
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import Testing
 import TrustCore
 

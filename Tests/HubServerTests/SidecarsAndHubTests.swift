@@ -4,9 +4,10 @@ import NIOCore
 import OverlayCore
 import OverlayCrypto
 import OverlayNIO
-import OverlayWire
-import SidecarControl
+import PosternModel
 import SidecarCore
+import SidecarNIO
+import TestSupport
 import Testing
 import TrustCore
 
@@ -45,7 +46,7 @@ import TrustCore
     }
 
     func befriend(_ asker: RunningSidecar, _ target: RunningSidecar) async throws {
-        let command = OperatorCommand.request(peer: target.key.did, services: .all, note: "please")
+        let command = OperatorCommand.request(peer: PeerName(target.key), services: .all, note: "please")
         let asked = try await world.wait { asker.runtime.perform(command) }
         try await world.eventually("the request arrives") { target.runtime.pendingCount == 1 }
         let id = try #require(asked["id"]?.string)
@@ -135,7 +136,7 @@ import TrustCore
         // Whoever comes later with the same invitation is told that it is used up, long before his patience ends.
         let carol = try await sidecar(3, "carol", hubs: [])
         let asked = ContinuousClock.now
-        let error = await #expect(throws: OperatorError.self) {
+        let error = await #expect(throws: Problem.self) {
             try await world.wait { carol.runtime.perform(.join(invitation: token)) }
         }
         #expect(error?.code == "bad-invitation")
@@ -166,9 +167,9 @@ import TrustCore
         let alice = try await sidecar(1, "alice", hubs: [url])
         try await world.eventually("registered") { first.trail.events.count == 2 }
         let target = identity(2).key
-        _ = try await world.wait { alice.runtime.perform(.request(peer: target.did, services: .all, note: "")) }
+        _ = try await world.wait { alice.runtime.perform(.request(peer: PeerName(target), services: .all, note: "")) }
         try await world.wait { first.stop() }
-        let second = try await hub(port: Int(url.port))
+        let second = try await hub(port: Int(url.place.port))
         let bob = try await sidecar(2, "bob", hubs: [url])
         try await world.eventually("mail from before the restart arrives") { bob.runtime.pendingCount == 1 }
         try await stop(second, alice, bob)

@@ -6,8 +6,10 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import OverlayWire
-import SidecarControl
+import PosternModel
 import SidecarCore
+import SidecarNIO
+import TestSupport
 import Testing
 import TrustCore
 
@@ -17,7 +19,7 @@ import TrustCore
 final class CountedTrail: AuditTrail, @unchecked Sendable {
     private(set) var events: [AuditEvent] = []
 
-    func record(_ event: AuditEvent) { events.append(event) }
+    func record(_ event: AuditEvent, at time: Timestamp) { events.append(event) }
 }
 
 /// A hub on loopback. Confined to its loop.
@@ -42,7 +44,7 @@ final class RunningHub: @unchecked Sendable {
         node.start().assumeIsolated().flatMapThrowing { addresses in
             self.service.start()
             let port = UInt16(try #require(addresses.first?.port))
-            let url = try #require(self.service.url(host: "127.0.0.1", port: port))
+            let url = try #require(self.service.url(at: .loopback(port)))
             self.url = url
             return url
         }.nonisolated()
@@ -77,7 +79,7 @@ final class RunningSidecar: IncomingStreams, @unchecked Sendable {
         overlay.node.usesDirectPaths = !relayOnly
         let logger = Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
         node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
-        let rule = ExposedRule(service: "echo", port: VirtualPort(80), kind: "tcp", allow: [.trusted])
+        let rule = ExposedRule(service: Service(name: "echo", port: VirtualPort(80), kind: .tcp), allow: [.trusted])
         settings = SidecarRuntime.Settings(stateDirectory: directory, name: name, hubs: hubs, exposed: [rule])
         runtime = SidecarRuntime(node: node, identity: identity, settings: settings, logger: logger)
         runtime.incoming = self

@@ -1,6 +1,6 @@
 import OverlayCore
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import Testing
 
 @Suite struct PairBasicsTests {

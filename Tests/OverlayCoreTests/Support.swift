@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 @testable import OverlayCore
 

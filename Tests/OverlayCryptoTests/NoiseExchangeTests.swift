@@ -1,4 +1,5 @@
 import Foundation
+import PosternModel
 import Testing
 
 @testable import OverlayCrypto

@@ -1,6 +1,6 @@
 import Foundation
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import Testing
 
 @Suite("Noise against another implementation's vectors")

@@ -1,6 +1,7 @@
 import Foundation
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 import Testing
 
 extension JSONValue {

@@ -4,6 +4,7 @@ import NIOPosix
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 @testable import OverlayNIO
 

@@ -1,6 +1,7 @@
 import NIOCore
 import OverlayCore
 import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayNIO

@@ -2,6 +2,7 @@ import NIOCore
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayNIO

@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlaySimulation
 import OverlayWire
+import PosternModel
 import Testing
 
 @Suite struct BottleneckTests {

@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlaySimulation
 import OverlayWire
+import PosternModel
 import Testing
 
 /// Each checker reports what it is there for: a checker that never complains proves nothing.

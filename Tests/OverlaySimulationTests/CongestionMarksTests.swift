@@ -1,6 +1,6 @@
 import OverlayCore
 import OverlaySimulation
-import OverlayWire
+import PosternModel
 import Testing
 
 /// Congestion marks of a queue, from end to end (RFC 9000 §13.4, RFC 9002 §7.1).

@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlaySimulation
 import OverlayWire
+import PosternModel
 import Testing
 
 /// Streams that outlive what happens to machines and their networks: complete before anything heals, in the session in

@@ -1,5 +1,5 @@
 import OverlaySimulation
-import OverlayWire
+import PosternModel
 import Testing
 
 @Suite struct AgendaTests {

@@ -1,5 +1,6 @@
 import OverlaySimulation
 import OverlayWire
+import PosternModel
 import Testing
 
 @Suite struct LinkTests {

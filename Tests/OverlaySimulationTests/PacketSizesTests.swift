@@ -1,6 +1,6 @@
 import OverlayCore
 import OverlaySimulation
-import OverlayWire
+import PosternModel
 import Testing
 
 /// Path MTU discovery in a world whose links change (RFC 8899).

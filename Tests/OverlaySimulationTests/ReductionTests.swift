@@ -1,6 +1,6 @@
 import OverlayCore
 import OverlaySimulation
-import OverlayWire
+import PosternModel
 import Testing
 
 @Suite struct ReductionTests {

@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlaySimulation
 import OverlayWire
+import PosternModel
 import Testing
 
 /// The named scenarios, each with what it is about. ``World/runToEnd()`` also checks every invariant.

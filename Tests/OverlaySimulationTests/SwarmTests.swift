@@ -1,6 +1,5 @@
 import OverlayCore
 import OverlaySimulation
-import OverlayWire
 import Testing
 
 @Suite struct SwarmTests {

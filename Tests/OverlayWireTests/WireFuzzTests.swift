@@ -1,3 +1,5 @@
+import PosternModel
+import TestSupport
 import Testing
 
 @testable import OverlayWire

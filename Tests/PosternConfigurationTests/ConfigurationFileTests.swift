@@ -1,5 +1,6 @@
 import Foundation
-import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 
 @testable import PosternConfiguration
@@ -15,8 +16,8 @@ import Testing
             #expect(settings.name == "ann-laptop")
             #expect(settings.state == "/home/ann/.local/state/postern")
             #expect(settings.hubs.isEmpty && settings.expose.isEmpty && settings.reach.isEmpty)
-            #expect(settings.control == .preferably(HostPort(host: "127.0.0.1", port: 7600)))
-            #expect(settings.underlay.listen == HostPort(host: "0.0.0.0", port: 0))
+            #expect(settings.control == .preferably("127.0.0.1:7600"))
+            #expect(settings.underlay.listen == "0.0.0.0:0")
             #expect(settings.underlay.relay == .auto)
             #expect(settings.log == LogConfiguration(level: "info", format: .text))
         }
@@ -53,15 +54,17 @@ import Testing
         #expect(settings.control == .off)
         #expect(settings.underlay.listen.description == "[::1]:4601")
         #expect(settings.underlay.relay == .only)
-        #expect(settings.expose.map(\.service) == ["planner", "shell"])
-        #expect(settings.expose.map(\.port) == [VirtualPort(80), VirtualPort(22)])
-        #expect(settings.expose.map(\.kind) == [.a2a, .tcp])
+        let services = [
+            Service(name: "planner", port: VirtualPort(80), kind: .a2a),
+            Service(name: "shell", port: VirtualPort(22), kind: .tcp),
+        ]
+        #expect(settings.expose.map(\.service) == services)
         #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "[::1]:22"])
-        #expect(settings.expose.map(\.allow) == [["trusted", "bob", did], []])
+        #expect(settings.expose.map(\.allow) == [[.trusted, .peer("bob"), .peer(PeerName(did)!)], []])
         #expect(settings.expose.map(\.host) == [.preserve, .upstream])
-        #expect(settings.reach.map(\.peer) == ["agent://research.acme/", "fd12:3456:789a::1"])
-        #expect(settings.reach.map(\.target) == [.service("planner"), .port(VirtualPort(80))])
-        #expect(settings.reach.map(\.listen) == [HostPort(host: "127.0.0.1", port: 7701), nil])
+        #expect(settings.reach.map(\.peer.description) == ["agent://research.acme/", "fd12:3456:789a::1"])
+        #expect(settings.reach.map(\.target) == [.name("planner"), .port(VirtualPort(80))])
+        #expect(settings.reach.map(\.listen) == ["127.0.0.1:7701", nil])
         #expect(settings.log == LogConfiguration(level: "debug", format: .json))
     }
 
@@ -71,8 +74,8 @@ import Testing
             .settings
         #expect(settings.listen.description == "0.0.0.0:4700")
         #expect(settings.state == "/var/hub")
-        #expect(settings.publicHosts.map(\.host) == ["hub.example.net", "2001:db8::1", "192.0.2.1"])
-        #expect(settings.publicHosts.map(\.port) == [nil, 99, nil])
+        let places: [HostPort] = ["hub.example.net:4700", "[2001:db8::1]:99", "192.0.2.1:4700"]
+        #expect(settings.publicHosts.map { $0.place(listeningOn: 4_700) } == places)
     }
 
     @Test func `a problem found later names the line of its key`() throws {
@@ -115,7 +118,8 @@ import Testing
         (String(repeating: "x", count: 80), String(repeating: "x", count: 63)),
     ])
     func `a host's name becomes a label`(host: String, label: String) {
-        #expect(Name.label(from: host) == label)
-        #expect(Name.isLabel(label))
+        let surroundings = Surroundings(home: "/", workingDirectory: "/", hostName: host)
+        #expect(surroundings.nodeName == label)
+        #expect(HostName.isLowercaseLabel(label))
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PosternModel
 import Testing
 
 @testable import PosternConfiguration
@@ -41,9 +42,9 @@ import Testing
     }
 
     @Test(arguments: ["name: \"a", "a: b: c", "\tname: a", "expose: [", "name: a\n  b: c"])
-    func `text that is no YAML is refused with its line`(text: String) throws {
+    func `invalid YAML is refused with its line`(text: String) throws {
         let message = try #require(problems(text).first)
-        #expect(message.contains("text that is no YAML ("))
+        #expect(message.contains("invalid YAML ("))
         #expect(message.hasPrefix("p.yaml:"))
     }
 
@@ -95,7 +96,7 @@ import Testing
             _ = try ConfigurationFile<SidecarConfiguration>.find(named: path, state: nil, surroundings: surroundings)
             return nil
         } catch {
-            let text = error.problems.map(\.description).joined()
+            let text = error.problems.map(\.line).joined()
             return text.hasPrefix("\(path): ") ? String(text.dropFirst(path.count + 2)) : text
         }
     }

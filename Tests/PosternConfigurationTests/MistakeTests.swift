@@ -1,3 +1,4 @@
+import PosternModel
 import Testing
 
 @testable import PosternConfiguration
@@ -27,7 +28,7 @@ func problems(_ text: String) -> [String] {
         _ = try ConfigurationFile<SidecarConfiguration>(text: text, path: "p.yaml", surroundings: surroundings)
         return []
     } catch {
-        return error.problems.map(\.description)
+        return error.problems.map(\.line)
     }
 }
 
@@ -37,7 +38,7 @@ func hubProblems(_ text: String) -> [String] {
         _ = try ConfigurationFile<HubConfiguration>(text: text, path: "h.yaml", surroundings: surroundings)
         return []
     } catch {
-        return error.problems.map(\.description)
+        return error.problems.map(\.line)
     }
 }
 
@@ -100,7 +101,7 @@ func hubProblems(_ text: String) -> [String] {
         ),
         Mistake(
             "name: no",
-            "p.yaml:1: name: the truth value no, expected \(TextForm.label.expected); put the text in quotes: \"no\""
+            "p.yaml:1: name: the boolean no, expected \(TextForm.label.expected); put the text in quotes: \"no\""
         ),
         Mistake("name: 1.5", "p.yaml:1: name: the number 1.5, expected \(TextForm.label.expected)"),
         Mistake(
@@ -117,7 +118,7 @@ func hubProblems(_ text: String) -> [String] {
         ),
         Mistake(
             "control: true",
-            "p.yaml:1: control: the truth value true, expected \(TextForm.loopbackOrOff.expected)"
+            "p.yaml:1: control: the boolean true, expected \(TextForm.loopbackOrOff.expected)"
         ),
     ])
     func `a value of the wrong type is named with the right one`(mistake: Mistake) {
@@ -181,7 +182,7 @@ func hubProblems(_ text: String) -> [String] {
         ),
         Mistake(
             "    port: \"80\"\n    kind: a2a\n    upstream: http://h:1",
-            "p.yaml:3: expose[0].port: \"80\", expected a whole number from 1 to 65279; leave the quotes away"
+            "p.yaml:3: expose[0].port: \"80\", expected a whole number from 1 to 65279; remove the quotes"
         ),
         Mistake(
             "    kind: a2a\n    upstream: http://h:1",
@@ -202,8 +203,8 @@ func hubProblems(_ text: String) -> [String] {
         ),
         Mistake(
             "    port: 80\n    kind: mcp\n    upstream: http://h:1/mcp",
-            "p.yaml:5: expose[0].upstream: \"http://h:1/mcp\", expected \(TextForm.upstream.expected); leave the "
-                + "path away (http://h:1); clients put it into their own URL"
+            "p.yaml:5: expose[0].upstream: \"http://h:1/mcp\", expected \(TextForm.upstream.expected); omit the "
+                + "path (http://h:1); clients put it into their own URL"
         ),
         Mistake(
             "    port: 80\n    kind: mcp\n    upstream: https://h:1",

@@ -1,10 +1,11 @@
+import PosternModel
 import Testing
 
 @testable import PosternConfiguration
 
 @Suite struct TemplateTests {
     @Test func `the commented file is valid and says what was given`() throws {
-        let hub = try #require(HubAddress("postern://hub.example.net:4600/\(did)"))
+        let hub = try HubURL("postern://hub.example.net:4600/\(did)")
         let text = ConfigurationTemplate.sidecar(name: "planner", state: "/a \"b\"/c", hub: hub)
         let settings = try ConfigurationFile<SidecarConfiguration>(
             text: text,
@@ -33,8 +34,8 @@ import Testing
             path: nil,
             surroundings: surroundings
         ).settings
-        #expect(settings.expose.map(\.service) == ["planner"])
-        #expect(settings.reach.map(\.peer) == ["research"])
+        #expect(settings.expose.map(\.service.name.description) == ["planner"])
+        #expect(settings.reach.map(\.peer.description) == ["research"])
         #expect(settings.hubs.count == 1)
     }
 }

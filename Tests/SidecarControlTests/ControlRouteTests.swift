@@ -1,4 +1,5 @@
-import OverlayWire
+import PosternModel
+import StateStore
 import Testing
 
 @testable import SidecarControl

@@ -2,7 +2,8 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
-import OverlayWire
+import PosternModel
+import StateStore
 import Synchronization
 import Testing
 
@@ -21,7 +22,7 @@ private final class EchoBackend: ControlBackend {
         calls.withLock { $0.append(call) }
         switch call {
         case .revoke:
-            let failure = ControlFailure(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
+            let failure = Problem(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
             return loop.makeFailedFuture(failure)
         case .peers: return loop.makeSucceededFuture([["name": "<script>", "did": "did:key:z", "trusted": true]])
         default: return loop.makeSucceededFuture(["name": "a & b", "call": .string("\(call)")])
@@ -116,7 +117,7 @@ private struct World {
     @Test func `what the sidecar refuses reaches the client word by word`() async throws {
         try await World.with { world in
             await #expect(
-                throws: ControlFailure(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
+                throws: Problem(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
             ) {
                 _ = try await world.client.answer(to: .revoke(peer: "x"))
             }

@@ -1,6 +1,9 @@
 import HubCore
+import HubProtocol
 import OverlayCrypto
 import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 
 @testable import SidecarCore
@@ -70,7 +73,7 @@ import Testing
             #expect(refused == .refusedInvitation(.usedUp))
         }
         if withHub {
-            _ = try world.answer(.revoke(peer: bob.did), at: alice)
+            _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
             #expect(world.failure(.join(invitation: token), at: bob) == .refusedInvitation(.withdrawn))
         }
         world.restart(alice)
@@ -191,13 +194,13 @@ import Testing
         let bob = world.add(2, "bob")
         let token = try invite(alice, uses: 5)
         _ = try world.answer(.join(invitation: token), at: bob)
-        _ = try world.answer(.revoke(peer: bob.did), at: alice)
+        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
         world.perform(.join(invitation: token), at: bob)
         #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
     }
 
     @Test mutating func `a guest can redeem and nothing else (R8)`() throws {
-        let rule = ExposedRule(service: "planner", port: VirtualPort(80), kind: "a2a", allow: [.trusted])
+        let rule = ExposedRule(service: Service(name: "planner", port: VirtualPort(80), kind: .a2a), allow: [.trusted])
         let alice = world.add(1, "alice", exposed: [rule], advertised: direct)
         let invitation = try Invitation(token: try invite(alice))
         let guest = try NodeIdentity(seed: invitation.secret.guestSeed).key

@@ -1,5 +1,5 @@
-import OverlayCrypto
 import OverlayWire
+import PosternModel
 import SidecarCore
 import Testing
 import TrustCore
@@ -12,11 +12,11 @@ import TrustCore
         let others = [world.add(2, "bob"), world.add(3, "carol"), world.add(4, "dave")]
         try world.befriend(alice, others[0])
         try world.befriend(others[1], alice)
-        _ = try world.answer(.rename(peer: others[0].did, name: "robert"), at: alice)
+        _ = try world.answer(.rename(peer: PeerName(others[0]), name: "robert"), at: alice)
         let token = try world.answer(.invite(uses: 2, lifetime: .seconds(900), services: .all), at: alice)
         _ = try world.answer(.join(invitation: token["invitation"]!.string!), at: others[2])
-        _ = try world.answer(.revoke(peer: others[1].did), at: alice)
-        _ = try world.answer(.request(peer: others[1].did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.revoke(peer: PeerName(others[1])), at: alice)
+        _ = try world.answer(.request(peer: PeerName(others[1]), services: .all, note: ""), at: alice)
         return (world, alice)
     }
 

@@ -1,7 +1,9 @@
 import HubCore
+import HubProtocol
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import SidecarCore
+import TestSupport
 import Testing
 import TrustCore
 
@@ -18,7 +20,10 @@ import TrustCore
     @Test mutating func `a request reaches its target at once, and approval makes a trust with a session (R9, W9)`()
         throws
     {
-        let asked = try world.answer(.request(peer: bob.did, services: .names(["planner"]), note: "hi"), at: alice)
+        let asked = try world.answer(
+            .request(peer: PeerName(bob), services: .names(["planner"]), note: "hi"),
+            at: alice
+        )
         #expect(asked["state"] == "sent")
         let list = try world.answer(.list, at: bob)
         let pending = try #require(list["pending"]?.array?.first)
@@ -31,7 +36,7 @@ import TrustCore
     }
 
     @Test mutating func `a request alone opens nothing on either side (R8, W1)`() throws {
-        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         for (one, other) in [(alice, bob), (bob, alice)] {
             #expect(!world.isTrusted(one, other))
             #expect(world.nodes[one]!.admitted[other] == nil)
@@ -50,7 +55,7 @@ import TrustCore
         world.nodes[bob]!.isRunning = false
         world.hubDown(bob)
         _ = world.hub.watchClosed(by: bob)
-        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         world.nodes[bob]!.isRunning = true
         world.restart(bob)
         #expect(world.nodes[bob]!.sidecar.pendingCount == 1)
@@ -59,7 +64,9 @@ import TrustCore
     @Test mutating func `a request is delivered when the hub comes back`() throws {
         world.isHubUp = false
         world.hubDown(alice)
-        #expect(try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)["state"] == "queued")
+        #expect(
+            try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)["state"] == "queued"
+        )
         world.restart(alice)
         world.isHubUp = true
         world.pass(40)
@@ -67,14 +74,14 @@ import TrustCore
     }
 
     @Test mutating func `approval can be for less than was asked (S3)`() throws {
-        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         _ = try world.answer(.approve(id: asked["id"]!.string!, services: .names(["clock"])), at: bob)
         let list = try world.answer(.list, at: alice)
         #expect(list["trusted"]?.array?.first?["offers"] == ["clock"])
     }
 
     @Test mutating func `a rejection ends the request, and a replay of it is not asked again`() throws {
-        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         _ = try world.answer(.reject(id: asked["id"]!.string!), at: bob)
         #expect(try world.answer(.list, at: alice)["outgoing"] == [])
         let replayed = world.mailSeen.filter { $0.0 == bob }.map(\.1)
@@ -87,7 +94,7 @@ import TrustCore
     }
 
     @Test mutating func `a request that has expired, or comes from far in the future, is ignored`() throws {
-        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         let mail = try #require(world.mailSeen.first { if case .mail = $0.1 { true } else { false } })
         let carol = world.add(3, "carol")
         let hub = world.hubURL.key
@@ -106,8 +113,8 @@ import TrustCore
         world.isHubUp = false
         world.hubDown(alice)
         world.hubDown(bob)
-        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
-        _ = try world.answer(.request(peer: alice.did, services: .all, note: ""), at: bob)
+        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: PeerName(alice), services: .all, note: ""), at: bob)
         world.isHubUp = true
         world.pass(90)
         #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
@@ -134,7 +141,7 @@ import TrustCore
     }
 
     @Test mutating func `somebody else cannot answer a request (S1)`() throws {
-        let asked = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         let mallory = try NodeIdentity(seed: Array(repeating: 66, count: 32))
         let acceptance = try TrustAcceptance(
             from: mallory,
@@ -181,7 +188,7 @@ import TrustCore
     }
 
     @Test mutating func `a request that nobody decided is gone on both sides when it is too old`() throws {
-        _ = try world.answer(.request(peer: bob.did, services: .all, note: ""), at: alice)
+        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
         world.now.wall = world.now.wall + .seconds(15 * 86_400)
         for key in [alice, bob] { world.input(key) { $0.advance(to: $1) } }
         #expect(world.nodes[bob]!.sidecar.pendingCount == 0)
@@ -219,16 +226,18 @@ import TrustCore
     @Test mutating func `commands that cannot be done say what is wrong`() throws {
         #expect(world.failure(.approve(id: "nothing", services: nil), at: alice)?.code == "no-such-request")
         #expect(world.failure(.revoke(peer: "nobody"), at: alice)?.code == "unknown-peer")
-        #expect(world.failure(.request(peer: alice.did, services: .all, note: ""), at: alice)?.code == "unknown-peer")
+        #expect(
+            world.failure(.request(peer: PeerName(alice), services: .all, note: ""), at: alice)?.code == "unknown-peer"
+        )
         #expect(world.failure(.join(invitation: "postern-invite:xyz"), at: alice)?.code == "bad-invitation")
         let lonely = world.add(5, "lonely", withHub: false)
-        #expect(world.failure(.request(peer: bob.did, services: .all, note: ""), at: lonely)?.code == "no-hub")
+        #expect(world.failure(.request(peer: PeerName(bob), services: .all, note: ""), at: lonely)?.code == "no-hub")
         #expect(world.failure(.invite(uses: 1, lifetime: .seconds(60), services: .all), at: lonely)?.code == "no-hub")
     }
 
     @Test mutating func `every step of a trust is in the audit trail of both sides (R11)`() throws {
         try world.befriend(alice, bob)
-        _ = try world.answer(.revoke(peer: bob.did), at: alice)
+        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
         #expect(world.nodes[alice]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
         #expect(world.nodes[bob]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
         #expect(world.nodes[alice]!.events.map(\.actor) == [alice, alice, bob, alice])

@@ -1,6 +1,8 @@
 import HubCore
+import HubProtocol
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 import SidecarCore
 import Testing
 import TrustCore
@@ -19,7 +21,7 @@ struct World {
         var sessions: Set<NodeKey> = []
         var relays: [NodeKey: RelayChannel] = [:]
         var answers: [CommandID: JSONValue] = [:]
-        var failures: [CommandID: OperatorError] = [:]
+        var failures: [CommandID: Problem] = [:]
         var peerAnswers: [JSONValue] = []
         var events: [AuditEvent] = []
         var ended: [NodeKey] = []
@@ -33,7 +35,7 @@ struct World {
     let hubURL: HubURL
     var isHubUp = true
     var hubSessions: Set<NodeKey> = []
-    var now = Moment(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
+    var now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
     /// How far behind the others the clocks of some nodes are.
     var clockLag: [NodeKey: Interval] = [:]
     /// Everything that hubs were told to push, for replays.
@@ -46,7 +48,7 @@ struct World {
     init() {
         let key = try! NodeIdentity(seed: Array(repeating: 250, count: 32)).key
         hub = Hub(key: key, store: MemoryHubStore())
-        hubURL = HubURL(host: "127.0.0.1", port: 4_600, key: key)!
+        hubURL = HubURL(.loopback(4_600), key: key)!
     }
 
     @discardableResult
@@ -119,7 +121,7 @@ struct World {
         return try #require(nodes[key]?.answers[id], "\(String(describing: nodes[key]?.failures[id]))")
     }
 
-    mutating func failure(_ command: OperatorCommand, at key: NodeKey) -> OperatorError? {
+    mutating func failure(_ command: OperatorCommand, at key: NodeKey) -> Problem? {
         let id = perform(command, at: key)
         return nodes[key]?.failures[id]
     }
@@ -144,7 +146,7 @@ struct World {
     }
 
     /// Feeds one input to a sidecar and does everything that follows.
-    mutating func input(_ key: NodeKey, _ body: (inout Sidecar, Moment) -> [SidecarAction]) {
+    mutating func input(_ key: NodeKey, _ body: (inout Sidecar, Clocks) -> [SidecarAction]) {
         guard var node = nodes[key], node.isRunning else { return }
         var now = now
         if let lag = clockLag[key] { now.wall = now.wall + Interval(nanoseconds: -lag.nanoseconds) }
@@ -273,7 +275,7 @@ struct World {
 
     /// A trust as it arises by request and approval.
     mutating func befriend(_ a: NodeKey, _ b: NodeKey, services: ServiceSet = .all) throws {
-        let asked = try answer(.request(peer: b.did, services: services, note: "please"), at: a)
+        let asked = try answer(.request(peer: PeerName(b), services: services, note: "please"), at: a)
         _ = try answer(.approve(id: asked["id"]!.string!, services: nil), at: b)
         #expect(isTrusted(a, b) && isTrusted(b, a))
     }

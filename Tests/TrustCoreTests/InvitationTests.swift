@@ -1,5 +1,7 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 import TrustCore
 

@@ -1,5 +1,6 @@
 import OverlayCrypto
-import OverlayWire
+import PosternModel
+import TestSupport
 import Testing
 import TrustCore
 
@@ -137,27 +138,5 @@ import TrustCore
         #expect(throws: RecordError.tooLarge) {
             try Mail(opening: Array(repeating: 0, count: RecordLimits.sealed + 1), with: alice)
         }
-    }
-}
-
-@Suite struct HubURLTests {
-    @Test(arguments: ["127.0.0.1", "[2001:db8::1]", "hub.example.net", "localhost"])
-    func `a hub's URL comes back as it was written`(host: String) throws {
-        let text = "postern://\(host):4600/\(alice.key.did)"
-        let url = try HubURL(text)
-        #expect(url.description == text)
-        #expect(url.key == alice.key && url.port == 4_600)
-        #expect((url.endpoint == nil) == (host.first!.isLetter))
-    }
-
-    @Test func `each mistake in a hub's URL is told apart`() {
-        let did = alice.key.did
-        let cases: [(String, HubURLError)] = [
-            ("http://h:1/\(did)", .scheme), ("postern://h:1", .key), ("postern://h:1/did:key:zabc", .key),
-            ("postern://h/\(did)", .port), ("postern://h:0/\(did)", .port), ("postern://h:65536/\(did)", .port),
-            ("postern://:1/\(did)", .host), ("postern://a b:1/\(did)", .host), ("postern://::1:1/\(did)", .host),
-            ("postern://1.2.3:1/\(did)", .host), ("postern://-a:1/\(did)", .host), ("postern://[::1]/\(did)", .port),
-        ]
-        for (text, error) in cases { #expect(throws: error, "\(text)") { try HubURL(text) } }
     }
 }

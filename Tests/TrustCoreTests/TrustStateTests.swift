@@ -1,5 +1,5 @@
 import OverlayCrypto
-import OverlayWire
+import TestSupport
 import Testing
 import TrustCore
 

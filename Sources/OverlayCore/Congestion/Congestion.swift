@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// The congestion controllers to choose from.
 package enum CongestionAlgorithm: String, Sendable, Hashable, CaseIterable {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// How many bytes may be in flight on one path, and how fast they leave. One value per path.
 ///

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// CUBIC (RFC 9438) with HyStart++ (RFC 9406) in slow start.
 struct Cubic: ~Copyable, CongestionController {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// HyStart++ (RFC 9406): leaves slow start when round trips grow, before packets are lost.
 struct HyStart {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// The answers to recent handshakes, so that a repeated first message gets the same answer again and nothing is done
 /// twice. Bounded; the oldest go.

@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// The cookies that this node gives to those who begin handshakes while it is under load (`Protocol.md` §4.7).
 ///

@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// What happened, in the order in which it happened.
 package enum Event: Sendable {

@@ -1,5 +1,6 @@
 package import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 /// Names a peer of one node. A handle of a peer that was expelled is refused, never taken for another.
 package struct PeerHandle: Hashable, Sendable {

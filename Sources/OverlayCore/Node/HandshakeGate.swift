@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// What decides about a first message before it costs a public-key operation: per-source limits, the budget of the
 /// node, and when cookies are asked for (`Protocol.md` §4.7).

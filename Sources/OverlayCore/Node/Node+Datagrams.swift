@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 // Datagrams: unreliable, by port (requirement R5).
 extension Node {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 // Handshakes that this node begins: `Protocol.md` §4.
 extension Node {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 // Who the node talks with.
 extension Node {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 // What comes from the network. Nothing that is not authentic is answered (DESIGN §5).
 extension Node {

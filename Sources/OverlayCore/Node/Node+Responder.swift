@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 // Handshakes that others begin: `Protocol.md` §4.4.
 extension Node {

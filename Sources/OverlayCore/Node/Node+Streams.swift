@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 // Streams.
 extension Node {

@@ -1,5 +1,5 @@
-import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 // What goes to the network.
 extension Node {

@@ -1,5 +1,6 @@
 package import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 /// A node of the overlay: all its peers, sessions and streams, as a value without input, output, clock or randomness of
 /// its own (the contract of quinn-proto, in Swift).

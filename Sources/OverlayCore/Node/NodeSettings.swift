@@ -1,4 +1,5 @@
-package import OverlayWire
+import OverlayWire
+package import PosternModel
 
 /// How a node behaves and where its limits are.
 package struct NodeSettings: Sendable, Hashable {

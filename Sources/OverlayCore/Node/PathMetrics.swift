@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What loss recovery and congestion control know of a session's path at a moment.
 package struct PathMetrics: Hashable, Sendable {

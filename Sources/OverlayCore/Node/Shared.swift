@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// What all sessions of a node share and change: passed down, never kept.
 struct Shared: ~Copyable {

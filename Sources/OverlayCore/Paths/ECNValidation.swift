@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// Whether packets on a path carry ECT(0), and whether what the peer counts of them can be believed (RFC 9000 §13.4.2,
 /// §A.4).

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// Finds the largest packet that a path carries, with packets that nobody misses when they vanish (RFC 8899
 /// DPLPMTUD, RFC 9000 §14.3), and notices when large packets stop getting through.

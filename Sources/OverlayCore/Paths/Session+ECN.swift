@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 // Congestion marks on the path in use (RFC 9000 §13.4).
 extension Session {

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 // The size of packets on the path in use.
 extension Session {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 // Which way packets take (DESIGN §7; RFC 9000 §8.2, §9).
 extension Session {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// How fast a path delivers: one sample per ACK frame (draft-cheng-iccrg-delivery-rate-estimation-02;
 /// draft-ietf-ccwg-bbr §4.1).

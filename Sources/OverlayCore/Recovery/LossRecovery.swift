@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Loss detection and probe time-outs of one session (RFC 9002 §6), in one packet-number space.
 ///

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Packets that were declared lost, kept for a while in case they arrive after all: then nothing of them has to be sent
 /// again, and the reduction that their loss caused is undone.

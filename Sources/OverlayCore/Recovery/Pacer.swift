@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Spreads packets over time (RFC 9002 §7.7): a bucket that fills at the pacing rate and holds a burst.
 struct Pacer {

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// Which packets arrived and when that has to be told (RFC 9000 §13.2).
 struct ReceivedPackets: ~Copyable {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// How far packets may overtake each other before one counts as lost: the thresholds of RFC 9002 §6.1, widened for a
 /// path that reorders, as RFC 8985 §6.2 widens its window.

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Round-trip time as RFC 9002 §5 estimates it.
 struct RoundTripEstimator {

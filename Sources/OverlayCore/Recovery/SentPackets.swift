@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// What a frame in a sent packet means for the stream or session when the packet is acknowledged or lost.
 enum SentFrame {

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 // Acknowledgements, losses and time.
 extension Session {

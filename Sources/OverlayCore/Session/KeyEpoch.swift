@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// The keys that one handshake made, and the receiver indices under which packets sealed with them travel.
 final class KeyEpoch {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// Somebody the node may talk with: admitted by the shell or, on a hub, unknown until it spoke.
 final class Peer {

@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 // What is sent: one packet at a time, sealed.
 extension Session {

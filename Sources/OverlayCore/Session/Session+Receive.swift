@@ -1,5 +1,5 @@
-import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// Why a decrypted packet ends the session or is dropped.
 enum FrameFailure: Error {

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 // What the application does with streams.
 extension Session {

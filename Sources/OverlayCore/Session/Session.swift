@@ -1,5 +1,6 @@
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// One life of the conversation with a peer: streams, datagrams, recovery and paths, over as many key epochs as it
 /// takes.

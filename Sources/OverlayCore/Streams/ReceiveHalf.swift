@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// The receiving half of a stream (RFC 9000 §3.2 in meaning): bytes from the peer until the application has them.
 struct ReceiveHalf {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Credit of a whole session in both directions (RFC 9000 §4).
 struct SessionFlow {

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// A stream of a session, and what waits to be sent or told about it.
 struct Stream {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// The earliest of many deadlines, one for each slot: a binary heap that knows where each slot stands.
 struct DeadlineHeap {

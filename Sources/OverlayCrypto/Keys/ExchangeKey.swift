@@ -1,5 +1,5 @@
 internal import CSodium
-package import OverlayWire
+package import PosternModel
 
 /// An X25519 public key (RFC 7748 §5), as a plain value.
 package struct ExchangeKey: Hashable, Sendable {

@@ -1,5 +1,5 @@
 internal import CSodium
-package import OverlayWire
+package import PosternModel
 
 /// Who this node is: its Ed25519 key pair and the X25519 form of it (DESIGN §4). The secrets never leave guarded memory
 /// except through ``withSeed(_:)``.

@@ -1,5 +1,5 @@
 internal import CSodium
-package import OverlayWire
+package import PosternModel
 
 /// What one can do with somebody's public key, and the names that follow from it (DESIGN §4).
 extension NodeKey {

@@ -1,3 +1,5 @@
+import PosternModel
+
 /// A conversation with another implementation of Noise, one hexadecimal line per message, to prove that both agree.
 ///
 /// The initiator sends message 1 and, after the handshake, one transport message after the other; the responder answers

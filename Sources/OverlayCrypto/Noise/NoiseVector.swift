@@ -1,4 +1,4 @@
-internal import OverlayWire
+import PosternModel
 
 /// One conversation with all keys given: handshake messages, then transport messages.
 struct NoiseVector {

@@ -1,4 +1,4 @@
-internal import OverlayWire
+import PosternModel
 
 /// Runs published Noise test vectors, in the JSON format that cacophony and snow share, against ``NoiseHandshake``.
 package enum NoiseVectors {

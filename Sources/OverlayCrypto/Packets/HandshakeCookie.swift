@@ -1,5 +1,6 @@
 internal import CSodium
 package import OverlayWire
+package import PosternModel
 
 /// The secret of which a node under load makes cookies (`Protocol.md` §4.7; WireGuard paper §5.4.7). Wiped with the
 /// last reference.

@@ -1,5 +1,6 @@
 internal import CSodium
 package import OverlayWire
+package import PosternModel
 
 /// A key of handshake packets: of the first MAC and of sealed cookies, which whoever knows the receiver's public key
 /// can compute, or of the second MAC, which only the owner of a cookie has.

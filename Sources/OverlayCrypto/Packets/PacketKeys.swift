@@ -1,5 +1,5 @@
 internal import CSodium
-internal import OverlayWire
+import OverlayWire
 
 /// What seals the packets of a session (`Protocol.md` §5).
 package enum DataCipher: Hashable, Sendable {

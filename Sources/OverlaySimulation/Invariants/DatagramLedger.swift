@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// Checks that a datagram arrives at most once, whole, at its receiver's port, from its sender.
 package final class DatagramLedger {

@@ -1,5 +1,6 @@
 package import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 /// Checks that no packet number is used twice under one key: the numbers of a key only grow.
 package struct NonceChecker {

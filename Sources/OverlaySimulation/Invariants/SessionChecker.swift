@@ -1,5 +1,6 @@
 import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 /// Checks that sessions begin and end in turn, between hosts that admit each other, and end only for a cause: nothing
 /// is dropped for a path change, a re-key or an idle timer.

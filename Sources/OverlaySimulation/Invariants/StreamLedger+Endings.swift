@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Which endings a plan allows, and what must have ended at last.
 extension StreamLedger {

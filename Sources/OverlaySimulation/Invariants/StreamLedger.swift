@@ -1,5 +1,6 @@
 package import OverlayCore
 package import OverlayWire
+package import PosternModel
 
 /// Knows what every stream of the run is to carry, and checks what its ends see: content, order, place and ending.
 package final class StreamLedger {

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What must hold in every world, whatever its seed.
 package enum Invariant: String, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
 package import OverlayCore
-package import OverlayWire
+package import PosternModel
 
 /// Bulk streams between pairs of hosts of their own that share one wire, and what each gets of it: the same figures on
 /// every machine.

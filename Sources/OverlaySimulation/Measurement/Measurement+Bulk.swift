@@ -1,5 +1,5 @@
 package import OverlayCore
-package import OverlayWire
+package import PosternModel
 
 /// One stream that never ends: how much of a link it uses.
 extension Measurement {

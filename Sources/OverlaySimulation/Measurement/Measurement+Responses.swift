@@ -1,5 +1,5 @@
 import OverlayCore
-import OverlayWire
+import PosternModel
 
 /// How long things take that are waited for.
 extension Measurement {

@@ -1,5 +1,5 @@
 package import OverlayCore
-import OverlayWire
+import PosternModel
 
 /// Something that is measured in virtual time, and gives one or more figures.
 package struct Measurement: Sendable {

@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// A wire that several links share, one direction of it: where their flows compete. What crosses it queues in the order
 /// in which it was sent and then goes on over the link of its own pair.

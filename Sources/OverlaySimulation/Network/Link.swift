@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// One direction of a link in virtual time: a queue, a wire, and chance.
 ///

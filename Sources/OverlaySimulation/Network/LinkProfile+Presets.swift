@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Links as they are found, one direction each: a round trip takes twice the latency.
 extension LinkProfile {

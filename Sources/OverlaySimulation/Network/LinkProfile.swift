@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What one direction of a link does to the datagrams that cross it.
 package struct LinkProfile: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// A network address translator with one public address (RFC 4787): hosts behind it send through mappings, and what
 /// comes to a mapping goes to the host that made it, or nowhere.

@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// The underlay: who has which address, and the links between hosts. It decides what becomes of a datagram and when;
 /// the ``World`` carries it there.

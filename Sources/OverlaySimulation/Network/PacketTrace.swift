@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// What happened to one packet at one moment.
 package struct PacketRecord: Sendable {

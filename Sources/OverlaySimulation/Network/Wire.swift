@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// A wire of limited rate with a queue in front of it that takes datagrams in the order in which they come.
 struct Wire: Sendable {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Finds a small part of a failing scenario that still violates the same invariant: delta debugging (Zeller and
 /// Hildebrandt, 2002), one kind of part after the other until nothing more can go.

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What is left out of a scenario: what remains of a failing run when all that does not matter is gone.
 ///

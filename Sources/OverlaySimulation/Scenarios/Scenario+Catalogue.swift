@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Worlds with a name, each made for one behaviour. The seed decides what chance decides.
 extension Scenario {

@@ -1,5 +1,5 @@
 import OverlayCore
-import OverlayWire
+import PosternModel
 
 /// Worlds with a name in which streams outlive what happens to machines and their networks.
 extension Scenario {

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// Paths that carry other packets than before.
 extension Scenario {

@@ -1,5 +1,5 @@
 import OverlayCore
-import OverlayWire
+import PosternModel
 
 /// Worlds drawn as for the swarm, with more of everything: for nights.
 extension Scenario {

@@ -1,5 +1,5 @@
 package import OverlayCore
-package import OverlayWire
+package import PosternModel
 
 /// A world to be made and what is to happen in it. Everything random in it was drawn from ``seed``.
 package struct Scenario: Sendable {

@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Uses the node of one host for one life: opens what is planned, serves what comes, and reports all it does and sees.
 final class Application {

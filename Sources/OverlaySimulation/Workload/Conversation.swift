@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// What an application knows of one stream at its end.
 struct Conversation {

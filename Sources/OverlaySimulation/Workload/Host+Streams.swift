@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// The node's calls on streams and datagrams, with arrays for buffers.
 extension Host {

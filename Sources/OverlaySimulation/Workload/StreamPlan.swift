@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// What is to happen on one stream, at both ends.
 package struct StreamPlan: Sendable {

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What is to happen and when: a binary heap. Entries of the same instant come out in the order they went in, so that a
 /// run depends on nothing but its seed.

@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// The simulation's source of chance: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
 ///

@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Writes what happens in a world as a JSON text sequence (RFC 7464) in the manner of qlog
 /// (draft-ietf-quic-qlog-main-schema, draft-ietf-quic-qlog-quic-events), so that its tools can draw it.

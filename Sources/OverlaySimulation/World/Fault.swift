@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// What a scenario does to its world.
 package enum Fault: Hashable, Sendable {

@@ -1,6 +1,6 @@
 import OverlayCore
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 
 /// One simulated machine: a node, its clocks, what it keeps on disk, and the application that uses it.
 package final class Host {

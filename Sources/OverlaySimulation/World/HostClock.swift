@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// The clocks of one host, as functions of the world's time: a monotonic one with an origin and a drift of its own that
 /// stands still while the machine is suspended, and a wall clock that can jump.

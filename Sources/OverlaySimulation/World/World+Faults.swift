@@ -1,6 +1,7 @@
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// What scenarios do to the world, and how it recovers.
 extension World {

@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Between a node and its surroundings: packets in, packets out, events to the application, wake-ups.
 extension World {

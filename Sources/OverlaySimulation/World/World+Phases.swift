@@ -1,5 +1,5 @@
 import OverlayCore
-package import OverlayWire
+package import PosternModel
 
 /// What a run came to.
 package struct Summary: Sendable {

@@ -1,6 +1,7 @@
 package import OverlayCore
 package import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 /// Hosts, a network between them, and time that jumps from one occurrence to the next. A function of its scenario: the
 /// same scenario gives the same packets, bit for bit.

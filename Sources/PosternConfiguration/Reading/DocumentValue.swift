@@ -1,7 +1,9 @@
 /// A validated part of a configuration file, with the line where it stands.
 indirect enum DocumentValue {
-    /// A text or a word.
-    case text(String, line: Int?)
+    /// A word out of a few.
+    case word(String, line: Int?)
+    /// A text of one form, and what it means.
+    case text(String, FormValue, line: Int?)
     /// A whole number.
     case integer(Int, line: Int?)
     /// A list.
@@ -12,7 +14,9 @@ indirect enum DocumentValue {
     /// Counted from 1; nil for a default.
     var line: Int? {
         switch self {
-        case .text(_, let line), .integer(_, let line), .list(_, let line), .section(_, let line): line
+        case .word(_, let line), .text(_, _, let line), .integer(_, let line), .list(_, let line),
+            .section(_, let line):
+            line
         }
     }
 
@@ -22,10 +26,18 @@ indirect enum DocumentValue {
         return values[key]
     }
 
-    /// The text, or nil when this is none.
+    /// The text or word as it was written, or nil when this is none.
     var text: String? {
-        guard case .text(let text, _) = self else { return nil }
-        return text
+        switch self {
+        case .word(let text, _), .text(let text, _, _): text
+        case .integer, .list, .section: nil
+        }
+    }
+
+    /// What the text means, or nil when this is none.
+    var value: FormValue? {
+        guard case .text(_, let value, _) = self else { return nil }
+        return value
     }
 
     /// The number, or nil when this is none.
@@ -39,7 +51,4 @@ indirect enum DocumentValue {
         guard case .list(let elements, _) = self else { return [] }
         return elements
     }
-
-    /// The text of each element.
-    var texts: [String] { elements.compactMap(\.text) }
 }

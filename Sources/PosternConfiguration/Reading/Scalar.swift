@@ -1,7 +1,8 @@
+import PosternModel
 import Yams
 
 /// A YAML scalar as this configuration understands it: the YAML 1.2 core schema, and of YAML 1.1 the words that people
-/// write without knowing that they are truth values.
+/// write without knowing that they are booleans.
 enum Scalar {
     case nothing
     case truth(String)
@@ -26,7 +27,8 @@ enum Scalar {
         case _: break
         }
         if let number = Int(text) { return .integer(number) }
-        if text.first?.isASCIIDigit == true || text.first == "-" || text.first == ".", Double(text) != nil {
+        if text.utf8.first.map(HostName.isDigit) == true || text.first == "-" || text.first == ".", Double(text) != nil
+        {
             return .fraction(text)
         }
         return .text(text)
@@ -36,7 +38,7 @@ enum Scalar {
     var description: String {
         switch self {
         case .nothing: "nothing"
-        case .truth(let word): "the truth value \(word)"
+        case .truth(let word): "the boolean \(word)"
         case .integer(let number): "the number \(number)"
         case .fraction(let text): "the number \(text)"
         case .text(let text): Scalar.quoted(text)

@@ -1,4 +1,5 @@
 import Foundation
+import PosternModel
 import Yams
 
 /// A configuration file's text, parsed and validated.
@@ -18,7 +19,7 @@ struct Source {
         let document = validator.read(root, as: section, path: "", parentLine: nil)
         guard let document, validator.problems.isEmpty else {
             let sorted = validator.problems.enumerated().sorted {
-                ($0.element.line ?? 0, $0.offset) < ($1.element.line ?? 0, $1.offset)
+                ($0.element.location?.line ?? 0, $0.offset) < ($1.element.location?.line ?? 0, $1.offset)
             }
             throw ConfigurationFailure(problems: sorted.map(\.element))
         }
@@ -32,7 +33,7 @@ struct Source {
     static func text(of path: String, surroundings: Surroundings) throws(ConfigurationFailure) -> String {
         func failure(_ read: String, hint: String? = nil) -> ConfigurationFailure {
             let expected = "a readable YAML file"
-            let problem = ConfigurationProblem(
+            let problem = Problem(
                 file: path,
                 line: nil,
                 key: "",
@@ -74,18 +75,18 @@ struct Source {
         } catch let error as YamlError {
             throw ConfigurationFailure(problems: [problem(for: error, file: file)])
         } catch {
-            let problem = ConfigurationProblem(file: file, line: nil, key: "", read: "\(error)", expected: "YAML")
+            let problem = Problem(file: file, line: nil, key: "", read: "\(error)", expected: "YAML")
             throw ConfigurationFailure(problems: [problem])
         }
     }
 
-    private static func problem(for error: YamlError, file: String) -> ConfigurationProblem {
-        func broken(_ problem: String, _ line: Int?) -> ConfigurationProblem {
-            ConfigurationProblem(
+    private static func problem(for error: YamlError, file: String) -> Problem {
+        func broken(_ problem: String, _ line: Int?) -> Problem {
+            Problem(
                 file: file,
                 line: line,
                 key: "",
-                read: "text that is no YAML (\(problem))",
+                read: "invalid YAML (\(problem))",
                 expected: "YAML",
                 hint: "check indentation, quotes and brackets on this line and the one before"
             )
@@ -98,7 +99,7 @@ struct Source {
             return broken(problem, offset.map { yaml.prefix($0).count { $0 == "\n" } + 1 })
         case .duplicatedKeysInMapping(let keys, let context):
             let name = keys.first ?? "a key"
-            return ConfigurationProblem(
+            return Problem(
                 file: file,
                 line: secondLine(of: name, after: context.mark.line, in: context.text),
                 key: name,
@@ -130,7 +131,7 @@ struct Source {
             for (key, part) in values { collect(part, path: path.isEmpty ? key : "\(path).\(key)", into: &lines) }
         case .list(let elements, _):
             for (position, part) in elements.enumerated() { collect(part, path: "\(path)[\(position)]", into: &lines) }
-        case .text, .integer:
+        case .word, .text, .integer:
             break
         }
     }

@@ -1,3 +1,4 @@
+import PosternModel
 import Yams
 
 /// The rules that look at several values together: lists, defaults, groups and conditions.
@@ -42,7 +43,7 @@ extension Validator {
         guard let part = key.isEmpty ? value : value[key] else { return }
         guard let text = part.text ?? part.integer.map(String.init) else { return }
         // Port 0 is any free port, so two of them never meet.
-        if key == "listen", HostPort(text)?.port == 0 { return }
+        if key == "listen", case .place(let place)? = part.value, place.port == 0 { return }
         guard let first = seen[text] else {
             seen[text] = part.line
             return
@@ -119,7 +120,12 @@ extension Validator {
         switch key.fallback {
         case .none, .told: return nil
         case .empty: return .list([], line: nil)
-        case .text(let text): return .text(text, line: nil)
+        case .text(let text):
+            if case .text(let form) = key.shape {
+                guard let value = form.parse(text) else { preconditionFailure("a default has the form of its key") }
+                return .text(text, value, line: nil)
+            }
+            return .word(text, line: nil)
         }
     }
 

@@ -1,3 +1,4 @@
+import PosternModel
 import Yams
 
 /// Walks a YAML document along a table and collects every mistake.
@@ -5,7 +6,7 @@ struct Validator {
     /// The file as it is named in messages.
     let file: String
     /// In the order in which they were met.
-    private(set) var problems: [ConfigurationProblem] = []
+    private(set) var problems: [Problem] = []
 
     init(file: String) {
         self.file = file
@@ -38,7 +39,7 @@ struct Validator {
     /// Adds a mistake that concerns several keys at once.
     mutating func report(line: Int?, _ key: String, read: String, expected: String, hint: String? = nil) {
         problems.append(
-            ConfigurationProblem(file: file, line: line, key: key, read: read, expected: expected, hint: hint)
+            Problem(file: file, line: line, key: key, read: read, expected: expected, hint: hint)
         )
     }
 }
@@ -69,7 +70,7 @@ extension Validator {
         if let key = section.key(name) { return key }
         let place = Self.join(
             path,
-            name.unicodeScalars.count <= 64 && Name.isService(name) ? name : Scalar.quoted(name)
+            name.unicodeScalars.count <= 64 && ServiceName(name) != nil ? name : Scalar.quoted(name)
         )
         let known = section.keys.map(\.name)
         let expected = "one of \(known.joined(separator: ", "))"
@@ -106,11 +107,11 @@ extension Validator {
         }
         switch Scalar(scalar) {
         case .text(let text):
-            if form.accepts(text) { return .text(text, line: node.mark?.line) }
+            if let value = form.parse(text) { return .text(text, value, line: node.mark?.line) }
             report(node, path, read: Scalar.quoted(text), expected: form.expected, hint: form.hint(for: text))
         case .truth(let word):
-            // YAML 1.1 makes a truth value of a plain `off`; here it is the word.
-            if form == .loopbackOrOff, word == "off" { return .text(word, line: node.mark?.line) }
+            // YAML 1.1 makes a boolean of a plain `off`; here it is the word.
+            if form == .loopbackOrOff, word == "off" { return .text(word, .off, line: node.mark?.line) }
             let hint = form.accepts(word) ? "put the text in quotes: \"\(word)\"" : nil
             report(node, path, read: Scalar.truth(word).description, expected: form.expected, hint: hint)
         case .integer, .fraction:
@@ -129,7 +130,7 @@ extension Validator {
             report(node, path, read: description(of: node), expected: expected)
             return nil
         }
-        if words.contains(text) { return .text(text, line: node.mark?.line) }
+        if words.contains(text) { return .word(text, line: node.mark?.line) }
         if later.contains(text) {
             let read = "\(Scalar.quoted(text)), which is not supported in this version"
             report(node, path, read: read, expected: expected)
@@ -149,7 +150,7 @@ extension Validator {
                 path,
                 read: description(of: node),
                 expected: expected,
-                hint: isQuoted ? "leave the quotes away" : nil
+                hint: isQuoted ? "remove the quotes" : nil
             )
             return nil
         }

@@ -1,23 +1,23 @@
-import OverlayWire
+import PosternModel
 
 extension SidecarConfiguration {
     /// Where the control API listens when nothing is said and the port is free.
-    static let usualControl = HostPort(host: "127.0.0.1", port: 7600)
+    static let usualControl = HostPort.loopback(7600)
 
     /// The settings in a validated document.
     init(_ document: DocumentValue, surroundings: Surroundings, directory: String) {
-        name = document["name"]?.text ?? Name.label(from: surroundings.hostName)
+        name = document["name"]?.text ?? surroundings.nodeName
         state = surroundings.absolute(document.required("state"), from: directory)
-        hubs = document["hubs"]?.texts.compactMap { HubAddress($0) } ?? []
+        hubs = document["hubs"]?.elements.map { checked($0.value?.hub) } ?? []
         control =
-            switch document["control"]?.text {
+            switch document["control"]?.value {
             case nil: .preferably(Self.usualControl)
-            case "off": .off
-            case let text?: .at(checked(HostPort(text)))
+            case .off: .off
+            case let value?: .at(checked(value.place))
             }
         let underlay = checked(document["underlay"])
         self.underlay = UnderlayConfiguration(
-            listen: checked(HostPort(underlay.required("listen"))),
+            listen: underlay.place("listen"),
             relay: checked(UnderlayConfiguration.RelayUse(rawValue: underlay.required("relay")))
         )
         expose = document["expose"]?.elements.map(ExposeConfiguration.init) ?? []
@@ -28,25 +28,22 @@ extension SidecarConfiguration {
 
 extension ExposeConfiguration {
     init(_ document: DocumentValue) {
-        let text = document.required("upstream")
-        service = document.required("service")
-        port = document.port
-        kind = checked(Kind(rawValue: document.required("kind")))
-        upstream =
-            switch kind {
-            case .mcp, .a2a, .http: checked(Upstream(http: text))
-            case .tcp: checked(Upstream(tcp: text))
-            }
-        allow = document["allow"]?.texts ?? []
+        service = Service(
+            name: checked(document["service"]?.value?.service),
+            port: document.port,
+            kind: checked(ServiceKind(rawValue: document.required("kind")))
+        )
+        upstream = checked(document["upstream"]?.value?.upstream)
+        allow = document["allow"]?.elements.map { checked($0.value?.allowance) } ?? []
         host = checked(HostHeader(rawValue: document.required("host")))
     }
 }
 
 extension ReachConfiguration {
     init(_ document: DocumentValue) {
-        peer = document.required("peer")
-        target = document["service"]?.text.map { .service($0) } ?? .port(document.port)
-        listen = document["listen"]?.text.map { checked(HostPort($0)) }
+        peer = checked(document["peer"]?.value?.peer)
+        target = document["service"]?.value?.service.map { .name($0) } ?? .port(document.port)
+        listen = document["listen"]?.value?.place
     }
 }
 
@@ -60,9 +57,9 @@ extension LogConfiguration {
 extension HubConfiguration {
     /// The settings in a validated document.
     init(_ document: DocumentValue, surroundings: Surroundings, directory: String) {
-        listen = checked(HostPort(document.required("listen")))
+        listen = document.place("listen")
         state = surroundings.absolute(document.required("state"), from: directory)
-        publicHosts = document["public"]?.texts.compactMap { PublicHost($0) } ?? []
+        publicHosts = document["public"]?.elements.map { checked($0.value?.host) } ?? []
         log = LogConfiguration(checked(document["log"]))
     }
 }
@@ -71,10 +68,23 @@ extension DocumentValue {
     /// The text behind a key that the table requires or gives a default.
     fileprivate func required(_ key: String) -> String { checked(self[key]?.text) }
 
+    /// The address behind a key that the table requires or gives a default.
+    fileprivate func place(_ key: String) -> HostPort { checked(self[key]?.value?.place) }
+
     /// The virtual port behind `port`.
     fileprivate var port: VirtualPort {
         checked(self["port"]?.integer.flatMap { UInt16(exactly: $0) }.map(VirtualPort.init))
     }
+}
+
+extension FormValue {
+    fileprivate var hub: HubURL? { if case .hub(let hub) = self { hub } else { nil } }
+    fileprivate var place: HostPort? { if case .place(let place) = self { place } else { nil } }
+    fileprivate var service: ServiceName? { if case .service(let name) = self { name } else { nil } }
+    fileprivate var host: PublicHost? { if case .host(let host) = self { host } else { nil } }
+    fileprivate var upstream: Upstream? { if case .upstream(let upstream) = self { upstream } else { nil } }
+    fileprivate var peer: PeerName? { if case .peer(let peer) = self { peer } else { nil } }
+    fileprivate var allowance: AllowRule? { if case .allowance(let rule) = self { rule } else { nil } }
 }
 
 /// What the table has made sure of. Anything else is a bug in the table.

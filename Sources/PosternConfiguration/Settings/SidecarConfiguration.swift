@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What `postern.yaml` says, checked and with every default filled in. The table of keys documents each.
 package struct SidecarConfiguration: Hashable, Sendable {
@@ -7,7 +7,7 @@ package struct SidecarConfiguration: Hashable, Sendable {
     /// The state directory, absolute.
     package var state: String
     /// The hubs, at most 8.
-    package var hubs: [HubAddress]
+    package var hubs: [HubURL]
     /// Where the HTTP control API is served besides the control socket.
     package var control: ControlListener
     /// How packets travel.
@@ -48,26 +48,14 @@ package struct UnderlayConfiguration: Hashable, Sendable {
 
 /// One entry of `expose:`.
 package struct ExposeConfiguration: Hashable, Sendable {
-    /// The name peers see.
-    package var service: String
-    /// The virtual port.
-    package var port: VirtualPort
-    /// What is spoken.
-    package var kind: Kind
+    /// The name that peers see, the virtual port, and what is spoken there.
+    package var service: Service
     /// Where the agent listens.
     package var upstream: Upstream
     /// `trusted` or peers; empty: nobody.
-    package var allow: [String]
+    package var allow: [AllowRule]
     /// Which `Host` the agent sees.
     package var host: HostHeader
-
-    /// What is spoken on a service's streams.
-    package enum Kind: String, Hashable, Sendable {
-        case mcp
-        case a2a
-        case http
-        case tcp
-    }
 
     /// Which `Host` header the agent sees.
     package enum HostHeader: String, Hashable, Sendable {
@@ -80,18 +68,12 @@ package struct ExposeConfiguration: Hashable, Sendable {
 
 /// One entry of `reach:`.
 package struct ReachConfiguration: Hashable, Sendable {
-    /// Whose service, as it was written.
-    package var peer: String
+    /// Whose service.
+    package var peer: PeerName
     /// Which service.
-    package var target: Target
+    package var target: ServiceTarget
     /// The local address; nil: a free port that stays the same.
     package var listen: HostPort?
-
-    /// How the service is named.
-    package enum Target: Hashable, Sendable {
-        case service(String)
-        case port(VirtualPort)
-    }
 }
 
 /// `log:`

@@ -1,4 +1,5 @@
 import Foundation
+import PosternModel
 
 /// What the machine tells: where a configuration may lie and what its defaults mean.
 package struct Surroundings: Hashable, Sendable {
@@ -24,6 +25,10 @@ package struct Surroundings: Hashable, Sendable {
             hostName: ProcessInfo.processInfo.hostName
         )
     }
+
+    /// The name of a node that is given none: the first part of the host's name, or `postern` when nothing of that can
+    /// stand in a name.
+    package var nodeName: String { HostName.label(from: hostName.prefix { $0 != "." }) ?? "postern" }
 
     /// The state directory of a sidecar that is told no other.
     package var stateDirectory: String { absolute(Self.fallbackState(of: .sidecar), from: workingDirectory) }

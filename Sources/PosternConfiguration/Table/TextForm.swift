@@ -1,3 +1,19 @@
+import PosternModel
+
+/// What a text of one form means.
+enum FormValue: Hashable, Sendable {
+    case label(String)
+    case service(ServiceName)
+    case path(String)
+    case hub(HubURL)
+    case place(HostPort)
+    case off
+    case host(PublicHost)
+    case upstream(Upstream)
+    case peer(PeerName)
+    case allowance(AllowRule)
+}
+
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
 /// expression of a JSON Schema that follows the check as far as an expression can.
 enum TextForm: Hashable, Sendable, CaseIterable {
@@ -28,24 +44,27 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     /// Who may use a service: `trusted` or a peer.
     case allowance
 
-    /// Whether `text` has this form.
-    func accepts(_ text: String) -> Bool {
+    /// What `text` means, or nil when it does not have this form.
+    func parse(_ text: String) -> FormValue? {
         switch self {
-        case .label: Name.isLabel(text)
-        case .service: Name.isService(text)
-        case .path: !text.isEmpty && !text.unicodeScalars.contains("\0")
-        case .hub: HubAddress(text) != nil
-        case .listen: HostPort(text)?.isAddress ?? false
-        case .loopback: HostPort(text)?.isLoopback ?? false
-        case .loopbackOrOff: text == "off" || TextForm.loopback.accepts(text)
-        case .host: PublicHost(text) != nil
-        case .httpUpstream: Upstream(http: text) != nil
-        case .tcpUpstream: Upstream(tcp: text) != nil
-        case .upstream: Upstream(http: text) != nil || Upstream(tcp: text) != nil
-        case .peer: Name.isPeer(text)
-        case .allowance: text == "trusted" || Name.isPeer(text)
+        case .label: HostName.isLowercaseLabel(text) ? .label(text) : nil
+        case .service: ServiceName(text).map { .service($0) }
+        case .path: text.isEmpty || text.unicodeScalars.contains("\0") ? nil : .path(text)
+        case .hub: (try? HubURL(text)).map { .hub($0) }
+        case .listen: HostPort(text).flatMap { $0.isAddress ? .place($0) : nil }
+        case .loopback: HostPort(text).flatMap { $0.isLoopback ? .place($0) : nil }
+        case .loopbackOrOff: text == "off" ? .off : TextForm.loopback.parse(text)
+        case .host: PublicHost(text).map { .host($0) }
+        case .httpUpstream: Upstream(http: text).map { .upstream($0) }
+        case .tcpUpstream: Upstream(tcp: text).map { .upstream($0) }
+        case .upstream: TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text)
+        case .peer: PeerName(text).map { .peer($0) }
+        case .allowance: AllowRule(text).map { .allowance($0) }
         }
     }
+
+    /// Whether `text` has this form.
+    func accepts(_ text: String) -> Bool { parse(text) != nil }
 
     /// What a person is told who wrote something else.
     var expected: String {
@@ -82,7 +101,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .listen, .loopback, .loopbackOrOff:
             return HostPort.hint(for: text, loopback: self != .listen)
         case .label:
-            return text.lowercased() != text && Name.isLabel(text.lowercased()) ? "write \(text.lowercased())" : nil
+            return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
+                ? "write \(text.lowercased())" : nil
         case .service, .path, .hub, .host, .peer:
             return nil
         }

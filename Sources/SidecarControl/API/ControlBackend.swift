@@ -1,9 +1,9 @@
 package import NIOCore
-package import OverlayWire
+package import PosternModel
 
 /// The sidecar behind the control API. Calls come from the control loop; answers may come on any loop.
 package protocol ControlBackend: Sendable {
-    /// Does what `call` asks. Fails with ``ControlFailure``.
+    /// Does what `call` asks. Fails with ``Problem``.
     func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>
 
     /// Whether the sidecar can do its work, and a document that says what is missing.

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 extension ControlCall {
     /// The HTTP request by which a client makes the call.

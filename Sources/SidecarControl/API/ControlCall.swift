@@ -1,4 +1,4 @@
-package import OverlayWire
+package import PosternModel
 
 /// What a program asks of the running sidecar, by whichever door it came.
 package enum ControlCall: Hashable, Sendable {
@@ -39,36 +39,5 @@ extension ControlCall {
         case .status, .peers, .trust, .services, .audit: false
         case .request, .approve, .reject, .revoke, .invite, .join, .ping, .connect, .door: true
         }
-    }
-}
-
-/// Why a call was not done, as programs and people are told.
-package struct ControlFailure: Error, Hashable, Sendable {
-    /// For programs; never changes its meaning.
-    package let code: String
-    /// What happened.
-    package let message: String
-    /// What to do.
-    package let hint: String
-
-    package init(code: String, message: String, hint: String) {
-        self.code = code
-        self.message = message
-        self.hint = hint
-    }
-
-    /// The document of INTERFACE for any failure.
-    package var document: JSONValue {
-        ["error": ["code": .string(code), "message": .string(message), "hint": .string(hint)]]
-    }
-
-    /// The failure in an error `document`; nil when it is none.
-    package init?(document: JSONValue) {
-        guard let error = document["error"], let code = error["code"]?.string else { return nil }
-        self.init(
-            code: code,
-            message: error["message"]?.string ?? code,
-            hint: error["hint"]?.string ?? "see the sidecar's log"
-        )
     }
 }

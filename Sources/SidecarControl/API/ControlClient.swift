@@ -1,7 +1,7 @@
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import OverlayWire
+package import PosternModel
 
 /// Makes one call to the sidecar that runs on a state directory.
 package struct ControlClient: Sendable {
@@ -17,7 +17,7 @@ package struct ControlClient: Sendable {
         self.socketPath = socketPath
     }
 
-    /// The answer to `call`. Throws ``ControlFailure`` when the sidecar says no, and ``ControlClientError``.
+    /// The answer to `call`. Throws ``Problem`` when the sidecar says no, and ``ControlClientError``.
     package func answer(to call: ControlCall, within limit: TimeAmount = .seconds(60)) async throws -> JSONValue {
         let request = call.request
         let bytes = try await exchange(request.method, request.target, request.body?.compactBytes ?? [], limit)
@@ -25,7 +25,7 @@ package struct ControlClient: Sendable {
             throw ControlClientError.garbled
         }
         if (200..<300).contains(bytes.status) { return document }
-        throw ControlFailure(document: document).map { $0 as any Error } ?? ControlClientError.garbled
+        throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
     }
 
     private func exchange(

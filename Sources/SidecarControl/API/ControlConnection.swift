@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
-import OverlayWire
+import PosternModel
 
 /// One connection of the control API: collects a request, asks the backend, writes the response.
 final class ControlConnection: ChannelInboundHandler {
@@ -136,9 +136,9 @@ final class ControlConnection: ChannelInboundHandler {
             }
         case .call(let call):
             return backend.answer(call).map { ControlReply($0) }.flatMapErrorThrowing { [logger] error in
-                if let failure = error as? ControlFailure { return ControlReply(failure) }
+                if let failure = error as? Problem { return ControlReply(failure) }
                 logger.error("a control call failed", metadata: ["error": "\(error)"])
-                let failure = ControlFailure(
+                let failure = Problem(
                     code: "internal",
                     message: "the sidecar could not do it: \(error)",
                     hint: "see its log"

@@ -1,5 +1,5 @@
 import NIOHTTP1
-import OverlayWire
+import PosternModel
 
 /// A response of the control API, before it is written.
 struct ControlReply: Hashable, Sendable {
@@ -21,12 +21,12 @@ struct ControlReply: Hashable, Sendable {
     }
 
     /// A failure as a document.
-    init(_ failure: ControlFailure, status: HTTPResponseStatus) {
+    init(_ failure: Problem, status: HTTPResponseStatus) {
         self.init(failure.document, status: status)
     }
 
     /// The failure of a call.
-    init(_ failure: ControlFailure) {
+    init(_ failure: Problem) {
         let status: HTTPResponseStatus =
             switch failure.code {
             case "unknown-peer", "no-such-request": .notFound
@@ -43,21 +43,21 @@ struct ControlReply: Hashable, Sendable {
     init(_ refusal: DoorRefusal) {
         switch refusal {
         case .foreignHost:
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "foreign-host",
                 message: "the control API answers only to loopback names",
                 hint: "use http://127.0.0.1:PORT or http://localhost:PORT"
             )
             self.init(failure, status: .misdirectedRequest)
         case .foreignOrigin:
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "foreign-origin",
                 message: "web pages of other origins may not use the control API",
                 hint: "call it from a program, or from its own status page"
             )
             self.init(failure, status: .forbidden)
         case .noToken:
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "no-token",
                 message: "a change needs the token",
                 hint: "send \"Authorization: Bearer TOKEN\" with the line in control.token of the state directory"
@@ -70,14 +70,14 @@ struct ControlReply: Hashable, Sendable {
     init(_ error: RouteError) {
         switch error {
         case .unknownPath:
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "unknown-path",
                 message: "the control API has no such path",
                 hint: "see GET /api/v1/status, /api/v1/peers, /api/v1/trust"
             )
             self.init(failure, status: .notFound)
         case .wrongMethod(let allowed):
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "wrong-method",
                 message: "this path takes another method",
                 hint: "use \(allowed)"
@@ -85,7 +85,7 @@ struct ControlReply: Hashable, Sendable {
             self.init(failure, status: .methodNotAllowed)
             fields["Allow"] = allowed
         case .badArguments(let message):
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "bad-arguments",
                 message: message,
                 hint: "send a JSON object as the body"
@@ -95,7 +95,7 @@ struct ControlReply: Hashable, Sendable {
     }
 
     static let tooLarge = ControlReply(
-        ControlFailure(code: "too-large", message: "the request's body is too large", hint: "send less than 64 KiB"),
+        Problem(code: "too-large", message: "the request's body is too large", hint: "send less than 64 KiB"),
         status: .payloadTooLarge
     )
 }

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Which request asks for what. The sidecar's server and `postern`'s client both use it.
 package enum ControlRoute: Hashable, Sendable {

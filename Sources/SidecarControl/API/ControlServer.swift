@@ -2,7 +2,7 @@ package import Logging
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
-import OverlayWire
+package import StateStore
 
 /// The control API over HTTP/1.1: on the socket in the state directory, and on loopback TCP where it is wanted.
 package final class ControlServer: Sendable {

@@ -1,4 +1,5 @@
 package import NIOCore
+import StateStore
 
 /// The limits of the control API.
 package struct ControlSettings: Hashable, Sendable {

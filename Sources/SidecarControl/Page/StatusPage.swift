@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// The status page: the documents of `status` and `peers` as one HTML page that loads nothing and runs nothing.
 enum StatusPage {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 import TrustCore
 
 /// What the sidecar's facts add up to. Applying a fact never fails: whoever makes one has checked it.
@@ -33,7 +33,7 @@ struct TrustBook: Sendable {
     /// Whose grants stand.
     private(set) var trust: TrustState
     /// Peers with which a trust stands or stood.
-    private(set) var bonds: [NodeKey: Bond] = [:]
+    private(set) var relationships: [NodeKey: TrustRelationship] = [:]
     private(set) var names: [NodeKey: String] = [:]
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     private(set) var pending: [RecordID: Pending] = [:]
@@ -42,7 +42,7 @@ struct TrustBook: Sendable {
     private(set) var issued: [RecordID: Issued] = [:]
     /// By the id of our claim.
     private(set) var joining: [RecordID: Joining] = [:]
-    private(set) var errands: [RecordID: Errand] = [:]
+    private(set) var outbox: [RecordID: OutboxEntry] = [:]
 
     init(owner: NodeKey) {
         trust = TrustState(owner: owner)
@@ -63,11 +63,11 @@ struct TrustBook: Sendable {
         case .decided(let id, let until):
             pending[id] = nil
             decided[id] = until
-        case .bonded(let bond):
-            trust.add(bond.given)
-            trust.add(bond.received)
-            bonds[bond.peer] = bond
-            names[bond.peer] = bond.name
+        case .trusted(let relationship):
+            trust.add(relationship.given)
+            trust.add(relationship.received)
+            relationships[relationship.peer] = relationship
+            names[relationship.peer] = relationship.name
         case .revoked(let revocation):
             trust.add(revocation)
         case .named(let peer, let name):
@@ -79,10 +79,10 @@ struct TrustBook: Sendable {
         case .joining(let invitation, let claim):
             joining[claim.id] = Joining(invitation: invitation, claim: claim)
             trust.add(claim.grant)
-        case .errand(let errand):
-            errands[errand.id] = errand
-        case .errandDone(let id):
-            errands[id] = nil
+        case .outbox(let entry):
+            outbox[entry.id] = entry
+        case .delivered(let id):
+            outbox[id] = nil
         }
     }
 
@@ -95,9 +95,9 @@ struct TrustBook: Sendable {
     /// Facts from which the same book arises, without what has ended: the content of a compacted journal.
     func compacted(at now: Timestamp) -> [TrustFact] {
         var facts: [TrustFact] = []
-        let standing = bonds.values.filter { trust.standing(of: $0.peer, at: now).isMutual }
-        for bond in standing.sorted(by: { $0.since < $1.since }) { facts.append(.bonded(bond)) }
-        facts += names.filter { $0.value != bonds[$0.key]?.name }.map { .named($0.key, $0.value) }
+        let standing = relationships.values.filter { trust.standing(of: $0.peer, at: now).isMutual }
+        for relationship in standing.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
+        facts += names.filter { $0.value != relationships[$0.key]?.name }.map { .named($0.key, $0.value) }
         facts += trust.revocations.map { .revoked($0) }
         facts += outgoing.values.map { .asked($0) }
         facts += pending.values.map { .received($0.request, at: $0.received) }
@@ -107,7 +107,7 @@ struct TrustBook: Sendable {
             facts += entry.redeemers.map { .redeemed(entry.invitation.id, by: $0) }
         }
         facts += joining.values.map { .joining($0.invitation, $0.claim) }
-        facts += errands.values.filter { $0.until > now }.map { .errand($0) }
+        facts += outbox.values.filter { $0.until > now }.map { .outbox($0) }
         return facts
     }
 }

@@ -1,4 +1,5 @@
-package import OverlayWire
+import HubProtocol
+package import PosternModel
 package import TrustCore
 
 extension TrustFact {
@@ -13,8 +14,8 @@ extension TrustFact {
             ["fact": "received", "request": request.document, "at": .time(time)]
         case .decided(let id, let until):
             ["fact": "decided", "id": .string(id.description), "until": .time(until)]
-        case .bonded(let bond):
-            ["fact": "bonded", "bond": bond.document]
+        case .trusted(let relationship):
+            ["fact": "bonded", "bond": relationship.document]
         case .revoked(let revocation):
             ["fact": "revoked", "revocation": revocation.document]
         case .named(let peer, let name):
@@ -25,9 +26,9 @@ extension TrustFact {
             ["fact": "redeemed", "invitation": .string(id.description), "by": .string(peer.did)]
         case .joining(let invitation, let claim):
             ["fact": "joining", "invitation": .string(invitation.token), "claim": claim.document]
-        case .errand(let errand):
-            ["fact": "errand", "errand": errand.document]
-        case .errandDone(let id):
+        case .outbox(let entry):
+            ["fact": "errand", "errand": entry.document]
+        case .delivered(let id):
             ["fact": "errandDone", "id": .string(id.description)]
         }
     }
@@ -45,7 +46,7 @@ extension TrustFact {
         case "decided":
             self = .decided(try fields.recordID("id"), until: try fields.time("until"))
         case "bonded":
-            self = .bonded(try Bond(try fields.value("bond")))
+            self = .trusted(try TrustRelationship(try fields.value("bond")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
         case "named":
@@ -59,16 +60,16 @@ extension TrustFact {
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
             self = .joining(invitation, try InvitationClaim(verifying: try fields.value("claim")))
         case "errand":
-            self = .errand(try Errand(try fields.value("errand")))
+            self = .outbox(try OutboxEntry(try fields.value("errand")))
         case "errandDone":
-            self = .errandDone(try fields.recordID("id"))
+            self = .delivered(try fields.recordID("id"))
         case _:
             throw .invalid("fact")
         }
     }
 }
 
-extension Bond {
+extension TrustRelationship {
     var document: JSONValue {
         [
             "peer": .string(peer.did), "given": given.document, "received": received.document,
@@ -93,7 +94,7 @@ extension Bond {
     }
 }
 
-extension Errand {
+extension OutboxEntry {
     var document: JSONValue {
         ["hubs": .texts(hubs), "request": request.document, "until": .time(until)]
     }

@@ -1,4 +1,6 @@
+package import HubProtocol
 package import OverlayWire
+package import PosternModel
 package import TrustCore
 
 /// One durable fact of a sidecar. What it knows is the fold of its facts in their order (``TrustBook``).
@@ -12,7 +14,7 @@ package enum TrustFact: Hashable, Sendable {
     /// We decided about a request. Its id is kept until `until`, so that a replay is not asked again.
     case decided(RecordID, until: Timestamp)
     /// A trust came to stand, or was renewed.
-    case bonded(Bond)
+    case trusted(TrustRelationship)
     /// A trust was ended by either side.
     case revoked(Revocation)
     /// A peer has this local name.
@@ -24,13 +26,13 @@ package enum TrustFact: Hashable, Sendable {
     /// We redeem an invitation.
     case joining(Invitation, InvitationClaim)
     /// Hubs have to be told something.
-    case errand(Errand)
+    case outbox(OutboxEntry)
     /// Hubs have been told, or it no longer matters.
-    case errandDone(RecordID)
+    case delivered(RecordID)
 }
 
 /// Everything that makes a trust with one peer.
-package struct Bond: Hashable, Sendable {
+package struct TrustRelationship: Hashable, Sendable {
     package let peer: NodeKey
     /// Our grant.
     package let given: Grant
@@ -48,7 +50,7 @@ package struct Bond: Hashable, Sendable {
 }
 
 /// Something that each of some hubs has to be told. It is repeated until they all have it, so it must do no harm twice.
-package struct Errand: Hashable, Sendable {
+package struct OutboxEntry: Hashable, Sendable {
     package let hubs: [HubURL]
     package let request: HubRequest
     /// When it no longer matters.

@@ -1,5 +1,5 @@
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 package import TrustCore
 
 /// The text of the durable store: one line for each batch of facts that became durable together.

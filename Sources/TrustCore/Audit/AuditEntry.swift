@@ -1,5 +1,5 @@
 import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// What happened, before it has a place in the chain (R11).
 package struct AuditEvent: Hashable, Sendable {

@@ -1,5 +1,5 @@
 package import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// The signed head of an audit log: whoever cuts lines off its end cannot make the node's signature over what is left.
 package enum AuditSeal {

@@ -1,5 +1,5 @@
 package import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// A giver's permission for one subject to reach it: half of a trust (DESIGN §8). It opens nothing unless the subject
 /// has given its own grant to the giver.

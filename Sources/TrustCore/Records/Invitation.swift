@@ -1,5 +1,6 @@
 import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 /// A token with which its holder and its inviter come to trust each other without further questions.
 ///

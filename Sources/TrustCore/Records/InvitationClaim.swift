@@ -1,5 +1,5 @@
 package import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// The redemption of an invitation: who redeems, its grant to the inviter, and a MAC that only a holder of the secret
 /// can make. The MAC covers the redeemer's key, so a claim that was seen cannot be redeemed for someone else.

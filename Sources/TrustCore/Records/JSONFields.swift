@@ -1,4 +1,5 @@
 package import OverlayWire
+package import PosternModel
 
 /// Typed reading of the members of a record; each failure names the member.
 package struct JSONFields {
@@ -34,7 +35,7 @@ package struct JSONFields {
         return integer
     }
 
-    /// A truth value.
+    /// A boolean.
     package func bool(_ name: String) throws(RecordError) -> Bool {
         guard let bool = try value(name).bool else { throw .invalid(name) }
         return bool
@@ -100,18 +101,6 @@ package struct JSONFields {
     /// UDP addresses, as many as a record may hold.
     package func endpoints(_ name: String = "candidates") throws(RecordError) -> [Endpoint] {
         try list(name, limit: RecordLimits.candidates) { value in value.string.flatMap { Endpoint($0) } }
-    }
-}
-
-extension JSONValue {
-    /// An array of the texts of `elements`.
-    package static func texts(_ elements: some Sequence<some CustomStringConvertible>) -> JSONValue {
-        .array(elements.map { .string($0.description) })
-    }
-
-    /// The RFC 3339 text of `time`, or null.
-    package static func time(_ time: Timestamp?) -> JSONValue {
-        time.map { .string($0.description) } ?? .null
     }
 }
 

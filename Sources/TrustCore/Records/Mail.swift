@@ -1,5 +1,5 @@
 package import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// What nodes send each other through a hub's mailbox: a signed record sealed to the reader's key, so that the hub
 /// sees neither who writes nor what.

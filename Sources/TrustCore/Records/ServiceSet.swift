@@ -1,14 +1,14 @@
-package import OverlayWire
+package import PosternModel
 
 /// Which services a grant is for.
 package enum ServiceSet: Hashable, Sendable {
     /// Every service that the giver's own `allow` rules let the subject reach.
     case all
     /// These services only. Empty: a session and nothing more.
-    case names(Set<String>)
+    case names(Set<ServiceName>)
 
     /// Whether the service `name` is among them.
-    package func contains(_ name: String) -> Bool {
+    package func contains(_ name: ServiceName) -> Bool {
         switch self {
         case .all: true
         case .names(let names): names.contains(name)
@@ -30,8 +30,9 @@ package enum ServiceSet: Hashable, Sendable {
             self = .all
             return
         }
-        guard list.count <= RecordLimits.services, list.allSatisfy(ServiceName.isValid) else { return nil }
-        self = .names(Set(list))
+        let names = list.compactMap { ServiceName($0) }
+        guard list.count <= RecordLimits.services, names.count == list.count else { return nil }
+        self = .names(Set(names))
     }
 
     /// The set in a record: the text `all` or an array of names.
@@ -41,7 +42,7 @@ package enum ServiceSet: Hashable, Sendable {
             return
         }
         guard let values = json.array, values.count <= RecordLimits.services else { return nil }
-        let names = values.compactMap(\.string).filter(ServiceName.isValid)
+        let names = values.compactMap { $0.string.flatMap { ServiceName($0) } }
         guard names.count == values.count, Set(names).count == names.count else { return nil }
         self = .names(Set(names))
     }
@@ -51,22 +52,6 @@ package enum ServiceSet: Hashable, Sendable {
         switch self {
         case .all: "all"
         case .names(let names): .texts(names.sorted())
-        }
-    }
-}
-
-/// Names of services: 1…63 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`, as they appear in configuration files.
-package enum ServiceName {
-    /// Whether `name` can be the name of a service.
-    package static func isValid(_ name: String) -> Bool {
-        guard (1...63).contains(name.utf8.count) else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
-            case _: false
-            }
         }
     }
 }

@@ -1,5 +1,5 @@
 import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// The name of a record, made from its content: the first 16 bytes of BLAKE2b-256 over its canonical form.
 package struct RecordID: Hashable, Sendable, CustomStringConvertible {

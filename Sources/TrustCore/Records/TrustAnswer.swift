@@ -1,5 +1,6 @@
 package import OverlayCrypto
 package import OverlayWire
+package import PosternModel
 
 /// The yes to a request or to the redemption of an invitation: the giver's grant, the secret that both sessions mix
 /// in, and where the giver can be met.

@@ -1,5 +1,5 @@
 package import OverlayCrypto
-package import OverlayWire
+package import PosternModel
 
 /// A node's request for another's trust, with its own grant to it inside: approval completes the trust at once (R9).
 package struct TrustRequest: Hashable, Sendable {

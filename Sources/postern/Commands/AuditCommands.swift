@@ -1,8 +1,9 @@
 import ArgumentParser
 import Foundation
 import OverlayCrypto
-import OverlayWire
+import PosternModel
 import SidecarControl
+import StateStore
 import TrustCore
 
 /// `postern audit`

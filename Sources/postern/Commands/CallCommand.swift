@@ -1,6 +1,6 @@
 import ArgumentParser
 import NIOPosix
-import OverlayWire
+import PosternModel
 import SidecarControl
 
 /// `postern call`

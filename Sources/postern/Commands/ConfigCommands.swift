@@ -1,6 +1,6 @@
 import ArgumentParser
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 
 /// `postern config`
 struct ConfigCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PosternConfiguration
+import PosternModel
 
 /// `postern hub`
 struct HubCommand: AsyncParsableCommand {

@@ -1,9 +1,10 @@
 import ArgumentParser
 import Foundation
 import OverlayCrypto
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
+import StateStore
 
 /// `postern init`
 struct InitCommand: AsyncParsableCommand {
@@ -28,7 +29,7 @@ struct InitCommand: AsyncParsableCommand {
         restrictNewFiles()
         let surroundings = Surroundings.process
         let hub = try checkedHub()
-        if let name, !Name.isLabel(name) {
+        if let name, !HostName.isLowercaseLabel(name) {
             throw CommandFailure(
                 .wrongUsage,
                 code: "invalid-name",
@@ -40,16 +41,16 @@ struct InitCommand: AsyncParsableCommand {
         let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
         let file = directory.path + "/postern.yaml"
         let made: (identity: NodeIdentity, isNew: Bool)
-        do throws(StateError) {
+        do throws(Problem) {
             try directory.create()
             made = try directory.identityOrNew()
         } catch {
-            throw CommandFailure(error)
+            throw CommandFailure(state: error)
         }
         let isNewFile = !FileManager.default.fileExists(atPath: file)
         if isNewFile {
             let text = ConfigurationTemplate.sidecar(
-                name: name ?? Name.label(from: surroundings.hostName),
+                name: name ?? surroundings.nodeName,
                 state: directory.path,
                 hub: hub
             )
@@ -59,9 +60,9 @@ struct InitCommand: AsyncParsableCommand {
         tell(made, settings: settings.settings, file: file, isNewFile: isNewFile)
     }
 
-    private func checkedHub() throws -> HubAddress? {
+    private func checkedHub() throws -> HubURL? {
         guard let hub else { return nil }
-        guard let address = HubAddress(hub) else {
+        guard let address = try? HubURL(hub) else {
             throw CommandFailure(
                 .wrongUsage,
                 code: "invalid-hub",

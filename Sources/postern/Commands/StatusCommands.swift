@@ -1,5 +1,5 @@
 import ArgumentParser
-import OverlayWire
+import PosternModel
 import SidecarControl
 
 /// `postern status`

@@ -1,5 +1,5 @@
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
 
 /// Why a command ends without having done its work.
@@ -19,14 +19,14 @@ struct CommandFailure: Error {
     /// One line: what to do.
     let hint: String
     /// Each mistake of a configuration; empty for other failures.
-    let problems: [ConfigurationProblem]
+    let problems: [Problem]
 
     init(
         _ status: Status,
         code: String,
         message: String,
         hint: String,
-        problems: [ConfigurationProblem] = []
+        problems: [Problem] = []
     ) {
         self.status = status
         self.code = code
@@ -38,12 +38,13 @@ struct CommandFailure: Error {
     /// The document that `--json` prints.
     var document: JSONValue {
         guard !problems.isEmpty else {
-            return ControlFailure(code: code, message: message, hint: hint).document
+            return Problem(code: code, message: message, hint: hint).document
         }
         let list = problems.map { problem -> JSONValue in
             [
-                "file": .string(problem.file), "line": problem.line.map { .integer(Int64($0)) } ?? .null,
-                "key": .string(problem.key), "message": .string(problem.statement),
+                "file": .string(problem.location?.file ?? ""),
+                "line": problem.location?.line.map { .integer(Int64($0)) } ?? .null,
+                "key": .string(problem.location?.key ?? ""), "message": .string(problem.message),
                 "hint": problem.hint.map { .string($0) } ?? .null,
             ]
         }
@@ -62,21 +63,24 @@ extension CommandFailure {
         self.init(
             .wrongUsage,
             code: "configuration",
-            message: first.map(\.description) ?? "the configuration has a mistake",
+            message: first.map(\.line) ?? "the configuration has a mistake",
             hint: first?.hint ?? "correct the file; `postern config schema` prints all that it may hold",
             problems: failure.problems
         )
     }
 
-    /// A state directory that cannot be used.
-    init(_ error: StateError) {
-        let status: Status = error.code == "state-in-use" ? .failed : .wrongUsage
-        self.init(status, code: error.code, message: error.message, hint: error.hint)
+    /// What the sidecar said.
+    init(_ problem: Problem) {
+        self.init(.failed, problem)
     }
 
-    /// What the sidecar answered.
-    init(_ failure: ControlFailure) {
-        self.init(.failed, code: failure.code, message: failure.message, hint: failure.hint)
+    /// A state directory that cannot be used.
+    init(state problem: Problem) {
+        self.init(problem.code == "state-in-use" ? .failed : .wrongUsage, problem)
+    }
+
+    private init(_ status: Status, _ problem: Problem) {
+        self.init(status, code: problem.code, message: problem.description, hint: problem.hint ?? "see its log")
     }
 
     /// The sidecar could not be asked.

@@ -1,5 +1,4 @@
-import OverlayWire
-import PosternConfiguration
+import PosternModel
 
 #if canImport(Glibc)
 import Glibc

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import OverlayWire
+import PosternModel
 
 /// One JSON-RPC call over HTTP/1.1 to a local port, its answers told as they come.
 struct JSONRPCCall: Sendable {

@@ -1,7 +1,6 @@
 import Logging
-import OverlayWire
+import PosternModel
 import Synchronization
-import TrustCore
 
 #if canImport(Glibc)
 import Glibc

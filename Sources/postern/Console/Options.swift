@@ -1,8 +1,9 @@
 import ArgumentParser
 import NIOPosix
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
+import StateStore
 
 /// `--json`
 struct OutputOptions: ParsableArguments {
@@ -48,7 +49,7 @@ struct SidecarOptions: ParsableArguments {
         )
         do {
             return try await client.answer(to: call)
-        } catch let error as ControlFailure {
+        } catch let error as Problem {
             throw CommandFailure(error)
         } catch let error as ControlClientError {
             throw CommandFailure(error)

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Rows in columns as wide as their longest text.
 struct TextTable {

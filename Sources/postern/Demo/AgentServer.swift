@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import OverlayWire
+import PosternModel
 
 /// A request to a sample agent.
 struct AgentRequest: Sendable {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import NIOCore
 import NIOPosix
-import OverlayWire
+import PosternModel
 import UnixSignals
 
 /// The demonstration: bob's two sample agents, called by alice through two sidecars that met at a hub.

@@ -1,5 +1,5 @@
 import Foundation
-import OverlayWire
+import PosternModel
 import Synchronization
 
 /// A `postern` that the demonstration started. It ends with the demonstration in every case: it is told to by a signal,

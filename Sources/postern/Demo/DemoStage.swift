@@ -1,6 +1,6 @@
 import Foundation
 import NIOCore
-import OverlayWire
+import PosternModel
 import Synchronization
 
 /// What the demonstration plays on: agents, hub, sidecars, and the directory that holds their state.

@@ -1,6 +1,6 @@
 import NIOCore
 import NIOHTTP1
-import OverlayWire
+import PosternModel
 
 /// The status of an agent's response.
 typealias AgentStatus = HTTPResponseStatus

@@ -1,7 +1,7 @@
 import Foundation
 import NIOCore
 import NIOHTTP1
-import OverlayWire
+import PosternModel
 
 /// A sample MCP server with three tools. It speaks the revision of 2026-07-28, where each request stands alone, and the
 /// ones before, which begin with `initialize`.

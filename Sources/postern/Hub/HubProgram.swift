@@ -8,8 +8,9 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
-import TrustCore
+import StateStore
 
 /// `postern hub` from start to end.
 struct HubProgram {
@@ -60,12 +61,12 @@ struct HubProgram {
     }
 
     private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
-        do throws(StateError) {
+        do throws(Problem) {
             try state.create()
             let lock = try state.lock()
             return (try state.identityOrNew().identity, lock)
         } catch {
-            throw CommandFailure(error)
+            throw CommandFailure(state: error)
         }
     }
 
@@ -136,11 +137,7 @@ extension HubProgram {
                 }
                 var overlay = OverlayNode.Settings.defaults
                 overlay.node.acceptsUnknownPeers = true
-                let host = settings.listen.host == "localhost" ? "127.0.0.1" : settings.listen.host
-                overlay.listen = [try SocketAddress(ipAddress: host, port: Int(settings.listen.port))]
-                if host == "0.0.0.0", HostAddresses.hasIPv6 {
-                    overlay.listen.append(try SocketAddress(ipAddress: "::", port: Int(settings.listen.port)))
-                }
+                overlay.listen = try HostAddresses.listening(at: settings.listen)
                 let node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
                 let service = HubService(node: node, identity: identity, store: store, audit: audit, logger: logger)
                 return node.start().assumeIsolated().map { udp in
@@ -180,10 +177,9 @@ extension HubProgram {
         /// a wildcard.
         private func url(settings: HubConfiguration) -> HubURL? {
             guard let bound = udp.first, let port = bound.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
-            if let host = settings.publicHosts.first { return service.url(host: host.host, port: host.port ?? port) }
+            if let host = settings.publicHosts.first { return service.url(at: host.place(listeningOn: port)) }
             guard let endpoint = Endpoint(bound), let place = HostAddresses.concrete(endpoint).first else { return nil }
-            guard let pair = HostPort(place.description) else { return nil }
-            return service.url(host: pair.host, port: pair.port)
+            return HostPort(place.description).flatMap { service.url(at: $0) }
         }
     }
 }

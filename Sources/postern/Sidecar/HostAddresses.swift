@@ -1,9 +1,19 @@
 import NIOCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// The addresses of this host's interfaces.
 enum HostAddresses {
+    /// The addresses that `place`, an address, stands for: all IPv4 interfaces mean all IPv6 ones as well, where the
+    /// host has any.
+    static func listening(at place: HostPort) throws -> [SocketAddress] {
+        let host = place.address ?? place.host
+        var addresses = [try SocketAddress(ipAddress: host, port: Int(place.port))]
+        if host == "0.0.0.0", hasIPv6 { addresses.append(try SocketAddress(ipAddress: "::", port: Int(place.port))) }
+        return addresses
+    }
+
     /// Whether any interface but loopback has an IPv6 address that is not only for its link.
     static var hasIPv6: Bool {
         interfaces.contains { endpoint in
@@ -32,16 +42,8 @@ enum HostAddresses {
         case .relay:
             return []
         }
-        let outward = candidates.filter { !isLoopback($0) }
+        let outward = candidates.filter { !$0.isLoopback }
         return outward.isEmpty ? candidates : outward
-    }
-
-    private static func isLoopback(_ endpoint: Endpoint) -> Bool {
-        switch endpoint {
-        case .ipv4(let address, _): address >> 24 == 127
-        case .ipv6(let high, let low, _): high == 0 && low == 1
-        case .relay: false
-        }
     }
 
     private static var interfaces: [Endpoint] {

@@ -1,6 +1,7 @@
 import NIOCore
 import OverlayNIO
 import OverlayWire
+import PosternModel
 
 /// Tells the sidecar everything that the overlay says, and the gateway what it needs of it.
 final class ObserverChain: OverlayObserver {

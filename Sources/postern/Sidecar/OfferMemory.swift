@@ -1,5 +1,5 @@
 import Foundation
-import OverlayWire
+import PosternModel
 import SidecarControl
 
 /// What peers offered when they were last asked, kept over restarts: the first call after a start asks for the service

@@ -1,7 +1,7 @@
 import Foundation
 import OverlayCrypto
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 
 /// The local ports of reached services that the configuration gives none: the same after every start.
 ///
@@ -49,7 +49,7 @@ struct ReachPorts {
 
     private static func name(of service: ReachConfiguration) -> String {
         switch service.target {
-        case .service(let name): "\(service.peer) \(name)"
+        case .name(let name): "\(service.peer) \(name)"
         case .port(let port): "\(service.peer) \(port.rawValue)"
         }
     }

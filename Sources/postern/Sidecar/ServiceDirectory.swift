@@ -2,22 +2,18 @@ import GatewayCore
 import GatewayNIO
 import Logging
 import NIOCore
-import OverlayWire
+import PosternModel
 import SidecarControl
 import SidecarCore
+import SidecarNIO
 
 /// Decides for the gateway by what the sidecar knows, and remembers what peers offer.
 final class ServiceDirectory: GatewayAuthority {
     /// How long a peer's list is used before it is asked again behind the scenes.
     private static let freshness = TimeAmount.seconds(30)
 
-    private struct Offer {
-        let port: VirtualPort
-        let kind: ServiceKind
-    }
-
     private struct Offers {
-        let byName: [String: Offer]
+        let services: [Service]
         let asked: NIODeadline
     }
 
@@ -45,7 +41,7 @@ final class ServiceDirectory: GatewayAuthority {
     }
 
     func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool {
-        if runtime.mayReach(service: name, port: port, peer: peer) { return true }
+        if let service = ServiceName(name), runtime.mayReach(service: service, port: port, peer: peer) { return true }
         record(Refused(peer: peer, service: name))
         return false
     }
@@ -54,16 +50,26 @@ final class ServiceDirectory: GatewayAuthority {
 
     func networkName(_ key: NodeKey) -> String? { runtime.networkName(key) }
 
-    func resolve(_ peer: String, _ target: ReachedService.Target, then: @escaping (PeerResolution) -> Void) {
+    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         switch runtime.find(peer) {
         case .unknown:
             let hint = "name it by its did:key, or make it known by an invitation: postern join"
-            then(.failure(Refusal(.peerUnknown, "no peer is known as \(peer)", peer: peer, hint: hint), kind: nil))
+            then(
+                .failure(
+                    Refusal(.peerUnknown, "no peer is known as \(peer)", peer: peer.description, hint: hint),
+                    kind: nil
+                )
+            )
         case .ambiguous(let candidates):
             let message = "\(peer) can mean \(candidates.joined(separator: " or "))"
-            then(.failure(Refusal(.peerUnknown, message, peer: peer, hint: "name the peer by its did:key"), kind: nil))
+            then(
+                .failure(
+                    Refusal(.peerUnknown, message, peer: peer.description, hint: "name the peer by its did:key"),
+                    kind: nil
+                )
+            )
         case .notTrusted(_, let hint):
-            let refusal = Refusal(.notTrusted, "there is no trust with \(peer) yet", peer: peer, hint: hint)
+            let refusal = Refusal(.notTrusted, "there is no trust with \(peer) yet", peer: peer.description, hint: hint)
             then(.failure(refusal, kind: nil))
         case .trusted(let key):
             runtime.want(key)
@@ -74,7 +80,7 @@ final class ServiceDirectory: GatewayAuthority {
     /// The session with `peer` changed: what it offers after a new start may differ.
     func noteSession(with peer: NodeKey, isNew: Bool) {
         guard isNew, let offers = known[peer] else { return }
-        known[peer] = Offers(byName: offers.byName, asked: .distantPast)
+        known[peer] = Offers(services: offers.services, asked: .distantPast)
     }
 
     /// The trust with `peer` is over.
@@ -95,7 +101,7 @@ final class ServiceDirectory: GatewayAuthority {
     private func offers(of peer: NodeKey) -> Offers? {
         if let offers = known[peer] { return offers }
         guard let list = memory.list(of: peer) else { return nil }
-        let offers = Offers(byName: Self.offers(in: list), asked: .distantPast)
+        let offers = Offers(services: Self.offers(in: list), asked: .distantPast)
         known[peer] = offers
         return offers
     }
@@ -110,8 +116,8 @@ final class ServiceDirectory: GatewayAuthority {
 
     private func route(
         to key: NodeKey,
-        _ peer: String,
-        _ target: ReachedService.Target,
+        _ peer: PeerName,
+        _ target: ServiceTarget,
         then: @escaping (PeerResolution) -> Void
     ) {
         if let offers = offers(of: key), let offer = Self.offer(target, in: offers) {
@@ -125,23 +131,28 @@ final class ServiceDirectory: GatewayAuthority {
                 guard let offer = Self.offer(target, in: offers) else {
                     let hint = "see `postern services \(peer)`; the peer's `expose` and `allow` decide"
                     let message = "\(peer) offers us no service \(target)"
-                    then(.failure(Refusal(.noSuchService, message, peer: peer, hint: hint), kind: nil))
+                    then(.failure(Refusal(.noSuchService, message, peer: peer.description, hint: hint), kind: nil))
                     return
                 }
                 then(.ready(ServiceRoute(key: key, port: offer.port, kind: offer.kind)))
             case .failure(let error):
-                let reason = (error as? OperatorError)?.message ?? "it does not answer"
+                let reason = (error as? Problem)?.message ?? "it does not answer"
                 let hint = "see `postern ping \(peer)`; its sidecar may be down or out of reach"
-                then(.failure(Refusal(.peerAway, "\(peer) is away: \(reason)", peer: peer, hint: hint), kind: nil))
+                then(
+                    .failure(
+                        Refusal(.peerAway, "\(peer) is away: \(reason)", peer: peer.description, hint: hint),
+                        kind: nil
+                    )
+                )
             }
         }
     }
 
     private func ask(_ key: NodeKey, then: @escaping (Result<Offers, any Error>) -> Void) {
-        runtime.services(of: key.did).assumeIsolated().whenComplete { result in
+        runtime.services(of: PeerName(key)).assumeIsolated().whenComplete { result in
             then(
                 result.map { document in
-                    let offers = Offers(byName: Self.offers(in: document), asked: .now())
+                    let offers = Offers(services: Self.offers(in: document), asked: .now())
                     self.known[key] = offers
                     self.remember(document, of: key)
                     return offers
@@ -150,21 +161,11 @@ final class ServiceDirectory: GatewayAuthority {
         }
     }
 
-    private static func offer(_ target: ReachedService.Target, in offers: Offers) -> Offer? {
-        switch target {
-        case .service(let name): offers.byName[name]
-        case .port(let port): offers.byName.values.first { $0.port == port }
-        }
+    private static func offer(_ target: ServiceTarget, in offers: Offers) -> Service? {
+        offers.services.first { target.matches($0) }
     }
 
-    private static func offers(in document: JSONValue) -> [String: Offer] {
-        var byName: [String: Offer] = [:]
-        for entry in document.array ?? [] {
-            guard let name = entry["service"]?.string, let kind = entry["kind"]?.string.flatMap(ServiceKind.init),
-                let port = entry["port"]?.integer.flatMap({ UInt16(exactly: $0) })
-            else { continue }
-            byName[name] = Offer(port: VirtualPort(port), kind: kind)
-        }
-        return byName
+    private static func offers(in document: JSONValue) -> [Service] {
+        (document.array ?? []).compactMap { Service($0) }
     }
 }

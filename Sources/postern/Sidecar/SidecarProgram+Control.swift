@@ -5,8 +5,10 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
 import SidecarCore
+import SidecarNIO
 import TrustCore
 
 /// Lets the control API reach the program on its own loop.
@@ -15,10 +17,7 @@ struct SidecarBackend: ControlBackend {
     let eventLoop: any EventLoop
 
     func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue> {
-        eventLoop.flatSubmit { program.value.answer(call) }.flatMapErrorThrowing { error in
-            guard let refused = error as? OperatorError else { throw error }
-            throw ControlFailure(code: refused.code, message: refused.message, hint: refused.hint)
-        }
+        eventLoop.flatSubmit { program.value.answer(call) }
     }
 
     func readiness() -> EventLoopFuture<Readiness> {
@@ -31,32 +30,39 @@ struct SidecarBackend: ControlBackend {
 }
 
 extension SidecarProgram {
-    /// Does what `call` asks. Fails with `OperatorError` or `ControlFailure`.
+    /// Does what `call` asks. Fails with `Problem` or `Problem`.
     func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue> {
         let loop = node.eventLoop
         switch call {
         case .status: return loop.makeSucceededFuture(status)
         case .peers: return loop.makeSucceededFuture(runtime.peersDocument())
         case .trust: return runtime.perform(.list)
-        case .services(let peer): return runtime.services(of: peer)
+        case .services(let peer): return withPeer(peer) { self.runtime.services(of: $0) }
         case .audit(let since): return audit(since: since)
         case .request(let peer, let services, let note):
-            return withServices(services) { self.runtime.perform(.request(peer: peer, services: $0, note: note)) }
+            if Invitation.isInvitation(peer) { return runtime.perform(.join(invitation: peer)) }
+            return withServices(services) { services in
+                self.withPeer(peer) { self.runtime.perform(.request(peer: $0, services: services, note: note)) }
+            }
         case .approve(let id, let services):
             guard let services else { return runtime.perform(.approve(id: id, services: nil)) }
             return withServices(services) { self.runtime.perform(.approve(id: id, services: $0)) }
         case .reject(let id): return runtime.perform(.reject(id: id))
-        case .revoke(let peer): return runtime.perform(.revoke(peer: peer))
+        case .revoke(let peer): return withPeer(peer) { self.runtime.perform(.revoke(peer: $0)) }
         case .invite(let uses, let lifetime, let services):
             return withServices(services) {
                 self.runtime.perform(.invite(uses: uses, lifetime: lifetime, services: $0))
             }
         case .join(let invitation): return runtime.perform(.join(invitation: invitation))
-        case .ping(let peer, let count): return runtime.ping(peer, count: count)
-        case .connect(let peer): return connect(to: peer)
+        case .ping(let peer, let count): return withPeer(peer) { self.runtime.ping($0, count: count) }
+        case .connect(let peer): return withPeer(peer) { self.connect(to: $0) }
         case .door(let peer, let service):
-            let target = UInt16(service).map { ReachedService.Target.port(VirtualPort($0)) } ?? .service(service)
-            return door(peer: peer, target: target).map { ["listen": .string($0.description)] }
+            guard let target = ServiceTarget(service) else {
+                return badArguments("\(service) is neither a service nor a port")
+            }
+            return withPeer(peer) { peer in
+                self.door(peer: peer, target: target).map { ["listen": .string($0.description)] }
+            }
         }
     }
 
@@ -80,7 +86,7 @@ extension SidecarProgram {
             "reach": .array(
                 reaches.map { reach in
                     var object = JSONObject()
-                    object["peer"] = .string(reach.service.peer)
+                    object["peer"] = .string(reach.service.peer.description)
                     object["service"] = Self.service(of: reach.service.target)
                     object["port"] = Self.port(of: reach.service.target)
                     object["listen"] = .string(reach.listen.description)
@@ -114,7 +120,7 @@ extension SidecarProgram {
             case .unknown: "unknown peer"
             }
         return [
-            "peer": .string(reach.service.peer), "service": Self.service(of: reach.service.target),
+            "peer": .string(reach.service.peer.description), "service": Self.service(of: reach.service.target),
             "port": Self.port(of: reach.service.target), "listen": .string(reach.listen.description),
             "state": .string(state),
         ]
@@ -122,25 +128,36 @@ extension SidecarProgram {
 
     private func exposeDocument(_ entry: ExposeConfiguration) -> JSONValue {
         [
-            "service": .string(entry.service), "port": .integer(Int64(entry.port.rawValue)),
-            "kind": .string(entry.kind.rawValue), "upstream": .string(entry.upstream.text),
-            "allow": .array(entry.allow.map { .string($0) }),
-            "activeStreams": .integer(Int64(gateway.activeStreams(of: entry.service))),
+            "service": .string(entry.service.name.description), "port": .integer(Int64(entry.service.port.rawValue)),
+            "kind": .string(entry.service.kind.rawValue), "upstream": .string(entry.upstream.text),
+            "allow": .texts(entry.allow),
+            "activeStreams": .integer(Int64(gateway.activeStreams(of: entry.service.name.description))),
         ]
     }
 
-    private static func service(of target: ReachedService.Target) -> JSONValue {
+    private static func service(of target: ServiceTarget) -> JSONValue {
         switch target {
-        case .service(let name): .string(name)
+        case .name(let name): .string(name.description)
         case .port: .null
         }
     }
 
-    private static func port(of target: ReachedService.Target) -> JSONValue {
+    private static func port(of target: ServiceTarget) -> JSONValue {
         switch target {
-        case .service: .null
+        case .name: .null
         case .port(let port): .integer(Int64(port.rawValue))
         }
+    }
+
+    private func badArguments(_ message: String) -> EventLoopFuture<JSONValue> {
+        node.eventLoop.makeFailedFuture(Problem(code: "bad-arguments", message: message, hint: "see `postern --help`"))
+    }
+
+    private func withPeer(
+        _ text: String,
+        _ body: (PeerName) -> EventLoopFuture<JSONValue>
+    ) -> EventLoopFuture<JSONValue> {
+        PeerName(text).map(body) ?? badArguments("\"\(PlainText.clean(text, limit: 200))\" does not name a peer")
     }
 
     private func withServices(
@@ -149,7 +166,7 @@ extension SidecarProgram {
     ) -> EventLoopFuture<JSONValue> {
         guard let services = ServiceSet(list: list) else {
             return node.eventLoop.makeFailedFuture(
-                ControlFailure(
+                Problem(
                     code: "bad-arguments",
                     message: "\(list.joined(separator: ",")) is not a list of services",
                     hint: "service names have letters, digits, '-', '_' and '.', at most 63; at most 64 of them"
@@ -159,7 +176,7 @@ extension SidecarProgram {
         return body(services)
     }
 
-    private func connect(to peer: String) -> EventLoopFuture<JSONValue> {
+    private func connect(to peer: PeerName) -> EventLoopFuture<JSONValue> {
         switch runtime.find(peer) {
         case .trusted(let key):
             runtime.want(key)
@@ -177,7 +194,7 @@ extension SidecarProgram {
         let loop = node.eventLoop
         let since = text.flatMap { Timestamp($0) }
         if text != nil, since == nil {
-            let failure = ControlFailure(
+            let failure = Problem(
                 code: "bad-arguments",
                 message: "since is not a time",
                 hint: "write it as 2026-01-31T12:00:00Z"

@@ -2,8 +2,8 @@ import GatewayCore
 import GatewayNIO
 import NIOCore
 import OverlayNIO
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 
 /// Why a reached service cannot be offered.
 struct ReachError: Error {
@@ -27,14 +27,14 @@ extension SidecarProgram {
 
     /// A local address at which `target` of `peer` is offered: one of the configuration's, or a new one on any free
     /// port.
-    func door(peer: String, target: ReachedService.Target) -> EventLoopFuture<HostPort> {
+    func door(peer: PeerName, target: ServiceTarget) -> EventLoopFuture<HostPort> {
         if let known = reaches.first(where: { $0.service.peer == peer && $0.service.target == target }) {
             return node.eventLoop.makeSucceededFuture(known.listen)
         }
         if let open = doors[Door(peer: peer, target: target)] { return node.eventLoop.makeSucceededFuture(open) }
         let service = ReachedService(peer: peer, target: target)
         return gateway.reach(service).assumeIsolated().map { address in
-            let listen = HostPort(host: "127.0.0.1", port: UInt16(address.port ?? 0))
+            let listen = HostPort.loopback(UInt16(address.port ?? 0))
             self.doors[Door(peer: peer, target: target)] = listen
             return listen
         }.nonisolated()
@@ -43,9 +43,9 @@ extension SidecarProgram {
     private func reach(_ entry: ReachConfiguration, position: Int) -> EventLoopFuture<Void> {
         let choices =
             if let listen = entry.listen {
-                [HostPort(host: listen.host == "localhost" ? "127.0.0.1" : listen.host, port: listen.port)]
+                [listen]
             } else {
-                reachPorts.candidates(for: entry).map { HostPort(host: "127.0.0.1", port: $0) }
+                reachPorts.candidates(for: entry).map { HostPort.loopback($0) }
             }
         return reach(entry, position: position, choices: choices[...])
     }
@@ -55,15 +55,15 @@ extension SidecarProgram {
         position: Int,
         choices: ArraySlice<HostPort>
     ) -> EventLoopFuture<Void> {
-        let listen = choices.first ?? HostPort(host: "127.0.0.1", port: 0)
+        let listen = choices.first ?? HostPort.loopback(0)
         let service = ReachedService(
             peer: entry.peer,
-            target: ReachedService.Target(entry.target),
-            listenHost: listen.host,
+            target: entry.target,
+            listenHost: listen.address ?? listen.host,
             listenPort: Int(listen.port)
         )
         return gateway.reach(service).assumeIsolated().flatMapThrowing { address in
-            let bound = HostPort(host: listen.host, port: UInt16(address.port ?? 0))
+            let bound = listen.with(port: UInt16(address.port ?? 0))
             self.reaches.append(Reach(configured: entry, service: service, listen: bound))
             if entry.listen == nil { try self.reachPorts.remember(bound.port, for: entry) }
         }.flatMapError { error in
@@ -72,15 +72,5 @@ extension SidecarProgram {
                 ReachError(position: position, listen: listen, reason: error)
             )
         }.nonisolated()
-    }
-}
-
-extension ReachedService.Target {
-    /// The target that the configuration names.
-    init(_ target: ReachConfiguration.Target) {
-        switch target {
-        case .service(let name): self = .service(name)
-        case .port(let port): self = .port(port)
-        }
     }
 }

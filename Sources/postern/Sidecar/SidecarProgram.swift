@@ -7,9 +7,11 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
 import SidecarCore
-import TrustCore
+import SidecarNIO
+import StateStore
 
 /// The running sidecar: overlay, trust and gateway put together. Confined to the overlay's event loop.
 final class SidecarProgram {
@@ -22,8 +24,8 @@ final class SidecarProgram {
 
     /// What a door opened for one program leads to.
     struct Door: Hashable {
-        let peer: String
-        let target: ReachedService.Target
+        let peer: PeerName
+        let target: ServiceTarget
     }
 
     let node: OverlayNode
@@ -52,7 +54,7 @@ final class SidecarProgram {
         var settings = OverlayNode.Settings.defaults
         settings.node.usesDirectPaths = configuration.underlay.relay != .only
         do {
-            settings.listen = try Self.listenAddresses(configuration.underlay.listen)
+            settings.listen = try HostAddresses.listening(at: configuration.underlay.listen)
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
@@ -143,27 +145,10 @@ final class SidecarProgram {
         SidecarRuntime.Settings(
             stateDirectory: configuration.state,
             name: configuration.name,
-            hubs: configuration.hubs.compactMap { HubURL(host: $0.place.host, port: $0.place.port, key: $0.key) },
-            exposed: configuration.expose.map { entry in
-                ExposedRule(
-                    service: entry.service,
-                    port: entry.port,
-                    kind: entry.kind.rawValue,
-                    allow: entry.allow.map { AllowRule($0) }
-                )
-            },
+            hubs: configuration.hubs,
+            exposed: configuration.expose.map { ExposedRule(service: $0.service, allow: $0.allow) },
             advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete)
         )
-    }
-
-    /// The addresses of `listen`. All IPv4 interfaces mean all IPv6 ones as well, where the host has any.
-    private static func listenAddresses(_ listen: HostPort) throws -> [SocketAddress] {
-        let host = listen.host == "localhost" ? "127.0.0.1" : listen.host
-        var addresses = [try SocketAddress(ipAddress: host, port: Int(listen.port))]
-        if host == "0.0.0.0", HostAddresses.hasIPv6 {
-            addresses.append(try SocketAddress(ipAddress: "::", port: Int(listen.port)))
-        }
-        return addresses
     }
 }
 
@@ -185,22 +170,15 @@ extension SidecarProgram: IncomingStreams {
 extension ExposedService {
     /// The service as the gateway serves it.
     init(_ entry: ExposeConfiguration) {
-        let kind: ServiceKind =
-            switch entry.kind {
-            case .mcp: .mcp
-            case .a2a: .a2a
-            case .http: .http
-            case .tcp: .tcp
-            }
         let policy: HostPolicy =
             switch entry.host {
             case .upstream: .upstream
             case .preserve: .preserve
             }
         self.init(
-            name: entry.service,
-            port: entry.port,
-            kind: kind,
+            name: entry.service.name.description,
+            port: entry.service.port,
+            kind: entry.service.kind,
             upstreamHost: entry.upstream.place.host,
             upstreamPort: Int(entry.upstream.place.port),
             hostPolicy: policy

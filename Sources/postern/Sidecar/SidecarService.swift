@@ -3,9 +3,11 @@ import Logging
 import NIOCore
 import NIOPosix
 import OverlayCrypto
-import OverlayWire
 import PosternConfiguration
+import PosternModel
 import SidecarControl
+import SidecarNIO
+import StateStore
 
 /// `postern up` from start to end: the state directory, the parts, the READY line, signals, the drain.
 struct SidecarService {
@@ -55,9 +57,9 @@ struct SidecarService {
     }
 
     private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
-        do throws(StateError) {
+        do throws(Problem) {
             guard let identity = try state.identity() else {
-                throw StateError(
+                throw Problem(
                     code: "no-identity",
                     message: "\(state.path) holds no key",
                     hint: "make one: postern init --state '\(state.path)'"
@@ -65,7 +67,7 @@ struct SidecarService {
             }
             return (identity, try state.lock())
         } catch {
-            throw CommandFailure(error)
+            throw CommandFailure(state: error)
         }
     }
 
@@ -145,10 +147,10 @@ struct SidecarService {
     }
 
     private func controlToken(_ state: StateDirectory) throws -> ControlToken {
-        do throws(StateError) {
+        do throws(Problem) {
             return try state.controlToken()
         } catch {
-            throw CommandFailure(error)
+            throw CommandFailure(state: error)
         }
     }
 

@@ -1,6 +1,6 @@
 import FuzzDriver
 import GatewayCore
-import OverlayWire
+import PosternModel
 
 /// Arbitrary bytes as requests and, behind the first zero byte, as responses. The second run gets the same bytes in
 /// small pieces and has to decide the same.

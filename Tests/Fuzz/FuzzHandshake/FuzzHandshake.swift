@@ -2,6 +2,7 @@ import FuzzDriver
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
+import PosternModel
 
 /// Arbitrary bytes as datagrams to a node. The first byte says how far they get: as they are, behind a true first MAC,
 /// sealed by a peer that the node trusts, as a payload or as early frames, or as a cookie for a handshake on its way.

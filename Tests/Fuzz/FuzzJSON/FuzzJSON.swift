@@ -1,5 +1,5 @@
 import FuzzDriver
-import OverlayWire
+import PosternModel
 
 /// Arbitrary bytes as JSON: what is read means the same when it is written and read again.
 @main

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 @testable import OverlayCore
 

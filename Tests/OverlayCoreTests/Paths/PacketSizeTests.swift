@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayCore

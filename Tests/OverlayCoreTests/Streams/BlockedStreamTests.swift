@@ -1,5 +1,5 @@
-import OverlayCrypto
 import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayCore

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayCore

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 // What losses and congestion marks do to the model (draft-ietf-ccwg-bbr §5.5.10).
 extension BBR {

@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 // Pacing rate and window (draft-ietf-ccwg-bbr §5.6).
 extension BBR {

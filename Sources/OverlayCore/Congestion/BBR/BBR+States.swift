@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 // Which state follows which (draft-ietf-ccwg-bbr §5.3).
 extension BBR {

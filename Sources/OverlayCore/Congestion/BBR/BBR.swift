@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// BBR, version 3 (draft-ietf-ccwg-bbr): a model of the path, its rate and its round trip, decides how fast packets
 /// leave and how many are in flight. Losses and marks bound the model.

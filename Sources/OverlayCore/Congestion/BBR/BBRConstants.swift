@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 extension BBR {
     /// draft-ietf-ccwg-bbr §2.

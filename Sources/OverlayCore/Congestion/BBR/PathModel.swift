@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// What BBR knows of a path (draft-ietf-ccwg-bbr §5.5): filters over the samples of its ACK frames.
 struct PathModel {

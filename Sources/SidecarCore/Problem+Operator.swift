@@ -1,0 +1,89 @@
+package import PosternModel
+import TrustCore
+
+extension Problem {
+    /// Nobody is known by this name.
+    package static func unknownPeer(_ name: PeerName) -> Problem {
+        Problem(
+            code: "unknown-peer",
+            message: "no peer is known as \"\(name)\"",
+            hint: "name it by its did:key, or see `postern peers` for the names in use"
+        )
+    }
+
+    /// Several peers are meant by this name.
+    package static func ambiguousPeer(_ name: PeerName, _ candidates: [String]) -> Problem {
+        Problem(
+            code: "ambiguous-peer",
+            message: "\"\(name)\" can mean \(candidates.joined(separator: " or "))",
+            hint: "name the peer by its did:key"
+        )
+    }
+
+    static func notTrusted(_ name: String) -> Problem {
+        Problem(
+            code: "not-trusted",
+            message: "there is no trust with \(name)",
+            hint: "see `postern trust list`"
+        )
+    }
+
+    static func noSuchRequest(_ id: String) -> Problem {
+        Problem(
+            code: "no-such-request",
+            message: "no request with the id \"\(PlainText.clean(id, limit: 80))\" waits for a decision",
+            hint: "see `postern trust list` for what waits"
+        )
+    }
+
+    static let noHub = Problem(
+        code: "no-hub",
+        message: "the request cannot be delivered: no hub is configured",
+        hint: "add a hub to `hubs:` in postern.yaml, or use an invitation (`postern invite` on the other side)"
+    )
+
+    static func overLimit(_ what: String) -> Problem {
+        Problem(
+            code: "over-limit",
+            message: "there are too many \(what)",
+            hint: "decide or revoke some of them first: `postern trust list`"
+        )
+    }
+
+    static func badInvitation(_ why: String) -> Problem {
+        Problem(
+            code: "bad-invitation",
+            message: "the invitation cannot be used: \(why)",
+            hint: "ask for a new one: `postern invite` on the other side"
+        )
+    }
+
+    static func refusedInvitation(_ reason: TrustRejection.Reason?) -> Problem {
+        switch reason {
+        case .usedUp: badInvitation("it was used as often as it may be")
+        case .expired: badInvitation("it has expired by the inviter's clock")
+        case .withdrawn: badInvitation("the inviter has ended the trust that it gave")
+        case nil: badInvitation("the inviter refuses it")
+        }
+    }
+
+    static let noAnswer = Problem(
+        code: "no-answer",
+        message: "the inviter has not answered yet",
+        hint: "this sidecar goes on trying until the invitation expires; see `postern trust list`"
+    )
+
+    static let itself = Problem(
+        code: "unknown-peer",
+        message: "that is this sidecar itself",
+        hint: "name another peer"
+    )
+
+    static func invalidName(_ name: String) -> Problem {
+        Problem(
+            code: "invalid-name",
+            message: "\"\(PlainText.clean(name, limit: 100))\" cannot be the name of a peer, or is in use",
+            hint: "use lower-case letters, digits and hyphens, and a name that no other peer has"
+        )
+    }
+}

@@ -1,0 +1,77 @@
+import Logging
+import NIOCore
+import OverlayCore
+import OverlayCrypto
+import OverlayNIO
+import OverlayWire
+import PosternModel
+import TrustCore
+
+/// The redemption of an invitation without a hub: a node of its own, with the guest's key, that meets the inviter at
+/// the addresses in the invitation, asks once, and is gone.
+final class InvitationRedemption {
+    private let invitation: Invitation
+    private let host: OverlayNode
+    private let log: Logger
+    private var told: ((JSONValue?) -> Void)?
+    private var guest: OverlayNode?
+
+    /// `told` is called once, with the inviter's answer or nil.
+    init(invitation: Invitation, node host: OverlayNode, logger: Logger, told: @escaping (JSONValue?) -> Void) {
+        self.invitation = invitation
+        self.host = host
+        log = logger
+        self.told = told
+    }
+
+    func begin(_ document: JSONValue) {
+        guard let identity = try? NodeIdentity(seed: invitation.secret.guestSeed) else { return end(nil) }
+        var settings = host.settings
+        settings.listen = Self.anyAddresses(for: invitation.candidates)
+        settings.node.acceptsUnknownPeers = false
+        let guest = OverlayNode(eventLoop: host.eventLoop, identity: identity, settings: settings, logger: log)
+        self.guest = guest
+        guest.start().assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: self.ask(document, through: guest)
+            case .failure(let error):
+                self.log.info("an invitation cannot be redeemed directly", metadata: ["error": "\(error)"])
+                self.end(nil)
+            }
+        }
+    }
+
+    /// Ends the visit without an answer.
+    func end() { end(nil) }
+
+    private func ask(_ document: JSONValue, through guest: OverlayNode) {
+        guard told != nil, let secret = PreSharedKey(bytes: invitation.secret.guestSecret) else { return end(nil) }
+        let inviter = PeerConfiguration(
+            key: invitation.inviter,
+            preSharedKey: secret,
+            candidates: invitation.candidates
+        )
+        let question = Question(limit: SidecarRuntime.documentSize) { self.end($0) }
+        guard guest.admit(inviter),
+            let stream = try? guest.openStream(
+                to: invitation.inviter,
+                port: SidecarPort.control,
+                handler: question
+            )
+        else { return end(nil) }
+        question.ask(document, on: stream, loop: host.eventLoop)
+    }
+
+    private func end(_ answer: JSONValue?) {
+        guard let told = told.take() else { return }
+        if let guest = guest.take() { _ = guest.stop() }
+        told(answer)
+    }
+
+    /// Any local port, of the families that the inviter's addresses have.
+    private static func anyAddresses(for candidates: [Endpoint]) -> [SocketAddress] {
+        let isIPv6 = candidates.contains { if case .ipv6 = $0 { true } else { false } }
+        let hosts = isIPv6 ? ["0.0.0.0", "::"] : ["0.0.0.0"]
+        return hosts.compactMap { try? SocketAddress(ipAddress: $0, port: 0) }
+    }
+}

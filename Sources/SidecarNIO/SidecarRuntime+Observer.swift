@@ -1,0 +1,67 @@
+import Logging
+package import NIOCore
+import OverlayCore
+package import OverlayNIO
+package import OverlayWire
+package import PosternModel
+import SidecarCore
+import StateStore
+import TrustCore
+
+extension SidecarRuntime: OverlayObserver {
+    package func overlayAccepts(
+        stream: OverlayStream,
+        from peer: NodeKey,
+        port: VirtualPort
+    ) -> (any OverlayStreamHandler)? {
+        if port == SidecarPort.control { return answerControl(stream, from: peer) }
+        // A guest of an invitation has a session, and so has a hub; neither is a peer.
+        guard life?.sidecar.isTrusted(peer, at: .now()) == true else { return nil }
+        return incoming?.accept(stream, from: peer, port: port)
+    }
+
+    package func overlaySession(with peer: NodeKey, is change: SessionChange) {
+        log.debug("session", metadata: ["peer": "\(peer)", "change": "\(change)"])
+        let isUp: Bool
+        switch change {
+        case .established: isUp = true
+        case .lost, .unreachable: isUp = false
+        case .pathChanged, .unresponsive, .responsive: return
+        }
+        if life?.hubs[peer] != nil {
+            feed { $0.hubSession(peer, isUp: isUp, at: $1) }
+        } else {
+            feed { $0.peerSession(peer, isUp: isUp, at: $1) }
+        }
+    }
+
+    package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {
+        guard life?.sidecar.isTrusted(peer, at: .now()) == true else { return }
+        incoming?.receive(datagram: datagram, from: peer, port: port)
+    }
+
+    package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {
+        // The clocks of guests are those of many hosts, and redeeming twice does no harm.
+        guard life?.sidecar.isTrusted(peer, at: .now()) == true || life?.hubs[peer] != nil else { return }
+        do {
+            try life?.floors.raise(peer, to: timestamp)
+        } catch {
+            log.error("the replay guard cannot be stored", metadata: ["peer": "\(peer)", "error": "\(error)"])
+        }
+    }
+
+    package func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {
+        // Only a hub is believed: it sees us from outside, and a peer could send our invitations elsewhere.
+        guard life?.hubs[peer] != nil, !endpoint.isRelay, observed.last != endpoint else { return }
+        observed = Array((observed.filter { $0 != endpoint } + [endpoint]).suffix(4))
+        let advertised = profile(of: settings).advertised
+        feed { sidecar, _ in
+            sidecar.advertise(advertised)
+            return []
+        }
+    }
+
+    package func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {
+        feed { sidecar, _ in sidecar.learned(candidates, of: peer) }
+    }
+}

@@ -1,0 +1,258 @@
+package import Logging
+package import NIOCore
+package import NIOPosix
+import OverlayCore
+package import OverlayCrypto
+package import OverlayNIO
+package import OverlayWire
+package import PosternModel
+package import SidecarCore
+package import StateStore
+import TrustCore
+
+/// Where streams go that peers open for services. Implemented by the composition root, with the gateway behind it.
+package protocol IncomingStreams: AnyObject {
+    /// A trusted peer opened a stream to a port for services; nil refuses it.
+    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)?
+
+    /// The trust with `peer` has ended; the overlay has cut its streams already.
+    func trustEnded(with peer: NodeKey)
+
+    /// An unreliable datagram of a trusted peer.
+    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
+}
+
+/// The sidecar at work: gives ``SidecarCore/Sidecar`` what happens on the overlay and does what it wants done.
+///
+/// Confined to the node's event loop, like the node: every method is called there. It is the node's observer; streams
+/// of peers to ports for services go to ``incoming``.
+package final class SidecarRuntime {
+    /// How the sidecar is set up.
+    package struct Settings: Sendable, Hashable {
+        /// The directory of the journal, the audit trail and the caches. It exists.
+        package var stateDirectory: String
+        /// How we introduce ourselves.
+        package var name: String
+        package var hubs: [HubURL]
+        package var exposed: [ExposedRule]
+        /// Addresses under which peers can reach us without a hub, for invitations.
+        package var advertised: [Endpoint]
+        package var sidecar: SidecarSettings
+
+        package init(
+            stateDirectory: String,
+            name: String,
+            hubs: [HubURL],
+            exposed: [ExposedRule],
+            advertised: [Endpoint] = [],
+            sidecar: SidecarSettings = .defaults
+        ) {
+            self.stateDirectory = stateDirectory
+            self.name = name
+            self.hubs = hubs
+            self.exposed = exposed
+            self.advertised = advertised
+            self.sidecar = sidecar
+        }
+    }
+
+    /// Who gets the streams that are not the sidecar's own.
+    package weak var incoming: (any IncomingStreams)?
+    /// Who we are.
+    package let identity: NodeIdentity
+
+    let node: OverlayNode
+    let log: Logger
+    var settings: Settings
+    /// Resolves the names of hubs, which blocks.
+    let resolver: NIOThreadPool
+    /// What there is from ``start()`` to ``stop()``.
+    var life: Life?
+    /// Our addresses as others see them, the latest last.
+    var observed: [Endpoint] = []
+
+    /// What the sidecar has while it runs.
+    struct Life {
+        var sidecar: Sidecar
+        let journal: JournalFile
+        let audit: AuditFile
+        let floors: ReplayFloorFile
+        /// Facts that could not be made durable yet.
+        var unsaved: [TrustFact] = []
+        var actions = CircularBuffer<SidecarAction>()
+        var isActing = false
+        var commands: [CommandID: EventLoopPromise<JSONValue>] = [:]
+        var lastCommand: UInt64 = 0
+        var peerRequests: [PeerRequestID: OverlayStream] = [:]
+        var lastPeerRequest: UInt64 = 0
+        var hubs: [NodeKey: HubURL] = [:]
+        var watches: [NodeKey: WatchReader] = [:]
+        var visits: [SidecarRequestID: InvitationRedemption] = [:]
+        var timer: Scheduled<Void>?
+        var isCacheDirty = false
+    }
+
+    /// A sidecar on `node`, of which it becomes the observer. It does nothing until ``start()``.
+    package init(
+        node: OverlayNode,
+        identity: NodeIdentity,
+        settings: Settings,
+        resolver: NIOThreadPool = .singleton,
+        logger: Logger
+    ) {
+        self.node = node
+        self.identity = identity
+        self.settings = settings
+        self.resolver = resolver
+        log = logger
+        node.observer = self
+    }
+
+    /// Opens the journal, the audit trail and the caches, admits peers and hubs, and begins to work. The node has been
+    /// started. Throws ``StateFileError`` when a file cannot be used or is damaged; nothing has been changed then.
+    package func start() throws(StateFileError) {
+        node.eventLoop.preconditionInEventLoop()
+        guard life == nil else { return }
+        let directory = settings.stateDirectory
+        let log = log
+        let (journal, facts, cut) = try JournalFile.open(path: directory + "/trust.journal")
+        if cut > 0 {
+            log.warning(
+                "an entry of the trust journal that was never completed was cut off",
+                metadata: ["bytes": "\(cut)"]
+            )
+        }
+        let audit = try AuditFile(path: directory + "/audit.jsonl", identity: identity, eventLoop: node.eventLoop) {
+            error in
+            log.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
+        }
+        let floors = try ReplayFloorFile(path: directory + "/replay.floors")
+        let cache = try StateFile(path: directory + "/peers.cache").readAll()
+        var system = SystemRandomNumberGenerator()
+        let sidecar = Sidecar(
+            identity: identity,
+            profile: profile(of: settings),
+            facts: facts,
+            memory: (try? JSONValue(parsing: cache)) ?? .null,
+            random: RandomSource(seed: (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &system) }),
+            settings: settings.sidecar
+        )
+        life = Life(sidecar: sidecar, journal: journal, audit: audit, floors: floors)
+        feed { $0.start(at: $1) }
+    }
+
+    /// Succeeds when the peers that were met last have answered the greeting of this start, and with that forgotten the
+    /// sessions of the life before; or after `patience`, for those that are away.
+    package func greetings(within patience: TimeAmount) -> EventLoopFuture<Void> {
+        node.eventLoop.preconditionInEventLoop()
+        let promise = node.eventLoop.makePromise(of: Void.self)
+        let deadline = NIODeadline.now() + patience
+        func look() {
+            let isWaiting = life?.sidecar.greeted.contains { !isConnected($0) } ?? false
+            guard isWaiting, NIODeadline.now() < deadline else { return promise.succeed() }
+            node.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(5)) { look() }
+        }
+        look()
+        return promise.futureResult
+    }
+
+    /// Writes what is worth keeping and ends what waits. The node is stopped by its owner afterwards.
+    package func stop() -> EventLoopFuture<Void> {
+        node.eventLoop.preconditionInEventLoop()
+        guard let life else { return node.eventLoop.makeSucceededVoidFuture() }
+        life.timer?.cancel()
+        for visit in life.visits.values { visit.end() }
+        for promise in life.commands.values { promise.fail(Problem.stopped) }
+        life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)
+        life.audit.flush()
+        saveCache()
+        self.life = nil
+        return node.eventLoop.makeSucceededVoidFuture()
+    }
+
+    /// The configuration changed: name, hubs and exposed services.
+    package func reload(_ settings: Settings) {
+        node.eventLoop.preconditionInEventLoop()
+        self.settings = settings
+        let profile = profile(of: settings)
+        feed { $0.reconfigure(profile, at: $1) }
+    }
+
+    /// Does an operator's command. Fails with ``SidecarCore/Problem``.
+    package func perform(_ command: OperatorCommand) -> EventLoopFuture<JSONValue> {
+        ask { sidecar, id, now in sidecar.perform(command, id: id, at: now) }
+    }
+
+    /// What `peer`'s sidecar offers us: `[{"service","port","kind"}]`. Fails with ``SidecarCore/Problem``.
+    package func services(of peer: PeerName) -> EventLoopFuture<JSONValue> {
+        ask { sidecar, id, now in sidecar.askServices(of: peer, id: id, at: now) }
+    }
+
+    private func ask(_ body: (inout Sidecar, CommandID, Clocks) -> [SidecarAction]) -> EventLoopFuture<JSONValue> {
+        node.eventLoop.preconditionInEventLoop()
+        guard life != nil else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
+        let promise = node.eventLoop.makePromise(of: JSONValue.self)
+        life?.lastCommand += 1
+        let id = CommandID(life?.lastCommand ?? 0)
+        life?.commands[id] = promise
+        feed { sidecar, now in body(&sidecar, id, now) }
+        return promise.futureResult
+    }
+
+    func profile(of settings: Settings) -> SidecarProfile {
+        let advertised = settings.advertised + observed.filter { !settings.advertised.contains($0) }
+        return SidecarProfile(
+            name: settings.name,
+            hubs: settings.hubs,
+            exposed: settings.exposed,
+            advertised: advertised
+        )
+    }
+}
+
+// What the gateway asks.
+extension SidecarRuntime {
+    /// Whether `peer` may use the exposed service `name` at `port` now.
+    package func mayReach(service name: ServiceName, port: VirtualPort, peer: NodeKey) -> Bool {
+        life?.sidecar.mayReach(service: name, port: port, peer: peer, at: .now()) ?? false
+    }
+
+    /// The local name of a peer, if it has one.
+    package func peerName(_ key: NodeKey) -> String? { life?.sidecar.name(of: key) }
+
+    /// The network in which we know the peer: none until networks exist.
+    package func networkName(_ key: NodeKey) -> String? { nil }
+
+    /// What `peer` (did, address, name, `agent://` URI) means, and whether it is trusted.
+    package func find(_ peer: PeerName) -> PeerFinding { life?.sidecar.find(peer, at: .now()) ?? .unknown }
+
+    /// A stream to `key` is about to be opened: a session is started and hubs are asked to relay until there is one.
+    /// Costs next to nothing when there is one.
+    package func want(_ key: NodeKey) {
+        feed { $0.want(key, at: $1) }
+    }
+
+    /// Whether there is a session with `key`.
+    package func isConnected(_ key: NodeKey) -> Bool { node.peerStatus(of: key)?.isConnected ?? false }
+
+    /// Records that `peer` was refused `subject` (R11).
+    package func recordRefusal(of subject: String, to peer: NodeKey) {
+        life?.audit.record(AuditEvent(.accessRefused, actor: peer, subject: subject), at: Clocks.now().wall)
+    }
+}
+
+extension Problem {
+    static let stopped = Problem(
+        code: "stopped",
+        message: "the sidecar is not running",
+        hint: "start it with `postern up`"
+    )
+
+    static func unsaved(_ error: StateFileError) -> Problem {
+        Problem(
+            code: "state-unusable",
+            message: "this could not be stored: \(error)",
+            hint: "make room on the disk and check the state directory, then try again"
+        )
+    }
+}

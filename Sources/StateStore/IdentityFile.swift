@@ -1,0 +1,72 @@
+package import OverlayCrypto
+package import PosternModel
+
+/// The file with a node's key. It is one line of text:
+///
+/// ```
+/// postern-ed25519-seed:<the 32 bytes of the RFC 8032 seed as 64 hexadecimal digits>
+/// ```
+///
+/// Its mode is 0600. It is made once and never overwritten; a file that others can read is refused.
+package struct IdentityFile: Hashable, Sendable {
+    private static let prefix = "postern-ed25519-seed:"
+    private static let byteLimit = 256
+
+    private let path: String
+
+    package init(path: String) {
+        self.path = path
+    }
+
+    /// The identity in the file; nil when there is no file.
+    package func load() throws(Problem) -> NodeIdentity? {
+        guard let status = SystemFile.mode(of: path) else { return nil }
+        guard status.permissions & 0o077 == 0 else {
+            throw Problem(
+                code: "key-exposed",
+                message: "\(path) has mode \(Self.octal(UInt32(status.permissions))): others can read the node's key",
+                hint: "run: chmod 600 '\(path)' (and make a new identity if somebody may have read it)"
+            )
+        }
+        let bytes: [UInt8]
+        do { bytes = try StateFile(reading: path).readAll(limit: Self.byteLimit) } catch { throw Problem(error) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        let line = text.hasSuffix("\n") ? text.dropLast() : text[...]
+        guard line.hasPrefix(Self.prefix), let seed = Hex.decode(line.dropFirst(Self.prefix.count)), seed.count == 32,
+            let identity = try? NodeIdentity(seed: seed)
+        else {
+            throw Problem(
+                code: "key-broken",
+                message: "\(path) is not a key file of postern (one line: \(Self.prefix)<64 hexadecimal digits>)",
+                hint: "restore it from a copy; moving it away and `postern init` make a new identity with a new address"
+            )
+        }
+        return identity
+    }
+
+    /// Makes a new key. When another process was faster its key is taken.
+    package func create() throws(Problem) -> (identity: NodeIdentity, isNew: Bool) {
+        let line = Self.prefix + Hex.encode(SystemRandom.bytes(32)) + "\n"
+        let isNew: Bool
+        do { isNew = try StateFile.create(path, with: Array(line.utf8)) } catch { throw Problem(error) }
+        guard let identity = try load() else {
+            throw Problem(
+                code: "state-unusable",
+                message: "\(path) vanished while it was made",
+                hint: "see who else works in the directory"
+            )
+        }
+        return (identity, isNew)
+    }
+
+    private static func octal(_ permissions: UInt32) -> String { String(permissions, radix: 8) }
+}
+
+/// Bytes from the system's generator.
+enum SystemRandom {
+    /// `count` bytes that nobody can predict.
+    static func bytes(_ count: Int) -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+}
