@@ -130,8 +130,7 @@ let package = Package(
         .target(
             name: "GatewayNIO",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCore", "GatewayCore", "SidecarCore", "OverlayNIO", nio, nioPosix,
-                log,
+                "PosternModel", "OverlayWire", "OverlayCore", "TrustCore", "GatewayCore", "OverlayNIO", nio, nioPosix, log,
             ],
             swiftSettings: common + unchecked
         ),

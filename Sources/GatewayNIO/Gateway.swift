@@ -4,10 +4,11 @@ package import NIOCore
 import NIOPosix
 package import OverlayNIO
 package import PosternModel
+import TrustCore
 
 /// Joins local connections with streams of the overlay: offers the services of peers on loopback ports, and our
 /// services to peers. Everything happens on the overlay's event loop.
-package final class Gateway {
+package final class Gateway: StreamAcceptor {
     package let settings: GatewaySettings
     package private(set) var statistics = GatewayStatistics()
 
@@ -71,7 +72,7 @@ package final class Gateway {
     ) -> (any OverlayStreamHandler)? {
         eventLoop.assertInEventLoop()
         guard stopping == nil, let exposure = exposures[port],
-            authority.mayReach(service: exposure.service.name, port: port, peer: peer)
+            authority.decide(peer, port).isAdmitted
         else {
             statistics.streamsRefused += 1
             return nil

@@ -1,5 +1,6 @@
 package import GatewayCore
 package import PosternModel
+package import TrustCore
 
 /// Where a reached service is: which port of which node.
 package struct ServiceRoute: Hashable, Sendable {
@@ -25,8 +26,8 @@ package enum PeerResolution: Hashable, Sendable {
 
 /// Who decides for the gateway: it knows no trust of its own. All calls are made on the overlay's event loop.
 package protocol GatewayAuthority: AnyObject {
-    /// Whether `peer` may use our service; asked for every stream that a peer opens.
-    func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool
+    /// Whether `peer` may use the service at `port`; asked for every stream that a peer opens.
+    func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access
 
     /// How we call the peer.
     func peerName(_ key: NodeKey) -> String?

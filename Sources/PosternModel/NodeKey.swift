@@ -18,6 +18,14 @@ package struct NodeKey: Hashable, Sendable {
     package var bytes: [UInt8] { words.bytes }
 }
 
+extension NodeKey: Comparable {
+    /// An order that costs no text: that of the words. It means nothing but itself.
+    package static func < (lhs: NodeKey, rhs: NodeKey) -> Bool {
+        let (mine, theirs) = (lhs.words, rhs.words)
+        return (mine.a, mine.b, mine.c, mine.d) < (theirs.a, theirs.b, theirs.c, theirs.d)
+    }
+}
+
 extension NodeKey: CustomStringConvertible {
     /// Multicodec prefix of an Ed25519 public key (multicodec table: `ed25519-pub`, 0xed as a varint).
     private static let multicodec: [UInt8] = [0xed, 0x01]

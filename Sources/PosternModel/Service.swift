@@ -56,6 +56,24 @@ package enum ServiceTarget: Hashable, Sendable {
     }
 }
 
+extension ServiceTarget {
+    /// The name, when the service is meant by it.
+    package var name: ServiceName? {
+        switch self {
+        case .name(let name): name
+        case .port: nil
+        }
+    }
+
+    /// The port, when the service is meant by it.
+    package var port: VirtualPort? {
+        switch self {
+        case .name: nil
+        case .port(let port): port
+        }
+    }
+}
+
 extension ServiceTarget: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -25,9 +25,9 @@ struct HubLinks: Sendable {
     }
 
     /// The hubs with a session, in a stable order.
-    var up: [NodeKey] { links.filter { $0.value.isUp }.keys.sorted { $0.did < $1.did } }
+    var up: [NodeKey] { links.filter { $0.value.isUp }.keys.sorted() }
     /// The hubs whose events we get, in a stable order.
-    var watched: [NodeKey] { links.filter { $0.value.isWatched }.keys.sorted { $0.did < $1.did } }
+    var watched: [NodeKey] { links.filter { $0.value.isWatched }.keys.sorted() }
 
     /// When a hub that is down is to be tried next.
     var nextAttempt: Instant? { links.values.filter { !$0.isUp }.map(\.nextAttempt).min() }

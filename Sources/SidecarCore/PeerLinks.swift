@@ -19,6 +19,9 @@ struct PeerLinks: Sendable {
         var awaitedAt: Set<NodeKey> = []
         var candidates: [Endpoint] = []
         var lastMet: Timestamp?
+        var offers: Sidecar.Offers?
+        /// The question for its offers that is under way.
+        var offersRequest: SidecarRequestID?
     }
 
     /// A look-up at a hub.
@@ -43,11 +46,14 @@ struct PeerLinks: Sendable {
             .sorted { $0.1 > $1.1 }.map(\.0)
     }
 
-    /// The cache's form: `{"did": {"candidates": […], "met": TIME}}`.
+    /// The cache's form: `{"did": {"candidates": […], "met": TIME, "offers": […]|null}}`.
     var document: JSONValue {
         var object = JSONObject()
-        for (key, link) in links where link.lastMet != nil || !link.candidates.isEmpty {
-            object[key.did] = ["candidates": .texts(link.candidates), "met": .time(link.lastMet)]
+        for (key, link) in links where link.lastMet != nil || !link.candidates.isEmpty || link.offers != nil {
+            object[key.did] = [
+                "candidates": .texts(link.candidates), "met": .time(link.lastMet),
+                "offers": link.offers.map { JSONValue(encoding: $0.services) } ?? .null,
+            ]
         }
         return .object(object)
     }
@@ -57,6 +63,8 @@ struct PeerLinks: Sendable {
         for member in document.object?.members ?? [] {
             guard let key = NodeKey(did: member.key), let fields = try? JSONFields(member.value) else { continue }
             links[key, default: Link()].candidates = (try? fields.endpoints()) ?? []
+            let offers = fields.optionalValue("offers")?.array?.compactMap { try? Service(decoding: $0) }
+            links[key, default: Link()].offers = offers.map { Sidecar.Offers(services: $0, time: nil) }
             links[key, default: Link()].lastMet = (try? fields.optionalTime("met")).flatMap(\.self)
         }
     }

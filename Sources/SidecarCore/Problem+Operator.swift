@@ -1,5 +1,5 @@
 package import PosternModel
-import TrustCore
+package import TrustCore
 
 extension Problem {
     /// Nobody is known by this name.
@@ -50,7 +50,7 @@ extension Problem {
         )
     }
 
-    static func badInvitation(_ why: String) -> Problem {
+    package static func badInvitation(_ why: String) -> Problem {
         Problem(
             code: "bad-invitation",
             message: "the invitation cannot be used: \(why)",
@@ -58,7 +58,7 @@ extension Problem {
         )
     }
 
-    static func refusedInvitation(_ reason: TrustRejection.Reason?) -> Problem {
+    package static func refusedInvitation(_ reason: TrustRejection.Reason?) -> Problem {
         switch reason {
         case .usedUp: badInvitation("it was used as often as it may be")
         case .expired: badInvitation("it has expired by the inviter's clock")

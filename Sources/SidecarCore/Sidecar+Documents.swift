@@ -1,5 +1,7 @@
+import OverlayCore
 import OverlayCrypto
-package import PosternModel
+import OverlayWire
+import PosternModel
 import TrustCore
 
 // The documents that other programs read (INTERFACE).
@@ -8,99 +10,165 @@ extension Sidecar {
     package var pendingCount: Int { book.pending.count }
 
     /// `trust list`.
-    package func trustDocument(at now: Timestamp) -> JSONValue {
+    func trustList(at now: Timestamp) -> TrustListDocument {
         let trusted = book.relationships.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
-        let pending = book.pending.sorted {
-            ($0.value.received, $0.key.description) < ($1.value.received, $1.key.description)
-        }.map(\.value)
-        let outgoing = book.outgoing.sorted {
-            ($0.value.issued, $0.key.description) < ($1.value.issued, $1.key.description)
-        }.map(\.value)
-        return [
-            "trusted": .array(
-                trusted.sorted { ($0.since, $0.peer.did) < ($1.since, $1.peer.did) }.map {
-                    relationshipDocument(of: $0)
-                }
-            ),
-            "pending": .array(pending.map { pendingDocument(of: $0) }),
-            "outgoing": .array(outgoing.map { outgoingDocument(of: $0) } + joiningDocuments),
-        ]
-    }
-
-    /// The peers with which a trust stands, as `peers` lists them; what only the overlay knows is added by the shell.
-    package func trustedPeers(at now: Timestamp) -> [(key: NodeKey, document: JSONObject)] {
-        book.trust.peers(at: now).compactMap { peer in
-            guard let relationship = book.relationships[peer] else { return nil }
-            var object = JSONObject()
-            object["did"] = .string(peer.did)
-            object["name"] = .string(displayName(of: peer))
-            object["address"] = .string(peer.personalAddress.description)
-            object["networks"] = []
-            object["trusted"] = true
-            object["since"] = .time(relationship.since)
-            object["lastSeen"] = .time(peers[peer].lastMet)
-            return (peer, object)
-        }.sorted { $0.key.did < $1.key.did }
-    }
-
-    /// The hubs in use: whether each is one of our own, and whether its session and event stream stand.
-    package func hubStates() -> [(url: HubURL, isOurs: Bool, isUp: Bool)] {
-        hubs.links.values.map { ($0.url, $0.isOurs, $0.isUp && $0.isWatched) }.sorted {
-            $0.0.description < $1.0.description
+        let pending = book.pending.values.sorted {
+            ($0.received, $0.request.id.description) < ($1.received, $1.request.id.description)
         }
+        let outgoing = book.outgoing.values.sorted {
+            ($0.issued, $0.id.description) < ($1.issued, $1.id.description)
+        }
+        return TrustListDocument(
+            trusted: trusted.sorted { ($0.since, $0.peer) < ($1.since, $1.peer) }.map { trustDocument(of: $0) },
+            pending: pending.map { PendingDocument($0) },
+            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments
+        )
     }
 
     /// What a command that made or changed a trust answers.
-    func relationshipDocument(of peer: NodeKey) -> JSONValue {
-        guard let relationship = book.relationships[peer] else {
-            return ["did": .string(peer.did), "state": "unknown"]
+    func trustDocument(of relationship: TrustRelationship) -> TrustDocument {
+        TrustDocument(
+            did: relationship.peer,
+            name: displayName(of: relationship.peer),
+            state: "trusted",
+            services: relationship.given.services,
+            offers: relationship.received.services,
+            since: relationship.since,
+            expires: relationship.given.expires
+        )
+    }
+
+    /// `peers`.
+    func peerDocuments(at now: Clocks, seeing view: any SidecarView) -> [PeerDocument] {
+        book.trust.peers(at: now.wall).sorted().compactMap { peer in
+            guard let relationship = book.relationships[peer] else { return nil }
+            let session = view.session(with: peer)
+            let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }
+            return PeerDocument(
+                did: peer,
+                name: displayName(of: peer),
+                address: peer.personalAddress,
+                networks: [],
+                trusted: true,
+                since: relationship.since,
+                connected: session?.isConnected ?? false,
+                path: PathDocument(session),
+                rttMs: session?.roundTrip?.roundedMilliseconds,
+                bytesSent: session?.bytesSent ?? 0,
+                bytesReceived: session?.bytesReceived ?? 0,
+                relayedBytes: session?.relayedBytes ?? 0,
+                lastSeen: heard?.inMilliseconds ?? peers[peer].lastMet
+            )
         }
-        return relationshipDocument(of: relationship)
     }
 
-    private func relationshipDocument(of relationship: TrustRelationship) -> JSONValue {
-        [
-            "did": .string(relationship.peer.did), "name": .string(displayName(of: relationship.peer)),
-            "state": "trusted",
-            "services": listDocument(relationship.given.services),
-            "offers": listDocument(relationship.received.services),
-            "since": .time(relationship.since), "expires": .time(relationship.given.expires),
-        ]
+    /// `status`.
+    func statusDocument(at now: Clocks, seeing view: any SidecarView) -> StatusDocument {
+        StatusDocument(
+            did: key,
+            address: key.personalAddress,
+            name: profile.name,
+            version: view.version,
+            uptimeMs: view.uptime.nanoseconds / 1_000_000,
+            hubs: hubDocuments(seeing: view),
+            // What the translation is like is not measured yet.
+            nat: StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil),
+            udp: view.boundAddresses.compactMap { HostPort($0.description) },
+            reach: view.localPorts.map { reachDocument(of: $0, at: now, seeing: view) },
+            expose: profile.exposed.map { rule in
+                StatusDocument.Expose(
+                    service: rule.service.name,
+                    port: rule.service.port,
+                    kind: rule.service.kind,
+                    upstream: view.upstream(of: rule.service.name),
+                    allow: rule.allow,
+                    activeStreams: view.activeStreams(of: rule.service.name)
+                )
+            },
+            pending: book.pending.count
+        )
     }
 
-    private func pendingDocument(of entry: TrustBook.Pending) -> JSONValue {
-        [
-            "id": .string(entry.request.id.description), "did": .string(entry.request.asker.did),
-            "name": .string(entry.request.name), "note": .string(entry.request.note),
-            "services": listDocument(entry.request.services), "received": .time(entry.received),
-        ]
+    /// Whether one of the hubs that are configured is there; nil when none is configured.
+    package var isAtOwnHub: Bool? {
+        profile.hubs.isEmpty ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched }
     }
 
-    private func outgoingDocument(of request: TrustRequest) -> JSONValue {
-        [
-            "id": .string(request.id.description), "did": .string(request.target.did),
-            "name": .string(displayName(of: request.target)), "note": .string(request.note),
-            "services": listDocument(request.services), "sent": .time(request.issued),
-            "expires": .time(request.expires),
-        ]
+    private func hubDocuments(seeing view: any SidecarView) -> [StatusDocument.Hub] {
+        hubs.links.values.sorted { $0.url.description < $1.url.description }.map { link in
+            StatusDocument.Hub(
+                url: link.url,
+                connected: link.isUp && link.isWatched,
+                transport: "udp",
+                rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
+                home: link.url == profile.hubs.first,
+                configured: link.isOurs
+            )
+        }
     }
 
-    private var joiningDocuments: [JSONValue] {
+    private func reachDocument(
+        of port: LocalPort,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> StatusDocument.Reach {
+        let state =
+            switch find(port.peer, at: now) {
+            case .trusted(let key): view.session(with: key)?.isConnected == true ? "connected" : "idle"
+            case .notTrusted: "not trusted"
+            case .ambiguous: "ambiguous"
+            case .unknown: "unknown peer"
+            }
+        return StatusDocument.Reach(
+            peer: port.peer,
+            service: port.target.name,
+            port: port.target.port,
+            listen: port.listen,
+            state: state
+        )
+    }
+
+    private func outgoingDocument(of request: TrustRequest) -> OutgoingDocument {
+        OutgoingDocument(
+            id: request.id,
+            did: request.target,
+            name: displayName(of: request.target),
+            note: request.note,
+            services: request.services,
+            sent: request.issued,
+            expires: request.expires
+        )
+    }
+
+    private var joiningDocuments: [OutgoingDocument] {
         book.joining.sorted { $0.key.description < $1.key.description }.map { id, joining in
-            [
-                "id": .string(id.description), "did": .string(joining.invitation.inviter.did),
-                "name": .string(joining.invitation.name), "note": "invitation",
-                "services": listDocument(joining.invitation.services), "sent": .time(joining.claim.grant.issued),
-                "expires": .time(joining.invitation.expires),
-            ]
+            OutgoingDocument(
+                id: id,
+                did: joining.invitation.inviter,
+                name: joining.invitation.name,
+                note: "invitation",
+                services: joining.invitation.services,
+                sent: joining.claim.grant.issued,
+                expires: joining.invitation.expires
+            )
         }
     }
+}
 
-    /// Services for readers: always an array, `["*"]` for all.
-    private func listDocument(_ services: ServiceSet) -> JSONValue {
-        switch services {
-        case .all: ["*"]
-        case .names: services.json
-        }
+extension PendingDocument {
+    fileprivate init(_ entry: TrustBook.Pending) {
+        self.init(
+            id: entry.request.id,
+            did: entry.request.asker,
+            name: entry.request.name,
+            note: entry.request.note,
+            services: entry.request.services,
+            received: entry.received
+        )
     }
+}
+
+extension Interval {
+    /// Milliseconds with three digits behind the point.
+    fileprivate var roundedMilliseconds: Double { (milliseconds * 1_000).rounded() / 1_000 }
 }

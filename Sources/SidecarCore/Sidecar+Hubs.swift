@@ -82,13 +82,10 @@ extension Sidecar {
             return relayOpened(RelayChannel(channel), for: peer, at: hub, now: now)
         case .redeem(let claim):
             return redeemed(claim, answer: answer, at: now)
-        case .services(let command):
-            guard let services = answer?["services"], answer?["ok"] == true else {
-                let hint = "see `postern peers`, and `postern doctor` on both sides"
-                let error = Problem(code: "no-answer", message: "the peer does not answer", hint: hint)
-                return [.fail(command, error)]
-            }
-            return [.answer(command, services)]
+        case .offers(let peer):
+            let services = answer?["ok"] == true ? answer?["services"]?.array : nil
+            // Services of kinds that this version does not know are left out.
+            return offered(services?.compactMap { try? Service(decoding: $0) }, by: peer, at: now)
         }
     }
 
@@ -118,7 +115,7 @@ extension Sidecar {
             actions.append(.admitHub(url))
         }
         let used = Set(urls.map(\.key))
-        for key in hubs.links.keys.filter({ !used.contains($0) }).sorted(by: { $0.did < $1.did }) {
+        for key in hubs.links.keys.filter({ !used.contains($0) }).sorted() {
             forgetRelays(at: key)
             dropRequests(to: key)
             hubs[key] = nil
@@ -157,7 +154,7 @@ extension Sidecar {
         inFlight = inFlight.filter { _, purpose in
             switch purpose {
             case .register(let other), .outbox(_, let other), .resolve(let other, _), .refusal(let other): other != hub
-            case .acknowledge, .redeem, .services: true
+            case .acknowledge, .redeem, .offers: true
             }
         }
     }

@@ -38,10 +38,7 @@ extension Sidecar {
             "services": services.json, "uses": .integer(Int64(uses)), "expires": .time(invitation.expires),
         ]
         let event = AuditEvent(.invited, actor: key, subject: invitation.id.description, new: new)
-        let answer: JSONValue = [
-            "invitation": .string(invitation.token), "expires": .time(invitation.expires),
-            "uses": .integer(Int64(uses)),
-        ]
+        let answer = CreateInvitation.Answer(invitation: invitation, expires: invitation.expires, uses: uses)
         let written = [record([.invited(invitation, uses: uses)]), .audit(event)]
         return written + reconcileGuests(at: now) + [.answer(id, answer)]
     }
@@ -116,7 +113,7 @@ extension Sidecar {
     mutating func reconcileGuests(at now: Clocks) -> [SidecarAction] {
         let answered = answeredInvitations(at: now)
         var actions: [SidecarAction] = []
-        for (guest, id) in guests.sorted(by: { $0.key.did < $1.key.did }) where answered[id] == nil {
+        for (guest, id) in guests.sorted(by: { $0.key < $1.key }) where answered[id] == nil {
             guests[guest] = nil
             actions.append(.expel(guest, .refused))
         }
@@ -156,23 +153,25 @@ extension Sidecar {
 
 // Invitations, on the side that redeems them.
 extension Sidecar {
-    mutating func join(_ token: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
-        let invitation: Invitation
-        do {
-            invitation = try Invitation(token: token)
-        } catch {
-            throw .badInvitation("the text is damaged or incomplete")
-        }
+    /// Redeems `invitation`; `answering` makes the answer out of the trust that comes of it.
+    mutating func join(
+        _ invitation: Invitation,
+        answering answer: @escaping @Sendable (TrustDocument) -> SidecarAction,
+        id: CommandID,
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
         guard invitation.inviter != key else { throw .badInvitation("it is our own") }
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
-        guard !standing(of: invitation.inviter, at: now).isMutual else {
-            return [.answer(id, relationshipDocument(of: invitation.inviter))]
+        if standing(of: invitation.inviter, at: now).isMutual,
+            let relationship = book.relationships[invitation.inviter]
+        {
+            return [answer(trustDocument(of: relationship))]
         }
         guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
             throw .badInvitation("it names neither a hub nor an address")
         }
         if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
-            joins[known.key] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+            joins[known.key] = WaitingJoin(command: id, answer: answer, deadline: now.instant + settings.joinPatience)
             redeemAt[known.key] = now.instant
             return redeemDirectly(at: now)
         }
@@ -196,7 +195,7 @@ extension Sidecar {
             subject: invitation.inviter.did,
             new: ["invitation": .string(invitation.id.description)]
         )
-        joins[claim.id] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+        joins[claim.id] = WaitingJoin(command: id, answer: answer, deadline: now.instant + settings.joinPatience)
         redeemAt[claim.id] = now.instant
         let written = [record(facts), .audit(event)]
         return written + reconcileHubs(at: now) + deliverOutbox(at: now) + redeemDirectly(at: now)

@@ -77,7 +77,7 @@ extension Sidecar {
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + reconcileHubs(at: now)
         redeemAt[acceptance.answers] = nil
         if let join = joins.removeValue(forKey: acceptance.answers) {
-            actions.append(.answer(join.command, relationshipDocument(of: peer)))
+            actions.append(join.answer(trustDocument(of: relationship)))
         }
         return actions + want(peer, at: now)
     }

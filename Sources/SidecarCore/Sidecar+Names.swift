@@ -25,6 +25,17 @@ extension Sidecar {
         return .notTrusted(key, hint: hint(for: key, at: now))
     }
 
+    /// The trusted peer that `name` means.
+    func trusted(_ name: PeerName, at now: Clocks) throws(Problem) -> NodeKey {
+        switch find(name, at: now) {
+        case .trusted(let key): return key
+        case .notTrusted(_, let hint):
+            throw Problem(code: "not-trusted", message: "there is no trust with \(name)", hint: hint)
+        case .ambiguous(let dids): throw .ambiguousPeer(name, dids)
+        case .unknown: throw .unknownPeer(name)
+        }
+    }
+
     /// The name under which `peer` is shown: its local name, else its did.
     package func displayName(of peer: NodeKey) -> String { book.names[peer] ?? peer.did }
 
@@ -37,8 +48,7 @@ extension Sidecar {
         case .key(let key): return [key]
         case .address(let address): return knownKeys.filter { $0.personalAddress == address }
         case .name(let text):
-            let named = book.names.filter { $0.value == text }.map(\.key)
-            guard named.isEmpty else { return named }
+            if let named = book.key(named: text) { return [named] }
             return book.pending.values.filter { HostName.label(from: $0.request.name) == text }.map(\.request.asker)
         }
     }

@@ -1,37 +1,11 @@
 import HubProtocol
 import OverlayCrypto
-package import PosternModel
+import PosternModel
 import TrustCore
 
-// What the operator commands.
+// What operations do, as far as it concerns trust.
 extension Sidecar {
-    /// Does `command`; its answer or failure is among the actions, now or later.
-    package mutating func perform(_ command: OperatorCommand, id: CommandID, at now: Clocks) -> [SidecarAction] {
-        do {
-            switch command {
-            case .request(let peer, let services, let note):
-                return try request(peer, services: services, note: note, id: id, at: now)
-            case .approve(let request, let services):
-                return try approve(request, services: services, id: id, at: now)
-            case .reject(let request):
-                return try reject(request, id: id, at: now)
-            case .revoke(let peer):
-                return try revoke(peer, id: id, at: now)
-            case .invite(let uses, let lifetime, let services):
-                return try invite(uses: uses, lifetime: lifetime, services: services, id: id, at: now)
-            case .join(let invitation):
-                return try join(invitation, id: id, at: now)
-            case .rename(let peer, let name):
-                return try rename(peer, to: name, id: id, at: now)
-            case .list:
-                return [.answer(id, trustDocument(at: now.wall))]
-            }
-        } catch {
-            return [.fail(id, error)]
-        }
-    }
-
-    private mutating func request(
+    mutating func request(
         _ name: PeerName,
         services: ServiceSet,
         note: String,
@@ -43,7 +17,7 @@ extension Sidecar {
             let relationship = book.relationships[peer],
             ServiceSet.names(wanted).isSubset(of: relationship.received.services)
         {
-            return [.answer(id, ["id": nil, "did": .string(peer.did), "state": "trusted"])]
+            return [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
         }
         guard !profile.hubs.isEmpty || book.relationships[peer]?.hubs.isEmpty == false else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
@@ -66,13 +40,11 @@ extension Sidecar {
         facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
         let isUp = places.contains { hubs[$0.key]?.isUp == true }
-        let answer: JSONValue = [
-            "id": .string(request.id.description), "did": .string(peer.did), "state": isUp ? "sent" : "queued",
-        ]
+        let answer = RequestTrust.Answer(id: request.id, did: peer, state: isUp ? .sent : .queued, trust: nil)
         return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    private mutating func approve(
+    mutating func approve(
         _ text: String,
         services: ServiceSet?,
         id: CommandID,
@@ -80,10 +52,10 @@ extension Sidecar {
     ) throws(Problem) -> [SidecarAction] {
         let pending = try pendingRequest(text)
         let actions = try accept(pending.request, services: services ?? pending.request.services, at: now)
-        return actions + [.answer(id, relationshipDocument(of: pending.request.asker))]
+        return actions + answer(id, withTrustIn: pending.request.asker)
     }
 
-    private mutating func reject(_ text: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
+    mutating func reject(_ text: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
@@ -92,11 +64,11 @@ extension Sidecar {
             facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
         }
         let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
-        let answer: JSONValue = ["id": .string(request.id.description)]
+        let answer = RejectRequest.Answer(id: request.id)
         return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    private mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction]
+    mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction]
     {
         let peer = try known(peerName)
         let relationship = book.relationships[peer]
@@ -116,12 +88,12 @@ extension Sidecar {
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
-        let answer: JSONValue = ["did": .string(peer.did), "name": .string(displayName(of: peer)), "state": "revoked"]
+        let answer = RevokeTrust.Answer(did: peer, name: displayName(of: peer), state: "revoked")
         let written = [record(facts), .audit(event)]
         return written + reconcile(peer, at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    private mutating func rename(
+    mutating func rename(
         _ peerName: PeerName,
         to name: String,
         id: CommandID,
@@ -132,7 +104,13 @@ extension Sidecar {
         guard HostName.isLowercaseLabel(name), !isTaken else { throw .invalidName(name) }
         let old: JSONValue = .string(displayName(of: peer))
         let event = AuditEvent(.renamed, actor: key, subject: peer.did, old: old, new: .string(name))
-        return [record([.named(peer, name)]), .audit(event), .answer(id, relationshipDocument(of: peer))]
+        return [record([.named(peer, name)]), .audit(event)] + answer(id, withTrustIn: peer)
+    }
+
+    /// The answer of a command that made or changed the trust with `peer`.
+    private func answer(_ id: CommandID, withTrustIn peer: NodeKey) -> [SidecarAction] {
+        guard let relationship = book.relationships[peer] else { return [.fail(id, .notTrusted(displayName(of: peer)))] }
+        return [.answer(id, trustDocument(of: relationship))]
     }
 
     /// Requests of both directions that are too old to be answered are no longer shown, and what was remembered of

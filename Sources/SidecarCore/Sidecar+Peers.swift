@@ -21,6 +21,8 @@ extension Sidecar {
         guard peers[peer].admittedSecret != nil else { return [] }
         if isUp || peers[peer].isConnected { peers[peer].lastMet = now.wall }
         peers[peer].isConnected = isUp
+        // After a new start it may offer something else.
+        if isUp { peers[peer].offers?.time = nil }
         guard !isUp else { return [.remember] }
         let isWanted = peers[peer].wanted.map { now.instant - $0 < settings.wantedLifetime } ?? false
         return [.remember] + (isWanted ? [.connect(peer)] + lookUp(peer, at: now) : [])
@@ -39,7 +41,7 @@ extension Sidecar {
 
     /// Admits peers with which a trust stands and expels those with which none does any longer.
     mutating func reconcilePeers(at now: Clocks) -> [SidecarAction] {
-        book.relationships.keys.sorted { $0.did < $1.did }.flatMap { reconcile($0, at: now) }
+        book.relationships.keys.sorted().flatMap { reconcile($0, at: now) }
     }
 
     /// The same for one peer.
@@ -49,7 +51,8 @@ extension Sidecar {
         guard standing(of: peer, at: now).isMutual else {
             guard admitted != nil else { return [] }
             forgetSession(with: peer)
-            return [.expel(peer, .refused), .trustEnded(peer)] + expiryEvent(of: relationship, at: now)
+            peers[peer].offers = nil
+            return [.expel(peer, .refused), .trustEnded(peer), .remember] + expiryEvent(of: relationship, at: now)
         }
         guard admitted != relationship.secret else { return [] }
         var actions: [SidecarAction] = []
@@ -122,7 +125,7 @@ extension Sidecar {
             guard standing(of: peer, at: now).isMutual else { return false }
             guard !link.isConnected else { return true }
             return link.wanted.map { now.instant - $0 < settings.wantedLifetime } ?? false
-        }.keys.sorted { $0.did < $1.did }
+        }.keys.sorted()
     }
 
     private mutating func forgetSession(with peer: NodeKey) {

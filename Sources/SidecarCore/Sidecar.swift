@@ -28,6 +28,12 @@ package struct Sidecar {
     var joins: [RecordID: WaitingJoin] = [:]
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
+    /// Who waits for what a peer offers.
+    var offersWaiters: [NodeKey: [OffersWaiter]] = [:]
+    /// When refusals were last recorded.
+    var refusals: [Refused: Instant] = [:]
+    /// Who may use what.
+    var policy: AccessPolicy
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
 
@@ -40,12 +46,14 @@ package struct Sidecar {
         case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
         case redeem(RecordID)
-        case services(CommandID)
+        case offers(NodeKey)
     }
 
     /// A `join` whose command still waits.
-    struct WaitingJoin: Hashable, Sendable {
+    struct WaitingJoin: Sendable {
         let command: CommandID
+        /// The answer, made out of the trust that comes of it.
+        let answer: @Sendable (TrustDocument) -> SidecarAction
         let deadline: Instant
     }
 
@@ -62,6 +70,7 @@ package struct Sidecar {
         self.profile = profile
         self.random = random
         self.settings = settings
+        policy = AccessPolicy(profile.exposed)
         book = TrustBook(owner: identity.key)
         for fact in facts { book.apply(fact) }
         peers.remember(memory)
@@ -92,6 +101,7 @@ package struct Sidecar {
     package mutating func reconfigure(_ profile: SidecarProfile, at now: Clocks) -> [SidecarAction] {
         let old = self.profile
         self.profile = profile
+        policy = AccessPolicy(profile.exposed)
         guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return [] }
         let event = AuditEvent(
             .reconfigured,
@@ -155,9 +165,6 @@ package struct Sidecar {
 extension SidecarProfile {
     /// What the audit trail says about a configuration.
     var auditDocument: JSONValue {
-        let rules = exposed.map { rule -> JSONValue in
-            rule.service.document
-        }
-        return ["name": .string(name), "hubs": .texts(hubs), "expose": .array(rules)]
+        return ["name": .string(name), "hubs": .texts(hubs), "expose": JSONValue(encoding: exposed.map { $0.service })]
     }
 }

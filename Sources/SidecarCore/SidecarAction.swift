@@ -39,7 +39,15 @@ package enum SidecarAction: Hashable, Sendable {
     case answerPeer(PeerRequestID, JSONValue)
 
     /// Answer a command.
-    case answer(CommandID, JSONValue)
+    case answer(CommandID, CommandAnswer)
+    /// Measure `count` round trips to a peer, one after another, and answer the command with them.
+    case ping(CommandID, NodeKey, count: Int)
+    /// Offer a peer's service on a local port and answer the command with it.
+    case openLocalPort(CommandID, PeerName, ServiceTarget)
+    /// Answer the command with the lines of the audit trail.
+    case readAudit(CommandID, since: Timestamp?)
+    /// Tell the gateway where a peer's service is.
+    case routed(RouteID, Route)
     /// Fail a command.
     case fail(CommandID, Problem)
 }
@@ -66,6 +74,15 @@ package struct SidecarRequestID: Hashable, Sendable {
 
 /// One request of a peer to the sidecar, as the shell counts them.
 package struct PeerRequestID: Hashable, Sendable {
+    package let rawValue: UInt64
+
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// One command that waits for its answer, as the shell counts them.
+package struct CommandID: Hashable, Sendable {
     package let rawValue: UInt64
 
     package init(_ rawValue: UInt64) {

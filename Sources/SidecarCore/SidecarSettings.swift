@@ -1,5 +1,6 @@
 package import OverlayWire
 package import PosternModel
+package import TrustCore
 
 /// What a sidecar allows and how long it waits.
 package struct SidecarSettings: Hashable, Sendable {
@@ -33,6 +34,11 @@ package struct SidecarSettings: Hashable, Sendable {
     package var joinPatience = Interval.seconds(20)
     /// Time between two direct attempts to redeem an invitation.
     package var redeemInterval = Interval.seconds(5)
+    /// How long what a peer said that it offers is used before the peer is asked again behind the scenes.
+    package var offersFreshness = Interval.seconds(30)
+    /// Time between two records of the same refusal, and how many refusals are kept apart.
+    package var refusalInterval = Interval.seconds(60)
+    package var refusalCount = 4_096
     /// Uses of one invitation and how long it may be open.
     package var invitationUses = 1_000
     package var invitationLifetime = Interval.seconds(365 * 86_400)

@@ -18,7 +18,19 @@ extension SidecarRuntime {
     func feed(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) {
         node.eventLoop.assertInEventLoop()
         guard life != nil else { return }
+        perform(take(input))
+    }
+
+    /// The same for an input that changes no deadline when nothing follows from it: then this costs nothing more.
+    func feedQuietly(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) {
+        node.eventLoop.assertInEventLoop()
+        guard life != nil else { return }
         let actions = take(input)
+        guard !actions.isEmpty else { return }
+        perform(actions)
+    }
+
+    private func perform(_ actions: [SidecarAction]) {
         life?.actions.append(contentsOf: actions)
         guard life?.isActing == false else { return }
         life?.isActing = true
@@ -52,7 +64,7 @@ extension SidecarRuntime {
             life?.hubs[hub] = nil
             life?.watches[hub] = nil
             node.expel(hub, code: .none)
-        case .trustEnded(let peer): incoming?.trustEnded(with: peer)
+        case .trustEnded(let peer): incoming?.endStreams(of: peer)
         case .hubRequest(let id, let hub, let request):
             ask(hub, port: HubPort.requests, request.document, id: id)
         case .openWatch(let hub): openWatch(hub)
@@ -63,8 +75,11 @@ extension SidecarRuntime {
             guard let stream = life?.peerRequests.removeValue(forKey: id) else { return }
             stream.write(ByteBuffer(bytes: document.compactBytes))
             stream.finish()
-        case .answer(let command, let document):
-            life?.commands.removeValue(forKey: command)?.succeed(document)
+        case .answer(let command, let answer): self.answer(command, answer)
+        case .ping(let command, let peer, let count): ping(peer, count: count, for: command)
+        case .openLocalPort(let command, let peer, let target): openLocalPort(to: peer, target, for: command)
+        case .readAudit(let command, let since): readAudit(since: since, for: command)
+        case .routed(let id, let route): life?.routes.removeValue(forKey: id)?(route)
         case .fail(let command, let error):
             life?.commands.removeValue(forKey: command)?.fail(error)
         }
@@ -91,7 +106,9 @@ extension SidecarRuntime {
         switch action {
         case .answer(let command, _): .fail(command, .unsaved(error))
         case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .redeem: nil
-        case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail: action
+        case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail, .ping,
+            .openLocalPort, .readAudit, .routed:
+            action
         }
     }
 

@@ -15,12 +15,11 @@ extension SidecarRuntime: OverlayObserver {
         port: VirtualPort
     ) -> (any OverlayStreamHandler)? {
         if port == SidecarPort.control { return answerControl(stream, from: peer) }
-        // A guest of an invitation has a session, and so has a hub; neither is a peer.
-        guard life?.sidecar.isTrusted(peer, at: .now()) == true else { return nil }
         return incoming?.accept(stream, from: peer, port: port)
     }
 
     package func overlaySession(with peer: NodeKey, is change: SessionChange) {
+        defer { incoming?.noteSession(with: peer, change) }
         log.debug("session", metadata: ["peer": "\(peer)", "change": "\(change)"])
         let isUp: Bool
         switch change {
@@ -36,8 +35,7 @@ extension SidecarRuntime: OverlayObserver {
     }
 
     package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {
-        guard life?.sidecar.isTrusted(peer, at: .now()) == true else { return }
-        incoming?.receive(datagram: datagram, from: peer, port: port)
+        // No kind of service takes datagrams: they are unreliable, and one that nobody takes is lost.
     }
 
     package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {

@@ -8,19 +8,7 @@ package import OverlayWire
 package import PosternModel
 package import SidecarCore
 package import StateStore
-import TrustCore
-
-/// Where streams go that peers open for services. Implemented by the composition root, with the gateway behind it.
-package protocol IncomingStreams: AnyObject {
-    /// A trusted peer opened a stream to a port for services; nil refuses it.
-    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)?
-
-    /// The trust with `peer` has ended; the overlay has cut its streams already.
-    func trustEnded(with peer: NodeKey)
-
-    /// An unreliable datagram of a trusted peer.
-    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
-}
+package import TrustCore
 
 /// The sidecar at work: gives ``SidecarCore/Sidecar`` what happens on the overlay and does what it wants done.
 ///
@@ -57,11 +45,14 @@ package final class SidecarRuntime {
     }
 
     /// Who gets the streams that are not the sidecar's own.
-    package weak var incoming: (any IncomingStreams)?
+    package weak var incoming: (any StreamAcceptor)?
+    /// The program around the runtime.
+    package weak var host: (any SidecarHost)?
     /// Who we are.
     package let identity: NodeIdentity
 
     let node: OverlayNode
+    let startedAt = NIODeadline.now()
     let log: Logger
     var settings: Settings
     /// Resolves the names of hubs, which blocks.
@@ -81,8 +72,11 @@ package final class SidecarRuntime {
         var unsaved: [TrustFact] = []
         var actions = CircularBuffer<SidecarAction>()
         var isActing = false
-        var commands: [CommandID: EventLoopPromise<JSONValue>] = [:]
+        var commands: [CommandID: EventLoopPromise<CommandAnswer>] = [:]
         var lastCommand: UInt64 = 0
+        /// Clients that wait to hear where a service is.
+        var routes: [RouteID: (Route) -> Void] = [:]
+        var lastRoute: UInt64 = 0
         var peerRequests: [PeerRequestID: OverlayStream] = [:]
         var lastPeerRequest: UInt64 = 0
         var hubs: [NodeKey: HubURL] = [:]
@@ -163,6 +157,7 @@ package final class SidecarRuntime {
         life.timer?.cancel()
         for visit in life.visits.values { visit.end() }
         for promise in life.commands.values { promise.fail(Problem.stopped) }
+        for then in life.routes.values { then(.unavailable(.stopped)) }
         life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)
         life.audit.flush()
         saveCache()
@@ -178,27 +173,6 @@ package final class SidecarRuntime {
         feed { $0.reconfigure(profile, at: $1) }
     }
 
-    /// Does an operator's command. Fails with ``SidecarCore/Problem``.
-    package func perform(_ command: OperatorCommand) -> EventLoopFuture<JSONValue> {
-        ask { sidecar, id, now in sidecar.perform(command, id: id, at: now) }
-    }
-
-    /// What `peer`'s sidecar offers us: `[{"service","port","kind"}]`. Fails with ``SidecarCore/Problem``.
-    package func services(of peer: PeerName) -> EventLoopFuture<JSONValue> {
-        ask { sidecar, id, now in sidecar.askServices(of: peer, id: id, at: now) }
-    }
-
-    private func ask(_ body: (inout Sidecar, CommandID, Clocks) -> [SidecarAction]) -> EventLoopFuture<JSONValue> {
-        node.eventLoop.preconditionInEventLoop()
-        guard life != nil else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
-        let promise = node.eventLoop.makePromise(of: JSONValue.self)
-        life?.lastCommand += 1
-        let id = CommandID(life?.lastCommand ?? 0)
-        life?.commands[id] = promise
-        feed { sidecar, now in body(&sidecar, id, now) }
-        return promise.futureResult
-    }
-
     func profile(of settings: Settings) -> SidecarProfile {
         let advertised = settings.advertised + observed.filter { !settings.advertised.contains($0) }
         return SidecarProfile(
@@ -207,37 +181,6 @@ package final class SidecarRuntime {
             exposed: settings.exposed,
             advertised: advertised
         )
-    }
-}
-
-// What the gateway asks.
-extension SidecarRuntime {
-    /// Whether `peer` may use the exposed service `name` at `port` now.
-    package func mayReach(service name: ServiceName, port: VirtualPort, peer: NodeKey) -> Bool {
-        life?.sidecar.mayReach(service: name, port: port, peer: peer, at: .now()) ?? false
-    }
-
-    /// The local name of a peer, if it has one.
-    package func peerName(_ key: NodeKey) -> String? { life?.sidecar.name(of: key) }
-
-    /// The network in which we know the peer: none until networks exist.
-    package func networkName(_ key: NodeKey) -> String? { nil }
-
-    /// What `peer` (did, address, name, `agent://` URI) means, and whether it is trusted.
-    package func find(_ peer: PeerName) -> PeerFinding { life?.sidecar.find(peer, at: .now()) ?? .unknown }
-
-    /// A stream to `key` is about to be opened: a session is started and hubs are asked to relay until there is one.
-    /// Costs next to nothing when there is one.
-    package func want(_ key: NodeKey) {
-        feed { $0.want(key, at: $1) }
-    }
-
-    /// Whether there is a session with `key`.
-    package func isConnected(_ key: NodeKey) -> Bool { node.peerStatus(of: key)?.isConnected ?? false }
-
-    /// Records that `peer` was refused `subject` (R11).
-    package func recordRefusal(of subject: String, to peer: NodeKey) {
-        life?.audit.record(AuditEvent(.accessRefused, actor: peer, subject: subject), at: Clocks.now().wall)
     }
 }
 

@@ -6,6 +6,7 @@ import OverlayCore
 import OverlayNIO
 import OverlayWire
 import PosternModel
+import TrustCore
 
 /// Two sidecars in this process: the client's reaches an HTTP service that the server's exposes.
 final class SidecarPair {
@@ -95,7 +96,11 @@ private final class GatewayObserver: OverlayObserver {
 private final class OpenAuthority: GatewayAuthority {
     var route: ServiceRoute?
 
-    func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool { true }
+    func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
+        guard let name = ServiceName("agent") else { preconditionFailure("the name is valid") }
+        return .admitted(Service(name: name, port: port, kind: .http), .grant)
+    }
+
     func peerName(_ key: NodeKey) -> String? { nil }
     func networkName(_ key: NodeKey) -> String? { nil }
 

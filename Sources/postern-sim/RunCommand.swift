@@ -1,6 +1,5 @@
 import ArgumentParser
 import OverlaySimulation
-import PosternModel
 
 /// Runs one world.
 struct RunCommand: ParsableCommand {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import OverlaySimulation
-import PosternModel
 
 /// Runs many worlds, several at a time.
 struct SwarmCommand: AsyncParsableCommand {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import OverlayCore
 import OverlaySimulation
-import PosternModel
 
 /// Measures in virtual time, and holds the figures against those of before.
 struct ThroughputCommand: AsyncParsableCommand {

@@ -5,7 +5,6 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import PosternModel
-import SidecarCore
 import SidecarNIO
 import TestSupport
 import Testing
@@ -46,11 +45,11 @@ import TrustCore
     }
 
     func befriend(_ asker: RunningSidecar, _ target: RunningSidecar) async throws {
-        let command = OperatorCommand.request(peer: PeerName(target.key), services: .all, note: "please")
+        let command = RequestTrust(peer: .peer(PeerName(target.key)), note: "please")
         let asked = try await world.wait { asker.runtime.perform(command) }
         try await world.eventually("the request arrives") { target.runtime.pendingCount == 1 }
-        let id = try #require(asked["id"]?.string)
-        _ = try await world.wait { target.runtime.perform(.approve(id: id, services: nil)) }
+        let id = try #require(asked.id?.description)
+        _ = try await world.wait { target.runtime.perform(ApproveRequest(id: id, services: nil)) }
         try await world.eventually("both trust") {
             asker.runtime.isConnected(target.key) && target.runtime.isConnected(asker.key)
         }
@@ -78,16 +77,23 @@ import TrustCore
         let refused = try await call("hello", bob, from: alice, port: 81)
         try await world.eventually("another port is refused") { refused.end != nil }
         #expect(
-            try await world.wait { alice.runtime.services(of: "bob") } == [
-                ["service": "echo", "port": 80, "kind": "tcp"]
+            try await world.wait { alice.runtime.perform(ListServices(peer: "bob")) } == [
+                Service(name: "echo", port: VirtualPort(80), kind: .tcp)
             ]
         )
-        let ping = try await world.wait { alice.runtime.ping("bob", count: 3) }
-        #expect(ping["received"] == 3 && ping["path"]?["kind"] == "direct")
-        let peers = try await world.on { alice.runtime.peersDocument() }
-        #expect(peers.array?.first?["connected"] == true)
-        let hubs = try await world.on { alice.runtime.hubsDocument() }
-        #expect(hubs.array?.first?["connected"] == true && hubs.array?.first?["home"] == true)
+        let ping = try await world.wait { alice.runtime.perform(PingPeer(peer: "bob", count: 3)) }
+        #expect(ping.received == 3 && ping.path?.kind == .direct)
+        let peers = try await world.wait { alice.runtime.perform(ListPeers()) }
+        #expect(peers.first?.connected == true)
+        let status = try await world.wait { alice.runtime.perform(ShowStatus()) }
+        #expect(status.hubs.first?.connected == true && status.hubs.first?.home == true)
+        #expect(status.expose.first?.upstream == "echo" && status.udp.first?.isLoopback == true)
+        let port = try await world.wait {
+            alice.runtime.perform(OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))))
+        }
+        #expect(port.listen == "127.0.0.1:1")
+        let audit = try await world.wait { alice.runtime.perform(ListAudit()) }
+        #expect(audit.first?["action"] == "started")
         try await stop(hub, alice, bob)
         #expect(hub.trail.events.map(\.action) == [.started, .registered, .registered, .stopped])
     }
@@ -100,8 +106,8 @@ import TrustCore
         try await befriend(alice, bob)
         let caller = try await call("through the hub", bob, from: alice)
         try await world.eventually("the echo comes back") { caller.text == "through the hub" }
-        let peers = try await world.on { alice.runtime.peersDocument() }
-        #expect(peers.array?.first?["path"]?["kind"] == "relay")
+        let peers = try await world.wait { alice.runtime.perform(ListPeers()) }
+        #expect(peers.first?.path?.kind == .relay)
         try await stop(hub, alice, bob)
     }
 
@@ -113,7 +119,7 @@ import TrustCore
         try await befriend(alice, bob)
         let caller = try await call("x", bob, from: alice)
         try await world.eventually("the stream runs") { caller.text == "x" }
-        _ = try await world.wait { bob.runtime.perform(.revoke(peer: "alice")) }
+        _ = try await world.wait { bob.runtime.perform(RevokeTrust(peer: "alice")) }
         try await world.eventually("the caller's stream is cut") { caller.end != nil }
         try await world.eventually("both ends know") { alice.ended == [bob.key] && bob.ended == [alice.key] }
         #expect(throws: (any Error).self) {
@@ -126,10 +132,10 @@ import TrustCore
         let alice = try await sidecar(1, "alice", hubs: [])
         let bob = try await sidecar(2, "bob", hubs: [])
         let made = try await world.wait {
-            alice.runtime.perform(.invite(uses: 1, lifetime: .seconds(60), services: .all))
+            alice.runtime.perform(CreateInvitation(uses: 1, expiresMs: 60 * 1_000, services: .all))
         }
         let token = try #require(made["invitation"]?.string)
-        let joined = try await world.wait { bob.runtime.perform(.join(invitation: token)) }
+        let joined = try await world.wait { bob.runtime.perform(JoinInvitation(invitation: token)) }
         #expect(joined["state"] == "trusted" && joined["name"] == "alice")
         let caller = try await call("direct", alice, from: bob)
         try await world.eventually("the echo comes back") { caller.text == "direct" }
@@ -137,7 +143,7 @@ import TrustCore
         let carol = try await sidecar(3, "carol", hubs: [])
         let asked = ContinuousClock.now
         let error = await #expect(throws: Problem.self) {
-            try await world.wait { carol.runtime.perform(.join(invitation: token)) }
+            try await world.wait { carol.runtime.perform(JoinInvitation(invitation: token)) }
         }
         #expect(error?.code == "bad-invitation")
         #expect(ContinuousClock.now - asked < .seconds(10))
@@ -167,7 +173,7 @@ import TrustCore
         let alice = try await sidecar(1, "alice", hubs: [url])
         try await world.eventually("registered") { first.trail.events.count == 2 }
         let target = identity(2).key
-        _ = try await world.wait { alice.runtime.perform(.request(peer: PeerName(target), services: .all, note: "")) }
+        _ = try await world.wait { alice.runtime.perform(RequestTrust(peer: target, services: .all, note: "")) }
         try await world.wait { first.stop() }
         let second = try await hub(port: Int(url.place.port))
         let bob = try await sidecar(2, "bob", hubs: [url])

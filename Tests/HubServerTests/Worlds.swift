@@ -7,7 +7,6 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternModel
-import SidecarCore
 import SidecarNIO
 import TestSupport
 import Testing
@@ -56,7 +55,7 @@ final class RunningHub: @unchecked Sendable {
 }
 
 /// A sidecar on loopback that exposes `echo` on port 80 to trusted peers. Confined to its loop.
-final class RunningSidecar: IncomingStreams, @unchecked Sendable {
+final class RunningSidecar: StreamAcceptor, @unchecked Sendable {
     let node: OverlayNode
     let runtime: SidecarRuntime
     let key: NodeKey
@@ -83,6 +82,7 @@ final class RunningSidecar: IncomingStreams, @unchecked Sendable {
         settings = SidecarRuntime.Settings(stateDirectory: directory, name: name, hubs: hubs, exposed: [rule])
         runtime = SidecarRuntime(node: node, identity: identity, settings: settings, logger: logger)
         runtime.incoming = self
+        runtime.host = self
     }
 
     func start() -> EventLoopFuture<Void> {
@@ -99,12 +99,25 @@ final class RunningSidecar: IncomingStreams, @unchecked Sendable {
     }
 
     func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)? {
-        runtime.mayReach(service: "echo", port: port, peer: peer) ? Echo() : nil
+        runtime.decide(peer, port).isAdmitted ? Echo() : nil
     }
 
-    func trustEnded(with peer: NodeKey) { ended.append(peer) }
+    func noteSession(with peer: NodeKey, _ change: SessionChange) {}
 
-    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
+    func endStreams(of peer: NodeKey) { ended.append(peer) }
+}
+
+extension RunningSidecar: SidecarHost {
+    var version: String { "test" }
+    var boundAddresses: [Endpoint] { [Endpoint.ipv4(address: 0x7f00_0001, port: port)] }
+    var localPorts: [LocalPort] { [] }
+
+    func upstream(of name: ServiceName) -> String { "echo" }
+    func activeStreams(of name: ServiceName) -> Int { 0 }
+
+    func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
+        node.eventLoop.makeSucceededFuture(LocalPort(peer: peer, target: target, listen: .loopback(1)))
+    }
 }
 
 /// Sends back what it reads.
@@ -127,7 +140,7 @@ final class Caller: OverlayStreamHandler, @unchecked Sendable {
 
     /// Opens a stream to `peer` and says `text`.
     init(_ text: String, to peer: NodeKey, port: UInt16 = 80, from sidecar: RunningSidecar) throws {
-        sidecar.runtime.want(peer)
+        _ = sidecar.runtime.perform(ConnectPeer(peer: PeerName(peer)))
         stream = try sidecar.node.openStream(to: peer, port: VirtualPort(port), handler: self)
         stream?.write(ByteBuffer(string: text))
     }

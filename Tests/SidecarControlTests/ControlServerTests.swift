@@ -3,34 +3,55 @@ import Logging
 import NIOCore
 import NIOPosix
 import PosternModel
+import SidecarCore
 import StateStore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import SidecarControl
 
-/// Answers every call with a document that names it, and keeps the calls.
+/// Answers every operation with a value of its type, and keeps the operations.
 private final class EchoBackend: ControlBackend {
-    let calls = Mutex<[ControlCall]>([])
+    let calls = Mutex<[String]>([])
     let loop: any EventLoop
 
     init(loop: any EventLoop) {
         self.loop = loop
     }
 
-    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue> {
-        calls.withLock { $0.append(call) }
-        switch call {
-        case .revoke:
+    var version: String { "0" }
+
+    func perform<Asked: SidecarCore.Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
+        calls.withLock { $0.append(Asked.outline.path) }
+        if operation is RevokeTrust {
             let failure = Problem(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
             return loop.makeFailedFuture(failure)
-        case .peers: return loop.makeSucceededFuture([["name": "<script>", "did": "did:key:z", "trusted": true]])
-        default: return loop.makeSucceededFuture(["name": "a & b", "call": .string("\(call)")])
         }
+        let document: JSONValue =
+            switch operation {
+            case is ListPeers: [Self.peer]
+            case is ShowStatus: Self.status
+            case is ConnectPeer: ["did": .string(NodeKey.textExample), "connected": true]
+            case _: []
+            }
+        return loop.makeCompletedFuture { try Asked.Answer(decoding: document) }
     }
 
+    private static let peer: JSONValue = [
+        "did": .string(NodeKey.textExample), "name": "<script>", "address": "fd00::1", "networks": [], "trusted": true,
+        "since": "2026-01-31T12:00:00Z", "connected": false, "path": nil, "rttMs": nil, "bytesSent": 1,
+        "bytesReceived": 2, "relayedBytes": 0, "lastSeen": nil,
+    ]
+
+    private static let status: JSONValue = [
+        "did": .string(NodeKey.textExample), "address": "fd00::1", "name": "a & b", "version": "0", "uptimeMs": 1,
+        "hubs": [], "nat": ["mapping": nil, "filtering": nil, "portMapping": nil], "udp": [], "reach": [], "expose": [],
+        "pending": 0,
+    ]
+
     func readiness() -> EventLoopFuture<Readiness> {
-        loop.makeSucceededFuture(Readiness(isReady: false, document: ["underlay": true, "hub": false]))
+        loop.makeSucceededFuture(Readiness(underlay: true, hub: false))
     }
 
     func metrics() -> EventLoopFuture<[Metric]> {
@@ -108,9 +129,9 @@ private struct World {
 @Suite struct ControlServerTests {
     @Test func `a call over the socket needs no token and brings the answer back`() async throws {
         try await World.with { world in
-            let answer = try await world.client.answer(to: .join(invitation: "postern:x"))
-            #expect(answer["name"] == "a & b")
-            #expect(world.backend.calls.withLock { $0 } == [.join(invitation: "postern:x")])
+            let answer = try await world.client.answer(to: ConnectPeer(peer: "bob"))
+            #expect(answer.did.did == NodeKey.textExample && answer.connected)
+            #expect(world.backend.calls.withLock { $0 } == ["connect"])
         }
     }
 
@@ -119,7 +140,7 @@ private struct World {
             await #expect(
                 throws: Problem(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
             ) {
-                _ = try await world.client.answer(to: .revoke(peer: "x"))
+                _ = try await world.client.answer(to: RevokeTrust(peer: "x"))
             }
         }
     }
@@ -130,20 +151,20 @@ private struct World {
             socketPath: "/nonexistent/control.sock"
         )
         await #expect(throws: ControlClientError.notRunning(socketPath: "/nonexistent/control.sock")) {
-            _ = try await client.answer(to: .status)
+            _ = try await client.answer(to: ShowStatus())
         }
     }
 
     @Test func `over loopback reading is free and changing needs the token`() async throws {
         try await World.with { world in
             #expect(try await world.get("/api/v1/status").hasPrefix("HTTP/1.1 200 OK\r\n"))
-            let refused = try await world.post("/api/v1/join", body: "{\"invitation\":\"i\"}")
+            let refused = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}")
             #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"))
             #expect(refused.contains("WWW-Authenticate: Bearer\r\n"))
-            #expect(world.backend.calls.withLock { $0 } == [.status])
+            #expect(world.backend.calls.withLock { $0 } == ["status"])
             let done = try await world.post(
-                "/api/v1/join",
-                body: "{\"invitation\":\"i\"}",
+                "/api/v1/connect",
+                body: "{\"peer\":\"bob\"}",
                 "Authorization: Bearer secret\r\n"
             )
             #expect(done.hasPrefix("HTTP/1.1 200 OK\r\n"))

@@ -28,30 +28,29 @@ import TrustCore
         try world.befriend(carol, alice, services: .names(["clock", "closed"]))
     }
 
-    func mayReach(_ service: ServiceName, _ port: UInt16, _ peer: NodeKey) -> Bool {
-        world.nodes[alice]!.sidecar.mayReach(service: service, port: VirtualPort(port), peer: peer, at: world.now)
+    func access(_ port: UInt16, _ peer: NodeKey) -> Access {
+        world.nodes[alice]!.sidecar.decide(peer, VirtualPort(port), at: world.now)
     }
 
     @Test func `a service is open only where the grant and the allow rule both say so (R7, R8, S5)`() {
-        #expect(mayReach("planner", 80, bob))
-        #expect(mayReach("clock", 81, bob))
-        #expect(!mayReach("planner", 80, carol), "her grant does not name it")
-        #expect(!mayReach("clock", 81, carol), "the rule names another peer")
-        for peer in [bob, carol] { #expect(!mayReach("closed", 82, peer)) }
-        #expect(!mayReach("planner", 81, bob), "another port")
+        #expect(access(80, bob) == .admitted(Service(name: "planner", port: planner, kind: .a2a), .grant))
+        #expect(access(81, bob).isAdmitted)
+        #expect(access(80, carol) == .refused(.notGranted), "her grant does not name it")
+        #expect(access(81, carol) == .refused(.notAllowed), "the rule names another peer")
+        for peer in [bob, carol] { #expect(access(82, peer) == .refused(.notAllowed)) }
+        #expect(access(83, bob) == .refused(.noSuchService))
+        #expect(access(80, world.hubURL.key) == .refused(.notTrusted))
     }
 
-    @Test mutating func `a peer is told of the services that it may use, and of no others (R8)`() {
+    @Test mutating func `a peer is told of the services that it may use, and of no others (R8)`() throws {
         let shown = world.ask(alice, as: bob, ["do": "services"])?["services"]?.array?.map { $0["service"] }
         #expect(shown == ["planner", "clock"])
         #expect(world.ask(alice, as: carol, ["do": "services"])?["services"] == [])
         #expect(
             world.ask(alice, as: NodeKey(bytes: Array(repeating: 1, count: 32))!, ["do": "services"])?["ok"] == false
         )
-        let id = CommandID(900)
-        let name: PeerName = "alice"
-        world.input(bob) { $0.askServices(of: name, id: id, at: $1) }
-        #expect(world.nodes[bob]!.answers[id]?.array?.first?["kind"] == "a2a")
+        let services = try world.answer(ListServices(peer: "alice"), at: bob)
+        #expect(services.map(\.name) == ["planner", "clock"] && services.first?.kind == .a2a)
     }
 
     @Test mutating func `a peer is found by did, address, name, overlay name and agent URI (R1)`() {
@@ -70,13 +69,13 @@ import TrustCore
         try world.befriend(impostor, alice)
         #expect(world.nodes[alice]!.sidecar.find("bob", at: world.now) == .trusted(bob))
         #expect(world.nodes[alice]!.sidecar.find("bob-2", at: world.now) == .trusted(impostor))
-        #expect(!mayReach("clock", 81, impostor))
-        #expect(world.failure(.rename(peer: "bob-2", name: "bob"), at: alice)?.code == "invalid-name")
+        #expect(!access(81, impostor).isAdmitted)
+        #expect(world.failure(NamePeer(peer: "bob-2", name: "bob"), at: alice)?.code == "invalid-name")
     }
 
     @Test mutating func `a peer that has not answered is named with what to do next`() throws {
         let dave = world.add(5, "dave")
-        _ = try world.answer(.request(peer: PeerName(dave), services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: dave, services: .all, note: ""), at: alice)
         guard case .notTrusted(dave, let hint) = world.nodes[alice]!.sidecar.find(PeerName(dave), at: world.now) else {
             Issue.record("not trusted yet")
             return
@@ -114,5 +113,50 @@ import TrustCore
             Issue.record("\(actions)")
             return
         }
+    }
+
+    @Test mutating func `a refusal is recorded once a minute, with its reason (R11, S5)`() {
+        func refusals() -> [AuditEvent] { world.nodes[alice]!.events.filter { $0.action == .accessRefused } }
+        for seconds: Int64 in [0, 1, 58, 2] {
+            world.pass(seconds)
+            let carol = carol
+            world.input(alice) { $0.noteRefused(carol, VirtualPort(80), because: .notGranted, at: $1) }
+        }
+        #expect(refusals().count == 2)
+        #expect(refusals().first?.actor == carol && refusals().first?.new == ["reason": "not-granted"])
+    }
+
+    @Test mutating func `a route is known at once when the peer has offered the service before`() {
+        let target = ServiceTarget.name("planner")
+        let first = route(to: "alice", target)
+        #expect(first.route == .asking && !first.actions.isEmpty)
+        let service = Service(name: "planner", port: planner, kind: .a2a)
+        #expect(world.nodes[bob]!.routes[RouteID(1)] == .ready(alice, service))
+        let second = route(to: "alice", target)
+        #expect(second.route == .ready(alice, service) && second.actions.isEmpty)
+        guard case .unavailable(let problem) = route(to: "nobody", target).route else {
+            Issue.record("nobody is known by that name")
+            return
+        }
+        #expect(problem.code == "peer-unknown")
+        _ = route(to: "alice", .name("shell"))
+        #expect(world.nodes[bob]!.routes[RouteID(1)].map { if case .unavailable = $0 { true } else { false } } == true)
+    }
+
+    @Test mutating func `what a peer offers is remembered over restarts, and asked for anew`() {
+        _ = route(to: "alice", .name("planner"))
+        world.restart(bob)
+        let again = route(to: "alice", .name("planner"))
+        #expect(again.route == .ready(alice, Service(name: "planner", port: planner, kind: .a2a)))
+        #expect(again.actions.contains { if case .peerRequest = $0 { true } else { false } })
+    }
+
+    private mutating func route(to peer: PeerName, _ target: ServiceTarget) -> (route: Route, actions: [SidecarAction]) {
+        var result: (Route, [SidecarAction]) = (.asking, [])
+        world.input(bob) { sidecar, now in
+            result = sidecar.route(to: peer, target, id: RouteID(1), at: now)
+            return result.1
+        }
+        return result
     }
 }

@@ -12,11 +12,11 @@ import TrustCore
         let others = [world.add(2, "bob"), world.add(3, "carol"), world.add(4, "dave")]
         try world.befriend(alice, others[0])
         try world.befriend(others[1], alice)
-        _ = try world.answer(.rename(peer: PeerName(others[0]), name: "robert"), at: alice)
-        let token = try world.answer(.invite(uses: 2, lifetime: .seconds(900), services: .all), at: alice)
-        _ = try world.answer(.join(invitation: token["invitation"]!.string!), at: others[2])
-        _ = try world.answer(.revoke(peer: PeerName(others[1])), at: alice)
-        _ = try world.answer(.request(peer: PeerName(others[1]), services: .all, note: ""), at: alice)
+        _ = try world.answer(NamePeer(peer: PeerName(others[0]), name: "robert"), at: alice)
+        let token = try world.answer(CreateInvitation(uses: 2, expiresMs: 900 * 1_000, services: .all), at: alice)
+        _ = try world.answer(JoinInvitation(invitation: token.invitation), at: others[2])
+        _ = try world.answer(RevokeTrust(peer: PeerName(others[1])), at: alice)
+        _ = try world.answer(RequestTrust(peer: others[1], services: .all, note: ""), at: alice)
         return (world, alice)
     }
 
@@ -61,13 +61,12 @@ import TrustCore
         for (command, journal) in node.journalAtAnswer {
             var crashed = world
             crashed.restart(key, journal: journal)
-            if let invitation = node.answers[command]?["invitation"]?.string {
-                let id = try Invitation(token: invitation).id
+            if let id = node.answers[command]?.as(CreateInvitation.Answer.self)?.invitation.id {
                 let facts = try TrustJournal.replay(journal).facts
                 #expect(facts.contains { if case .invited(let made, _) = $0 { made.id == id } else { false } })
             }
-            if node.answers[command]?["state"] == "revoked", let did = node.answers[command]?["did"]?.string {
-                #expect(!crashed.isTrusted(key, NodeKey(did: did)!))
+            if let revoked = node.answers[command]?.as(RevokeTrust.Answer.self) {
+                #expect(!crashed.isTrusted(key, revoked.did))
             }
         }
     }
@@ -92,7 +91,7 @@ import TrustCore
         compacted.restart(key, journal: TrustJournal.line(facts))
         var plain = world
         plain.restart(key)
-        #expect(try compacted.answer(.list, at: key) == (try plain.answer(.list, at: key)))
+        #expect(try compacted.answer(ListTrust(), at: key) == (try plain.answer(ListTrust(), at: key)))
         #expect(compacted.nodes[key]!.admitted == plain.nodes[key]!.admitted)
         #expect(TrustJournal.line(facts).count < node.journal.count)
     }

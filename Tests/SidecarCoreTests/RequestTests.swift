@@ -21,32 +21,27 @@ import TrustCore
         throws
     {
         let asked = try world.answer(
-            .request(peer: PeerName(bob), services: .names(["planner"]), note: "hi"),
+            RequestTrust(peer: bob, services: .names(["planner"]), note: "hi"),
             at: alice
         )
-        #expect(asked["state"] == "sent")
-        let list = try world.answer(.list, at: bob)
-        let pending = try #require(list["pending"]?.array?.first)
-        #expect(pending["did"]?.string == alice.did && pending["note"] == "hi" && pending["services"] == ["planner"])
+        #expect(asked.state == .sent)
+        let list = try world.answer(ListTrust(), at: bob)
+        let pending = try #require(list.pending.first)
+        #expect(pending.did == alice && pending.note == "hi" && pending.services == .names(["planner"]))
         #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
-        _ = try world.answer(.approve(id: pending["id"]!.string!, services: nil), at: bob)
+        _ = try world.answer(ApproveRequest(id: pending.id.description), at: bob)
         #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
         #expect(world.nodes[alice]!.sessions.contains(bob))
         #expect(world.nodes[alice]!.admitted[bob] == world.nodes[bob]!.admitted[alice])
     }
 
     @Test mutating func `a request alone opens nothing on either side (R8, W1)`() throws {
-        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         for (one, other) in [(alice, bob), (bob, alice)] {
             #expect(!world.isTrusted(one, other))
             #expect(world.nodes[one]!.admitted[other] == nil)
             #expect(
-                world.nodes[one]!.sidecar.mayReach(
-                    service: "planner",
-                    port: VirtualPort(80),
-                    peer: other,
-                    at: world.now
-                ) == false
+                world.nodes[one]!.sidecar.decide(other, VirtualPort(80), at: world.now).isAdmitted == false
             )
         }
     }
@@ -55,7 +50,7 @@ import TrustCore
         world.nodes[bob]!.isRunning = false
         world.hubDown(bob)
         _ = world.hub.watchClosed(by: bob)
-        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         world.nodes[bob]!.isRunning = true
         world.restart(bob)
         #expect(world.nodes[bob]!.sidecar.pendingCount == 1)
@@ -65,7 +60,7 @@ import TrustCore
         world.isHubUp = false
         world.hubDown(alice)
         #expect(
-            try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)["state"] == "queued"
+            try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice).state == .queued
         )
         world.restart(alice)
         world.isHubUp = true
@@ -74,16 +69,16 @@ import TrustCore
     }
 
     @Test mutating func `approval can be for less than was asked (S3)`() throws {
-        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
-        _ = try world.answer(.approve(id: asked["id"]!.string!, services: .names(["clock"])), at: bob)
-        let list = try world.answer(.list, at: alice)
-        #expect(list["trusted"]?.array?.first?["offers"] == ["clock"])
+        let asked = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
+        _ = try world.answer(ApproveRequest(id: asked.id!.description, services: .names(["clock"])), at: bob)
+        let list = try world.answer(ListTrust(), at: alice)
+        #expect(list.trusted.first?.offers == .names(["clock"]))
     }
 
     @Test mutating func `a rejection ends the request, and a replay of it is not asked again`() throws {
-        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
-        _ = try world.answer(.reject(id: asked["id"]!.string!), at: bob)
-        #expect(try world.answer(.list, at: alice)["outgoing"] == [])
+        let asked = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
+        _ = try world.answer(RejectRequest(id: asked.id!.description), at: bob)
+        #expect(try world.answer(ListTrust(), at: alice).outgoing.isEmpty)
         let replayed = world.mailSeen.filter { $0.0 == bob }.map(\.1)
         let hub = world.hubURL.key
         for event in replayed { world.input(bob) { $0.receive(event, from: hub, at: $1) } }
@@ -94,7 +89,7 @@ import TrustCore
     }
 
     @Test mutating func `a request that has expired, or comes from far in the future, is ignored`() throws {
-        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         let mail = try #require(world.mailSeen.first { if case .mail = $0.1 { true } else { false } })
         let carol = world.add(3, "carol")
         let hub = world.hubURL.key
@@ -113,8 +108,8 @@ import TrustCore
         world.isHubUp = false
         world.hubDown(alice)
         world.hubDown(bob)
-        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
-        _ = try world.answer(.request(peer: PeerName(alice), services: .all, note: ""), at: bob)
+        _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: alice, services: .all, note: ""), at: bob)
         world.isHubUp = true
         world.pass(90)
         #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
@@ -141,11 +136,11 @@ import TrustCore
     }
 
     @Test mutating func `somebody else cannot answer a request (S1)`() throws {
-        let asked = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        let asked = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         let mallory = try NodeIdentity(seed: Array(repeating: 66, count: 32))
         let acceptance = try TrustAcceptance(
             from: mallory,
-            answering: RecordID(asked["id"]!.string!)!,
+            answering: RecordID(asked.id!.description)!,
             name: "bob",
             grant: Grant(from: mallory, to: alice, services: .all, issued: world.now.wall),
             secret: Array(repeating: 1, count: 32),
@@ -188,11 +183,11 @@ import TrustCore
     }
 
     @Test mutating func `a request that nobody decided is gone on both sides when it is too old`() throws {
-        _ = try world.answer(.request(peer: PeerName(bob), services: .all, note: ""), at: alice)
+        _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         world.now.wall = world.now.wall + .seconds(15 * 86_400)
         for key in [alice, bob] { world.input(key) { $0.advance(to: $1) } }
         #expect(world.nodes[bob]!.sidecar.pendingCount == 0)
-        #expect(try world.answer(.list, at: alice)["outgoing"] == [])
+        #expect(try world.answer(ListTrust(), at: alice).outgoing.isEmpty)
     }
 
     @Test mutating func `asking for more services keeps the secret, and so the running streams`() throws {
@@ -201,7 +196,7 @@ import TrustCore
         try world.befriend(alice, bob, services: .names(["clock", "planner"]))
         #expect(world.nodes[alice]!.admitted[bob] == secret && world.nodes[bob]!.admitted[alice] == secret)
         #expect(world.nodes[alice]!.ended.isEmpty && world.nodes[alice]!.sessions.contains(bob))
-        #expect(try world.answer(.list, at: alice)["trusted"]?.array?.first?["offers"] == ["clock", "planner"])
+        #expect(try world.answer(ListTrust(), at: alice).trusted.first?.offers == .names(["clock", "planner"]))
     }
 
     @Test mutating func `a registration that the hub had no time for is made later`() throws {
@@ -224,20 +219,19 @@ import TrustCore
     }
 
     @Test mutating func `commands that cannot be done say what is wrong`() throws {
-        #expect(world.failure(.approve(id: "nothing", services: nil), at: alice)?.code == "no-such-request")
-        #expect(world.failure(.revoke(peer: "nobody"), at: alice)?.code == "unknown-peer")
+        #expect(world.failure(ApproveRequest(id: "nothing", services: nil), at: alice)?.code == "no-such-request")
+        #expect(world.failure(RevokeTrust(peer: "nobody"), at: alice)?.code == "unknown-peer")
         #expect(
-            world.failure(.request(peer: PeerName(alice), services: .all, note: ""), at: alice)?.code == "unknown-peer"
+            world.failure(RequestTrust(peer: alice, services: .all, note: ""), at: alice)?.code == "unknown-peer"
         )
-        #expect(world.failure(.join(invitation: "postern-invite:xyz"), at: alice)?.code == "bad-invitation")
         let lonely = world.add(5, "lonely", withHub: false)
-        #expect(world.failure(.request(peer: PeerName(bob), services: .all, note: ""), at: lonely)?.code == "no-hub")
-        #expect(world.failure(.invite(uses: 1, lifetime: .seconds(60), services: .all), at: lonely)?.code == "no-hub")
+        #expect(world.failure(RequestTrust(peer: bob, services: .all, note: ""), at: lonely)?.code == "no-hub")
+        #expect(world.failure(CreateInvitation(uses: 1, expiresMs: 60 * 1_000, services: .all), at: lonely)?.code == "no-hub")
     }
 
     @Test mutating func `every step of a trust is in the audit trail of both sides (R11)`() throws {
         try world.befriend(alice, bob)
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         #expect(world.nodes[alice]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
         #expect(world.nodes[bob]!.events.map(\.action) == [.started, .trustAsked, .trustGiven, .trustRevoked])
         #expect(world.nodes[alice]!.events.map(\.actor) == [alice, alice, bob, alice])

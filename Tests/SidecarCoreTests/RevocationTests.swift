@@ -19,7 +19,7 @@ import TrustCore
     mutating func `revoking cuts the session at once on both sides, whoever revokes (R8, W2)`(byAsker: Bool) throws {
         let (one, other) = byAsker ? (alice, bob) : (bob, alice)
         #expect(world.nodes[one]!.sessions.contains(other))
-        _ = try world.answer(.revoke(peer: PeerName(other)), at: one)
+        _ = try world.answer(RevokeTrust(peer: PeerName(other)), at: one)
         for (mine, theirs) in [(one, other), (other, one)] {
             #expect(!world.isTrusted(mine, theirs))
             #expect(world.nodes[mine]!.sessions.isEmpty)
@@ -30,7 +30,7 @@ import TrustCore
     }
 
     @Test mutating func `a revoked trust stays revoked after a restart of either side`() throws {
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         world.restart(alice)
         world.restart(bob)
         #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
@@ -38,7 +38,7 @@ import TrustCore
     }
 
     @Test mutating func `nothing that was ever mailed brings a revoked trust back (replay)`() throws {
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         let hub = world.hubURL.key
         for _ in 0..<2 {
             for (node, event) in world.mailSeen { world.input(node) { $0.receive(event, from: hub, at: $1) } }
@@ -52,7 +52,7 @@ import TrustCore
     @Test mutating func `a peer that is away learns of the revocation when it comes back`() throws {
         world.hubDown(bob)
         world.nodes[bob]!.isRunning = false
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         world.nodes[bob]!.isRunning = true
         #expect(world.isTrusted(bob, alice), "it cannot know yet")
         world.restart(bob)
@@ -63,7 +63,7 @@ import TrustCore
     @Test mutating func `a revocation is told to hubs that were down, after a restart too`() throws {
         world.isHubUp = false
         world.hubDown(alice)
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         world.restart(alice)
         world.isHubUp = true
         world.pass(40)
@@ -72,10 +72,10 @@ import TrustCore
     }
 
     @Test mutating func `trust can be given again after it was revoked`() throws {
-        _ = try world.answer(.revoke(peer: PeerName(bob)), at: alice)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         try world.befriend(bob, alice)
         #expect(world.nodes[alice]!.sessions.contains(bob))
-        let last = try world.answer(.revoke(peer: PeerName(alice)), at: bob)
+        let last = try world.answer(RevokeTrust(peer: PeerName(alice)), at: bob)
         #expect(last["state"] == "revoked")
         try world.befriend(alice, bob)
     }
@@ -83,10 +83,10 @@ import TrustCore
     @Test mutating func `a revocation that overtakes the acceptance still counts`() throws {
         let carol = world.add(3, "carol")
         world.isHubUp = true
-        let asked = try world.answer(.request(peer: PeerName(carol), services: .all, note: ""), at: alice)
+        let asked = try world.answer(RequestTrust(peer: carol, services: .all, note: ""), at: alice)
         world.nodes[alice]!.isRunning = false
-        _ = try world.answer(.approve(id: asked["id"]!.string!, services: nil), at: carol)
-        _ = try world.answer(.revoke(peer: PeerName(alice)), at: carol)
+        _ = try world.answer(ApproveRequest(id: asked.id!.description, services: nil), at: carol)
+        _ = try world.answer(RevokeTrust(peer: PeerName(alice)), at: carol)
         world.nodes[alice]!.isRunning = true
         let hub = world.hubURL.key
         for (node, event) in world.mailSeen.reversed() where node == alice {

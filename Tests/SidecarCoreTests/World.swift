@@ -1,5 +1,6 @@
 import HubCore
 import HubProtocol
+import OverlayCore
 import OverlayCrypto
 import OverlayWire
 import PosternModel
@@ -20,7 +21,8 @@ struct World {
         var guests: Set<NodeKey> = []
         var sessions: Set<NodeKey> = []
         var relays: [NodeKey: RelayChannel] = [:]
-        var answers: [CommandID: JSONValue] = [:]
+        var answers: [CommandID: CommandAnswer] = [:]
+        var routes: [RouteID: Route] = [:]
         var failures: [CommandID: Problem] = [:]
         var peerAnswers: [JSONValue] = []
         var events: [AuditEvent] = []
@@ -106,23 +108,24 @@ struct World {
         input(key) { $0.hubSession(hubKey, isUp: false, at: $1) }
     }
 
-    /// Runs a command; its answer is in `answers` or `failures`.
+    /// Begins an operation; its answer is in `answers` or `failures`.
     @discardableResult
-    mutating func perform(_ command: OperatorCommand, at key: NodeKey) -> CommandID {
+    mutating func perform(_ operation: some Operation, at key: NodeKey) -> CommandID {
         lastCommand += 1
         let id = CommandID(lastCommand)
-        input(key) { $0.perform(command, id: id, at: $1) }
+        input(key) { $0.perform(operation, id: id, at: $1, seeing: Unseen()) }
         return id
     }
 
-    /// The answer of a command that is expected to be done.
-    mutating func answer(_ command: OperatorCommand, at key: NodeKey) throws -> JSONValue {
-        let id = perform(command, at: key)
-        return try #require(nodes[key]?.answers[id], "\(String(describing: nodes[key]?.failures[id]))")
+    /// The answer of an operation that is expected to be done.
+    mutating func answer<Asked: Operation>(_ operation: Asked, at key: NodeKey) throws -> Asked.Answer {
+        let id = perform(operation, at: key)
+        let answer = nodes[key]?.answers[id]?.as(Asked.Answer.self)
+        return try #require(answer, "\(String(describing: nodes[key]?.failures[id]))")
     }
 
-    mutating func failure(_ command: OperatorCommand, at key: NodeKey) -> Problem? {
-        let id = perform(command, at: key)
+    mutating func failure(_ operation: some Operation, at key: NodeKey) -> Problem? {
+        let id = perform(operation, at: key)
         return nodes[key]?.failures[id]
     }
 
@@ -188,8 +191,10 @@ struct World {
         case .peerRequest(let id, let peer, let document): askPeer(key, id, peer, document)
         case .redeem(let id, let invitation, let document): redeem(key, id, invitation, document)
         case .answerPeer(_, let document): nodes[key]?.peerAnswers.append(document)
-        case .answer(let command, let document):
-            nodes[key]?.answers[command] = document
+        case .routed(let id, let route): nodes[key]?.routes[id] = route
+        case .ping, .openLocalPort, .readAudit: break
+        case .answer(let command, let answer):
+            nodes[key]?.answers[command] = answer
             let journal = nodes[key]?.journal
             nodes[key]?.journalAtAnswer[command] = journal
         case .fail(let command, let error): nodes[key]?.failures[command] = error
@@ -275,8 +280,27 @@ struct World {
 
     /// A trust as it arises by request and approval.
     mutating func befriend(_ a: NodeKey, _ b: NodeKey, services: ServiceSet = .all) throws {
-        let asked = try answer(.request(peer: PeerName(b), services: services, note: "please"), at: a)
-        _ = try answer(.approve(id: asked["id"]!.string!, services: nil), at: b)
+        let asked = try answer(RequestTrust(peer: b, services: services, note: "please"), at: a)
+        _ = try answer(ApproveRequest(id: asked.id!.description), at: b)
         #expect(isTrusted(a, b) && isTrusted(b, a))
+    }
+}
+
+/// A shell that has nothing to show.
+struct Unseen: SidecarView {
+    var version: String { "test" }
+    var uptime: Interval { .zero }
+    var boundAddresses: [Endpoint] { [] }
+    var localPorts: [LocalPort] { [] }
+
+    func session(with peer: NodeKey) -> PeerStatus? { nil }
+    func upstream(of name: ServiceName) -> String { "" }
+    func activeStreams(of name: ServiceName) -> Int { 0 }
+}
+
+extension RequestTrust {
+    /// Asks the node with the key `peer`.
+    init(peer: NodeKey, services: ServiceSet? = nil, note: String? = nil) {
+        self.init(peer: .peer(PeerName(peer)), services: services, note: note)
     }
 }

@@ -1,29 +1,35 @@
 package import NIOCore
-package import PosternModel
+import PosternModel
+package import SidecarCore
 
 /// The sidecar behind the control API. Calls come from the control loop; answers may come on any loop.
 package protocol ControlBackend: Sendable {
-    /// Does what `call` asks. Fails with ``Problem``.
-    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>
+    /// Of the program.
+    var version: String { get }
 
-    /// Whether the sidecar can do its work, and a document that says what is missing.
+    /// Does `operation`. Fails with ``PosternModel/Problem``.
+    func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer>
+
+    /// Whether the sidecar can do its work, and what is missing.
     func readiness() -> EventLoopFuture<Readiness>
 
     /// The counters of `/metrics`.
     func metrics() -> EventLoopFuture<[Metric]>
 }
 
-/// Whether the sidecar can do its work.
-package struct Readiness: Hashable, Sendable {
-    /// Whether underlay and, where one is configured, a hub are there.
-    package var isReady: Bool
-    /// What each part says.
-    package var document: JSONValue
+/// Whether the sidecar can do its work: what `/readyz` answers.
+package struct Readiness: Codable, Hashable, Sendable {
+    /// Whether the underlay is bound.
+    package let underlay: Bool
+    /// Whether one of the configured hubs is there; nil when none is configured.
+    package let hub: Bool?
 
-    package init(isReady: Bool, document: JSONValue) {
-        self.isReady = isReady
-        self.document = document
+    package init(underlay: Bool, hub: Bool?) {
+        self.underlay = underlay
+        self.hub = hub
     }
+
+    var isReady: Bool { underlay && hub != false }
 }
 
 /// One number of `/metrics`.

@@ -1,7 +1,8 @@
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import PosternModel
+import PosternModel
+package import SidecarCore
 
 /// Makes one call to the sidecar that runs on a state directory.
 package struct ControlClient: Sendable {
@@ -17,14 +18,20 @@ package struct ControlClient: Sendable {
         self.socketPath = socketPath
     }
 
-    /// The answer to `call`. Throws ``Problem`` when the sidecar says no, and ``ControlClientError``.
-    package func answer(to call: ControlCall, within limit: TimeAmount = .seconds(60)) async throws -> JSONValue {
-        let request = call.request
-        let bytes = try await exchange(request.method, request.target, request.body?.compactBytes ?? [], limit)
+    /// The answer to `operation`. Throws ``PosternModel/Problem`` when the sidecar says no, and ``ControlClientError``.
+    package func answer<Asked: Operation>(
+        to operation: Asked,
+        within limit: TimeAmount = .seconds(60)
+    ) async throws -> Asked.Answer {
+        let request = ControlRoute.request(for: operation)
+        let bytes = try await exchange(request.method, request.target, request.body, limit)
         guard let document = try? JSONValue(parsing: bytes.body) else {
             throw ControlClientError.garbled
         }
-        if (200..<300).contains(bytes.status) { return document }
+        if (200..<300).contains(bytes.status) {
+            guard let answer = try? Asked.Answer(decoding: document) else { throw ControlClientError.garbled }
+            return answer
+        }
         throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
     }
 

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import PosternModel
+import SidecarCore
 
 /// One connection of the control API: collects a request, asks the backend, writes the response.
 final class ControlConnection: ChannelInboundHandler {
@@ -118,7 +119,7 @@ final class ControlConnection: ChannelInboundHandler {
     private func serve(_ route: ControlRoute) -> EventLoopFuture<ControlReply> {
         switch route {
         case .page:
-            let documents = backend.answer(.status).and(backend.answer(.peers))
+            let documents = backend.perform(ShowStatus()).and(backend.perform(ListPeers()))
             return documents.map { status, peers in
                 ControlReply(
                     status: .ok,
@@ -129,22 +130,28 @@ final class ControlConnection: ChannelInboundHandler {
         case .health:
             return backend.readiness().map { _ in ControlReply(["alive": true]) }
         case .readiness:
-            return backend.readiness().map { ControlReply($0.document, status: $0.isReady ? .ok : .serviceUnavailable) }
+            return backend.readiness().map {
+                ControlReply(JSONValue(encoding: $0), status: $0.isReady ? .ok : .serviceUnavailable)
+            }
         case .metrics:
             return backend.metrics().map {
                 ControlReply(status: .ok, contentType: "text/plain; version=0.0.4", body: Metric.text(of: $0))
             }
-        case .call(let call):
-            return backend.answer(call).map { ControlReply($0) }.flatMapErrorThrowing { [logger] error in
-                if let failure = error as? Problem { return ControlReply(failure) }
-                logger.error("a control call failed", metadata: ["error": "\(error)"])
-                let failure = Problem(
-                    code: "internal",
-                    message: "the sidecar could not do it: \(error)",
-                    hint: "see its log"
-                )
-                return ControlReply(failure)
-            }
+        case .description:
+            return backend.readiness().map { [backend] _ in ControlReply(OpenAPI.document(version: backend.version)) }
+        case .operation(let operation):
+            return perform(operation)
+        }
+    }
+
+    private func perform(_ operation: some Operation) -> EventLoopFuture<ControlReply> {
+        backend.perform(operation).map { ControlReply(JSONValue(encoding: $0)) }.flatMapErrorThrowing {
+            [logger] error in
+            if let problem = error as? Problem { return ControlReply(problem) }
+            logger.error("a control call failed", metadata: ["error": "\(error)"])
+            return ControlReply(
+                Problem(code: "internal", message: "the sidecar could not do it: \(error)", hint: "see its log")
+            )
         }
     }
 

@@ -73,7 +73,7 @@ struct ControlReply: Hashable, Sendable {
             let failure = Problem(
                 code: "unknown-path",
                 message: "the control API has no such path",
-                hint: "see GET /api/v1/status, /api/v1/peers, /api/v1/trust"
+                hint: "see /api/v1/openapi.json"
             )
             self.init(failure, status: .notFound)
         case .wrongMethod(let allowed):
@@ -84,13 +84,8 @@ struct ControlReply: Hashable, Sendable {
             )
             self.init(failure, status: .methodNotAllowed)
             fields["Allow"] = allowed
-        case .badArguments(let message):
-            let failure = Problem(
-                code: "bad-arguments",
-                message: message,
-                hint: "send a JSON object as the body"
-            )
-            self.init(failure, status: .badRequest)
+        case .badArguments(let problem):
+            self.init(problem, status: .badRequest)
         }
     }
 

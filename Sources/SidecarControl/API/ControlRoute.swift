@@ -1,7 +1,8 @@
 import PosternModel
+package import SidecarCore
 
-/// Which request asks for what. The sidecar's server and `postern`'s client both use it.
-package enum ControlRoute: Hashable, Sendable {
+/// Which request asks for what.
+package enum ControlRoute: Sendable {
     /// The status page.
     case page
     /// Whether the process answers.
@@ -10,14 +11,16 @@ package enum ControlRoute: Hashable, Sendable {
     case readiness
     /// Counters as Prometheus text.
     case metrics
-    /// A call of the API.
-    case call(ControlCall)
+    /// The description of the API.
+    case description
+    /// One of the table of operations.
+    case operation(any Operation)
 
     /// Whether it changes anything.
     var changesState: Bool {
         switch self {
-        case .page, .health, .readiness, .metrics: false
-        case .call(let call): call.changesState
+        case .page, .health, .readiness, .metrics, .description: false
+        case .operation(let operation): type(of: operation).outline.changesState
         }
     }
 }
@@ -28,127 +31,65 @@ enum RouteError: Error, Hashable {
     case unknownPath
     /// The path exists, with this method.
     case wrongMethod(allowed: String)
-    /// The body or query lacks something or has something wrong; the sentence says what was expected.
-    case badArguments(String)
+    /// The body or query lacks something or has something wrong.
+    case badArguments(Problem)
 }
 
 extension ControlRoute {
-    private static let api = "/api/v1/"
+    /// Where operations begin.
+    static let api = "/api/v1/"
+
+    private static let plain: [String: ControlRoute] = [
+        "/": .page, "/healthz": .health, "/readyz": .readiness, "/metrics": .metrics,
+        api + "openapi.json": .description,
+    ]
+
+    private static let operations = Dictionary(
+        uniqueKeysWithValues: Operations.all.map { (api + $0.outline.path, $0) }
+    )
 
     /// The route of a request, `target` being its path and query.
     init(method: String, target: String, body: [UInt8]) throws(RouteError) {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = String(parts.first ?? "")
-        let query = Query(parts.count == 2 ? parts[1] : "")
         if let route = Self.plain[path] {
             guard method == "GET" || method == "HEAD" else { throw .wrongMethod(allowed: "GET") }
             self = route
             return
         }
-        guard path.hasPrefix(Self.api) else { throw .unknownPath }
-        let name = String(path.dropFirst(Self.api.count))
-        if let call = try Self.reading(name, query) {
+        guard let operation = Self.operations[path] else { throw .unknownPath }
+        let document: JSONValue
+        if operation.outline.changesState {
+            guard method == "POST" else { throw .wrongMethod(allowed: "POST") }
+            document = try Self.document(body)
+        } else {
             guard method == "GET" || method == "HEAD" else { throw .wrongMethod(allowed: "GET") }
-            self = .call(call)
-            return
+            document = .object(Query(parts.count == 2 ? parts[1] : "").object)
         }
-        guard Self.changes.contains(name) else { throw .unknownPath }
-        guard method == "POST" else { throw .wrongMethod(allowed: "POST") }
-        self = .call(try Self.changing(name, Arguments(body)))
-    }
-
-    private static let plain: [String: ControlRoute] = [
-        "/": .page, "/healthz": .health, "/readyz": .readiness, "/metrics": .metrics,
-    ]
-
-    private static let changes: Set<String> = [
-        "trust/request", "trust/approve", "trust/reject", "trust/revoke", "invite", "join", "ping", "connect", "door",
-    ]
-
-    private static func reading(_ name: String, _ query: Query) throws(RouteError) -> ControlCall? {
-        switch name {
-        case "status": return .status
-        case "peers": return .peers
-        case "trust": return .trust
-        case "audit": return .audit(since: query["since"])
-        case "services":
-            guard let peer = query["peer"] else { throw .badArguments("?peer=PEER is missing") }
-            return .services(peer: peer)
-        case _: return nil
+        do {
+            self = .operation(try operation.init(decoding: document))
+        } catch {
+            throw .badArguments(error)
         }
     }
 
-    private static func changing(_ name: String, _ arguments: Arguments) throws(RouteError) -> ControlCall {
-        switch name {
-        case "trust/request":
-            return .request(
-                peer: try arguments.text("peer"),
-                services: try arguments.optionalTexts("services") ?? [],
-                note: try arguments.optionalText("note") ?? ""
-            )
-        case "trust/approve":
-            return .approve(id: try arguments.text("id"), services: try arguments.optionalTexts("services"))
-        case "trust/reject": return .reject(id: try arguments.text("id"))
-        case "trust/revoke": return .revoke(peer: try arguments.text("peer"))
-        case "invite":
-            let lifetime = try arguments.integer("expiresMs", in: 1...31_622_400_000, absent: 86_400_000)
-            return .invite(
-                uses: try arguments.integer("uses", in: 1...1_000, absent: 1),
-                lifetime: .milliseconds(Int64(lifetime)),
-                services: try arguments.optionalTexts("services") ?? []
-            )
-        case "join": return .join(invitation: try arguments.text("invitation"))
-        case "ping":
-            return .ping(
-                peer: try arguments.text("peer"),
-                count: try arguments.integer("count", in: 1...100, absent: 4)
-            )
-        case "door": return .door(peer: try arguments.text("peer"), service: try arguments.text("service"))
-        case _: return .connect(peer: try arguments.text("peer"))
-        }
-    }
-}
-
-/// The members of a request's JSON body.
-private struct Arguments {
-    private let object: JSONObject
-
-    init(_ body: [UInt8]) throws(RouteError) {
-        if body.isEmpty {
-            object = JSONObject()
-            return
-        }
-        guard let parsed = try? JSONValue(parsing: body), let object = parsed.object else {
-            throw .badArguments("the body is not a JSON object")
-        }
-        self.object = object
+    /// The request that asks for `operation`.
+    package static func request(
+        for operation: some Operation
+    ) -> (method: String, target: String, body: [UInt8]) {
+        let outline = type(of: operation).outline
+        let parameters = JSONValue(encoding: operation)
+        guard !outline.changesState else { return ("POST", api + outline.path, parameters.compactBytes) }
+        let query = Query(parameters.object ?? JSONObject()).text
+        return ("GET", api + outline.path + (query.isEmpty ? "" : "?" + query), [])
     }
 
-    func text(_ key: String) throws(RouteError) -> String {
-        guard let text = object[key]?.string, !text.isEmpty else { throw .badArguments("\"\(key)\" is not a text") }
-        return text
-    }
-
-    func optionalText(_ key: String) throws(RouteError) -> String? {
-        guard let value = object[key], value != .null else { return nil }
-        guard let text = value.string else { throw .badArguments("\"\(key)\" is not a text") }
-        return text
-    }
-
-    func optionalTexts(_ key: String) throws(RouteError) -> [String]? {
-        guard let value = object[key], value != .null else { return nil }
-        let texts = value.array?.compactMap(\.string)
-        guard let texts, texts.count == value.array?.count else {
-            throw .badArguments("\"\(key)\" is not a list of texts")
+    private static func document(_ body: [UInt8]) throws(RouteError) -> JSONValue {
+        if body.isEmpty { return [:] }
+        guard let document = try? JSONValue(parsing: body), document.object != nil else {
+            let hint = "send a JSON object, or no body at all"
+            throw .badArguments(Problem(code: "bad-arguments", message: "the body is not a JSON object", hint: hint))
         }
-        return texts
-    }
-
-    func integer(_ key: String, in range: ClosedRange<Int>, absent: Int) throws(RouteError) -> Int {
-        guard let value = object[key], value != .null else { return absent }
-        guard let number = value.integer.flatMap({ Int(exactly: $0) }), range.contains(number) else {
-            throw .badArguments("\"\(key)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
+        return document
     }
 }

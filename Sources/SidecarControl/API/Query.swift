@@ -1,3 +1,5 @@
+import PosternModel
+
 /// The query of a request target (RFC 3986 §3.4), as `name=value` pairs.
 struct Query {
     private var values: [String: String] = [:]
@@ -11,11 +13,28 @@ struct Query {
         }
     }
 
-    /// The value of `name`.
-    subscript(_ name: String) -> String? { values[name] }
+    /// The pairs of an object's texts and numbers; what is null is left out.
+    init(_ object: JSONObject) {
+        for member in object.members where member.value != .null {
+            values[member.key] = member.value.string ?? member.value.compactText
+        }
+    }
+
+    /// The pairs as an object of texts.
+    var object: JSONObject {
+        var object = JSONObject()
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
+        return object
+    }
+
+    /// The pairs as they stand in a request target.
+    var text: String {
+        values.sorted { $0.key < $1.key }.map { "\(Self.encode($0.key))=\(Self.encode($0.value))" }
+            .joined(separator: "&")
+    }
 
     /// `text` with everything but unreserved characters as percent triplets (RFC 3986 §2.1).
-    static func encode(_ text: String) -> String {
+    private static func encode(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF")
         var result = ""
         for byte in text.utf8 {

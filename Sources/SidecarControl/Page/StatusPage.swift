@@ -1,4 +1,5 @@
 import PosternModel
+import SidecarCore
 
 /// The status page: the documents of `status` and `peers` as one HTML page that loads nothing and runs nothing.
 enum StatusPage {
@@ -6,29 +7,30 @@ enum StatusPage {
     static let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
     /// The page. Every text in the documents is escaped.
-    static func html(status: JSONValue, peers: JSONValue) -> String {
-        let name = status["name"]?.string ?? "postern"
-        let pending = status["pending"]?.integer ?? 0
-        var page = Page(title: "Postern: \(name)")
-        page.heading(name)
+    static func html(status: StatusDocument, peers: [PeerDocument]) -> String {
+        var page = Page(title: "Postern: \(status.name)")
+        page.heading(status.name)
         page.facts([
-            ("did", status["did"]?.string), ("address", status["address"]?.string),
-            ("version", status["version"]?.string), ("up for", status["uptimeMs"]?.integer.map(duration)),
-            ("waiting requests", pending == 0 ? "none" : "\(pending) (see: postern trust list)"),
+            ("did", status.did.did), ("address", status.address.description), ("version", status.version),
+            ("up for", duration(status.uptimeMs)),
+            (
+                "waiting requests",
+                status.pending == 0 ? "none" : "\(status.pending) (see: postern trust list)"
+            ),
         ])
         page.table(
             "Hubs",
             ["url", "connected", "round trip"],
-            rows(status["hubs"]) { [text($0["url"]), yes($0["connected"]), milliseconds($0["rttMs"])] },
+            status.hubs.map { [$0.url.description, yes($0.connected), milliseconds($0.rttMs)] },
             empty: "No hub is configured."
         )
         page.table(
             "Peers",
             ["name", "did", "trusted", "path", "round trip", "sent", "received"],
-            rows(peers) { peer in
+            peers.map { peer in
                 [
-                    text(peer["name"]), text(peer["did"]), yes(peer["trusted"]), path(peer["path"]),
-                    milliseconds(peer["rttMs"]), text(peer["bytesSent"]), text(peer["bytesReceived"]),
+                    peer.name, peer.did.did, yes(peer.trusted), path(peer.path), milliseconds(peer.rttMs),
+                    String(peer.bytesSent), String(peer.bytesReceived),
                 ]
             },
             empty: "No peer is known yet: try postern invite."
@@ -36,57 +38,36 @@ enum StatusPage {
         page.table(
             "What peers may reach here",
             ["service", "port", "kind", "upstream", "allow", "streams"],
-            rows(status["expose"]) { entry in
+            status.expose.map { entry in
                 [
-                    text(entry["service"]), text(entry["port"]), text(entry["kind"]), text(entry["upstream"]),
-                    list(entry["allow"]), text(entry["activeStreams"]),
+                    entry.service.description, String(entry.port.rawValue), entry.kind.rawValue, entry.upstream,
+                    entry.allow.isEmpty ? "nobody" : entry.allow.map(\.description).joined(separator: ", "),
+                    String(entry.activeStreams),
                 ]
             },
             empty: "Nothing is exposed."
         )
         page.table(
             "What is reached from here",
-            ["peer", "service", "local address", "state"],
-            rows(status["reach"]) { entry in
-                [
-                    text(entry["peer"]), entry["service"]?.string ?? "port " + text(entry["port"]),
-                    text(entry["listen"]), text(entry["state"]),
-                ]
+            ["peer", "service", "listens at", "state"],
+            status.reach.map { entry in
+                let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? ""
+                return [entry.peer.description, service, entry.listen.description, entry.state]
             },
             empty: "No remote service is reached."
         )
         return page.text
     }
 
-    private static func rows(_ list: JSONValue?, _ row: (JSONValue) -> [String]) -> [[String]] {
-        (list?.array ?? []).map(row)
+    private static func yes(_ value: Bool) -> String { value ? "yes" : "no" }
+
+    private static func path(_ path: PathDocument?) -> String {
+        guard let path else { return "none" }
+        return [path.kind.rawValue, path.transport, path.family].compactMap(\.self).joined(separator: ", ")
     }
 
-    private static func text(_ value: JSONValue?) -> String {
-        switch value {
-        case nil, .null: "–"
-        case .string(let text): text
-        case .integer(let number): String(number)
-        case .double(let number): JSONValue.double(number).compactText
-        case .bool(let truth): truth ? "yes" : "no"
-        case .array, .object: value?.compactText ?? ""
-        }
-    }
-
-    private static func yes(_ value: JSONValue?) -> String { value?.bool == true ? "yes" : "no" }
-
-    private static func list(_ value: JSONValue?) -> String {
-        let entries = (value?.array ?? []).map { text($0) }
-        return entries.isEmpty ? "nobody" : entries.joined(separator: ", ")
-    }
-
-    private static func path(_ value: JSONValue?) -> String {
-        guard let value, value != .null else { return "none" }
-        return [value["kind"], value["transport"], value["family"]].compactMap { $0?.string }.joined(separator: ", ")
-    }
-
-    private static func milliseconds(_ value: JSONValue?) -> String {
-        guard let number = value?.double else { return "–" }
+    private static func milliseconds(_ number: Double?) -> String {
+        guard let number else { return "–" }
         let hundredths = Int((number * 100).rounded())
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) ms"

@@ -35,6 +35,8 @@ struct TrustBook: Sendable {
     /// Peers with which a trust stands or stood.
     private(set) var relationships: [NodeKey: TrustRelationship] = [:]
     private(set) var names: [NodeKey: String] = [:]
+    /// The other way round: names are unique.
+    private var keys: [String: NodeKey] = [:]
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     private(set) var pending: [RecordID: Pending] = [:]
     /// Requests that were decided, until a replay of them would be too old anyway.
@@ -67,11 +69,11 @@ struct TrustBook: Sendable {
             trust.add(relationship.given)
             trust.add(relationship.received)
             relationships[relationship.peer] = relationship
-            names[relationship.peer] = relationship.name
+            name(relationship.peer, relationship.name)
         case .revoked(let revocation):
             trust.add(revocation)
         case .named(let peer, let name):
-            names[peer] = name
+            self.name(peer, name)
         case .invited(let invitation, let uses):
             issued[invitation.id] = Issued(invitation: invitation, uses: uses)
         case .redeemed(let id, let peer):
@@ -84,6 +86,15 @@ struct TrustBook: Sendable {
         case .delivered(let id):
             outbox[id] = nil
         }
+    }
+
+    /// The peer that is called `name` here.
+    func key(named name: String) -> NodeKey? { keys[name] }
+
+    private mutating func name(_ peer: NodeKey, _ name: String) {
+        if let former = names[peer], keys[former] == peer { keys[former] = nil }
+        names[peer] = name
+        keys[name] = peer
     }
 
     /// Forgets decisions about requests that were valid until `time` at most.

@@ -17,6 +17,9 @@ package struct JSONFields {
         return value
     }
 
+    /// The member, or nil when it is missing or null.
+    package func optionalValue(_ name: String) -> JSONValue? { has(name) ? object[name] : nil }
+
     /// Whether the member is there and not null.
     package func has(_ name: String) -> Bool {
         guard let value = object[name] else { return false }

@@ -23,18 +23,12 @@ struct AuditListCommand: ParsableCommand {
     )
 
     @Option(name: .long, help: ArgumentHelp("Only entries from this time on: 2026-01-31T12:00:00Z.", valueName: "time"))
-    var since: String?
+    var since: Timestamp?
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let since = try since.map { text in
-            guard let time = Timestamp(text) else {
-                throw ValidationError("--since takes a time: 2026-01-31T12:00:00Z")
-            }
-            return time
-        }
         let lines = try withTrail(sidecar) { path throws(StateFileError) in
             try AuditFile.lines(path: path, since: since)
         }

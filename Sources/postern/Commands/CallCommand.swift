@@ -2,6 +2,7 @@ import ArgumentParser
 import NIOPosix
 import PosternModel
 import SidecarControl
+import SidecarCore
 
 /// `postern call`
 struct CallCommand: AsyncParsableCommand {
@@ -20,7 +21,7 @@ struct CallCommand: AsyncParsableCommand {
             valueName: "peer:service"
         )
     )
-    var target: String
+    var target: RemoteService
 
     @Argument(help: ArgumentHelp("The JSON-RPC method.", valueName: "method"))
     var method: String
@@ -35,27 +36,18 @@ struct CallCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard let colon = target.lastIndex(of: ":"), colon > target.startIndex, target.last != ":" else {
-            throw ValidationError("\(target) is not PEER:SERVICE")
-        }
         guard (try? JSONValue(parsing: params))?.object != nil else {
             throw ValidationError("the parameters are not a JSON object")
         }
     }
 
     func run() async throws {
-        guard let colon = target.lastIndex(of: ":") else { return }
-        let peer = String(target[..<colon])
-        let service = String(target[target.index(after: colon)...])
-        let kind = try await kind(of: service, at: peer)
-        let door = try await sidecar.ask(.door(peer: peer, service: service))
-        guard let port = door["listen"]?.string?.split(separator: ":").last.flatMap({ Int($0) }) else {
-            throw CommandFailure(ControlClientError.garbled)
-        }
+        let kind = try await kind()
+        let port = try await sidecar.ask(OpenLocalPort(peer: target.peer, service: target.service)).listen.port
         var isError = false
         let call = JSONRPCCall(
-            port: port,
-            path: path ?? (kind == "mcp" ? "/mcp" : "/"),
+            port: Int(port),
+            path: path ?? (kind == .mcp ? "/mcp" : "/"),
             fields: Self.fields(kind: kind, method: method, params: try JSONValue(parsing: params)),
             body: [
                 "jsonrpc": "2.0", "id": 1, "method": .string(method), "params": try Self.params(params, kind: kind),
@@ -68,24 +60,21 @@ struct CallCommand: AsyncParsableCommand {
         guard (200..<300).contains(status), !isError else { throw ExitCode(1) }
     }
 
-    private func kind(of service: String, at peer: String) async throws -> String {
-        let offered = try await sidecar.ask(.services(peer: peer)).array ?? []
-        let entry = offered.first { entry in
-            entry["service"]?.string == service || entry["port"]?.integer.map(String.init) == service
-        }
-        guard let kind = entry?["kind"]?.string else {
+    private func kind() async throws -> ServiceKind {
+        let offered = try await sidecar.ask(ListServices(peer: target.peer))
+        guard let kind = offered.first(where: target.service.matches)?.kind else {
             throw CommandFailure(
                 .failed,
                 code: "no-such-service",
-                message: "\(peer) offers us no service \(service)",
-                hint: "see `postern services \(peer)`"
+                message: "\(target.peer) offers us no service \(target.service)",
+                hint: "see `postern services \(target.peer)`"
             )
         }
-        guard kind != "tcp" else {
+        guard kind.isHTTP else {
             throw CommandFailure(
                 .failed,
                 code: "wrong-kind",
-                message: "\(service) of \(peer) is a tcp service, not one of JSON-RPC",
+                message: "\(target.service) of \(target.peer) is a \(kind.rawValue) service, not one of JSON-RPC",
                 hint: "reach it with an entry in `reach:` and its own client"
             )
         }
@@ -93,23 +82,37 @@ struct CallCommand: AsyncParsableCommand {
     }
 
     /// The headers that the protocol of `kind` wants with `method`.
-    static func fields(kind: String, method: String, params: JSONValue) -> [(String, String)] {
+    static func fields(kind: ServiceKind, method: String, params: JSONValue) -> [(String, String)] {
         switch kind {
-        case "mcp":
+        case .mcp:
             var fields = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]
             // MCP 2026-07-28: these methods mirror what they are about.
             let named = ["tools/call": "name", "prompts/get": "name", "resources/read": "uri"]
             if let name = named[method].flatMap({ params[$0]?.string }) { fields.append(("mcp-name", name)) }
             return fields
-        case "a2a": return [("a2a-version", "1.0")]
-        case _: return []
+        case .a2a: return [("a2a-version", "1.0")]
+        case .http, .tcp: return []
         }
     }
 
     /// The parameters with what MCP wants in every request.
-    private static func params(_ text: String, kind: String) throws -> JSONValue {
+    private static func params(_ text: String, kind: ServiceKind) throws -> JSONValue {
         let params = try JSONValue(parsing: text)
-        return kind == "mcp" ? params.withClientMetadata : params
+        return kind == .mcp ? params.withClientMetadata : params
+    }
+}
+
+/// A service of a peer, written PEER:SERVICE.
+struct RemoteService: ExpressibleByArgument {
+    let peer: PeerName
+    let service: ServiceTarget
+
+    init?(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"), let peer = PeerName(argument[..<colon]),
+            let service = ServiceTarget(argument[argument.index(after: colon)...])
+        else { return nil }
+        self.peer = peer
+        self.service = service
     }
 }
 

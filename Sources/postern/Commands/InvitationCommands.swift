@@ -1,6 +1,8 @@
 import ArgumentParser
 import PosternModel
 import SidecarControl
+import SidecarCore
+import TrustCore
 
 /// `postern invite`
 struct InviteCommand: AsyncParsableCommand {
@@ -21,7 +23,7 @@ struct InviteCommand: AsyncParsableCommand {
         name: .customLong("for"),
         help: ArgumentHelp("Only for these services. Default: all that `allow` gives.", valueName: "service,…")
     )
-    var services: String?
+    var services: ServiceList?
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
@@ -31,12 +33,16 @@ struct InviteCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let call = ControlCall.invite(uses: uses, lifetime: expires.interval, services: serviceList(services))
-        output.console.show(try await sidecar.ask(call)) { answer in
+        let invite = CreateInvitation(
+            uses: uses,
+            expiresMs: expires.interval.nanoseconds / 1_000_000,
+            services: services?.services
+        )
+        output.console.show(try await sidecar.ask(invite)) { answer in
             """
-            \(Shown.text(answer["invitation"]))
-            good for \(Shown.text(answer["uses"])) until \(Shown.text(answer["expires"])); on the other side:
-            postern join '\(Shown.text(answer["invitation"]))'
+            \(answer.invitation.token)
+            good for \(answer.uses) until \(answer.expires); on the other side:
+            postern join '\(answer.invitation.token)'
             """
         }
     }
@@ -56,9 +62,14 @@ struct JoinCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.join(invitation: invitation))) { answer in
-            let name = Shown.text(answer["name"])
-            return "\(name) (\(Shown.text(answer["did"]))) is trusted; see `postern services \(name)`"
+        let invitation: Invitation
+        do throws(Problem) {
+            invitation = try Invitation(text: self.invitation)
+        } catch {
+            throw CommandFailure(error)
+        }
+        output.console.show(try await sidecar.ask(JoinInvitation(invitation: invitation))) { answer in
+            "\(answer.name) (\(answer.did)) is trusted; see `postern services \(answer.name)`"
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import PosternModel
 import SidecarControl
+import SidecarCore
 
 /// `postern status`
 struct StatusCommand: AsyncParsableCommand {
@@ -17,41 +18,36 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         while true {
-            output.console.show(try await sidecar.ask(.status), text: Self.text)
+            output.console.show(try await sidecar.ask(ShowStatus()), text: Self.text)
             guard watch else { return }
             try await Task.sleep(for: .seconds(2))
             if !output.json { Console.print("") }
         }
     }
 
-    private static func text(_ status: JSONValue) -> String {
+    private static func text(_ status: StatusDocument) -> String {
         var lines = [
-            "\(Shown.text(status["name"]))  \(Shown.text(status["did"]))",
-            "address \(Shown.text(status["address"])), version \(Shown.text(status["version"]))",
+            "\(status.name)  \(status.did)", "address \(status.address), version \(status.version)",
         ]
-        for hub in status["hubs"]?.array ?? [] {
-            let state =
-                hub["connected"]?.bool == true ? "connected, \(Shown.milliseconds(hub["rttMs"]))" : "not connected"
-            lines.append("hub \(Shown.text(hub["url"])): \(state)")
+        for hub in status.hubs {
+            lines.append("hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected"))
         }
-        if status["hubs"]?.array?.isEmpty != false { lines.append("no hub is configured") }
-        for entry in status["expose"]?.array ?? [] {
-            let service = "\(Shown.text(entry["service"])) (\(Shown.text(entry["kind"]))"
+        if status.hubs.isEmpty { lines.append("no hub is configured") }
+        for entry in status.expose {
             lines.append(
-                "exposes \(service), port \(Shown.text(entry["port"]))) -> \(Shown.text(entry["upstream"])),"
-                    + " allow \(Shown.text(entry["allow"])),"
-                    + " \(Shown.text(entry["activeStreams"])) streams"
+                "exposes \(entry.service) (\(entry.kind.rawValue), port \(entry.port.rawValue)) -> \(entry.upstream),"
+                    + " allow \(Shown.list(entry.allow)), \(entry.activeStreams) streams"
             )
         }
-        for entry in status["reach"]?.array ?? [] {
-            let service = entry["service"]?.string ?? "port \(Shown.text(entry["port"]))"
-            lines.append(
-                "reaches \(service) of \(Shown.text(entry["peer"])) at \(Shown.text(entry["listen"])):"
-                    + " \(Shown.text(entry["state"]))"
-            )
+        for entry in status.reach {
+            let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"
+            lines.append("reaches \(service) of \(entry.peer) at \(entry.listen): \(entry.state)")
         }
-        let pending = status["pending"]?.integer ?? 0
-        lines.append(pending == 0 ? "no request waits" : "\(pending) requests wait: `postern trust list`")
+        switch status.pending {
+        case 0: lines.append("no request waits")
+        case 1: lines.append("1 request waits: `postern trust list`")
+        case let count: lines.append("\(count) requests wait: `postern trust list`")
+        }
         return lines.joined(separator: "\n")
     }
 }
@@ -67,13 +63,12 @@ struct PeersCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.peers)) { peers in
+        output.console.show(try await sidecar.ask(ListPeers())) { peers in
             var table = TextTable(["NAME", "PATH", "ROUND TRIP", "SENT", "RECEIVED", "ADDRESS", "DID"])
-            for peer in peers.array ?? [] {
+            for peer in peers {
                 table.add([
-                    Shown.text(peer["name"]), Shown.path(peer["path"]), Shown.milliseconds(peer["rttMs"]),
-                    Shown.text(peer["bytesSent"]), Shown.text(peer["bytesReceived"]), Shown.text(peer["address"]),
-                    Shown.text(peer["did"]),
+                    peer.name, Shown.path(peer.path), Shown.milliseconds(peer.rttMs), String(peer.bytesSent),
+                    String(peer.bytesReceived), peer.address.description, peer.did.did,
                 ])
             }
             return table.hasRows
@@ -90,16 +85,16 @@ struct ServicesCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
-    var peer: String
+    var peer: PeerName
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.services(peer: peer))) { services in
+        output.console.show(try await sidecar.ask(ListServices(peer: peer))) { services in
             var table = TextTable(["SERVICE", "PORT", "KIND"])
-            for service in services.array ?? [] {
-                table.add([Shown.text(service["service"]), Shown.text(service["port"]), Shown.text(service["kind"])])
+            for service in services {
+                table.add([service.name.description, String(service.port.rawValue), service.kind.rawValue])
             }
             return table.hasRows ? table.text : "\(peer) offers us nothing"
         }
@@ -114,7 +109,7 @@ struct PingCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
-    var peer: String
+    var peer: PeerName
 
     @Option(name: .customShort("c"), help: ArgumentHelp("How many round trips, 1 to 100.", valueName: "n"))
     var count = 4
@@ -127,16 +122,15 @@ struct PingCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let answer = try await sidecar.ask(.ping(peer: peer, count: count))
+        let answer = try await sidecar.ask(PingPeer(peer: peer, count: count))
         output.console.show(answer) { answer in
-            let times = answer["rttMs"]
+            let times = answer.rttMs
             return """
-                \(peer): \(Shown.text(answer["received"])) of \(Shown.text(answer["sent"])) came back, \
-                path \(Shown.path(answer["path"]))
-                round trip min \(Shown.milliseconds(times?["min"])), median \(Shown.milliseconds(times?["median"])), \
-                max \(Shown.milliseconds(times?["max"]))
+                \(peer): \(answer.received) of \(answer.sent) came back, path \(Shown.path(answer.path))
+                round trip min \(Shown.milliseconds(times?.min)), median \(Shown.milliseconds(times?.median)), \
+                max \(Shown.milliseconds(times?.max))
                 """
         }
-        if answer["received"]?.integer == 0 { throw ExitCode(1) }
+        if answer.received == 0 { throw ExitCode(1) }
     }
 }

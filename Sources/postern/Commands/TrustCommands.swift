@@ -1,6 +1,8 @@
 import ArgumentParser
 import PosternModel
 import SidecarControl
+import SidecarCore
+import TrustCore
 
 /// `postern trust`
 struct TrustCommand: AsyncParsableCommand {
@@ -23,13 +25,13 @@ struct TrustRequestCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("A did, address, name or invitation.", valueName: "peer"))
-    var peer: String
+    var peer: TrustAddressee
 
     @Option(
         name: .customLong("for"),
         help: ArgumentHelp("Services that are asked for. Default: all.", valueName: "service,…")
     )
-    var services: String?
+    var services: ServiceList?
 
     @Option(name: .long, help: ArgumentHelp("A text for the peer's owner.", valueName: "text"))
     var note = ""
@@ -38,12 +40,13 @@ struct TrustRequestCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let call = ControlCall.request(peer: peer, services: serviceList(services), note: note)
-        output.console.show(try await sidecar.ask(call)) { answer in
-            switch answer["state"]?.string {
-            case "trusted": "\(peer) is trusted already"
-            case "queued": "the request \(Shown.text(answer["id"])) goes out as soon as a hub is there"
-            case _: "the request \(Shown.text(answer["id"])) is on its way; its owner decides"
+        let request = RequestTrust(peer: peer, services: services?.services, note: note)
+        output.console.show(try await sidecar.ask(request)) { answer in
+            let id = answer.id?.description ?? "-"
+            return switch answer.state {
+            case .trusted: "\(answer.trust?.name ?? answer.did.did) is trusted"
+            case .queued: "the request \(id) goes out as soon as a hub is there"
+            case .sent: "the request \(id) is on its way; its owner decides"
             }
         }
     }
@@ -60,33 +63,27 @@ struct TrustListCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.trust), text: Self.text)
+        output.console.show(try await sidecar.ask(ListTrust()), text: Self.text)
     }
 
-    private static func text(_ trust: JSONValue) -> String {
+    private static func text(_ trust: TrustListDocument) -> String {
         var parts: [String] = []
         var trusted = TextTable(["TRUSTED", "SERVICES", "SINCE", "DID"])
-        for entry in trust["trusted"]?.array ?? [] {
-            trusted.add([
-                Shown.text(entry["name"]), Shown.text(entry["services"]), Shown.text(entry["since"]),
-                Shown.text(entry["did"]),
-            ])
+        for entry in trust.trusted {
+            trusted.add([entry.name, Shown.services(entry.services), entry.since.description, entry.did.did])
         }
         parts.append(trusted.hasRows ? trusted.text : "nobody is trusted yet")
         var pending = TextTable(["WAITS FOR YOU", "FROM", "SERVICES", "NOTE", "DID"])
-        for entry in trust["pending"]?.array ?? [] {
+        for entry in trust.pending {
             pending.add([
-                Shown.text(entry["id"]), Shown.text(entry["name"]), Shown.text(entry["services"]),
-                Shown.text(entry["note"]), Shown.text(entry["did"]),
+                entry.id.description, entry.name, Shown.services(entry.services), entry.note, entry.did.did,
             ])
         }
         if pending.hasRows {
             parts.append(pending.text + "\n(`postern trust approve ID` or `postern trust reject ID`)")
         }
         var outgoing = TextTable(["ASKED", "WHOM", "NOTE"])
-        for entry in trust["outgoing"]?.array ?? [] {
-            outgoing.add([Shown.text(entry["id"]), Shown.text(entry["did"]), Shown.text(entry["note"])])
-        }
+        for entry in trust.outgoing { outgoing.add([entry.id.description, entry.did.did, entry.note]) }
         if outgoing.hasRows { parts.append(outgoing.text) }
         return parts.joined(separator: "\n\n")
     }
@@ -103,14 +100,14 @@ struct TrustApproveCommand: AsyncParsableCommand {
         name: .customLong("for"),
         help: ArgumentHelp("Only for these services. Default: what was asked for.", valueName: "service,…")
     )
-    var services: String?
+    var services: ServiceList?
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let answer = try await sidecar.ask(.approve(id: id, services: services.map { serviceList($0) }))
-        output.console.show(answer) { "\(Shown.text($0["name"])) (\(Shown.text($0["did"]))) is trusted" }
+        let answer = try await sidecar.ask(ApproveRequest(id: id, services: services?.services))
+        output.console.show(answer) { "\($0.name) (\($0.did)) is trusted" }
     }
 }
 
@@ -128,7 +125,7 @@ struct TrustRejectCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.reject(id: id))) { "the request \(Shown.text($0["id"])) is gone" }
+        output.console.show(try await sidecar.ask(RejectRequest(id: id))) { "the request \($0.id) is gone" }
     }
 }
 
@@ -140,14 +137,37 @@ struct TrustRevokeCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("A did, address or name.", valueName: "peer"))
-    var peer: String
+    var peer: PeerName
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(.revoke(peer: peer))) {
-            "the trust with \(Shown.text($0["name"])) (\(Shown.text($0["did"]))) has ended"
+        output.console.show(try await sidecar.ask(RevokeTrust(peer: peer))) {
+            "the trust with \($0.name) (\($0.did)) has ended"
+        }
+    }
+}
+
+/// `postern name`
+struct NameCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "name",
+        abstract: "Call a trusted peer by another name on this side."
+    )
+
+    @Argument(help: ArgumentHelp("A did, address or name.", valueName: "peer"))
+    var peer: PeerName
+
+    @Argument(help: ArgumentHelp("Lower-case letters, digits and hyphens.", valueName: "name"))
+    var name: String
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        output.console.show(try await sidecar.ask(NamePeer(peer: peer, name: name))) {
+            "\($0.did) is called \($0.name) from now on"
         }
     }
 }

@@ -13,9 +13,9 @@ struct Console {
     /// Whether documents are printed in place of text.
     let isJSON: Bool
 
-    /// Prints `document`, or without `--json` the text that `text` makes of it.
-    func show(_ document: JSONValue, text: (JSONValue) -> String) {
-        Self.print(isJSON ? document.compactText : text(document))
+    /// Prints the document of `answer`, or without `--json` the text that `text` makes of it.
+    func show<Answer: Encodable>(_ answer: Answer, text: (Answer) -> String) {
+        Self.print(isJSON ? JSONValue(encoding: answer).compactText : text(answer))
     }
 
     /// Tells why the command failed: a line of cause and a line of what to do; for a configuration a line per mistake.

@@ -1,9 +1,11 @@
 import ArgumentParser
 import NIOPosix
 import PosternConfiguration
-import PosternModel
+package import PosternModel
 import SidecarControl
+package import SidecarCore
 import StateStore
+import TrustCore
 
 /// `--json`
 struct OutputOptions: ParsableArguments {
@@ -41,14 +43,14 @@ struct SidecarOptions: ParsableArguments {
         return StateDirectory(path: try configuration().settings.state)
     }
 
-    /// The running sidecar's answer to `call`.
-    func ask(_ call: ControlCall) async throws -> JSONValue {
+    /// The running sidecar's answer to `operation`.
+    func ask<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer {
         let client = ControlClient(
             group: MultiThreadedEventLoopGroup.singleton,
             socketPath: try stateDirectory().socketPath
         )
         do {
-            return try await client.answer(to: call)
+            return try await client.answer(to: operation)
         } catch let error as Problem {
             throw CommandFailure(error)
         } catch let error as ControlClientError {
@@ -57,7 +59,30 @@ struct SidecarOptions: ParsableArguments {
     }
 }
 
-/// A comma-separated list of services.
-func serviceList(_ text: String?) -> [String] {
-    (text ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }.map(String.init)
+/// A comma-separated list of services, as `--for` takes it.
+struct ServiceList: ExpressibleByArgument {
+    let services: ServiceSet
+
+    init?(argument: String) {
+        let names = argument.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter { !$0.isEmpty }
+        guard let services = ServiceSet(list: names) else { return nil }
+        self.services = services
+    }
+}
+
+// The nouns of the command line are parsed where they are typed.
+
+extension PeerName: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
+
+extension TrustAddressee: ExpressibleByArgument {
+    package init?(argument: String) {
+        guard let addressee = try? TrustAddressee(text: argument) else { return nil }
+        self = addressee
+    }
+}
+
+extension Timestamp: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
 }

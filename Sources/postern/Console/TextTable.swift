@@ -1,4 +1,6 @@
 import PosternModel
+import SidecarCore
+import TrustCore
 
 /// Rows in columns as wide as their longest text.
 struct TextTable {
@@ -46,13 +48,22 @@ enum Shown {
     }
 
     /// `direct ipv4`, `relay`, or `none`.
-    static func path(_ value: JSONValue?) -> String {
-        guard let kind = value?["kind"]?.string else { return "none" }
-        return kind == "direct" ? "direct \(text(value?["family"]))" : kind
+    static func path(_ path: PathDocument?) -> String {
+        guard let path else { return "none" }
+        return [path.kind.rawValue, path.family].compactMap(\.self).joined(separator: " ")
     }
 
-    static func milliseconds(_ value: JSONValue?) -> String {
-        value?.double.map { decimal($0) + " ms" } ?? "-"
+    static func milliseconds(_ number: Double?) -> String { number.map { decimal($0) + " ms" } ?? "-" }
+
+    static func list(_ elements: [some CustomStringConvertible]) -> String {
+        elements.isEmpty ? "-" : elements.map(\.description).joined(separator: ",")
+    }
+
+    static func services(_ services: ServiceSet) -> String {
+        switch services {
+        case .all: "*"
+        case .names(let names): list(names.sorted())
+        }
     }
 
     /// With two digits after the point.

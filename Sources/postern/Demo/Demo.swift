@@ -76,18 +76,18 @@ struct Demo {
     }
 
     private func callTools(at port: Int) async throws {
-        try await rpc("MCP", port: port, path: "/mcp", kind: "mcp", "tools/list", [:]) { answer in
+        try await rpc("MCP", port: port, path: "/mcp", kind: .mcp, "tools/list", [:]) { answer in
             let names = (answer["result"]?["tools"]?.array ?? []).compactMap { $0["name"]?.string }
             return names.isEmpty ? nil : "bob's agent offers the tools \(names.joined(separator: ", "))"
         }
         let echo: JSONValue = ["name": "echo", "arguments": ["text": "hello through the gate"]]
-        try await rpc("MCP", port: port, path: "/mcp", kind: "mcp", "tools/call", echo) { answer in
+        try await rpc("MCP", port: port, path: "/mcp", kind: .mcp, "tools/call", echo) { answer in
             answer["result"]?["content"]?.array?.first?["text"]?.string.map { "the tool echo answered \"\($0)\"" }
         }
         let slow: JSONValue = [
             "name": "slow", "arguments": ["steps": 3], "_meta": ["progressToken": "demo"],
         ]
-        try await rpc("MCP", port: port, path: "/mcp", kind: "mcp", "tools/call", slow) { answer in
+        try await rpc("MCP", port: port, path: "/mcp", kind: .mcp, "tools/call", slow) { answer in
             if let step = answer["params"]?["message"]?.string { return "the tool slow streams: \(step)" }
             return answer["result"]?["content"]?.array?.first?["text"]?.string.map {
                 "the tool slow answered \"\($0)\""
@@ -106,11 +106,11 @@ struct Demo {
         let message: JSONValue = [
             "message": ["messageId": "demo-1", "role": "ROLE_USER", "parts": [["text": "hello, agent"]]]
         ]
-        try await rpc("A2A", port: port, path: "/", kind: "a2a", "SendMessage", message) { answer in
+        try await rpc("A2A", port: port, path: "/", kind: .a2a, "SendMessage", message) { answer in
             let text = answer["result"]?["message"]?["parts"]?.array?.first?["text"]?.string
             return text.map { "SendMessage answered \"\($0)\"" }
         }
-        try await rpc("A2A", port: port, path: "/", kind: "a2a", "SendStreamingMessage", message) { answer in
+        try await rpc("A2A", port: port, path: "/", kind: .a2a, "SendStreamingMessage", message) { answer in
             let result = answer["result"]
             if let state = result?["task"]?["status"]?["state"]?.string {
                 return "SendStreamingMessage streams: \(state)"
@@ -128,12 +128,12 @@ struct Demo {
         _ title: String,
         port: Int,
         path: String,
-        kind: String,
+        kind: ServiceKind,
         _ method: String,
         _ params: JSONValue,
         line: (JSONValue) -> String?
     ) async throws {
-        let params = kind == "mcp" ? params.withClientMetadata : params
+        let params = kind == .mcp ? params.withClientMetadata : params
         let call = JSONRPCCall(
             port: port,
             path: path,
@@ -180,7 +180,7 @@ struct Demo {
             "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params.withClientMetadata,
         ]
         let fields =
-            CallCommand.fields(kind: "mcp", method: "tools/call", params: params)
+            CallCommand.fields(kind: .mcp, method: "tools/call", params: params)
             + [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
         let headers = fields.map { " -H '\($0.0): \($0.1)'" }.joined()
         return "curl -s http://127.0.0.1:\(port)/mcp\(headers) -d '\(body.compactText)'"

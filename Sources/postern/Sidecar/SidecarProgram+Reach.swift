@@ -25,21 +25,6 @@ extension SidecarProgram {
         return reach(entry, position: position).assumeIsolated().flatMap { self.reachAll() }.nonisolated()
     }
 
-    /// A local address at which `target` of `peer` is offered: one of the configuration's, or a new one on any free
-    /// port.
-    func door(peer: PeerName, target: ServiceTarget) -> EventLoopFuture<HostPort> {
-        if let known = reaches.first(where: { $0.service.peer == peer && $0.service.target == target }) {
-            return node.eventLoop.makeSucceededFuture(known.listen)
-        }
-        if let open = doors[Door(peer: peer, target: target)] { return node.eventLoop.makeSucceededFuture(open) }
-        let service = ReachedService(peer: peer, target: target)
-        return gateway.reach(service).assumeIsolated().map { address in
-            let listen = HostPort.loopback(UInt16(address.port ?? 0))
-            self.doors[Door(peer: peer, target: target)] = listen
-            return listen
-        }.nonisolated()
-    }
-
     private func reach(_ entry: ReachConfiguration, position: Int) -> EventLoopFuture<Void> {
         let choices =
             if let listen = entry.listen {

@@ -12,6 +12,7 @@ import SidecarControl
 import SidecarCore
 import SidecarNIO
 import StateStore
+import TrustCore
 
 /// The running sidecar: overlay, trust and gateway put together. Confined to the overlay's event loop.
 final class SidecarProgram {
@@ -22,24 +23,17 @@ final class SidecarProgram {
         let listen: HostPort
     }
 
-    /// What a door opened for one program leads to.
-    struct Door: Hashable {
-        let peer: PeerName
-        let target: ServiceTarget
-    }
-
     let node: OverlayNode
     let runtime: SidecarRuntime
     let gateway: Gateway
-    let directory: ServiceDirectory
     let identity: NodeIdentity
     let startedAt = NIODeadline.now()
     let udp: [SocketAddress]
     var configuration: SidecarConfiguration
     var reaches: [Reach] = []
     var reachPorts: ReachPorts
-    /// Local ports that were opened for `postern call`; they stay until the sidecar ends.
-    var doors: [Door: HostPort] = [:]
+    /// Local ports that were opened for programs; they stay until the sidecar ends.
+    var opened: [LocalPort] = []
     private let log: Logger
 
     /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the
@@ -91,19 +85,15 @@ final class SidecarProgram {
             logger: logger
         )
         let state = StateDirectory(path: configuration.state)
-        directory = ServiceDirectory(runtime: runtime, memory: OfferMemory(path: state.offersPath), logger: logger)
         gateway = Gateway(
             node: node,
-            authority: directory,
+            authority: runtime,
             expose: configuration.expose.map(ExposedService.init),
             logger: logger
         )
         reachPorts = ReachPorts(path: state.reachPortsPath)
-        runtime.incoming = self
-        node.observer = ObserverChain(sidecar: runtime) { [gateway, directory] peer, change in
-            gateway.noteSession(with: peer, change)
-            if case .established = change { directory.noteSession(with: peer, isNew: true) }
-        }
+        runtime.incoming = gateway
+        runtime.host = self
     }
 
     /// Takes no more work, lets what runs finish within `deadline`, and says goodbye to peers.
@@ -152,18 +142,29 @@ final class SidecarProgram {
     }
 }
 
-extension SidecarProgram: IncomingStreams {
-    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)? {
-        gateway.accept(stream, from: peer, port: port)
+extension SidecarProgram: SidecarHost {
+    var version: String { Postern.version }
+    var boundAddresses: [Endpoint] { udp.compactMap { Endpoint($0) } }
+
+    var localPorts: [LocalPort] {
+        let configured = reaches.map {
+            LocalPort(peer: $0.service.peer, target: $0.service.target, listen: $0.listen)
+        }
+        return configured + opened
     }
 
-    func trustEnded(with peer: NodeKey) {
-        directory.forget(peer)
-        gateway.endStreams(of: peer)
+    func upstream(of name: ServiceName) -> String {
+        configuration.expose.first { $0.service.name == name }?.upstream.text ?? ""
     }
 
-    func receive(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {
-        // No kind of service takes datagrams yet: they are unreliable, and one that nobody takes is lost.
+    func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name.description) }
+
+    func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
+        gateway.reach(ReachedService(peer: peer, target: target)).assumeIsolated().map { address in
+            let port = LocalPort(peer: peer, target: target, listen: .loopback(UInt16(address.port ?? 0)))
+            self.opened.append(port)
+            return port
+        }.nonisolated()
     }
 }
 

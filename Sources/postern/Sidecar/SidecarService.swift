@@ -39,7 +39,7 @@ struct SidecarService {
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
         let ready = try await loop.submit { program.value.readyDocument(control: control.address) }.get()
         logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
-        Console.print("READY " + ready.compactText)
+        Console.print("READY " + JSONValue(encoding: ready).compactText)
 
         await withTaskGroup(of: Void.self) { watching in
             if let path = file.path { watching.addTask { await FileWatch(path: path).run() } }

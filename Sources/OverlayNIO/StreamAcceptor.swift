@@ -1,0 +1,14 @@
+import NIOCore
+package import PosternModel
+
+/// Where the streams of peers go that are for services: the gateway.
+package protocol StreamAcceptor: AnyObject {
+    /// A peer opened a stream to a port for services; nil refuses it.
+    func accept(_ stream: OverlayStream, from peer: NodeKey, port: VirtualPort) -> (any OverlayStreamHandler)?
+
+    /// The session with `peer` changed.
+    func noteSession(with peer: NodeKey, _ change: SessionChange)
+
+    /// The right of `peer` to be here has ended; the overlay has cut its streams already.
+    func endStreams(of peer: NodeKey)
+}

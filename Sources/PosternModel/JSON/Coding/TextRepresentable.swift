@@ -1,0 +1,135 @@
+/// A value that documents hold as one string.
+package protocol TextRepresentable: Codable, CustomStringConvertible {
+    /// What the string is, for the descriptions of programs' interfaces.
+    static var textMeaning: String { get }
+    /// A string that has a value.
+    static var textExample: String { get }
+
+    /// The value of `text`.
+    init(text: String) throws(Problem)
+}
+
+extension TextRepresentable {
+    package init(from decoder: any Decoder) throws {
+        try self.init(text: String(from: decoder))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try description.encode(to: encoder)
+    }
+}
+
+extension Problem {
+    /// `text` is not what it should be; `meaning` says what that is.
+    package static func notAccepted(_ text: String, meaning: String) -> Problem {
+        Problem(
+            code: "bad-arguments",
+            message: "\"\(PlainText.clean(text, limit: 200))\" is not \(meaning)",
+            hint: "write \(meaning)"
+        )
+    }
+}
+
+extension NodeKey: TextRepresentable {
+    package static var textMeaning: String { "a did:key of an Ed25519 key" }
+    package static var textExample: String { "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp" }
+
+    package init(text: String) throws(Problem) {
+        guard let key = NodeKey(did: text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = key
+    }
+}
+
+extension OverlayAddress: TextRepresentable {
+    package static var textMeaning: String { "an overlay address fd…" }
+    package static var textExample: String { "fd00::1" }
+
+    package init(text: String) throws(Problem) {
+        guard let address = OverlayAddress(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = address
+    }
+}
+
+extension PeerName: TextRepresentable {
+    package static var textMeaning: String { "a peer: a did:key:…, an overlay address, a name, or agent://NAME" }
+    package static var textExample: String { "research" }
+
+    package init(text: String) throws(Problem) {
+        guard let name = PeerName(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = name
+    }
+}
+
+extension ServiceName: TextRepresentable {
+    package static var textMeaning: String { "a service name of letters, digits, '-', '_' and '.', at most 63 long" }
+    package static var textExample: String { "tools" }
+
+    package init(text: String) throws(Problem) {
+        guard let name = ServiceName(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = name
+    }
+}
+
+extension HostPort: TextRepresentable {
+    package static var textMeaning: String { "a host and a port, HOST:PORT" }
+    package static var textExample: String { "127.0.0.1:7701" }
+
+    package init(text: String) throws(Problem) {
+        guard let place = HostPort(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = place
+    }
+}
+
+extension HubURL: TextRepresentable {
+    package static var textMeaning: String { "a hub's URL, postern://HOST:PORT/did:key:z…" }
+    package static var textExample: String { "postern://hub.example.net:4600/\(NodeKey.textExample)" }
+
+    package init(text: String) throws(Problem) {
+        guard let url = try? HubURL(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = url
+    }
+}
+
+extension AllowRule: TextRepresentable {
+    package static var textMeaning: String { "trusted, or a peer" }
+    package static var textExample: String { "trusted" }
+
+    package init(text: String) throws(Problem) {
+        guard let rule = AllowRule(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = rule
+    }
+}
+
+extension Timestamp: TextRepresentable {
+    package static var textMeaning: String { "a time in UTC (RFC 3339), such as 2026-01-31T12:00:00Z" }
+    package static var textExample: String { "2026-01-31T12:00:00Z" }
+
+    package init(text: String) throws(Problem) {
+        guard let time = Timestamp(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = time
+    }
+}
+
+extension VirtualPort: Codable {
+    package init(from decoder: any Decoder) throws {
+        self.init(try UInt16(from: decoder))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try rawValue.encode(to: encoder)
+    }
+}
+
+extension ServiceKind: Codable {}
+
+extension JSONValue: Codable {
+    /// Any part of a document, as it stands.
+    package init(from decoder: any Decoder) throws {
+        // The decoder of this module hands values over before it comes here.
+        throw Problem.badArgument(decoder.codingPath, "cannot be read by another decoder than ours")
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        preconditionFailure("the encoder of this module takes values as they stand")
+    }
+}

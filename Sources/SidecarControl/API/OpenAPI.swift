@@ -1,0 +1,76 @@
+import PosternModel
+import SidecarCore
+
+/// The description of the control API (OpenAPI 3.1), made of the table of operations.
+enum OpenAPI {
+    static func document(version: String) -> JSONValue {
+        var paths = JSONObject()
+        for operation in Operations.all { paths[ControlRoute.api + operation.outline.path] = path(of: operation) }
+        return [
+            "openapi": "3.1.0",
+            "info": [
+                "title": "Postern sidecar", "version": .string(version),
+                "description": "The control API of a sidecar, on its control socket and on loopback.",
+            ],
+            "paths": .object(paths),
+            "components": [
+                "schemas": ["Problem": problem],
+                "securitySchemes": ["token": ["type": "http", "scheme": "bearer"]],
+            ],
+        ]
+    }
+
+    private static func path(of operation: any Operation.Type) -> JSONValue {
+        let outline = operation.outline
+        var method = JSONObject()
+        method["operationId"] = .string(outline.path.replacing("/", with: "-"))
+        method["summary"] = .string(outline.summary)
+        let schema = schema(of: operation)
+        if outline.changesState {
+            method["security"] = [["token": []]]
+            method["requestBody"] = ["content": json(schema)]
+        } else {
+            method["parameters"] = .array(queryParameters(of: schema))
+        }
+        method["responses"] = [
+            "200": ["description": "Done.", "content": json(answerSchema(of: operation))],
+            "default": [
+                "description": "Not done, and why.",
+                "content": json(["$ref": "#/components/schemas/Problem"]),
+            ],
+        ]
+        return [outline.changesState ? "post" : "get": .object(method)]
+    }
+
+    private static func json(_ schema: JSONValue) -> JSONValue { ["application/json": ["schema": schema]] }
+
+    private static func queryParameters(of schema: JSONValue) -> [JSONValue] {
+        let required = Set((schema["required"]?.array ?? []).compactMap(\.string))
+        return (schema["properties"]?.object?.members ?? []).map { member in
+            // A parameter that may be null is one that may be omitted.
+            let type = member.value["anyOf"]?.array?.first ?? member.value
+            return [
+                "name": .string(member.key), "in": "query", "required": .bool(required.contains(member.key)),
+                "schema": type,
+            ]
+        }
+    }
+
+    private static func schema<Asked: Operation>(of operation: Asked.Type) -> JSONValue { JSONSchema.schema(of: operation) }
+
+    private static func answerSchema<Asked: Operation>(of operation: Asked.Type) -> JSONValue {
+        JSONSchema.schema(of: Asked.Answer.self)
+    }
+
+    private static let problem: JSONValue = [
+        "type": "object", "required": ["error"],
+        "properties": [
+            "error": [
+                "type": "object", "required": ["code", "message", "hint"],
+                "properties": [
+                    "code": ["type": "string"], "message": ["type": "string"], "hint": ["type": ["string", "null"]],
+                ],
+            ]
+        ],
+    ]
+}

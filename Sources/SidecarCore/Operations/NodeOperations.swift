@@ -1,0 +1,100 @@
+import OverlayWire
+package import PosternModel
+
+/// `status`.
+package struct StatusDocument: Codable, Hashable, Sendable {
+    /// A hub in use.
+    package struct Hub: Codable, Hashable, Sendable {
+        package let url: HubURL
+        package let connected: Bool
+        /// `udp`.
+        package let transport: String
+        package let rttMs: Double?
+        /// Whether peers meet us there first.
+        package let home: Bool
+        /// Whether it is one of our own configuration, or of a peer.
+        package let configured: Bool
+    }
+
+    /// What is known of the address translation in front of us.
+    package struct NAT: Codable, Hashable, Sendable {
+        package let mapping: String?
+        package let filtering: String?
+        package let portMapping: String?
+    }
+
+    /// A service of a peer that is offered to local clients.
+    package struct Reach: Codable, Hashable, Sendable {
+        package let peer: PeerName
+        package let service: ServiceName?
+        package let port: VirtualPort?
+        package let listen: HostPort
+        package let state: String
+    }
+
+    /// A service that peers may reach.
+    package struct Expose: Codable, Hashable, Sendable {
+        package let service: ServiceName
+        package let port: VirtualPort
+        package let kind: ServiceKind
+        package let upstream: String
+        package let allow: [AllowRule]
+        package let activeStreams: Int
+    }
+
+    package let did: NodeKey
+    package let address: OverlayAddress
+    package let name: String
+    package let version: String
+    package let uptimeMs: Int64
+    package let hubs: [Hub]
+    package let nat: NAT
+    package let udp: [HostPort]
+    package let reach: [Reach]
+    package let expose: [Expose]
+    /// Requests for trust that wait for a decision.
+    package let pending: Int
+}
+
+/// Tells identity, hubs, services and pending requests.
+package struct ShowStatus: Operation {
+    package init() {}
+
+    package typealias Answer = StatusDocument
+    package static let outline = OperationOutline.reading(
+        "status",
+        "Identity, hubs, services and pending requests of the sidecar."
+    )
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> [SidecarAction] {
+        [.answer(id, sidecar.statusDocument(at: now, seeing: view))]
+    }
+}
+
+/// Reads the audit trail.
+package struct ListAudit: Operation {
+    /// Only entries from this time on; nil: all.
+    package let since: Timestamp?
+
+    package init(since: Timestamp? = nil) {
+        self.since = since
+    }
+
+    /// The entries as they are stored.
+    package typealias Answer = [JSONValue]
+    package static let outline = OperationOutline.reading("audit", "The entries of the audit trail, the oldest first.")
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> [SidecarAction] {
+        [.readAudit(id, since: since)]
+    }
+}

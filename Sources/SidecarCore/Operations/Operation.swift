@@ -1,0 +1,130 @@
+package import OverlayCore
+package import OverlayWire
+package import PosternModel
+
+/// One thing that a program can ask of a sidecar: its properties are the parameters, and the type travels as it is from
+/// the command line to the core. The HTTP API and its OpenAPI document follow from the table of all operations.
+///
+/// To add one: declare it with what it answers and ``perform(on:id:at:seeing:)``, put it into ``Operations/all``, and
+/// give it words on the command line.
+package protocol Operation: Codable, Hashable, Sendable {
+    /// What it answers, as other programs read it (INTERFACE).
+    associatedtype Answer: Codable, Hashable, Sendable
+
+    /// How it is called over HTTP, and what it does.
+    static var outline: OperationOutline { get }
+
+    /// Does it; the answer or failure for `id` is among the actions, now or later. Throws what is wrong with the
+    /// parameters, or why it cannot be done; nothing has changed then.
+    func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) throws(Problem) -> [SidecarAction]
+}
+
+/// How an operation is called over HTTP, and what it does.
+package struct OperationOutline: Hashable, Sendable {
+    /// Behind `/api/v1/`.
+    package let path: String
+    /// One sentence.
+    package let summary: String
+    /// Whether it changes anything; one that does not is a GET.
+    package let changesState: Bool
+
+    /// An operation that changes nothing.
+    static func reading(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, changesState: false)
+    }
+
+    /// An operation that changes something.
+    static func changing(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, changesState: true)
+    }
+}
+
+/// The table of operations.
+package enum Operations {
+    package static let all: [any Operation.Type] = [
+        ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
+        RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self,
+        CreateInvitation.self, JoinInvitation.self,
+        PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
+    ]
+}
+
+/// What the sidecar's shell sees and the core does not, for documents.
+package protocol SidecarView {
+    /// Of the program.
+    var version: String { get }
+    /// Time since the start.
+    var uptime: Interval { get }
+    /// Where the underlay listens.
+    var boundAddresses: [Endpoint] { get }
+    /// The services of peers that are offered to local clients.
+    var localPorts: [LocalPort] { get }
+
+    /// The session with a peer or hub; nil when the overlay does not know it.
+    func session(with peer: NodeKey) -> PeerStatus?
+
+    /// Where the agent behind the exposed service `name` listens, as the configuration has it.
+    func upstream(of name: ServiceName) -> String
+
+    /// Streams of peers that the exposed service `name` serves now.
+    func activeStreams(of name: ServiceName) -> Int
+}
+
+/// A service of a peer that is offered to local clients.
+package struct LocalPort: Hashable, Sendable {
+    package let peer: PeerName
+    package let target: ServiceTarget
+    package let listen: HostPort
+
+    package init(peer: PeerName, target: ServiceTarget, listen: HostPort) {
+        self.peer = peer
+        self.target = target
+        self.listen = listen
+    }
+}
+
+/// The answer to a command, of whatever type its operation has.
+package struct CommandAnswer: Hashable, Sendable {
+    private let value: any Codable & Hashable & Sendable
+
+    package init(_ value: some Codable & Hashable & Sendable) {
+        self.value = value
+    }
+
+    /// The answer as the type that the operation promises; nil when it is another.
+    package func `as`<Answer>(_ type: Answer.Type) -> Answer? { value as? Answer }
+
+    package static func == (lhs: CommandAnswer, rhs: CommandAnswer) -> Bool {
+        AnyHashable(lhs.value) == AnyHashable(rhs.value)
+    }
+
+    package func hash(into hasher: inout Hasher) { AnyHashable(value).hash(into: &hasher) }
+}
+
+extension SidecarAction {
+    /// Answers a command.
+    static func answer(_ id: CommandID, _ value: some Codable & Hashable & Sendable) -> SidecarAction {
+        .answer(id, CommandAnswer(value))
+    }
+}
+
+extension Sidecar {
+    /// Does `operation`; its answer or failure is among the actions, now or later.
+    package mutating func perform(
+        _ operation: some Operation,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> [SidecarAction] {
+        do {
+            return try operation.perform(on: &self, id: id, at: now, seeing: view)
+        } catch {
+            return [.fail(id, error)]
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package import PosternModel
+package import TrustCore
+
+/// A trust that stands, as `trust list` and the commands that make one show it.
+package struct TrustDocument: Codable, Hashable, Sendable {
+    package let did: NodeKey
+    package let name: String
+    /// `trusted`.
+    package let state: String
+    /// What the peer may use of ours.
+    package let services: ServiceSet
+    /// What we may use of the peer's.
+    package let offers: ServiceSet
+    package let since: Timestamp
+    package let expires: Timestamp?
+}
+
+/// A request for our trust that waits for a decision.
+package struct PendingDocument: Codable, Hashable, Sendable {
+    package let id: RecordID
+    package let did: NodeKey
+    /// What the asker calls itself.
+    package let name: String
+    package let note: String
+    package let services: ServiceSet
+    package let received: Timestamp
+}
+
+/// A request or invitation of ours that waits for its answer.
+package struct OutgoingDocument: Codable, Hashable, Sendable {
+    package let id: RecordID
+    package let did: NodeKey
+    package let name: String
+    package let note: String
+    package let services: ServiceSet
+    package let sent: Timestamp
+    package let expires: Timestamp
+}
+
+/// `trust list`.
+package struct TrustListDocument: Codable, Hashable, Sendable {
+    package let trusted: [TrustDocument]
+    package let pending: [PendingDocument]
+    package let outgoing: [OutgoingDocument]
+}
+
+extension RecordID: TextRepresentable {
+    package static var textMeaning: String { "the id of a record" }
+    package static var textExample: String { "11111111111111111" }
+
+    package init(text: String) throws(Problem) {
+        guard let id = RecordID(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = id
+    }
+}
+
+extension ServiceSet: Codable, SchemaProviding {
+    package static var schema: JSONValue {
+        ["type": "array", "items": ["type": "string"], "description": "names of services; [\"*\"] for all"]
+    }
+    package static var sample: ServiceSet { .all }
+
+    /// An array of names; `["*"]` and an empty array mean all.
+    package init(from decoder: any Decoder) throws {
+        let list = try [String](from: decoder)
+        guard let services = ServiceSet(list: list) else {
+            throw Problem(
+                code: "bad-arguments",
+                message: "\(PlainText.clean(list.joined(separator: ","), limit: 200)) is not a list of services",
+                hint: "a service name has letters, digits, '-', '_' and '.', at most 63; at most 64 names"
+            )
+        }
+        self = services
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .all: try ["*"].encode(to: encoder)
+        case .names(let names): try names.sorted().encode(to: encoder)
+        }
+    }
+}
+
+extension Invitation: TextRepresentable {
+    package static var textMeaning: String { "an invitation as `postern invite` prints it" }
+    // The invitation with the smallest key and secret of zeros; it expired in 1970.
+    package static var textExample: String { example.token }
+
+    private static var example: Invitation {
+        guard let key = NodeKey(did: NodeKey.textExample), let secret = InvitationSecret(bytes: Array(repeating: 0, count: 32))
+        else { preconditionFailure("the example is valid") }
+        return Invitation(
+            inviter: key,
+            name: "example",
+            hubs: [],
+            candidates: [],
+            services: .all,
+            expires: Timestamp(seconds: 0),
+            secret: secret
+        )
+    }
+
+    package var description: String { token }
+
+    package init(text: String) throws(Problem) {
+        do {
+            try self.init(token: text)
+        } catch {
+            throw .badInvitation("the text is damaged or incomplete")
+        }
+    }
+}
+
+/// Whom a request for trust goes to.
+package enum TrustAddressee: Hashable, Sendable {
+    case peer(PeerName)
+    /// Its holder needs no decision: the invitation is redeemed.
+    case invitation(Invitation)
+}
+
+extension TrustAddressee: TextRepresentable {
+    package static var textMeaning: String { "a peer or an invitation" }
+    package static var textExample: String { NodeKey.textExample }
+
+    package var description: String {
+        switch self {
+        case .peer(let name): name.description
+        case .invitation(let invitation): invitation.token
+        }
+    }
+
+    package init(text: String) throws(Problem) {
+        self = Invitation.isInvitation(text) ? .invitation(try Invitation(text: text)) : .peer(try PeerName(text: text))
+    }
+}

@@ -1,0 +1,40 @@
+package import PosternModel
+package import TrustCore
+
+// Admission: what peers may reach here.
+extension Sidecar {
+    /// Whether `peer` may use the service at `port` now; asked for every stream that a peer opens.
+    package func decide(_ peer: NodeKey, _ port: VirtualPort, at now: Clocks) -> Access {
+        policy.decide(subject(peer, at: now), port)
+    }
+
+    /// `peer` was refused the service at `port`: recorded once in a while, however often the peer tries (R11).
+    package mutating func noteRefused(
+        _ peer: NodeKey,
+        _ port: VirtualPort,
+        because refusal: Access.Refusal,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        guard let service = policy.service(at: port) else { return [] }
+        let refused = Refused(peer: peer, port: port)
+        if let last = refusals[refused], now.instant - last < settings.refusalInterval { return [] }
+        if refusals.count >= settings.refusalCount { refusals.removeAll() }
+        refusals[refused] = now.instant
+        let subject = service.name.description
+        let event = AuditEvent(.accessRefused, actor: peer, subject: subject, new: ["reason": .string(refusal.rawValue)])
+        return [.audit(event)]
+    }
+
+    /// A peer that asked for what is not for it.
+    struct Refused: Hashable, Sendable {
+        let peer: NodeKey
+        let port: VirtualPort
+    }
+
+    /// Whether a trust with `peer` stands now.
+    package func isTrusted(_ peer: NodeKey, at now: Clocks) -> Bool { standing(of: peer, at: now).isMutual }
+
+    func subject(_ peer: NodeKey, at now: Clocks) -> AccessPolicy.Subject {
+        AccessPolicy.Subject(key: peer, name: book.names[peer], standing: standing(of: peer, at: now))
+    }
+}

@@ -1,0 +1,41 @@
+import OverlayCore
+import OverlayNIO
+package import PosternModel
+package import SidecarCore
+package import TrustCore
+
+// What the gateway asks, for each stream and each connection.
+extension SidecarRuntime {
+    /// Whether `peer` may use the service at `port` now. A refusal is recorded (R11).
+    package func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
+        guard let life else { return .refused(.notTrusted) }
+        let access = life.sidecar.decide(peer, port, at: .now())
+        if case .refused(let refusal) = access {
+            feed { $0.noteRefused(peer, port, because: refusal, at: $1) }
+        }
+        return access
+    }
+
+    /// The local name of a peer, if it has one.
+    package func peerName(_ key: NodeKey) -> String? { life?.sidecar.name(of: key) }
+
+    /// Finds `target` of `peer` and calls `then` once, at once when the answer is known. A session is started and hubs
+    /// are asked to relay when there is none; costs a few look-ups when there is one.
+    package func route(to peer: PeerName, _ target: ServiceTarget, then: @escaping (Route) -> Void) {
+        guard life != nil else { return then(.unavailable(.stopped)) }
+        life?.lastRoute += 1
+        let id = RouteID(life?.lastRoute ?? 0)
+        var answer = Route.asking
+        life?.routes[id] = then
+        feedQuietly { sidecar, now in
+            let (route, actions) = sidecar.route(to: peer, target, id: id, at: now)
+            answer = route
+            return actions
+        }
+        if case .asking = answer { return }
+        life?.routes.removeValue(forKey: id)?(answer)
+    }
+
+    /// Whether there is a session with `key`.
+    package func isConnected(_ key: NodeKey) -> Bool { node.peerStatus(of: key)?.isConnected ?? false }
+}

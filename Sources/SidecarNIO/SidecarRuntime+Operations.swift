@@ -1,0 +1,120 @@
+package import NIOCore
+import OverlayCore
+import OverlayNIO
+package import OverlayWire
+package import PosternModel
+package import SidecarCore
+import StateStore
+
+/// What the runtime needs of the program around it: the gateway's part of operations and documents. All calls are made
+/// on the node's event loop.
+package protocol SidecarHost: AnyObject {
+    /// Of the program.
+    var version: String { get }
+    /// Where the underlay listens.
+    var boundAddresses: [Endpoint] { get }
+    /// The services of peers that are offered to local clients.
+    var localPorts: [LocalPort] { get }
+
+    /// Where the agent behind the exposed service `name` listens, as the configuration has it.
+    func upstream(of name: ServiceName) -> String
+
+    /// Streams of peers that the exposed service `name` serves now.
+    func activeStreams(of name: ServiceName) -> Int
+
+    /// Offers a peer's service on any free local port until the program ends.
+    func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort>
+}
+
+// Operations of programs.
+extension SidecarRuntime {
+    /// Does `operation`. Fails with ``PosternModel/Problem``.
+    package func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
+        node.eventLoop.preconditionInEventLoop()
+        guard life != nil, let host else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
+        let promise = node.eventLoop.makePromise(of: CommandAnswer.self)
+        life?.lastCommand += 1
+        let id = CommandID(life?.lastCommand ?? 0)
+        life?.commands[id] = promise
+        let view = View(node: node, host: host, startedAt: startedAt)
+        feed { $0.perform(operation, id: id, at: $1, seeing: view) }
+        return promise.futureResult.map { answer in
+            guard let typed = answer.as(Asked.Answer.self) else {
+                preconditionFailure("an operation is answered with its own type")
+            }
+            return typed
+        }
+    }
+
+    /// The number of requests for trust that wait for a decision.
+    package var pendingCount: Int { life?.sidecar.pendingCount ?? 0 }
+
+    /// Whether one of the configured hubs is there; nil when none is configured.
+    package var isAtOwnHub: Bool? { life?.sidecar.isAtOwnHub }
+
+    func answer(_ command: CommandID, _ answer: CommandAnswer) {
+        life?.commands.removeValue(forKey: command)?.succeed(answer)
+    }
+
+    /// `count` round trips to `key`, one after another; lost ones are counted.
+    func ping(_ key: NodeKey, count: Int, for command: CommandID) {
+        ping(key, left: count, sent: 0, times: [], for: command)
+    }
+
+    private func ping(_ key: NodeKey, left: Int, sent: Int, times: [Double], for command: CommandID) {
+        guard left > 0 else {
+            let path = PathDocument(node.peerStatus(of: key))
+            return answer(command, CommandAnswer(PingPeer.Answer(sent: sent, milliseconds: times, path: path)))
+        }
+        node.ping(key).assumeIsolated().whenComplete { result in
+            let measured = (try? result.get()).map { times + [$0.roundTrip.milliseconds] } ?? times
+            self.ping(key, left: left - 1, sent: sent + 1, times: measured, for: command)
+        }
+    }
+
+    func openLocalPort(to peer: PeerName, _ target: ServiceTarget, for command: CommandID) {
+        guard let host else { return fail(command, .stopped) }
+        host.openLocalPort(to: peer, target).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let port): self.answer(command, CommandAnswer(OpenLocalPort.Answer(port)))
+            case .failure(let error):
+                let hint = "see the sidecar's log"
+                self.fail(
+                    command,
+                    Problem(code: "no-local-port", message: "no local port can be opened: \(error)", hint: hint)
+                )
+            }
+        }
+    }
+
+    /// The lines of the audit trail recorded at `since` or later; nil: all.
+    func readAudit(since: Timestamp?, for command: CommandID) {
+        guard let life else { return }
+        do {
+            let lines = try life.audit.lines(since: since)
+            answer(command, CommandAnswer(lines.compactMap { try? JSONValue(parsing: $0) }))
+        } catch {
+            fail(command, Problem(error))
+        }
+    }
+
+    private func fail(_ command: CommandID, _ problem: Problem) {
+        life?.commands.removeValue(forKey: command)?.fail(problem)
+    }
+}
+
+/// What the runtime sees, for the documents of the core.
+private struct View: SidecarView {
+    let node: OverlayNode
+    let host: any SidecarHost
+    let startedAt: NIODeadline
+
+    var version: String { host.version }
+    var uptime: Interval { Interval(nanoseconds: (NIODeadline.now() - startedAt).nanoseconds) }
+    var boundAddresses: [Endpoint] { host.boundAddresses }
+    var localPorts: [LocalPort] { host.localPorts }
+
+    func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }
+    func upstream(of name: ServiceName) -> String { host.upstream(of: name) }
+    func activeStreams(of name: ServiceName) -> Int { host.activeStreams(of: name) }
+}

@@ -1,0 +1,36 @@
+import GatewayCore
+package import GatewayNIO
+package import PosternModel
+import SidecarCore
+package import SidecarNIO
+
+/// The sidecar decides for the gateway.
+extension SidecarRuntime: GatewayAuthority {
+    // No peer is in a network yet.
+    package func networkName(_ key: NodeKey) -> String? { nil }
+
+    package func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
+        route(to: peer, target) { route in
+            switch route {
+            case .ready(let key, let service):
+                then(.ready(ServiceRoute(key: key, port: service.port, kind: service.kind)))
+            case .unavailable(let problem):
+                then(.failure(Refusal(problem, peer: peer.description), kind: nil))
+            case .asking:
+                preconditionFailure("the runtime answers when it knows")
+            }
+        }
+    }
+}
+
+extension Refusal {
+    /// The refusal that tells a client of `problem`.
+    init(_ problem: Problem, peer: String) {
+        self.init(
+            Code(rawValue: problem.code) ?? .peerAway,
+            problem.message,
+            peer: peer,
+            hint: problem.hint ?? "see `postern status`"
+        )
+    }
+}
