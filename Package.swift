@@ -93,7 +93,7 @@ let package = Package(
             swiftSettings: common + unchecked
         ),
         .target(
-            name: "OverlaySimulation",
+            name: "Simulation",
             dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore"],
             swiftSettings: common
         ),
@@ -153,7 +153,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "postern-sim",
-            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "OverlaySimulation", arguments],
+            dependencies: ["OverlayWire", "OverlayCrypto", "OverlayCore", "Simulation", arguments],
             swiftSettings: common
         ),
 
@@ -167,8 +167,8 @@ let package = Package(
             swiftSettings: common
         ),
         .testTarget(
-            name: "OverlaySimulationTests",
-            dependencies: ["OverlaySimulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            name: "SimulationTests",
+            dependencies: ["Simulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
@@ -216,7 +216,8 @@ let package = Package(
         .testTarget(
             name: "SidecarControlTests",
             dependencies: [
-                "SidecarControl", "SidecarCore", "TrustCore", "OverlayCrypto", "OverlayWire", nio, nioEmbedded, nioPosix,
+                "SidecarControl", "SidecarCore", "TrustCore", "OverlayCrypto", "OverlayWire", nio, nioEmbedded,
+                nioPosix,
                 log,
             ],
             swiftSettings: common

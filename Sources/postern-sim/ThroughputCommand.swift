@@ -1,7 +1,7 @@
 import ArgumentParser
 import OverlayCore
-import OverlaySimulation
 import OverlayWire
+import Simulation
 
 /// Measures in virtual time, and holds the figures against those of before.
 struct ThroughputCommand: AsyncParsableCommand {

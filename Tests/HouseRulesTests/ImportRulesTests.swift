@@ -11,7 +11,7 @@ import Testing
         "SidecarCore": ["OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore"],
         "HubCore": ["OverlayWire", "OverlayCrypto", "TrustCore"],
         "GatewayCore": ["OverlayWire", "CLLHTTP", "CZlib"],
-        "OverlaySimulation": [
+        "Simulation": [
             "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "SidecarCore", "HubCore", "GatewayCore",
         ],
     ]

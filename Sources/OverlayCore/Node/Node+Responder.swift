@@ -61,7 +61,7 @@ extension Node {
         guard let peer = peer(handle), peer.mayBe(at: endpoint), outgoing.count < Self.maximumAnswers else { return }
         outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
         guard let session = peer.session, session.path?.endpoint == endpoint else { return }
-        session.path?.allowance?.receive(PacketLayout.Initiation.byteCount)
+        session.path?.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
         session.path?.spend(answer.count)
         settle(peer)
     }
@@ -175,7 +175,7 @@ extension Node {
         let isProven = approach.isProven || approach.endpoint.isRelay || session.hasProven(approach.endpoint)
         let isPathNew = established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now)
         if isPathNew, !isProven {
-            session.path?.allowance = AddressAllowance(received: PacketLayout.Initiation.byteCount)
+            session.path?.amplificationLimit = AntiAmplificationLimit(received: PacketLayout.Initiation.byteCount)
             session.path?.spend(answerSize)
         }
         settle(peer)
@@ -263,7 +263,7 @@ extension Session {
     /// Whether the peer has shown already that it receives at `endpoint`: it is the path in use.
     func hasProven(_ endpoint: Endpoint) -> Bool {
         guard let path else { return false }
-        return path.endpoint == endpoint && path.allowance == nil
+        return path.endpoint == endpoint && path.amplificationLimit == nil
     }
 
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our

@@ -99,7 +99,7 @@ extension Node {
         {
             return finish(&writer, to: path.endpoint, segmentSize: writer.count)
         }
-        let maxSegments = path.endpoint.isRelay || path.allowance != nil ? 1 : maxSegments
+        let maxSegments = path.endpoint.isRelay || path.amplificationLimit != nil ? 1 : maxSegments
         if !session.relayQueue.isEmpty {
             return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
         }
@@ -194,7 +194,7 @@ extension Node {
     ) -> Transmit? {
         let size = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
         let isPathInUse = endpoint == session.path?.endpoint
-        if isPathInUse, let left = session.path?.allowance?.left, left < size { return nil }
+        if isPathInUse, let left = session.path?.amplificationLimit?.left, left < size { return nil }
         guard session.writePathPacket(type, token: token, size: size, to: &writer, shared: &shared, at: now) else {
             return nil
         }
@@ -236,7 +236,7 @@ extension Node {
         while segments < maxSegments, let next = session.relayQueue.first {
             let size = PacketLayout.Protected.overhead + 5 + next.byteCount
             if segments > 0, size > segmentSize { break }
-            guard writer.remaining >= size, size <= path.allowance?.left ?? size else { break }
+            guard writer.remaining >= size, size <= path.amplificationLimit?.left ?? size else { break }
             guard session.writeRelayedPacket(to: &writer, shared: &shared, at: now) else { break }
             session.path?.spend(size)
             segments += 1

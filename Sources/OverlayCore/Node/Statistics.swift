@@ -7,7 +7,7 @@ package struct NodeStatistics: Sendable, Hashable {
     /// Packets declared lost.
     package var packetsLost: UInt64 = 0
     /// Packets declared lost that arrived after all.
-    package var packetsRecanted: UInt64 = 0
+    package var spuriousLosses: UInt64 = 0
     package var probeTimeouts: UInt64 = 0
     /// Packets of ours that peers saw marked CE.
     package var congestionMarks: UInt64 = 0

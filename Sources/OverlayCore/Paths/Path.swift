@@ -30,7 +30,7 @@ final class Path {
     /// When an authenticated packet last came from there.
     private(set) var heardAt: Instant
     /// What may be sent there, while the address has not proven itself.
-    var allowance: AddressAllowance?
+    var amplificationLimit: AntiAmplificationLimit?
 
     /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the controller.
     init(
@@ -53,17 +53,17 @@ final class Path {
     /// An authenticated packet came from there: the peer has our answer, so it receives there.
     func hear(at now: Instant) {
         heardAt = now
-        allowance = nil
+        amplificationLimit = nil
     }
 
     /// Whether nothing may be sent before the peer has been heard.
-    var isBlocked: Bool { allowance.map { $0.left < AddressAllowance.worthwhile } ?? false }
+    var isBlocked: Bool { amplificationLimit.map { $0.left < AntiAmplificationLimit.worthwhile } ?? false }
 
     /// The largest packet that may be sent now.
-    var sendSize: Int { allowance.map { min($0.left, packetSize) } ?? packetSize }
+    var sendSize: Int { amplificationLimit.map { min($0.left, packetSize) } ?? packetSize }
 
     /// Bytes were sent there.
-    func spend(_ byteCount: Int) { allowance?.spend(byteCount) }
+    func spend(_ byteCount: Int) { amplificationLimit?.spend(byteCount) }
 
     /// Whether the window takes one more full packet.
     var hasWindow: Bool { bytesInFlight + packetSize <= congestion.window }
@@ -127,9 +127,9 @@ final class Path {
     }
 
     /// A packet arrived that was declared lost.
-    func recant(_ entry: LostPackets.Entry, at now: Instant) {
-        delivery.recant(entry.packet, at: now)
-        congestion.recant(RecantedLoss(declaredAt: entry.declaredAt, now: now))
+    func noteSpuriousLoss(_ entry: LostPackets.Entry, at now: Instant) {
+        delivery.noteSpuriousLoss(entry.packet, at: now)
+        congestion.noteSpuriousLoss(SpuriousLoss(declaredAt: entry.declaredAt, now: now))
     }
 
     /// An ACK frame is read to its end, and its losses are known.

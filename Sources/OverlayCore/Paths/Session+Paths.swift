@@ -65,7 +65,7 @@ extension Session {
         guard let path else { return }
         if !endpoint.isRelay, !shared.settings.usesDirectPaths { return }
         // A path that the peer never used holds against nothing.
-        let silence = path.allowance == nil ? now - path.heardAt : .seconds(3600)
+        let silence = path.amplificationLimit == nil ? now - path.heardAt : .seconds(3600)
         if endpoint.isRelay, !path.endpoint.isRelay, silence < Self.directPatience { return }
         let patience = path.roundTrip.probeTimeout(maxAckDelay: shared.settings.maxAckDelay) * 2
         let isLeading = opensEvenStreams && path.endpoint.isRelay == endpoint.isRelay

@@ -29,7 +29,7 @@ extension Session {
         recovery.finishAck(path: path, at: now, outcome: &outcome) { lost($0) }
         if isNewest { noteMarks(frame.ecn, outcome, shared: &shared, at: now) }
         shared.statistics.packetsLost += UInt64(outcome.lostCount)
-        shared.statistics.packetsRecanted += UInt64(outcome.recantedCount)
+        shared.statistics.spuriousLosses += UInt64(outcome.spuriousLossCount)
         pacedUntil = nil
     }
 
