@@ -83,7 +83,10 @@ extension Path {
     /// A direct path without a history.
     static func fresh(serial: UInt32 = 1) -> Path {
         Path(
-            endpoint: .ipv4(address: 1, port: 1),
+            addresses: AddressPair(
+                local: .ipv4(address: 2, port: 2),
+                remote: .ipv4(address: 1, port: 1)
+            ),
             serial: serial,
             algorithm: .cubic,
             maximumPacketSize: 1232,

@@ -135,7 +135,9 @@ struct OverlayNodeTests {
                 next.write(ByteBuffer(string: "and again"))
                 pair.client.expel(pair.serverKey, code: .refused)
                 // The key is admitted again while the ends of its former streams are still to be told.
-                pair.client.admit(PeerConfiguration(key: pair.serverKey, candidates: pair.server.boundEndpoints))
+                pair.client.admit(
+                    PeerConfiguration(key: pair.serverKey, candidates: Candidate.hosts(pair.server.boundEndpoints))
+                )
                 next.write(ByteBuffer(string: "into the void"))
             }
             _ = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: first)
@@ -156,7 +158,7 @@ struct OverlayNodeTests {
             let stream = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
             handler.onReadable = { stream in
                 handler.onReadable = { _ in }
-                pair.client.sockets[0].channel?.close(promise: nil)
+                pair.client.udp.sockets[0].channel?.close(promise: nil)
                 stream.write(ByteBuffer(string: "second"))
                 stream.finish()
             }

@@ -7,6 +7,17 @@ import OverlayWire
 
 @testable import OverlayNIO
 
+extension OverlayNode {
+    /// What the node is bound to.
+    var boundEndpoints: [Endpoint] { underlays.flatMap(\.localAddresses) }
+
+    /// The sockets of a node that was started.
+    var udp: UDPUnderlay {
+        guard let udp = underlays.first as? UDPUnderlay else { preconditionFailure("the node was started") }
+        return udp
+    }
+}
+
 /// Two nodes that trust each other, on loopback and on one event loop. The test's body runs on that loop.
 final class OverlayPair {
     let client: OverlayNode
@@ -69,10 +80,16 @@ final class OverlayPair {
         let loop = client.eventLoop
         return client.start().and(server.start()).assumeIsolated().map { clientBound, serverBound in
             self.client.admit(
-                PeerConfiguration(key: self.serverKey, candidates: serverBound.compactMap { Endpoint($0) })
+                PeerConfiguration(
+                    key: self.serverKey,
+                    candidates: Candidate.hosts(serverBound.compactMap { Endpoint($0) })
+                )
             )
             self.server.admit(
-                PeerConfiguration(key: self.clientKey, candidates: clientBound.compactMap { Endpoint($0) })
+                PeerConfiguration(
+                    key: self.clientKey,
+                    candidates: Candidate.hosts(clientBound.compactMap { Endpoint($0) })
+                )
             )
         }.nonisolated().hop(to: loop)
     }

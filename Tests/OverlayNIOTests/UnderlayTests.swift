@@ -100,6 +100,7 @@ struct UnderlayTests {
         let sender = try DatagramSocket(binding: address, bufferSize: 1 << 20)
         // Broadcast without permission: EACCES (ip(7)).
         let nowhere = Transmit(
+            source: sender.localEndpoint,
             destination: .ipv4(address: 0xffff_ffff, port: 9),
             ecn: .notECT,
             byteCount: 4,
@@ -133,7 +134,7 @@ struct UnderlayTests {
     }
 
     @Test func `a relayed conversation and a path have no UDP address`() throws {
-        #expect(Endpoint.relay(hub: 1, channel: RelayChannel(2)).socketAddress == nil)
+        #expect(Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(2))).socketAddress == nil)
         let path = try SocketAddress(unixDomainSocketPath: "/tmp/x")
         #expect(Endpoint(path) == nil)
     }
@@ -212,7 +213,14 @@ struct UnderlayTests {
         segmentSize: Int,
         ecn: ECNCodepoint = .notECT
     ) -> Transmit {
-        Transmit(destination: receiver.localEndpoint, ecn: ecn, byteCount: byteCount, segmentSize: segmentSize)
+        // A socket sends from where it is bound, whatever the source says.
+        Transmit(
+            source: receiver.localEndpoint,
+            destination: receiver.localEndpoint,
+            ecn: ecn,
+            byteCount: byteCount,
+            segmentSize: segmentSize
+        )
     }
 
     /// The next packet, or nil when there is none; loopback delivers before the sender's call returns.

@@ -7,6 +7,16 @@ package struct PeerHandle: Hashable, Sendable {
     package let generation: UInt32
 }
 
+extension RelayHandle {
+    /// The conversation `channel` of the hub that `hub` names.
+    init(hub: PeerHandle, channel: RelayChannel) {
+        self.init(hub: hub.slot, generation: hub.generation, channel: channel)
+    }
+
+    /// The hub.
+    var peer: PeerHandle { PeerHandle(slot: hub, generation: generation) }
+}
+
 /// Names a stream of one node. A handle of a stream that ended is refused, never taken for another.
 package struct StreamHandle: Hashable, Sendable {
     package let peer: PeerHandle
@@ -20,24 +30,28 @@ package struct PeerConfiguration: Sendable {
     package var key: NodeKey
     /// The secret of the trust record, or ``PreSharedKey/none``.
     package var preSharedKey: PreSharedKey
-    /// UDP addresses where the peer may be.
-    package var candidates: [Endpoint]
-    /// Whether the peer may relay for us.
-    package var isHub: Bool
+    /// Where the peer may be reached.
+    package var candidates: [Candidate]
+    /// Whether the peer may relay for us. It is always reached directly.
+    package var relays: Bool
+    /// Whether the peer is told where this node can be reached. A hub is not: it must not learn locators (DESIGN §8).
+    package var sharesCandidates: Bool
     /// Handshakes with this timestamp or an earlier one are replays. Nanoseconds since 1970.
     package var replayFloor: UInt64
 
     package init(
         key: NodeKey,
         preSharedKey: PreSharedKey = .none,
-        candidates: [Endpoint] = [],
-        isHub: Bool = false,
+        candidates: [Candidate] = [],
+        relays: Bool = false,
+        sharesCandidates: Bool = true,
         replayFloor: UInt64 = 0
     ) {
         self.key = key
         self.preSharedKey = preSharedKey
         self.candidates = candidates
-        self.isHub = isHub
+        self.relays = relays
+        self.sharesCandidates = sharesCandidates
         self.replayFloor = replayFloor
     }
 }
@@ -76,6 +90,8 @@ package struct ReceivedDatagram: Sendable {
 
 /// What to send where.
 package struct Transmit: Hashable, Sendable {
+    /// Which of our addresses it leaves from: one that ``Node/setLocalAddresses(_:candidates:at:)`` named.
+    package var source: Endpoint
     /// A UDP address, never a relay.
     package var destination: Endpoint
     package var ecn: ECNCodepoint

@@ -3,8 +3,8 @@ import OverlayWire
 
 // Handshakes that others begin: `Protocol.md` §4.4.
 extension Node {
-    /// Takes message 1. Strangers, replays and floods get no answer.
-    mutating func receiveInitiation(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
+    /// Takes message 1. Unknown keys, replays and floods get no answer.
+    mutating func receiveInitiation(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         typealias Layout = PacketLayout.Initiation
         guard packet.byteCount == Layout.byteCount,
             HandshakeMAC.verify(packet, at: Layout.mac1.lowerBound, key: macKey),
@@ -14,11 +14,11 @@ extension Node {
             return
         }
         if let answer = answered.answer(to: ephemeral, at: now) {
-            repeatAnswer(answer.packet, to: answer.peer, at: endpoint)
+            repeatAnswer(answer.packet, to: answer.peer, on: path)
             return
         }
-        let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: endpoint, at: now)
-        guard !isClosing, admits(packet, from: endpoint, isProven: isProven, at: now) else { return }
+        let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: path.remote, at: now)
+        guard !isClosing, admits(packet, on: path, isProven: isProven, at: now) else { return }
         var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
         guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
             let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
@@ -34,7 +34,7 @@ extension Node {
             early: Array(payload[end...]),
             ephemeral: ephemeral,
             index: ReceiverIndex(theirs),
-            endpoint: endpoint,
+            path: path,
             isProven: isProven
         )
         answer(approach, noise: noise, peer: peer, at: now)
@@ -48,7 +48,7 @@ extension Node {
         var ephemeral: Words32
         /// By which the initiator wants to be addressed.
         var index: ReceiverIndex
-        var endpoint: Endpoint
+        var path: AddressPair
         /// Whether the initiator has shown that it receives there.
         var isProven: Bool
     }
@@ -57,10 +57,10 @@ extension Node {
     static let maximumAnswers = 4096
 
     /// The peer repeats its first message, and gets its answer again; anybody else who does gets silence.
-    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, at endpoint: Endpoint) {
-        guard let peer = peer(handle), peer.mayBe(at: endpoint), outgoing.count < Self.maximumAnswers else { return }
-        outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
-        guard let session = peer.session, session.path?.endpoint == endpoint else { return }
+    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, on path: AddressPair) {
+        guard let peer = peer(handle), peer.mayBe(at: path.remote), outgoing.count < Self.maximumAnswers else { return }
+        outgoing.append(OutgoingHandshake(path: path, bytes: answer))
+        guard let session = peer.session, session.path?.addresses == path else { return }
         session.path?.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
         session.path?.spend(answer.count)
         settle(peer)
@@ -70,15 +70,15 @@ extension Node {
     /// proof.
     private mutating func admits(
         _ packet: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         isProven: Bool,
         at now: Instant
     ) -> Bool {
-        switch gate.judge(from: endpoint, isProven: isProven, at: now) {
+        switch gate.judge(from: path.remote, isProven: isProven, at: now) {
         case .admitted:
             return true
         case .unproven:
-            sendCookie(for: packet, to: endpoint, at: now)
+            sendCookie(for: packet, on: path, at: now)
             return false
         case .overLimit:
             shared.statistics.dropped.overLimit += 1
@@ -130,7 +130,7 @@ extension Node {
             return nil
         }
         if let known { return known }
-        let peer = addPeer(PeerConfiguration(key: key), exchangeKey: remote, isAdmitted: false)
+        let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: remote, isAdmitted: false)
         if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer
     }
@@ -172,8 +172,8 @@ extension Node {
         } else {
             begin(session, approach, epoch: epoch, at: now)
         }
-        let isProven = approach.isProven || approach.endpoint.isRelay || session.hasProven(approach.endpoint)
-        let isPathNew = established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now)
+        let isProven = approach.isProven || approach.path.isRelayed || session.hasProven(approach.path)
+        let isPathNew = established(session, of: peer, on: approach.path, roundTrip: nil, at: now)
         if isPathNew, !isProven {
             session.path?.amplificationLimit = AntiAmplificationLimit(received: PacketLayout.Initiation.byteCount)
             session.path?.spend(answerSize)
@@ -190,7 +190,7 @@ extension Node {
         at now: Instant
     ) -> (epoch: KeyEpoch, byteCount: Int)? {
         var response = response
-        if !approach.endpoint.isRelay { response.parameters.observed = approach.endpoint }
+        if !approach.path.isRelayed { response.parameters.observed = approach.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
         let seed = shared.random.bytes(32)
@@ -208,7 +208,7 @@ extension Node {
             return nil
         }
         answered.add(packet, to: approach.ephemeral, peer: peer.handle, at: now)
-        outgoing.append(OutgoingHandshake(destination: approach.endpoint, bytes: packet))
+        outgoing.append(OutgoingHandshake(path: approach.path, bytes: packet))
         shared.statistics.handshakesAnswered += 1
         let epoch = KeyEpoch(
             serial: shared.serial(),
@@ -248,7 +248,7 @@ extension Node {
         do {
             _ = try session.receiveFrames(
                 unsafe approach.early.span.bytes,
-                from: approach.endpoint,
+                on: approach.path,
                 epoch: nil,
                 shared: &shared,
                 at: now
@@ -260,10 +260,10 @@ extension Node {
 }
 
 extension Session {
-    /// Whether the peer has shown already that it receives at `endpoint`: it is the path in use.
-    func hasProven(_ endpoint: Endpoint) -> Bool {
+    /// Whether the peer has shown already that it receives at the other end of `addresses`: it is the path in use.
+    func hasProven(_ addresses: AddressPair) -> Bool {
         guard let path else { return false }
-        return path.endpoint == endpoint && path.amplificationLimit == nil
+        return path.addresses == addresses && path.amplificationLimit == nil
     }
 
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our

@@ -4,7 +4,8 @@ import OverlayWire
 ///
 /// An object: it is looked at several times for each packet, and a value of its size is copied each time.
 final class Path {
-    let endpoint: Endpoint
+    /// Where it runs.
+    let addresses: AddressPair
     /// Distinguishes this path from the session's earlier ones.
     let serial: UInt32
     /// The largest UDP payload sent on it, beside probes.
@@ -32,23 +33,26 @@ final class Path {
     /// What may be sent there, while the address has not proven itself.
     var amplificationLimit: AntiAmplificationLimit?
 
-    /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the controller.
+    /// A path between `addresses`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the
+    /// controller.
     init(
-        endpoint: Endpoint,
+        addresses: AddressPair,
         serial: UInt32,
         algorithm: CongestionAlgorithm,
         maximumPacketSize: Int,
         seed: UInt64,
         at now: Instant
     ) {
-        self.endpoint = endpoint
+        self.addresses = addresses
         self.serial = serial
-        mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
+        mtu = PathMTU(endpoint: addresses.remote, limit: maximumPacketSize)
         packetSize = mtu.size
-        ecn = ECNValidation(isUsable: !endpoint.isRelay)
+        ecn = ECNValidation(isUsable: !addresses.isRelayed)
         congestion = algorithm.controller(packetSize: packetSize, seed: seed)
         heardAt = now
     }
+
+    var isRelayed: Bool { addresses.isRelayed }
 
     /// An authenticated packet came from there: the peer has our answer, so it receives there.
     func hear(at now: Instant) {

@@ -136,7 +136,7 @@ extension Session {
     /// When a peer on a local path that has been silent is asked whether it is there. Nothing is asked while a question
     /// is open, or without a stream that waits.
     private func livenessDeadline(settings: NodeSettings) -> Instant? {
-        guard let path, path.endpoint.isLocal, streams.count > 0 else { return nil }
+        guard let path, path.addresses.remote.isLocal, streams.count > 0 else { return nil }
         guard !recovery.hasOutstanding, !control.isPingDue else { return nil }
         return heardAt + settings.localLiveness
     }
@@ -183,9 +183,9 @@ extension Session {
         }
         recovery.probe { lost($0) }
         shared.statistics.probeTimeouts += 1
-        if recovery.probeCount >= 2 { probeAlternatives(shared: &shared, at: now) }
-        if recovery.probeCount >= 3, path.endpoint.isLocal {
-            shared.events.append(.localPathSilent(peer.handle, peer.key, path.endpoint))
+        if recovery.probeCount >= PathSelector.silentTimeouts { probeAlternatives(shared: &shared, at: now) }
+        if recovery.probeCount >= 3, path.addresses.remote.isLocal {
+            shared.events.append(.localPathSilent(peer.handle, peer.key, path.addresses.remote))
         }
         // A peer that answers nothing may have restarted: only a handshake can tell.
         if recovery.probeCount >= 3, peer.pending == nil { peer.needsHandshake = true }

@@ -74,6 +74,9 @@ package struct Network {
         }
     }
 
+    /// What the socket of every host is bound to: all its addresses, of which the network picks one for each packet.
+    package static let anyAddress = Endpoint.ipv4(address: 0, port: 4242)
+
     /// The address `version` of `host` in `segment`.
     package static func endpoint(segment: UInt8, host: UInt8, version: UInt8) -> Endpoint {
         .ipv4(address: 10 << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: 4242)

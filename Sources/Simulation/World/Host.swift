@@ -9,7 +9,8 @@ package final class Host {
         let host: HostID
         let key: NodeKey
         let preSharedKey: PreSharedKey
-        let isHub: Bool
+        /// Whether it is the hub.
+        let relays: Bool
     }
 
     /// What runs on the machine now.

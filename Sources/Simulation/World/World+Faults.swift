@@ -65,7 +65,7 @@ extension World {
     private func roam(_ host: Host, isTold: Bool) {
         network.readdress(host.id)
         guard isTold, host.condition == .running else { return }
-        host.node.setLocalCandidates(network.endpoints(of: host.id))
+        tellAddresses(host)
         host.node.networkChanged(at: host.clock.local(now))
         settle(host)
     }
@@ -88,8 +88,8 @@ extension World {
         guard host.condition == .down else { return }
         host.restart(at: now)
         applications[host.id.index] = makeApplication(host)
+        tellAddresses(host)
         for acquaintance in host.acquaintances { introduce(acquaintance, to: host) }
-        host.node.setLocalCandidates(network.endpoints(of: host.id))
         connectRelays()
         connectHub(host)
         settle(host)
@@ -144,19 +144,25 @@ extension World {
     /// Admits every pair of the scenario.
     func introduceHosts() {
         for host in hosts {
+            tellAddresses(host)
             for other in hosts where other.id != host.id {
                 let pair = HostPair(host.id, other.id)
                 let isOneSided = scenario.oneSided.contains { $0.host == other.id && $0.peer == host.id }
                 if isOneSided || scenario.unacquainted.contains(pair) { continue }
                 acquaint(host, with: other)
             }
-            host.node.setLocalCandidates(network.endpoints(of: host.id))
         }
         connectRelays()
         for host in hosts {
             connectHub(host)
             settle(host)
         }
+    }
+
+    /// Tells the node of `host` where it is: behind one socket on all addresses, as the system's default has it.
+    private func tellAddresses(_ host: Host) {
+        let candidates = Candidate.hosts(network.endpoints(of: host.id), base: Network.anyAddress)
+        host.node.setLocalAddresses([Network.anyAddress], candidates: candidates, at: host.clock.local(now))
     }
 
     private func acquaint(_ host: Host, with other: Host) {
@@ -170,7 +176,7 @@ extension World {
             host: other.id,
             key: other.key,
             preSharedKey: PreSharedKey(bytes: secret.bytes(32)) ?? .none,
-            isHub: other.id == scenario.hub
+            relays: other.id == scenario.hub
         )
         host.acquaintances.append(acquaintance)
         if host.condition == .running { introduce(acquaintance, to: host) }
@@ -180,8 +186,9 @@ extension World {
         let configuration = PeerConfiguration(
             key: acquaintance.key,
             preSharedKey: acquaintance.preSharedKey,
-            candidates: network.openEndpoints(of: acquaintance.host),
-            isHub: acquaintance.isHub,
+            candidates: Candidate.hosts(network.openEndpoints(of: acquaintance.host)),
+            relays: acquaintance.relays,
+            sharesCandidates: !acquaintance.relays && host.id != scenario.hub,
             replayFloor: host.replayFloors[acquaintance.key] ?? 0
         )
         host.node.admit(configuration, at: host.clock.local(now))
@@ -241,14 +248,7 @@ extension World {
             }
         }
         for host in hosts {
-            for acquaintance in host.acquaintances {
-                guard let peer = host.node.peer(with: acquaintance.key) else { continue }
-                host.node.addCandidates(
-                    network.openEndpoints(of: acquaintance.host),
-                    for: peer,
-                    at: host.clock.local(now)
-                )
-            }
+            for acquaintance in host.acquaintances { introduce(acquaintance, to: host) }
             applications[host.id.index].endStalls()
             settle(host)
         }

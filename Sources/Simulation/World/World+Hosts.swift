@@ -27,7 +27,13 @@ extension World {
             note: arrival.isCorrupted ? "corrupted" : ""
         )
         let answeredBefore = host.node.statistics.handshakesAnswered
-        host.node.receive(arrival.bytes.span.bytes, from: arrival.from, ecn: arrival.ecn, at: host.clock.local(now))
+        host.node.receive(
+            arrival.bytes.span.bytes,
+            from: arrival.from,
+            to: Network.anyAddress,
+            ecn: arrival.ecn,
+            at: host.clock.local(now)
+        )
         if !arrival.isCorrupted, let sender = network.owner(of: arrival.from), isMutual(host.id, sender) {
             let isFirstMessage = arrival.bytes.first == PacketType.initiation.rawValue
             let isUsed = !isFirstMessage || host.node.statistics.handshakesAnswered > answeredBefore
@@ -40,7 +46,13 @@ extension World {
         let host = hosts[packet.to.index]
         guard host.condition == .running, let to = network.endpoints(of: host.id).first else { return }
         trace.add(.delivered, packet.bytes, from: packet.from, to: to, at: now, note: "attacker")
-        host.node.receive(packet.bytes.span.bytes, from: packet.from, ecn: .notECT, at: host.clock.local(now))
+        host.node.receive(
+            packet.bytes.span.bytes,
+            from: packet.from,
+            to: Network.anyAddress,
+            ecn: .notECT,
+            at: host.clock.local(now)
+        )
         settle(host)
     }
 

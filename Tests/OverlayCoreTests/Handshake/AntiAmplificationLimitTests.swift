@@ -24,7 +24,7 @@ struct AntiAmplificationLimitTests {
         pair.isLost = { _, toB in toB }
         pair.now = pair.now + pair.delay
         let first = pair.wire.removeFirst()
-        pair.b.receive(first.bytes.span.bytes, from: first.from, ecn: .notECT, at: pair.now)
+        pair.b.receive(first.bytes.span.bytes, from: first.from, to: Pair.addressB, ecn: .notECT, at: pair.now)
         pair.flush()
         let opened = pair.eventsB.compactMap { if case .streamOpened(let handle, _, _) = $0 { handle } else { nil } }
         let answer = [UInt8](repeating: 2, count: byteCount)
@@ -70,7 +70,7 @@ struct AntiAmplificationLimitTests {
 
     @Test func `nodes that begin at once with much to say limit each other only until they are heard`() throws {
         var pair = try Pair()
-        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: [Pair.addressA]), at: pair.now)
+        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: Candidate.hosts([Pair.addressA])), at: pair.now)
         let (toB, toA) = (pair.a.peer(with: pair.keyB), pair.b.peer(with: pair.keyA))
         let fromA = try pair.a.openStream(to: #require(toB), port: VirtualPort(1), at: pair.now)
         let fromB = try pair.b.openStream(to: #require(toA), port: VirtualPort(2), at: pair.now)

@@ -1,29 +1,41 @@
 import NIOCore
 import NIOPosix
+import OverlayCore
+import OverlayWire
 
-/// Passes what NIO reads from one socket to the node: whole receive-offload batches, not single packets.
+/// Passes on what NIO reads from one socket: whole receive-offload batches, not single packets.
 final class DatagramReceiver: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 
-    /// Held until the channel closes: a node lives until it was stopped.
-    private let node: OverlayNode
     private let socket: DatagramSocket
+    /// Both held until the channel closes.
+    private let underlay: UDPUnderlay
+    private let client: any UnderlayClient
     private var budget: ReadBudget
     private var reads: UInt = 0
 
-    init(node: OverlayNode, socket: DatagramSocket) {
-        self.node = node
+    init(socket: DatagramSocket, underlay: UDPUnderlay, client: any UnderlayClient, readsPerTurn: UInt) {
         self.socket = socket
-        budget = ReadBudget(maximum: node.settings.readsPerTurn)
+        self.underlay = underlay
+        self.client = client
+        budget = ReadBudget(maximum: readsPerTurn)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         reads += 1
-        node.received(unwrapInboundIn(data))
+        let envelope = unwrapInboundIn(data)
+        guard envelope.data.readableBytes > 0, let remote = Endpoint(envelope.remoteAddress) else { return }
+        client.received(
+            envelope.data.readableBytesSpan,
+            segmentSize: envelope.metadata?.segmentSize ?? envelope.data.readableBytes,
+            from: remote,
+            to: socket.localEndpoint,
+            ecn: ECNCodepoint(envelope.metadata?.ecnState ?? .transportNotCapable)
+        )
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        node.receivedAll()
+        client.receivedAll()
         if budget.note(reads) {
             // Refused by a channel that closes, which reads no more anyway.
             try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: budget.limit)
@@ -32,36 +44,31 @@ final class DatagramReceiver: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        node.socketClosed(socket)
+        underlay.closed(socket)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // NIO goes on after errors that concern one packet and closes the channel after others: see channelInactive.
-        node.underlayFailed(error)
+        client.underlayFailed(error)
     }
 }
 
 extension DatagramSocket {
-    /// Opens a channel on `eventLoop` that reads from this socket into `node`.
-    func startReading(
-        into node: OverlayNode,
-        on eventLoop: any EventLoop,
-        settings: OverlayNode.Settings
-    ) -> EventLoopFuture<Void> {
+    /// Opens a channel on `eventLoop` that reads from this socket into `receiver`.
+    func startReading(into receiver: DatagramReceiver, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         let copy: CInt
         do {
             copy = try duplicate()
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
-        let owner = NIOLoopBound((node, self), eventLoop: eventLoop)
+        let owner = NIOLoopBound((receiver, self), eventLoop: eventLoop)
         var bootstrap = DatagramBootstrap(group: eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let (node, socket) = owner.value
-                    try channel.pipeline.syncOperations.addHandler(DatagramReceiver(node: node, socket: socket))
+                    try channel.pipeline.syncOperations.addHandler(owner.value.0)
                 }
             }
         if System.supportsUDPReceiveOffload {
@@ -74,6 +81,17 @@ extension DatagramSocket {
             // Needs the channel's address, so it comes after registration; without it ECN is simply not used.
             channel.setOption(.explicitCongestionNotification, value: true).whenFailure { _ in }
             owner.value.1.adopt(channel)
+        }
+    }
+}
+
+extension ECNCodepoint {
+    fileprivate init(_ state: NIOExplicitCongestionNotificationState) {
+        switch state {
+        case .transportNotCapable: self = .notECT
+        case .transportCapableFlag0: self = .ect0
+        case .transportCapableFlag1: self = .ect1
+        case .congestionExperienced: self = .ce
         }
     }
 }

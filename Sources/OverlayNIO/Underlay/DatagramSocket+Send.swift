@@ -9,18 +9,6 @@ import Musl
 import Darwin
 #endif
 
-/// What became of packets that were handed to the kernel.
-enum SendOutcome: Equatable {
-    /// The kernel has them, or a part of them was lost as any packet may be.
-    case sent
-    /// The kernel's buffer is full: the same packets can be handed over again soon.
-    case blocked
-    /// They do not fit through the interface, and none of them left.
-    case tooLarge
-    /// The kernel refused them, with this `errno`.
-    case failed(CInt)
-}
-
 extension DatagramSocket {
     /// The most packets that one write holds: `UDP_MAX_SEGMENTS` of every Linux that has the offload.
     static let maxSegments = 64
@@ -51,7 +39,7 @@ extension DatagramSocket {
     private static func isRefusal(_ outcome: SendOutcome) -> Bool {
         switch outcome {
         case .failed(EIO), .failed(EINVAL), .failed(EOPNOTSUPP), .failed(ENOPROTOOPT): true
-        case .sent, .blocked, .tooLarge, .failed: false
+        case .sent, .blocked, .tooLarge, .failed, .unbound: false
         }
     }
 
