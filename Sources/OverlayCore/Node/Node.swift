@@ -78,8 +78,8 @@ package struct Node: ~Copyable {
     /// Counters since the node was made, and what it holds now.
     package var statistics: NodeStatistics {
         var statistics = shared.statistics
-        statistics.memoryInUse = shared.pool.usedBytes
-        statistics.pendingEvents = shared.events.count
+        statistics.memoryInUse = UInt64(shared.pool.usedBytes)
+        statistics.pendingEvents = UInt64(shared.events.count)
         return statistics
     }
 
