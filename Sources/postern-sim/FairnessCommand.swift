@@ -49,7 +49,7 @@ struct FairnessCommand: ParsableCommand {
     @Option(help: "Seconds at its start that are not counted.")
     var settling = 5.0
 
-    @Option(help: "The seed of all chance.")
+    @Option(help: "The seed of everything random.")
     var seed: UInt64 = 1
 
     @Flag(help: "Print one JSON array instead of a table.")

@@ -79,6 +79,13 @@ extension CongestionLoss {
     }
 }
 
+extension Node {
+    /// Bytes that a write would take now; 0 for a stream that ended.
+    func writableByteCount(_ stream: StreamHandle) -> Int {
+        peer(stream.peer)?.session?.writableBytes(Int(stream.slot), shared: shared) ?? 0
+    }
+}
+
 extension Path {
     /// A direct path without a history.
     static func fresh(serial: UInt32 = 1) -> Path {

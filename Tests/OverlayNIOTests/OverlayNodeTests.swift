@@ -176,6 +176,29 @@ struct OverlayNodeTests {
         }
     }
 
+    @Test func `a node on two addresses answers from the one it was asked at`() async throws {
+        try await OverlayPair.run { pair in
+            var settings = pair.settings
+            settings.listen = try ["127.0.0.1", "127.0.0.2"].map { try SocketAddress(ipAddress: $0, port: 0) }
+            let identity = try NodeIdentity(seed: Array(repeating: 3, count: 32))
+            let other = OverlayNode(
+                eventLoop: pair.client.eventLoop,
+                identity: identity,
+                settings: settings,
+                logger: pair.client.log
+            )
+            return other.start().assumeIsolated().flatMap { bound in
+                other.admit(PeerConfiguration(key: pair.clientKey))
+                let second = bound.compactMap { Endpoint($0) }.suffix(1)
+                pair.client.admit(PeerConfiguration(key: identity.key, candidates: Candidate.hosts(second)))
+                return pair.client.ping(identity.key)
+            }.flatMap { result in
+                #expect(result.path == other.boundEndpoints.last)
+                return other.stop()
+            }.nonisolated()
+        }
+    }
+
     @Test func `a node that was stopped does nothing more`() async throws {
         try await OverlayPair.run { pair in
             pair.client.stop().assumeIsolated().flatMap {

@@ -1,15 +1,21 @@
 import Logging
 import NIOCore
 import NIOPosix
-import OverlayCore
 import OverlayCrypto
 import OverlayWire
 
+@testable import OverlayCore
 @testable import OverlayNIO
 
 extension OverlayNode {
     /// What the node is bound to.
     var boundEndpoints: [Endpoint] { underlays.flatMap(\.localAddresses) }
+
+    /// The path to a peer that is in use.
+    func path(to key: NodeKey) -> Path? {
+        guard let handle = core.peer(with: key) else { return nil }
+        return core.peer(handle)?.session?.path
+    }
 
     /// The sockets of a node that was started.
     var udp: UDPUnderlay {

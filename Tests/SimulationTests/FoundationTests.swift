@@ -5,10 +5,10 @@ import Testing
 @Suite struct EventQueueTests {
     @Test func `entries come out by time and, at the same instant, in the order they went in`() {
         var queue = EventQueue<Int>()
-        var chance = Chance(seed: 9)
+        var random = SeededRandom(seed: 9)
         var expected: [(at: Int64, order: Int)] = []
         for order in 0..<1000 {
-            let at = Int64(chance.below(50))
+            let at = Int64(random.below(50))
             queue.add(order, at: Instant(nanoseconds: at))
             expected.append((at, order))
         }
@@ -20,19 +20,19 @@ import Testing
     }
 }
 
-@Suite struct ChanceTests {
+@Suite struct SeededRandomTests {
     @Test func `the generator yields the reference numbers of xoshiro256 star star`() {
         // Seeded with SplitMix64 from 0, as the reference implementation prints.
-        var chance = Chance(seed: 0)
-        #expect(chance.next() == 0x99ec_5f36_cb75_f2b4)
-        #expect(chance.next() == 0xbf6e_1f78_4956_452a)
-        #expect(chance.next() == 0x1a5f_849d_4933_e6e0)
+        var random = SeededRandom(seed: 0)
+        #expect(random.next() == 0x99ec_5f36_cb75_f2b4)
+        #expect(random.next() == 0xbf6e_1f78_4956_452a)
+        #expect(random.next() == 0x1a5f_849d_4933_e6e0)
     }
 
     @Test func `sources for different purposes do not disturb each other`() {
-        var links = Chance(seed: 1, purpose: .links)
-        var alone = Chance(seed: 1, purpose: .links)
-        var faults = Chance(seed: 1, purpose: .faults)
+        var links = SeededRandom(seed: 1, purpose: .links)
+        var alone = SeededRandom(seed: 1, purpose: .links)
+        var faults = SeededRandom(seed: 1, purpose: .faults)
         let mixed = (0..<10).map { _ in
             _ = faults.next()
             return links.next()
@@ -41,8 +41,8 @@ import Testing
     }
 
     @Test func `numbers stay in their range and reach both its ends`() {
-        var chance = Chance(seed: 3)
-        let numbers = (0..<1000).map { _ in chance.number(in: 3...7) }
+        var random = SeededRandom(seed: 3)
+        let numbers = (0..<1000).map { _ in random.number(in: 3...7) }
         #expect(Set(numbers) == [3, 4, 5, 6, 7])
     }
 }
@@ -51,10 +51,10 @@ import Testing
     @Test func `any piece of a content is the same as that piece of the whole`() {
         let content = Content(seed: 1, tag: ContentTag(5), direction: .up)
         let whole = content.bytes(0..<1000)
-        var chance = Chance(seed: 1)
+        var random = SeededRandom(seed: 1)
         for _ in 0..<200 {
-            let start = chance.below(1000)
-            let end = start + chance.below(1001 - start)
+            let start = random.below(1000)
+            let end = start + random.below(1001 - start)
             #expect(content.bytes(start..<end) == Array(whole[start..<end]))
         }
     }
@@ -79,9 +79,9 @@ import Testing
     @Test(arguments: [-1000, -37, 0, 1, 300, 1000] as [Int64])
     func `an instant of the host is the first of the world at which the host's clock shows it`(drift: Int64) {
         let clock = HostClock(origin: Instant(nanoseconds: 123_456_789), drift: drift, wall: 0)
-        var chance = Chance(seed: 4)
+        var random = SeededRandom(seed: 4)
         for _ in 0..<500 {
-            let local = Instant(nanoseconds: 123_456_789 + Int64(chance.below(4_000_000_000_000)))
+            let local = Instant(nanoseconds: 123_456_789 + Int64(random.below(4_000_000_000_000)))
             let world = clock.world(local)
             #expect(clock.local(world) >= local)
             #expect(clock.local(Instant(nanoseconds: world.nanoseconds - 1)) < local)

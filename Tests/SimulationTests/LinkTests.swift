@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct LinkTests {
     private func link(_ profile: LinkProfile, seed: UInt64 = 1) -> Link {
-        Link(profile: profile, chance: Chance(seed: seed))
+        Link(profile: profile, random: SeededRandom(seed: seed))
     }
 
     private func arrival(_ fate: Link.Fate) -> Instant? {

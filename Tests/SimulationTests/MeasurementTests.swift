@@ -16,7 +16,7 @@ import Testing
         #expect(Figure(line: figure.line) == figure)
     }
 
-    @Test func `what chance may explain is not worse`() {
+    @Test func `what random may explain is not worse`() {
         let past = Figure("bulk", [9, 10, 11], .megabitsPerSecond)
         #expect(Figure("bulk", [8.9], .megabitsPerSecond).worsening(since: past) == 0)
         #expect(Figure("bulk", [8], .megabitsPerSecond).worsening(since: past) == 0.2)

@@ -36,13 +36,13 @@ import Testing
         #expect(network.send([1], from: a, to: toB, at: start).drop == nil)
     }
 
-    @Test func `a wall stops a pair in both directions and nobody else`() {
+    @Test func `a firewall stops a pair in both directions and nobody else`() {
         var network = network()
-        network.setWall(true, between: b, and: a)
+        network.setFirewall(true, between: b, and: a)
         #expect(network.send([1], from: a, to: network.endpoints(of: b)[0], at: start).drop == .partition)
         #expect(network.send([1], from: b, to: network.endpoints(of: a)[0], at: start).drop == .partition)
         #expect(network.send([1], from: a, to: network.endpoints(of: c)[0], at: start).drop == nil)
-        network.setWall(false, between: a, and: b)
+        network.setFirewall(false, between: a, and: b)
         #expect(network.send([1], from: a, to: network.endpoints(of: b)[0], at: start).drop == nil)
     }
 

@@ -41,7 +41,7 @@ import Testing
     /// A world in which one stream among many things that do not matter makes more happen than may.
     private func broken() -> Scenario {
         var scenario = Scenario(name: "broken", seed: 1, hostCount: 4, profile: .broadband, safetySpan: .seconds(60))
-        scenario.occurrenceLimit = 3000
+        scenario.eventLimit = 3000
         for index in 0..<6 {
             scenario.stream(index % 3, index % 3 + 1, at: .seconds(Int64(index)), .echo, byteCount: 1000)
         }

@@ -104,21 +104,14 @@ package struct Transmit: Hashable, Sendable {
 package struct PeerStatus: Sendable {
     package var key: NodeKey
     package var isConnected: Bool
-    /// The path in use; a relay names the hub's peer slot.
+    /// The peer's end of the path in use.
     package var path: Endpoint?
-    /// The key of the hub that relays, if ``path`` is a relay.
-    package var relayHub: NodeKey?
     /// Smoothed round trip of the path in use, once measured.
     package var roundTrip: Interval?
-    /// The largest UDP payload sent on the path in use, in bytes: what it has proved to carry.
-    package var packetSize: Int?
-    /// Whether packets on the path in use carry congestion marks, and the peer counts them rightly (ECN).
-    package var usesECN: Bool
     package var bytesSent: UInt64
     package var bytesReceived: UInt64
     package var relayedBytes: UInt64
     package var activeStreams: Int
     /// When an authenticated packet last came.
     package var heardAt: Instant?
-    package var isUnresponsive: Bool
 }

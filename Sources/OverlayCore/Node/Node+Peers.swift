@@ -152,22 +152,16 @@ extension Node {
         guard let peer = peer(handle) else { return nil }
         let session = peer.session
         let path = session?.path
-        var hub: NodeKey?
-        if case .relay(let relay) = path?.addresses.remote { hub = self.peer(relay.peer)?.key }
         return PeerStatus(
             key: peer.key,
             isConnected: session?.isEstablished ?? false,
             path: path?.addresses.remote,
-            relayHub: hub,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
-            packetSize: path?.packetSize,
-            usesECN: path?.ecn.isCapable ?? false,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,
             relayedBytes: session?.relayedBytes ?? 0,
             activeStreams: session?.streams.count ?? 0,
-            heardAt: session?.heardAt,
-            isUnresponsive: session?.isUnresponsive ?? false
+            heardAt: session?.heardAt
         )
     }
 

@@ -29,7 +29,7 @@ extension Node {
             return
         }
         guard let peer = initiator(initiation, authenticatedAs: remote, at: now) else { return }
-        let approach = Approach(
+        let incoming = IncomingInitiation(
             payload: initiation,
             early: Array(payload[end...]),
             ephemeral: ephemeral,
@@ -37,11 +37,11 @@ extension Node {
             path: path,
             isProven: isProven
         )
-        answer(approach, noise: noise, peer: peer, at: now)
+        answer(incoming, noise: noise, peer: peer, at: now)
     }
 
     /// Message 1 of a peer, opened.
-    private struct Approach {
+    private struct IncomingInitiation {
         var payload: InitiationPayload
         /// Frames that came with it.
         var early: [UInt8]
@@ -92,7 +92,7 @@ extension Node {
         authenticatedAs remote: ExchangeKey,
         at now: Instant
     ) -> Peer? {
-        guard let peer = claimant(initiation.key, authenticatedAs: remote) else { return nil }
+        guard let peer = claimedPeer(initiation.key, authenticatedAs: remote) else { return nil }
         guard initiation.timestamp > peer.replayFloor else {
             shared.statistics.dropped.replayed += 1
             return nil
@@ -119,7 +119,7 @@ extension Node {
     /// The peer with `key`, of which `remote` is to be the X25519 form; nil for strangers and liars.
     ///
     /// The form of a known peer is known. To compute it costs as much as a Diffie-Hellman function.
-    private mutating func claimant(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
+    private mutating func claimedPeer(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
         let known = slotsByKey[key].flatMap { peers[$0] }
         guard known != nil || shared.settings.acceptsUnknownPeers else {
             shared.statistics.dropped.stranger += 1
@@ -144,12 +144,12 @@ extension Node {
 
     /// Answers with message 2, and begins or goes on with the session.
     private mutating func answer(
-        _ approach: Approach,
+        _ incoming: IncomingInitiation,
         noise: consuming NoiseResponder,
         peer: Peer,
         at now: Instant
     ) {
-        let initiation = approach.payload
+        let initiation = incoming.payload
         let isContinued = peer.session.map { $0.continues(with: initiation) } ?? false
         let living = peer.session.flatMap { isContinued && $0.isEstablished ? $0 : nil }
         let session = living ?? respondingSession(of: peer, at: now)
@@ -160,7 +160,7 @@ extension Node {
             usesAES: initiation.hasAES && shared.hasAES,
             parameters: shared.settings.transportParameters
         )
-        guard let (epoch, answerSize) = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
+        guard let (epoch, answerSize) = send(response, to: incoming, noise: noise, peer: peer, at: now) else { return }
         raiseReplayFloor(of: peer, to: initiation.timestamp)
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
@@ -170,10 +170,10 @@ extension Node {
             shared.statistics.rekeys += 1
             session.install(epoch, sealsNow: false, shared: &shared)
         } else {
-            begin(session, approach, epoch: epoch, at: now)
+            begin(session, incoming, epoch: epoch, at: now)
         }
-        let isProven = approach.isProven || approach.path.isRelayed || session.hasProven(approach.path)
-        let isPathNew = established(session, of: peer, on: approach.path, roundTrip: nil, at: now)
+        let isProven = incoming.isProven || incoming.path.isRelayed || session.hasProven(incoming.path)
+        let isPathNew = established(session, of: peer, on: incoming.path, roundTrip: nil, at: now)
         if isPathNew, !isProven {
             session.path?.amplificationLimit = AntiAmplificationLimit(received: PacketLayout.Initiation.byteCount)
             session.path?.spend(answerSize)
@@ -184,13 +184,13 @@ extension Node {
     /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes and its size.
     private mutating func send(
         _ response: ResponsePayload,
-        to approach: Approach,
+        to incoming: IncomingInitiation,
         noise: consuming NoiseResponder,
         peer: Peer,
         at now: Instant
     ) -> (epoch: KeyEpoch, byteCount: Int)? {
         var response = response
-        if !approach.path.isRelayed { response.parameters.observed = approach.path.remote }
+        if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
         let seed = shared.random.bytes(32)
@@ -198,7 +198,7 @@ extension Node {
         let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
             $0.append(PacketType.response.rawValue)
             $0.append(bigEndian: index.rawValue)
-            $0.append(bigEndian: approach.index.rawValue)
+            $0.append(bigEndian: incoming.index.rawValue)
             secrets = try? noise.writeMessage2(payload: payload, psk: peer.preSharedKey, ephemeralSeed: seed, to: &$0)
             HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
             $0.appendZeros(HandshakeMAC.byteCount)
@@ -207,15 +207,15 @@ extension Node {
             shared.indices.remove(index)
             return nil
         }
-        answered.add(packet, to: approach.ephemeral, peer: peer.handle, at: now)
-        outgoing.append(OutgoingHandshake(path: approach.path, bytes: packet))
+        answered.add(packet, to: incoming.ephemeral, peer: peer.handle, at: now)
+        outgoing.append(OutgoingHandshake(path: incoming.path, bytes: packet))
         shared.statistics.handshakesAnswered += 1
         let epoch = KeyEpoch(
             serial: shared.serial(),
             secrets: secrets,
             cipher: response.usesAES ? .aes256GCM : .chaCha20Poly1305,
             ours: index,
-            theirs: approach.index,
+            theirs: incoming.index,
             isInitiator: false,
             at: now
         )
@@ -229,8 +229,8 @@ extension Node {
     }
 
     /// A session begins on the peer's initiative, with what came along.
-    private mutating func begin(_ session: Session, _ approach: Approach, epoch: KeyEpoch, at now: Instant) {
-        let initiation = approach.payload
+    private mutating func begin(_ session: Session, _ incoming: IncomingInitiation, epoch: KeyEpoch, at now: Instant) {
+        let initiation = incoming.payload
         if session.recovery.packets.next == 0 {
             session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
         } else {
@@ -244,11 +244,11 @@ extension Node {
         session.install(epoch, sealsNow: true, shared: &shared)
         shared.statistics.sessionsEstablished += 1
         shared.events.append(.sessionEstablished(session.peer.handle, session.peer.key, isInitiator: false))
-        guard !approach.early.isEmpty else { return }
+        guard !incoming.early.isEmpty else { return }
         do {
             _ = try session.receiveFrames(
-                unsafe approach.early.span.bytes,
-                on: approach.path,
+                unsafe incoming.early.span.bytes,
+                on: incoming.path,
                 epoch: nil,
                 shared: &shared,
                 at: now

@@ -5,9 +5,9 @@ package import OverlayWire
 /// its own (the contract of quinn-proto, in Swift).
 ///
 /// The shell says where it sends from (``setLocalAddresses(_:candidates:at:)``), and feeds datagrams to
-/// ``receive(_:from:to:ecn:at:)`` and time to ``advance(to:)``; after each of them, and after any command, it sends what
-/// ``pollTransmit(into:maxSegments:at:)`` gives until that is nil, handles what ``pollEvent()`` gives, and waits until
-/// ``nextDeadline``.
+/// ``receive(_:from:to:ecn:at:)`` and time to ``advance(to:)``; after each of them, and after any command, it sends
+/// what ``pollTransmit(into:maxSegments:at:)`` gives until that is nil, handles what ``pollEvent()`` gives, and waits
+/// until ``nextDeadline``.
 package struct Node: ~Copyable {
     /// The largest UDP payload that a node takes.
     package static let maximumPacketSize = 9000

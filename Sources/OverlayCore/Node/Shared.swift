@@ -32,7 +32,7 @@ struct Shared: ~Copyable {
 
     init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8]) {
         self.identity = identity
-        self.settings = settings.honest
+        self.settings = settings.clamped
         hasAES = hasHardwareAES()
         pool = BlockPool(maximum: settings.maxMemory)
         random = RandomSource(seed: seed)

@@ -33,8 +33,8 @@ struct PathSelector {
         var isSilent: Bool { timeouts >= PathSelector.silentTimeouts }
     }
 
-    /// An address that the peer sends from, other than that of the path in use.
-    struct Move {
+    /// The peer sends from another address than that of the path in use (RFC 9000 §9).
+    struct Migration {
         var isRelay: Bool
         /// Whether it was known to be the peer's before.
         var isKnown: Bool
@@ -58,11 +58,11 @@ struct PathSelector {
     var wantsDirectPath: Bool { usesDirectPaths && inUse?.isRelay ?? true }
 
     /// Whether a path is validated because the peer moved there.
-    func follows(_ move: Move) -> Bool {
-        guard let inUse, move.isRelay || usesDirectPaths else { return false }
+    func follows(_ migration: Migration) -> Bool {
+        guard let inUse, migration.isRelay || usesDirectPaths else { return false }
         guard let silence = inUse.silence else { return true }
-        if move.isRelay, !inUse.isRelay, silence < Self.directPatience { return false }
-        let holds = move.isLeading && move.isKnown && move.isRelay == inUse.isRelay
+        if migration.isRelay, !inUse.isRelay, silence < Self.directPatience { return false }
+        let holds = migration.isLeading && migration.isKnown && migration.isRelay == inUse.isRelay
         return !holds || silence >= min(inUse.probeTimeout * 2, Self.directPatience)
     }
 

@@ -80,12 +80,12 @@ extension Session {
     /// An authenticated packet with the highest number so far, and with more than probes in it, came on another path
     /// than the one in use: the peer has moved there. It is followed once the path is validated.
     func follow(_ addresses: AddressPair, shared: inout Shared, at now: Instant) {
-        let move = PathSelector.Move(
+        let migration = PathSelector.Migration(
             isRelay: addresses.isRelayed,
             isKnown: peer.mayBe(at: addresses.remote),
             isLeading: opensEvenStreams
         )
-        guard selector(settings: shared.settings, at: now).follows(move) else { return }
+        guard selector(settings: shared.settings, at: now).follows(migration) else { return }
         peer.noteReflexive(addresses.remote)
         probe(addresses, reason: .followed, shared: &shared, at: now)
     }

@@ -118,7 +118,7 @@ extension Session {
         }
         consider(received.isAckDue ? nil : received.deadline)
         if let path, recovery.probesOwed == 0, !path.isBlocked { consider(recovery.deadline(path: path)) }
-        consider(standstillDeadline)
+        consider(antiDeadlockDeadline)
         consider(pacedUntil)
         consider(probeDeadline)
         consider(epochs.first?.expires)
@@ -143,13 +143,13 @@ extension Session {
 
     /// When a session that may send nothing asks for proof itself: with a handshake, which is not limited. Without it
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
-    private var standstillDeadline: Instant? {
+    private var antiDeadlockDeadline: Instant? {
         // Who only answers is silent: a forged address would get our handshakes.
         guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
-        return blockedSince.map { $0 + Self.standstillPatience }
+        return blockedSince.map { $0 + Self.antiDeadlockPatience }
     }
 
-    private static let standstillPatience = Interval.seconds(1)
+    private static let antiDeadlockPatience = Interval.seconds(1)
 
     /// What time brings: losses, probes, keep-alives. Returns the reason if the session is to be given up.
     func advance(to now: Instant, shared: inout Shared) -> ErrorCode? {
@@ -157,7 +157,7 @@ extension Session {
         if let pacedUntil, pacedUntil <= now { self.pacedUntil = nil }
         advanceProbes(to: now, shared: &shared)
         advanceRecovery(to: now, shared: &shared)
-        if let deadline = standstillDeadline, deadline <= now { peer.needsHandshake = true }
+        if let deadline = antiDeadlockDeadline, deadline <= now { peer.needsHandshake = true }
         if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
         if let deadline = livenessDeadline(settings: shared.settings), deadline <= now { control.isPingDue = true }
         while let epoch = epochs.first, let expires = epoch.expires, expires <= now {

@@ -62,7 +62,7 @@ package struct FairnessExperiment: Sendable {
         return squares == 0 ? 0 : sum * sum / (Double(parts.count) * squares)
     }
 
-    /// Plays it with the chance of `seed`.
+    /// Plays it with what `seed` makes random.
     package func play(seed: UInt64) throws -> Outcome {
         let world = try World(scenario(seed: seed))
         try world.run(until: Instant(nanoseconds: settling.nanoseconds))

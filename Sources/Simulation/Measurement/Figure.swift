@@ -64,8 +64,8 @@ package struct Figure: Hashable, Sendable {
     /// better.
     package func worsening(since past: Figure) -> Double {
         let difference = unit.isGoodness ? past.value - value : value - past.value
-        let chance = max(Self.granularity, 2 * past.error)
-        guard abs(difference) > chance else { return 0 }
+        let random = max(Self.granularity, 2 * past.error)
+        guard abs(difference) > random else { return 0 }
         return difference / max(abs(past.value), Self.granularity)
     }
 

@@ -112,7 +112,7 @@ extension Measurement {
                 return try goodputs(profile, congestion, seconds: seconds, seed: seed).reduce(0, +) / Double(seconds)
             }
             // Without chance every seed gives the same.
-            return [Figure(name, try (profile.hasChance ? seeds : 1...1).map(goodput), .megabitsPerSecond)]
+            return [Figure(name, try (profile.hasRandomness ? seeds : 1...1).map(goodput), .megabitsPerSecond)]
         }
     }
 
@@ -139,7 +139,7 @@ extension Measurement {
 
 extension LinkProfile {
     /// Whether a run over it depends on its seed.
-    fileprivate var hasChance: Bool {
+    fileprivate var hasRandomness: Bool {
         loss > 0 || burst != nil || jitter > .zero || duplication > 0 || reordering > 0 || corruption > 0
     }
 }

@@ -33,7 +33,7 @@ package struct Bottleneck: Sendable {
     package let settings: Settings
     /// What the datagrams of nodes have met since ``restartRecord()``.
     package private(set) var record = QueueRecord()
-    private var wire = Wire()
+    private var queue = DropTailQueue()
     private var crossTraffic: [CrossTraffic.Clock]
 
     /// An idle wire.
@@ -46,15 +46,15 @@ package struct Bottleneck: Sendable {
     package mutating func pass(byteCount: Int, ecn: ECNCodepoint, at now: Instant) -> Fate {
         admitCrossTraffic(until: now)
         let rate = settings.bitsPerSecond
-        let queued = wire.queuedByteCount(rate: rate, at: now)
+        let queued = queue.queuedByteCount(rate: rate, at: now)
         let size = byteCount + Link.headerByteCount
-        guard let departure = wire.enqueue(size, rate: rate, capacity: settings.queueByteCount, at: now) else {
+        guard let departure = queue.enqueue(size, rate: rate, capacity: settings.queueByteCount, at: now) else {
             record.droppedCount += 1
             return .dropped
         }
         let isMarked = ecn != .notECT && settings.marksAbove.map { queued > $0 } ?? false
         if isMarked { record.markedCount += 1 }
-        record.delays.append(departure - now - Wire.serialisation(of: size, rate: rate))
+        record.delays.append(departure - now - DropTailQueue.serialisation(of: size, rate: rate))
         return .passed(at: departure, isMarked: isMarked)
     }
 
@@ -68,7 +68,7 @@ package struct Bottleneck: Sendable {
         while let index = crossTraffic.indices.min(by: { crossTraffic[$0].next < crossTraffic[$1].next }) {
             let at = crossTraffic[index].next
             guard at < now else { return }
-            _ = wire.enqueue(
+            _ = queue.enqueue(
                 crossTraffic[index].traffic.packetByteCount,
                 rate: settings.bitsPerSecond,
                 capacity: settings.queueByteCount,
@@ -110,7 +110,7 @@ package struct CrossTraffic: Hashable, Sendable {
         }
 
         mutating func advance() {
-            next = next + Wire.serialisation(of: traffic.packetByteCount, rate: traffic.bitsPerSecond)
+            next = next + DropTailQueue.serialisation(of: traffic.packetByteCount, rate: traffic.bitsPerSecond)
             while next >= pausesAt {
                 next = max(next, pausesAt + traffic.off)
                 pausesAt = pausesAt + traffic.off + traffic.on

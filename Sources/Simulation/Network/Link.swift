@@ -1,6 +1,6 @@
 package import OverlayWire
 
-/// One direction of a link in virtual time: a queue, a wire, and chance.
+/// One direction of a link in virtual time: a queue, a wire, and random numbers.
 ///
 /// Draws the same count of random numbers for every datagram that enters the wire, so that changing one probability
 /// leaves the other decisions of a seed where they were.
@@ -25,20 +25,20 @@ package struct Link: Sendable {
 
     /// How the link treats datagrams; a change holds from the next one on.
     package var profile: LinkProfile
-    private var chance: Chance
-    private var wire = Wire()
+    private var random: SeededRandom
+    private var queue = DropTailQueue()
     private var lastArrival = Instant(nanoseconds: .min)
     private var isBad = false
 
-    package init(profile: LinkProfile, chance: Chance) {
+    package init(profile: LinkProfile, random: SeededRandom) {
         self.profile = profile
-        self.chance = chance
+        self.random = random
     }
 
     /// Bytes that wait for the wire at `now`.
     package func queuedByteCount(at now: Instant) -> Int {
         guard let rate = profile.bitsPerSecond else { return 0 }
-        return wire.queuedByteCount(rate: rate, at: now)
+        return queue.queuedByteCount(rate: rate, at: now)
     }
 
     /// Hands a UDP payload of `byteCount` to the link at `now`, which never goes backwards.
@@ -46,15 +46,15 @@ package struct Link: Sendable {
         guard byteCount <= profile.mtu else { return .dropped(.tooLarge) }
         guard let departure = enqueue(byteCount + Self.headerByteCount, at: now) else { return .dropped(.queueFull) }
 
-        let isLost = chance.happens(profile.loss)
+        let isLost = random.happens(profile.loss)
         let burst = drawBurst()
         let jitter = fraction(of: profile.jitter)
-        let isReordered = chance.happens(profile.reordering)
+        let isReordered = random.happens(profile.reordering)
         let held = fraction(of: profile.reorderDelay)
-        let isDuplicated = chance.happens(profile.duplication)
+        let isDuplicated = random.happens(profile.duplication)
         let secondDelay = fraction(of: profile.reorderDelay)
-        let isCorrupted = chance.happens(profile.corruption)
-        let corruption = chance.next()
+        let isCorrupted = random.happens(profile.corruption)
+        let corruption = random.next()
 
         guard !isLost, !burst.loses else { return .dropped(.loss) }
         var arrival = max(departure + profile.latency + jitter, lastArrival)
@@ -75,27 +75,27 @@ package struct Link: Sendable {
     /// When the last bit of `byteCount` has left the queue, or nil when the queue is full.
     private mutating func enqueue(_ byteCount: Int, at now: Instant) -> Instant? {
         guard let rate = profile.bitsPerSecond else { return now }
-        return wire.enqueue(byteCount, rate: rate, capacity: profile.queueByteCount, at: now)
+        return queue.enqueue(byteCount, rate: rate, capacity: profile.queueByteCount, at: now)
     }
 
     /// What the state of the channel does to one datagram.
     private mutating func drawBurst() -> (loses: Bool, corrupts: Bool) {
         guard let burst = profile.burst else { return (false, false) }
-        isBad = isBad ? !chance.happens(burst.ends) : chance.happens(burst.begins)
-        let loses = chance.happens(isBad ? burst.loss : 0)
-        // One draw more only where it can matter: the chance of channels that only lose stays what it is.
-        let corrupts = burst.corruption > 0 && chance.happens(isBad ? burst.corruption : 0)
+        isBad = isBad ? !random.happens(burst.ends) : random.happens(burst.begins)
+        let loses = random.happens(isBad ? burst.loss : 0)
+        // One draw more only where it can matter: the random numbers of channels that only lose stay what they are.
+        let corrupts = burst.corruption > 0 && random.happens(isBad ? burst.corruption : 0)
         return (loses, corrupts)
     }
 
     private mutating func fraction(of interval: Interval) -> Interval {
-        Interval(nanoseconds: Int64(chance.next().multipliedFullWidth(by: UInt64(interval.nanoseconds + 1)).high))
+        Interval(nanoseconds: Int64(random.next().multipliedFullWidth(by: UInt64(interval.nanoseconds + 1)).high))
     }
 }
 
 /// Why a datagram did not reach a node.
 package enum DropReason: String, Hashable, Sendable {
-    /// Chance, at the link's rate of loss.
+    /// SeededRandom, at the link's rate of loss.
     case loss
     /// The queue in front of a link of limited rate had no room.
     case queueFull = "queue-full"

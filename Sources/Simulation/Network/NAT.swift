@@ -50,9 +50,6 @@ package struct NAT: Sendable {
         return address == self.address
     }
 
-    /// How many mappings it has, those included that have gone out of use.
-    package var mappingCount: Int { mappings.count }
-
     /// The public endpoint from which a datagram leaves that `inside` sends to `outside`.
     package mutating func translate(_ inside: Endpoint, to outside: Endpoint, at now: Instant) -> Endpoint {
         let key = Key(inside: inside, outside: settings.mapsPerDestination ? outside : nil)

@@ -45,7 +45,7 @@ package struct Network {
     /// How many partitions keep the pair apart now.
     private var partitions: [Int]
     /// Whether the pair can never reach each other directly.
-    private var walls: [Bool]
+    private var firewalls: [Bool]
 
     private var nats: [NAT] = []
     /// Behind which translator a host is.
@@ -62,11 +62,11 @@ package struct Network {
         self.seed = seed
         self.hostCount = hostCount
         links = (0..<hostCount * hostCount).map { index in
-            Link(profile: profile, chance: Chance(seed: seed, purpose: .links, index: index))
+            Link(profile: profile, random: SeededRandom(seed: seed, purpose: .links, index: index))
         }
         routes = Array(repeating: nil, count: hostCount * hostCount)
         partitions = Array(repeating: 0, count: hostCount * hostCount)
-        walls = Array(repeating: false, count: hostCount * hostCount)
+        firewalls = Array(repeating: false, count: hostCount * hostCount)
         interfaces = Array(repeating: [], count: hostCount)
         sites = Array(repeating: nil, count: hostCount)
         for host in HostID.all(hostCount) {
@@ -179,16 +179,16 @@ package struct Network {
         for index in partitions.indices { partitions[index] = 0 }
     }
 
-    /// Builds or removes a wall between the pair: no datagram crosses directly, in either direction.
-    package mutating func setWall(_ isUp: Bool, between one: HostID, and other: HostID) {
-        walls[index(one, other)] = isUp
-        walls[index(other, one)] = isUp
+    /// Puts up or removes a firewall between the pair: no datagram crosses directly, in either direction.
+    package mutating func setFirewall(_ isUp: Bool, between one: HostID, and other: HostID) {
+        firewalls[index(one, other)] = isUp
+        firewalls[index(other, one)] = isUp
     }
 
     /// Whether nothing stands between the pair now, in either direction.
     package func isOpen(_ one: HostID, _ other: HostID) -> Bool {
         let both = [index(one, other), index(other, one)]
-        return both.allSatisfy { partitions[$0] == 0 && !walls[$0] }
+        return both.allSatisfy { partitions[$0] == 0 && !firewalls[$0] }
     }
 
     /// Decides what becomes of `bytes` that `sender` sends to `destination` at `now`.
@@ -207,7 +207,7 @@ package struct Network {
             return .dropped(.noRoute, from: source)
         }
         let pair = index(sender, receiver)
-        guard partitions[pair] == 0, !walls[pair] else { return .dropped(.partition, from: source) }
+        guard partitions[pair] == 0, !firewalls[pair] else { return .dropped(.partition, from: source) }
         var arrival = Arrival(
             at: now,
             host: receiver,
@@ -272,10 +272,10 @@ package struct Network {
     /// `bytes` with one to eight bits flipped.
     package static func flipBits(of bytes: [UInt8], seed: UInt64) -> [UInt8] {
         guard !bytes.isEmpty else { return bytes }
-        var chance = Chance(seed: seed)
+        var random = SeededRandom(seed: seed)
         var flipped = bytes
-        for _ in 0..<chance.number(in: 1...8) {
-            flipped[chance.below(bytes.count)] ^= 1 << UInt8(chance.below(8))
+        for _ in 0..<random.number(in: 1...8) {
+            flipped[random.below(bytes.count)] ^= 1 << UInt8(random.below(8))
         }
         return flipped
     }

@@ -92,7 +92,7 @@ extension Scenario {
     package var summaryLines: [String] {
         var lines = ["\(hostCount) hosts\(hub.map { ", hub \($0)" } ?? ""), \(safetySpan.seconds) s"]
         lines += links.map { "link \($0.pair.low)-\($0.pair.high): \($0.profile)" }
-        lines += walls.map { "wall \($0.low)-\($0.high)" }
+        lines += firewalls.map { "firewall \($0.low)-\($0.high)" }
         lines += nats.map { "translator in front of \($0.hosts): \($0.settings)" }
         lines += attachments.map { "\($0.host) also in segment \($0.segment)" }
         lines += streams.map { plan in

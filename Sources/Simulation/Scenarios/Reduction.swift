@@ -12,7 +12,7 @@ package struct Reduction: Hashable, Sendable {
         case datagram
         case fault
         case stream
-        case wall
+        case firewall
         case nat
         case attachment
         /// A link becomes what links are by default.
@@ -93,14 +93,14 @@ extension Scenario {
         case .datagram: datagrams.count
         case .fault: faults.count
         case .stream: streams.count
-        case .wall: walls.count
+        case .firewall: firewalls.count
         case .nat: nats.count
         case .attachment: attachments.count
         case .link: links.count
         }
     }
 
-    /// This scenario without what `reduction` leaves out. What stays keeps its name, its time and its chance.
+    /// This scenario without what `reduction` leaves out. What stays keeps its name, its time and its random numbers.
     package func reduced(by reduction: Reduction) -> Scenario {
         func kept<Item>(_ part: Reduction.Part, _ items: [Item]) -> [Item] {
             items.enumerated().filter { !reduction.omits(part, $0.offset) }.map(\.element)
@@ -110,7 +110,7 @@ extension Scenario {
         smaller.datagrams = kept(.datagram, datagrams)
         smaller.faults = kept(.fault, faults)
         smaller.streams = kept(.stream, streams)
-        smaller.walls = kept(.wall, walls)
+        smaller.firewalls = kept(.firewall, firewalls)
         smaller.nats = kept(.nat, nats)
         smaller.attachments = kept(.attachment, attachments)
         smaller.links = kept(.link, links)
@@ -139,7 +139,7 @@ extension Fault {
             .stepWallClock(let named, _):
             named == host
         case .expel(let named, let peer, _), .admit(let named, let peer): named == host || peer == host
-        case .relink(let pair, _), .wall(let pair, _): pair.contains(host)
+        case .relink(let pair, _), .firewall(let pair, _): pair.contains(host)
         }
     }
 }

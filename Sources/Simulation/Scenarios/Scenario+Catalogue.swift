@@ -1,7 +1,7 @@
 import OverlayCore
 import OverlayWire
 
-/// Worlds with a name, each made for one behaviour. The seed decides what chance decides.
+/// Worlds with a name, each made for one behaviour. The seed decides what is random in them.
 extension Scenario {
     /// Every scenario by name.
     package static let catalogue: [(name: String, make: @Sendable (UInt64) -> Scenario)] = [
@@ -159,19 +159,19 @@ extension Scenario {
             profile: .broadband,
             safetySpan: .seconds(30)
         )
-        scenario.walls = [HostPair(HostID(0), HostID(1))]
+        scenario.firewalls = [HostPair(HostID(0), HostID(1))]
         scenario.stream(0, 1, at: .milliseconds(100), .echo, byteCount: 2 << 20)
         scenario.stream(1, 0, at: .milliseconds(200), .echo, byteCount: 10_000)
         scenario.datagram(0, 1, at: .seconds(1), byteCount: 900)
         return scenario
     }
 
-    /// Two hosts that only a hub connects until the wall between them falls.
+    /// Two hosts that only a hub connects until the firewall between them opens.
     package static func upgrade(seed: UInt64) -> Scenario {
         var scenario = relay(seed: seed)
         scenario.name = "upgrade"
         scenario.safetySpan = .seconds(150)
-        scenario.fault(.wall(HostPair(HostID(0), HostID(1)), isUp: false), at: .seconds(5))
+        scenario.fault(.firewall(HostPair(HostID(0), HostID(1)), isUp: false), at: .seconds(5))
         for second in stride(from: Int64(6), to: 140, by: 2) {
             scenario.stream(0, 1, at: .seconds(second), .echo, byteCount: 100)
         }
@@ -200,23 +200,23 @@ extension Scenario {
             profile: .wifiLossy,
             safetySpan: .seconds(60)
         )
-        var chance = Chance(seed: seed, purpose: .attacker)
+        var random = SeededRandom(seed: seed, purpose: .attacker)
         for round in 0..<6 {
             let start = Int64(round) * 10_000
             for (opener, acceptor) in [(0, 1), (1, 2), (2, 0), (1, 0)] {
                 scenario.stream(opener, acceptor, at: .milliseconds(start + 100), .echo, byteCount: 400)
             }
             scenario.attack(
-                .replayAllHandshakes(.originalSender, seed: chance.next()),
+                .replayAllHandshakes(.originalSender, seed: random.next()),
                 at: .milliseconds(start + 4000)
             )
-            scenario.attack(.replayAllHandshakes(.ownAddress, seed: chance.next()), at: .milliseconds(start + 4500))
+            scenario.attack(.replayAllHandshakes(.ownAddress, seed: random.next()), at: .milliseconds(start + 4500))
             scenario.fault(.crash(HostID(round % 3), span: .seconds(1)), at: .milliseconds(start + 7000))
             scenario.attack(
-                .replayAllHandshakes(.originalSender, seed: chance.next()),
+                .replayAllHandshakes(.originalSender, seed: random.next()),
                 at: .milliseconds(start + 8500)
             )
-            scenario.attack(.replayAllHandshakes(.ownAddress, seed: chance.next()), at: .milliseconds(start + 8800))
+            scenario.attack(.replayAllHandshakes(.ownAddress, seed: random.next()), at: .milliseconds(start + 8800))
         }
         return scenario
     }

@@ -15,7 +15,7 @@ package struct Scenario: Sendable {
     /// Wires that pairs share, each in the direction from the first host to the second.
     package var bottlenecks: [(settings: Bottleneck.Settings, routes: [(HostID, HostID)])] = []
     /// Pairs that cannot reach each other directly.
-    package var walls: [HostPair] = []
+    package var firewalls: [HostPair] = []
     /// Hosts with a second address, and its segment.
     package var attachments: [(host: HostID, segment: UInt8)] = []
     /// Hosts behind one translator each group.
@@ -36,7 +36,7 @@ package struct Scenario: Sendable {
     /// How long faults may happen, from the start.
     package var safetySpan: Interval
     /// How many things may happen in all: a run that does not come to its end is a violation, not a hang.
-    package var occurrenceLimit = 20_000_000
+    package var eventLimit = 20_000_000
     /// How long a healed world may take to complete everything.
     package var livenessSpan = Interval.seconds(90)
     /// How long a completed world is watched for quiet; zero skips it.

@@ -5,7 +5,7 @@ package struct Content: Sendable {
 
     /// What the stream or datagram `tag` carries in `direction` in the run of `seed`.
     package init(seed: UInt64, tag: ContentTag, direction: Direction) {
-        key = Chance.mix(seed ^ Chance.mix(tag.rawValue &* 2 &+ (direction == .up ? 0 : 1)))
+        key = SeededRandom.mix(seed ^ SeededRandom.mix(tag.rawValue &* 2 &+ (direction == .up ? 0 : 1)))
     }
 
     /// The bytes in `range` of offsets.
@@ -13,7 +13,7 @@ package struct Content: Sendable {
         Array(unsafeUninitializedCapacity: range.count) { memory, count in
             var offset = range.lowerBound
             while offset < range.upperBound {
-                var word = Chance.mix(key &+ UInt64(offset >> 3)) >> UInt64((offset & 7) * 8)
+                var word = SeededRandom.mix(key &+ UInt64(offset >> 3)) >> UInt64((offset & 7) * 8)
                 for _ in (offset & 7)..<min(8, (offset & 7) + range.upperBound - offset) {
                     memory[count] = UInt8(truncatingIfNeeded: word)
                     word >>= 8

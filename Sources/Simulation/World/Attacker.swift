@@ -41,27 +41,27 @@ struct Attacker {
     func forge(_ act: AttackerAction) -> [Forged] {
         switch act {
         case .junk(let host, let type, let byteCount, let seed):
-            var chance = Chance(seed: seed)
-            return [Forged(bytes: [type] + chance.bytes(byteCount), from: Self.address(&chance), to: host)]
+            var random = SeededRandom(seed: seed)
+            return [Forged(bytes: [type] + random.bytes(byteCount), from: Self.address(&random), to: host)]
         case .replay(let forgery, let onlyHandshakes, let seed):
             return change(forgery, seed, of: onlyHandshakes ? handshakes : packets) { bytes, _ in bytes }
         case .misdirect(let host, let seed):
             return change(.ownAddress, seed, of: packets) { bytes, _ in bytes }
                 .map { Forged(bytes: $0.bytes, from: $0.from, to: host) }
         case .truncate(let forgery, let seed):
-            return change(forgery, seed, of: packets) { bytes, chance in Array(bytes.prefix(chance.below(bytes.count)))
+            return change(forgery, seed, of: packets) { bytes, random in Array(bytes.prefix(random.below(bytes.count)))
             }
         case .flip(let forgery, let seed):
-            return change(forgery, seed, of: packets) { bytes, chance in
-                Network.flipBits(of: bytes, seed: chance.next())
+            return change(forgery, seed, of: packets) { bytes, random in
+                Network.flipBits(of: bytes, seed: random.next())
             }
         case .replayAllHandshakes(let forgery, let seed):
-            var chance = Chance(seed: seed)
+            var random = SeededRandom(seed: seed)
             var shuffled = handshakes
             for index in shuffled.indices.dropFirst() {
-                shuffled.swapAt(index, chance.below(index + 1))
+                shuffled.swapAt(index, random.below(index + 1))
             }
-            return Self.suitable(shuffled, for: forgery).map { forged(forgery, $0, &chance) }
+            return Self.suitable(shuffled, for: forgery).map { forged(forgery, $0, &random) }
         }
     }
 
@@ -69,13 +69,13 @@ struct Attacker {
         _ forgery: AttackerAction.Forgery,
         _ seed: UInt64,
         of heard: [Forged],
-        _ body: ([UInt8], inout Chance) -> [UInt8]
+        _ body: ([UInt8], inout SeededRandom) -> [UInt8]
     ) -> [Forged] {
         let suitable = Self.suitable(heard, for: forgery)
         guard !suitable.isEmpty else { return [] }
-        var chance = Chance(seed: seed)
-        var packet = forged(forgery, chance.pick(suitable), &chance)
-        packet.bytes = body(packet.bytes, &chance)
+        var random = SeededRandom(seed: seed)
+        var packet = forged(forgery, random.pick(suitable), &random)
+        packet.bytes = body(packet.bytes, &random)
         return [packet]
     }
 
@@ -86,14 +86,14 @@ struct Attacker {
         }
     }
 
-    private func forged(_ forgery: AttackerAction.Forgery, _ packet: Forged, _ chance: inout Chance) -> Forged {
+    private func forged(_ forgery: AttackerAction.Forgery, _ packet: Forged, _ random: inout SeededRandom) -> Forged {
         switch forgery {
         case .originalSender: packet
-        case .ownAddress: Forged(bytes: packet.bytes, from: Self.address(&chance), to: packet.to)
+        case .ownAddress: Forged(bytes: packet.bytes, from: Self.address(&random), to: packet.to)
         }
     }
 
-    private static func address(_ chance: inout Chance) -> Endpoint {
-        SilenceChecker.endpoint(attacker: UInt8(chance.below(40)))
+    private static func address(_ random: inout SeededRandom) -> Endpoint {
+        SilenceChecker.endpoint(attacker: UInt8(random.below(40)))
     }
 }

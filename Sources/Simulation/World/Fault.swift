@@ -20,8 +20,8 @@ package enum Fault: Hashable, Sendable {
     case admit(HostID, peer: HostID)
     /// Both directions of the link between the pair become `profile`.
     case relink(HostPair, LinkProfile)
-    /// A wall that keeps the pair from reaching each other directly goes up or down.
-    case wall(HostPair, isUp: Bool)
+    /// A firewall that keeps the pair from reaching each other directly goes up or down.
+    case firewall(HostPair, isUp: Bool)
 
     /// How a host sleeps.
     package enum Rest: Hashable, Sendable {
@@ -35,7 +35,7 @@ package enum Fault: Hashable, Sendable {
     package var breaksSessions: Bool {
         switch self {
         case .crash, .expel: true
-        case .partition, .roam, .rebind, .sleep, .stepWallClock, .admit, .relink, .wall: false
+        case .partition, .roam, .rebind, .sleep, .stepWallClock, .admit, .relink, .firewall: false
         }
     }
 
@@ -43,7 +43,7 @@ package enum Fault: Hashable, Sendable {
     package var span: Interval {
         switch self {
         case .partition(_, _, let span), .crash(_, let span), .sleep(_, _, let span): span
-        case .roam, .rebind, .stepWallClock, .expel, .admit, .relink, .wall: .zero
+        case .roam, .rebind, .stepWallClock, .expel, .admit, .relink, .firewall: .zero
         }
     }
 
@@ -59,7 +59,7 @@ package enum Fault: Hashable, Sendable {
             return touches(host)
         case .expel(let host, let peer, _), .admit(let host, let peer):
             return pair == HostPair(host, peer)
-        case .relink(let linked, _), .wall(let linked, _):
+        case .relink(let linked, _), .firewall(let linked, _):
             return pair == linked || (hub.map(linked.contains) ?? false)
         }
     }
@@ -71,8 +71,8 @@ package final class FaultHistory {
     /// Handshakes and sessions that one side gave up, or lost in a crash. What the other side has made of them is over,
     /// and stays so until it hears of it, which may be long after: when the next session of the pair begins.
     private var surrenders: [(endsAt: Instant, pair: HostPair)] = []
-    /// Walls that stand now.
-    private var walls: Set<HostPair> = []
+    /// Firewalls that are up now.
+    private var firewalls: Set<HostPair> = []
     /// The host that relays for all others, if there is one.
     private let hub: HostID?
     /// Pairs of which only one side admits the other, for good.
@@ -90,8 +90,8 @@ package final class FaultHistory {
 
     package func record(_ fault: Fault, at: Instant) {
         faults.append((Self.isLasting(fault) ? .distantFuture : at + fault.span, fault))
-        guard case .wall(let pair, let isUp) = fault else { return }
-        if isUp { walls.insert(pair) } else { walls.remove(pair) }
+        guard case .firewall(let pair, let isUp) = fault else { return }
+        if isUp { firewalls.insert(pair) } else { firewalls.remove(pair) }
     }
 
     /// Who was thrown out stays out until it is let in again, and who has moved may be looked for at its old address
@@ -99,14 +99,14 @@ package final class FaultHistory {
     private static func isLasting(_ fault: Fault) -> Bool {
         switch fault {
         case .expel, .roam: true
-        case .partition, .crash, .rebind, .sleep, .stepWallClock, .admit, .relink, .wall: false
+        case .partition, .crash, .rebind, .sleep, .stepWallClock, .admit, .relink, .firewall: false
         }
     }
 
     /// Everybody is told where everybody is.
     package func recordHealing(at: Instant) {
         for index in faults.indices { faults[index].endsAt = min(faults[index].endsAt, at) }
-        walls = []
+        firewalls = []
     }
 
     /// `host` admits `peer` again.
@@ -138,8 +138,8 @@ package final class FaultHistory {
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
         oneSided.contains(pair) || hub == nil && hidden.contains(where: pair.contains)
-            // The hub carries what a wall stops, but for itself there is no other way.
-            || walls.contains(pair) && hub.map(pair.contains) ?? true
+            // The hub carries what a firewall stops, but for itself there is no other way.
+            || firewalls.contains(pair) && hub.map(pair.contains) ?? true
             || faults.contains { entry in
                 guard entry.endsAt >= start else { return false }
                 if case .crash(let host, _) = entry.fault, host == hub { return true }

@@ -55,8 +55,8 @@ package final class Host {
         self.seed = seed
         self.settings = settings
         self.clock = clock
-        var chance = Chance(seed: seed, purpose: .identities, index: id.index)
-        identity = try NodeIdentity(seed: chance.bytes(32))
+        var random = SeededRandom(seed: seed, purpose: .identities, index: id.index)
+        identity = try NodeIdentity(seed: random.bytes(32))
         node = Self.makeNode(identity, settings, seed: seed, id: id, life: 0, clock: clock, at: now)
     }
 
@@ -93,11 +93,11 @@ package final class Host {
         clock: HostClock,
         at now: Instant
     ) -> Node {
-        var chance = Chance(seed: seed, purpose: .nodes, index: id.index << 16 | life)
+        var random = SeededRandom(seed: seed, purpose: .nodes, index: id.index << 16 | life)
         var node = Node(
             identity: identity,
             settings: settings,
-            seed: chance.bytes(32),
+            seed: random.bytes(32),
             wallClock: clock.wall(now),
             at: clock.local(now)
         )

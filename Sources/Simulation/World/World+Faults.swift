@@ -4,7 +4,7 @@ import OverlayWire
 
 /// What scenarios do to the world, and how it recovers.
 extension World {
-    func inflict(_ fault: Fault) {
+    func inject(_ fault: Fault) {
         guard applies(fault) else { return }
         history.record(fault, at: now)
         switch fault {
@@ -31,8 +31,8 @@ extension World {
             readmit(peer, at: hosts[id.index])
         case .relink(let pair, let profile):
             setProfile(profile, between: pair)
-        case .wall(let pair, let isUp):
-            network.setWall(isUp, between: pair.low, and: pair.high)
+        case .firewall(let pair, let isUp):
+            network.setFirewall(isUp, between: pair.low, and: pair.high)
         }
     }
 
@@ -44,7 +44,7 @@ extension World {
         case .expel(let id, let peer, _):
             hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
         case .admit(let id, let peer): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) == nil
-        case .partition, .roam, .rebind, .stepWallClock, .relink, .wall: true
+        case .partition, .roam, .rebind, .stepWallClock, .relink, .firewall: true
         }
     }
 
@@ -167,7 +167,7 @@ extension World {
 
     private func acquaint(_ host: Host, with other: Host) {
         let pair = HostPair(host.id, other.id)
-        var secret = Chance(
+        var secret = SeededRandom(
             seed: scenario.seed,
             purpose: .identities,
             index: 1 << 20 | pair.low.index << 8 | pair.high.index
@@ -235,7 +235,11 @@ extension World {
         network.removeBottlenecks()
         for pair in HostPair.all(scenario.hostCount) {
             setProfile(.calm, between: pair)
-            network.setWall(scenario.hub != nil && scenario.walls.contains(pair), between: pair.low, and: pair.high)
+            network.setFirewall(
+                scenario.hub != nil && scenario.firewalls.contains(pair),
+                between: pair.low,
+                and: pair.high
+            )
         }
         for host in hosts {
             if case .asleep(let rest) = host.condition { rise(host, rest, span: .zero) }

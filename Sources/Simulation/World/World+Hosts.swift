@@ -169,8 +169,6 @@ extension World {
         case .localPathSilent:
             // No simulated port is ever closed: a crashed host is only silent.
             break
-        case .pong(_, _, let roundTrip):
-            pongs.append((host.id, roundTrip))
         case .streamOpened(let handle, let key, let port):
             application.accepted(handle, from: host.host(of: key), port: port)
         case .streamReadable(let handle):
@@ -185,7 +183,7 @@ extension World {
             while let (datagram, bytes) = host.takeDatagram() {
                 application.received(bytes, from: host.host(of: datagram.key), port: datagram.port)
             }
-        case .unresponsive, .responsive, .observedAddress, .candidates:
+        case .unresponsive, .responsive, .observedAddress, .candidates, .pong:
             break
         }
     }

@@ -2,11 +2,11 @@ package import OverlayCore
 package import OverlayCrypto
 package import OverlayWire
 
-/// Hosts, a network between them, and time that jumps from one occurrence to the next. A function of its scenario: the
-/// same scenario gives the same packets, bit for bit.
+/// Hosts, a network between them, and time that jumps from one scheduled event to the next. A function of its scenario:
+/// the same scenario gives the same packets, bit for bit.
 package final class World {
     /// Something that is to happen at an instant.
-    enum Occurrence {
+    enum ScheduledEvent {
         case arrival(Network.Arrival)
         case wake(HostID, life: Int)
         case open(ContentTag)
@@ -37,17 +37,16 @@ package final class World {
 
     let history: FaultHistory
     var applications: [Application]
-    var queue = EventQueue<Occurrence>()
+    var queue = EventQueue<ScheduledEvent>()
     var attacker = Attacker()
     var nonces = NonceChecker()
     var quiet: QuietChecker?
     var isHealed = false
     var eventLog: EventLog?
-    /// Events of nodes that tests look at, in order.
-    package internal(set) var pongs: [(host: HostID, roundTrip: Interval)] = []
+    /// The paths that nodes changed to, in order.
     package internal(set) var paths: [(at: Instant, host: HostID, peer: HostID, endpoint: Endpoint)] = []
-    /// How many occurrences there were.
-    private var occurrenceCount = 0
+    /// How many events there were.
+    private var eventCount = 0
     /// Wake-ups at the present instant: bounded, or time would stand still.
     private var wakesAtNow = 0
 
@@ -69,12 +68,12 @@ package final class World {
         streams = StreamLedger(seed: scenario.seed, findings: findings, history: history, sessions: sessions)
         datagrams = DatagramLedger(seed: scenario.seed, findings: findings)
         network = Network(seed: scenario.seed, hostCount: scenario.hostCount, profile: scenario.profile)
-        var chance = Chance(seed: scenario.seed, purpose: .topology)
+        var random = SeededRandom(seed: scenario.seed, purpose: .topology)
         var made: [Host] = []
         for id in HostID.all(scenario.hostCount) {
             let clock = HostClock(
-                origin: Instant(nanoseconds: Int64(chance.below(1_000_000_000_000_000))),
-                drift: Int64(chance.number(in: -scenario.clockDrift...scenario.clockDrift)),
+                origin: Instant(nanoseconds: Int64(random.below(1_000_000_000_000_000))),
+                drift: Int64(random.number(in: -scenario.clockDrift...scenario.clockDrift)),
                 wall: Self.wallStart
             )
             made.append(
@@ -101,15 +100,15 @@ package final class World {
     /// Runs until `end`, or until an invariant is violated.
     package func run(until end: Instant) throws(Violation) {
         while let next = queue.earliest, next <= end {
-            guard let (at, occurrence) = queue.takeFirst() else { break }
+            guard let (at, event) = queue.takeFirst() else { break }
             if at > findings.now {
                 findings.now = at
                 wakesAtNow = 0
             }
-            perform(occurrence)
-            occurrenceCount += 1
-            if occurrenceCount > scenario.occurrenceLimit {
-                findings.report(.progress, "more than \(scenario.occurrenceLimit) things happened: the run has no end")
+            perform(event)
+            eventCount += 1
+            if eventCount > scenario.eventLimit {
+                findings.report(.progress, "more than \(scenario.eventLimit) things happened: the run has no end")
             }
             if let violation = findings.first { throw violation }
         }
@@ -122,7 +121,7 @@ package final class World {
 
     private func buildNetwork() {
         for link in scenario.links { setProfile(link.profile, between: link.pair) }
-        for wall in scenario.walls { network.setWall(true, between: wall.low, and: wall.high) }
+        for pair in scenario.firewalls { network.setFirewall(true, between: pair.low, and: pair.high) }
         for nat in scenario.nats { network.hide(nat.hosts, behind: nat.settings) }
         for shared in scenario.bottlenecks { network.addBottleneck(shared.settings, routes: shared.routes) }
         for attachment in scenario.attachments { network.attach(attachment.host, segment: attachment.segment) }
@@ -141,8 +140,8 @@ package final class World {
         for entry in scenario.attacks { queue.add(.attack(entry.act), at: entry.at) }
     }
 
-    private func perform(_ occurrence: Occurrence) {
-        switch occurrence {
+    private func perform(_ event: ScheduledEvent) {
+        switch event {
         case .arrival(let arrival):
             deliver(arrival)
         case .wake(let id, let life):
@@ -159,7 +158,7 @@ package final class World {
             guard hosts[id.index].life == life else { return }
             connectHub(hosts[id.index])
         case .fault(let fault):
-            if !isHealed { inflict(fault) }
+            if !isHealed { inject(fault) }
         case .join(let senders, let receivers):
             if !isHealed { join(senders, receivers) }
         case .boot(let id):

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct PathSelectorTests {
     typealias InUse = PathSelector.PathInUse
-    typealias Move = PathSelector.Move
+    typealias Migration = PathSelector.Migration
 
     private static func direct(
         silence: Int64? = 0,
@@ -63,10 +63,10 @@ import Testing
         #expect(selector(inUse).prefers(reason, roundTrip: .milliseconds(1)) == isUsed)
     }
 
-    private static let toRelay = Move(isRelay: true, isKnown: true, isLeading: false)
-    private static let toKnown = Move(isRelay: false, isKnown: true, isLeading: false)
-    private static let toKnownLeading = Move(isRelay: false, isKnown: true, isLeading: true)
-    private static let toNewLeading = Move(isRelay: false, isKnown: false, isLeading: true)
+    private static let toRelay = Migration(isRelay: true, isKnown: true, isLeading: false)
+    private static let toKnown = Migration(isRelay: false, isKnown: true, isLeading: false)
+    private static let toKnownLeading = Migration(isRelay: false, isKnown: true, isLeading: true)
+    private static let toNewLeading = Migration(isRelay: false, isKnown: false, isLeading: true)
 
     @Test(
         arguments: [
@@ -82,10 +82,10 @@ import Testing
             // A path that the peer never used holds against nothing.
             (direct(silence: nil), toRelay, true), (direct(silence: nil), toKnownLeading, true),
             (nil, toKnown, false),
-        ] as [(InUse?, Move, Bool)]
+        ] as [(InUse?, Migration, Bool)]
     )
-    func `the peer is followed unless the path in use holds`(inUse: InUse?, move: Move, isFollowed: Bool) {
-        #expect(selector(inUse).follows(move) == isFollowed)
+    func `the peer is followed unless the path in use holds`(inUse: InUse?, migration: Migration, isFollowed: Bool) {
+        #expect(selector(inUse).follows(migration) == isFollowed)
     }
 
     @Test func `a slow path holds for no longer than the direct patience`() {

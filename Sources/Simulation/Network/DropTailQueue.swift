@@ -1,7 +1,7 @@
 import OverlayWire
 
 /// A wire of limited rate with a queue in front of it that takes datagrams in the order in which they come.
-struct Wire: Sendable {
+struct DropTailQueue: Sendable {
     private var busyUntil = Instant(nanoseconds: .min)
 
     private static let nanosecondsPerSecond: Int64 = 1_000_000_000

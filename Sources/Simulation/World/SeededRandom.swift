@@ -1,9 +1,9 @@
 package import OverlayWire
 
-/// The simulation's source of chance: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
+/// The simulation's source of randomness: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
 ///
 /// Everything random in a run comes from values of this type that derive from the run's seed, so a seed is the run.
-package struct Chance: RandomNumberGenerator, Sendable {
+package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var a: UInt64
     private var b: UInt64
     private var c: UInt64
