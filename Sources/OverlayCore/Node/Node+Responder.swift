@@ -86,7 +86,7 @@ extension Node {
         }
     }
 
-    /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
+    /// The peer that may begin this handshake; nil for unknown keys, replays and the loser of a simultaneous start.
     private mutating func initiator(
         _ initiation: InitiationPayload,
         authenticatedAs remote: ExchangeKey,
@@ -116,7 +116,7 @@ extension Node {
         return peer
     }
 
-    /// The peer with `key`, of which `remote` is to be the X25519 form; nil for strangers and liars.
+    /// The peer with `key`, of which `remote` is to be the X25519 form; nil when it is unknown or not that.
     ///
     /// The form of a known peer is known. To compute it costs as much as a Diffie-Hellman function.
     private mutating func claimedPeer(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {

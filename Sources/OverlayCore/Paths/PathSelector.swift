@@ -3,14 +3,15 @@ import OverlayWire
 /// Decides which path a session uses (DESIGN §7): any path rather than a silent one, a direct one rather than a relay,
 /// and of two direct ones the one with the clearly shorter round trip.
 ///
-/// | the path in use | a path that the peer moved to | a direct one was validated | the relay was validated |
+/// | in use | the peer migrates | a direct path was validated | the relay was validated |
 /// | --- | --- | --- | --- |
 /// | none | – | is used | is used |
 /// | silent | is followed | is used | is used |
 /// | relayed | is followed | is used | – |
-/// | direct | a relay after ``directPatience``, a known address if we do not lead | if ``improvement`` shorter | – |
+/// | direct | to a relay: after ``directPatience``; else unless this node leads | if ``improvement`` shorter | – |
 ///
-/// A value made of what is known at the moment of the choice.
+/// A path that the peer migrated to is used once it is validated. A value made of what is known at the moment of the
+/// choice.
 struct PathSelector {
     /// Silence after which a direct path no longer holds against the relay that the peer uses.
     static let directPatience = Interval.milliseconds(1500)

@@ -19,7 +19,7 @@ final class Peer {
     var passedOver: UInt64 = 0
     /// Where it may be reached directly, the latest first.
     private var known: [Candidate] = []
-    /// The way through a hub, once it offered one.
+    /// The relay, once a hub offered one.
     var relay: RelayHandle?
     var session: Session?
     /// The generation of the last stream of the sessions before this one.
