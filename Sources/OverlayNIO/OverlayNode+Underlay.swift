@@ -56,7 +56,7 @@ extension OverlayNode: UnderlayClient {
         }
     }
 
-    /// The way to the network is another one: paths are tried again.
+    /// The network attachment changed: paths are tried again.
     private func networkChanged() {
         tellAddresses()
         core.networkChanged(at: now)

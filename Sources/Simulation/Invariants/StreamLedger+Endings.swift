@@ -27,7 +27,7 @@ extension StreamLedger {
     private func complaintAboutFinish(_ record: Record, _ side: Side) -> String? {
         let incoming = record.flow(side.incoming)
         let outgoing = record.flow(side.outgoing)
-        // Who stopped reading does not see the end of what it does not read.
+        // An end that stopped reading does not see the end of what it does not read.
         let hasStopped = if case .stop(let by, _, _) = record.plan.conduct { by == side } else { false }
         if !incoming.isEndRead, !hasStopped { return "finished before its end was read (\(incoming.read) bytes were)" }
         if !outgoing.isFinished, !outgoing.isStopped {

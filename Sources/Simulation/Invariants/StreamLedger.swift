@@ -36,7 +36,7 @@ package final class StreamLedger {
         }
     }
 
-    /// The story of one stream.
+    /// What happened to one stream.
     package struct Record: Sendable {
         package let plan: StreamPlan
         package var up = Flow()

@@ -106,7 +106,7 @@ package struct FairnessExperiment: Sendable {
             }
         }
         scenario.bottlenecks = [(wire, routes)]
-        // Unacquainted to each other but for their pairs: what they tell each other would only blur the figures.
+        // Only the hosts of a pair know each other: what they tell each other would only blur the figures.
         scenario.unacquainted = HostPair.all(2 * flows.count).filter { $0.low.index / 2 != $0.high.index / 2 }
         return scenario
     }

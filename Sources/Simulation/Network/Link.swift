@@ -95,7 +95,7 @@ package struct Link: Sendable {
 
 /// Why a datagram did not reach a node.
 package enum DropReason: String, Hashable, Sendable {
-    /// SeededRandom, at the link's rate of loss.
+    /// Random loss, at the link's rate.
     case loss
     /// The queue in front of a link of limited rate had no room.
     case queueFull = "queue-full"

@@ -133,7 +133,7 @@ extension Scenario {
         return scenario
     }
 
-    /// One host throws the other out in the middle of streams.
+    /// One host expels the other in the middle of streams.
     package static func revocation(seed: UInt64) -> Scenario {
         var scenario = Scenario(
             name: "revocation",

@@ -46,7 +46,7 @@ struct Conversation {
     /// Whether this end has nothing more to say.
     var isDueToFinish: Bool {
         guard let plan, !isFinished, !isWritingOver else { return false }
-        // Who stopped reading will learn nothing more that it could answer to, or wait for.
+        // An end that stopped reading will learn nothing more that it could answer to, or wait for.
         if isReadingOver, writtenCount == writeGoal { return true }
         guard writtenCount == plan.total(side.outgoing) else { return false }
         return side == .acceptor || plan.finishesEarly || isEndRead

@@ -14,7 +14,7 @@ package enum Fault: Hashable, Sendable {
     case sleep(HostID, Rest, span: Interval)
     /// The wall clock of the host jumps.
     case stepWallClock(HostID, by: Interval)
-    /// The host throws the peer out with `code`.
+    /// The host expels the peer with `code`.
     case expel(HostID, peer: HostID, code: ErrorCode)
     /// The host admits the peer again.
     case admit(HostID, peer: HostID)
@@ -94,7 +94,7 @@ package final class FaultHistory {
         if isUp { firewalls.insert(pair) } else { firewalls.remove(pair) }
     }
 
-    /// Who was thrown out stays out until it is let in again, and who has moved may be looked for at its old address
+    /// An expelled peer stays out until it is admitted again, and who has moved may be looked for at its old address
     /// until the world heals.
     private static func isLasting(_ fault: Fault) -> Bool {
         switch fault {

@@ -31,7 +31,7 @@ package final class Host {
     private(set) var life = 0
     /// In the order of admission, so that a restart repeats it.
     var acquaintances: [Acquaintance] = []
-    /// What the node asked to be kept (``Event/replayFloor``), also of peers that were thrown out.
+    /// What the node asked to be kept (``Event/replayFloor``), also of peers that were expelled.
     private(set) var replayFloors: [NodeKey: UInt64] = [:]
     /// Since when the host is asleep.
     var asleepSince = Instant(nanoseconds: 0)

@@ -228,7 +228,7 @@ extension World {
 
     // MARK: the end of all faults
 
-    /// Ends all faults: links are calm, everybody runs, and who was thrown out is admitted again.
+    /// Ends all faults: links are calm, everybody runs, and whoever was expelled is admitted again.
     func heal() {
         isHealed = true
         network.joinAll()

@@ -72,4 +72,21 @@ import Testing
         // There is no session with the hub, so what is handed to the relay is dropped.
         #expect((pair.a.statistics.dropped.unrelayed > 0) == isTried)
     }
+
+    @Test(arguments: [true, false])
+    func `a session whose relay is taken back looks for a direct path at once`(isTakenBack: Bool) throws {
+        var pair = try Pair()
+        let peer = try handle(pair.a.peer(with: pair.keyB))
+        pair.a.connect(peer, at: pair.now)
+        pair.run(for: .milliseconds(200))
+        let hub = try admit(&pair, key(11), relays: true)
+        pair.a.setRelay(for: peer, hub: hub, channel: Self.channel, at: pair.now)
+        let session = pair.a.peer(peer)?.session
+        let relay = AddressPair(RelayHandle(hub: hub, channel: Self.channel))
+        try #require(session).activate(relay, roundTrip: nil, shared: &pair.a.shared, at: pair.now)
+        if isTakenBack { pair.a.clearRelay(for: peer, hub: hub, channel: Self.channel, at: pair.now) }
+        pair.run(for: .milliseconds(100))
+        let path = pair.a.status(of: peer)?.path
+        #expect((path == Pair.addressB) == isTakenBack)
+    }
 }
