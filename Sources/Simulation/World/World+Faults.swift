@@ -128,7 +128,7 @@ extension World {
             if record.plan.host(side.other) == peer, case .open = record.end(side) {
                 findings.report(
                     .endings,
-                    "\(host.id) threw \(peer) out and stream \(record.plan.tag) is still open there"
+                    "\(host.id) expelled \(peer) and stream \(record.plan.tag) is still open there"
                 )
             }
         }

@@ -192,7 +192,7 @@ extension World {
         hosts.first { $0.key == key }?.id
     }
 
-    /// Whether both hosts admit each other, or did until one threw the other out while packets were on their way.
+    /// Whether both hosts admit each other, or did until one expelled the other while packets were on their way.
     private func wasMutual(_ one: HostID, _ other: HostID) -> Bool {
         isMutual(one, other) || history.mayBreak(HostPair(one, other), since: now - .seconds(120))
     }
