@@ -83,11 +83,17 @@ final class Peer {
         }
     }
 
-    /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. Returns the new ones.
+    /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is known gets
+    /// the higher of both priorities. Returns the new ones.
     @discardableResult
     func add(_ new: [Candidate]) -> [Candidate] {
-        let fresh = new.filter { candidate in
-            !candidate.endpoint.isRelay && !known.contains { $0.endpoint == candidate.endpoint }
+        var fresh: [Candidate] = []
+        for candidate in new where !candidate.endpoint.isRelay {
+            if let position = known.firstIndex(where: { $0.endpoint == candidate.endpoint }) {
+                if candidate.priority > known[position].priority { known[position] = candidate }
+            } else if !fresh.contains(where: { $0.endpoint == candidate.endpoint }) {
+                fresh.append(candidate)
+            }
         }
         known = Array((fresh + known).prefix(Self.maximumCandidates))
         return fresh

@@ -70,10 +70,20 @@ import Testing
         #expect(peer.candidates.last?.endpoint == endpoint(99))
     }
 
+    @Test func `an address that is told as another kind keeps its place and gets the higher priority`() throws {
+        let peer = try peer()
+        peer.noteReflexive(endpoint(1))
+        peer.noteReflexive(endpoint(2))
+        #expect(peer.add([Candidate(endpoint(1), kind: .host)]).isEmpty)
+        #expect(peer.candidates.map(\.endpoint) == [1, 2].map(endpoint))
+        peer.noteReflexive(endpoint(1))
+        #expect(peer.candidates.first == Candidate(endpoint(1), kind: .host))
+    }
+
     @Test func `a candidate is known once, and a relay is none of a peer's own`() throws {
         let peer = try peer()
         let candidate = Candidate(endpoint(1), kind: .host)
-        #expect(peer.add([candidate]) == [candidate])
+        #expect(peer.add([candidate, candidate]) == [candidate])
         #expect(peer.add([Candidate(endpoint(1), kind: .peerReflexive)]).isEmpty)
         let relay = RelayHandle(hub: 5, generation: 6, channel: RelayChannel(7))
         #expect(peer.add([Candidate(.relay(relay), kind: .relayed)]).isEmpty)
