@@ -107,7 +107,7 @@ let package = Package(
             swiftSettings: common + unchecked
         ),
         .target(
-            name: "OverlaySimulation",
+            name: "Simulation",
             dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
             swiftSettings: common
         ),
@@ -185,7 +185,7 @@ let package = Package(
         .executableTarget(
             name: "postern-sim",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "OverlaySimulation", arguments,
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "Simulation", arguments,
             ],
             swiftSettings: common
         ),
@@ -210,8 +210,8 @@ let package = Package(
             swiftSettings: common
         ),
         .testTarget(
-            name: "OverlaySimulationTests",
-            dependencies: ["PosternModel", "OverlaySimulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            name: "SimulationTests",
+            dependencies: ["PosternModel", "Simulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(

@@ -35,10 +35,10 @@ extension OverlayNode {
             answerPings(of: peer, roundTrip)
         case .replayFloor(let key, let timestamp):
             observer?.overlayReplayFloor(of: key, is: timestamp)
-        case .observedAddress(_, let key, let endpoint):
-            observer?.overlayObserved(endpoint, by: key)
-        case .candidates(_, let key, let endpoints):
-            observer?.overlayLearned(candidates: endpoints, of: key)
+        case .observedAddress(_, let key, let candidate):
+            observer?.overlayObserved(candidate.endpoint, by: key)
+        case .candidates(_, let key, let candidates):
+            observer?.overlayLearned(candidates: candidates.map(\.endpoint), of: key)
         case .sessionEstablished, .sessionLost, .unresponsive, .responsive, .handshakeFailed, .pathChanged:
             handleSession(event)
         }

@@ -35,17 +35,10 @@ extension OverlayNode {
         needsTurn()
     }
 
-    /// The relay of a peer is no more.
-    package func clearRelay(for key: NodeKey) {
-        guard case .running = phase, let peer = core.peer(with: key) else { return }
-        core.clearRelay(for: peer)
-        needsTurn()
-    }
-
-    /// A peer may also be at `endpoints`.
-    package func addCandidates(_ endpoints: [Endpoint], for key: NodeKey) {
-        guard let now = instant(), let peer = core.peer(with: key) else { return }
-        core.addCandidates(endpoints, for: peer, at: now)
+    /// `hub` relays conversation `channel` with a peer no more.
+    package func clearRelay(for key: NodeKey, hub: NodeKey, channel: RelayChannel) {
+        guard let now = instant(), let peer = core.peer(with: key), let relay = core.peer(with: hub) else { return }
+        core.clearRelay(for: peer, hub: relay, channel: channel, at: now)
         needsTurn()
     }
 

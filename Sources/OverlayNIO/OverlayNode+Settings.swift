@@ -5,7 +5,7 @@ import OverlayWire
 extension OverlayNode {
     /// How the driver behaves; the protocol's own settings are in ``node``.
     package struct Settings: Sendable, Hashable {
-        /// UDP addresses to bind, each at most one IPv4 and one IPv6. Port 0 means any. Default 0.0.0.0:0.
+        /// UDP addresses to bind, the preferred one first. Port 0 means any. Default 0.0.0.0:0.
         package var listen: [SocketAddress]
         /// The core's settings.
         package var node: NodeSettings

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import OverlayCore
 import OverlayWire
@@ -89,20 +90,17 @@ extension OverlayNode {
 
     private func nextTransmit() -> Transmit? {
         var writer = PacketWriter(sendBuffer)
-        let segments = sockets.contains(where: \.offloadsSegmentation) ? DatagramSocket.maxSegments : 1
+        let segments = underlays.reduce(1) { max($0, $1.maximumSegments) }
         return core.pollTransmit(into: &writer, maxSegments: segments, at: now)
     }
 
     /// Hands the packets in ``sendBuffer`` to the kernel; false when it has no room, and they stay where they are.
     private func send(_ transmit: Transmit) -> Bool {
         blocked = nil
-        guard let socket = sockets.first(where: { $0.localEndpoint.isSameFamily(as: transmit.destination) }) else {
-            // No socket of that family: the address is of no use here, and the core finds out as from silence.
-            failures.sends += 1
-            return true
-        }
         let bytes = UnsafeRawBufferPointer(rebasing: sendBuffer[..<transmit.byteCount])
-        switch socket.send(bytes, transmit) {
+        var outcome = SendOutcome.unbound
+        for underlay in underlays where outcome == .unbound { outcome = underlay.send(bytes, transmit) }
+        switch outcome {
         case .sent:
             return true
         case .blocked:
@@ -110,11 +108,15 @@ extension OverlayNode {
             blocked = transmit
             return false
         case .tooLarge:
-            core.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+            core.packetsRefused(transmit, at: now)
             return true
         case .failed(let code):
             failures.sends += 1
-            failures.lastSendError = code
+            log.debug("the kernel refused to send", metadata: ["errno": "\(code)"])
+            return true
+        case .unbound:
+            // The address is gone since; the core finds out as from silence.
+            failures.sends += 1
             return true
         }
     }
@@ -157,15 +159,5 @@ final class LoopTimer: NIOScheduledCallbackHandler {
     func handleScheduledCallback(eventLoop: some EventLoop) {
         armed = nil
         node.endTurn()
-    }
-}
-
-extension Endpoint {
-    /// Whether both are UDP addresses of one IP version.
-    func isSameFamily(as other: Endpoint) -> Bool {
-        switch (self, other) {
-        case (.ipv4, .ipv4), (.ipv6, .ipv6): true
-        case (.ipv4, _), (.ipv6, _), (.relay, _): false
-        }
     }
 }

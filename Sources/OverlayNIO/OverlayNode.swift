@@ -5,7 +5,7 @@ package import OverlayCrypto
 import OverlayWire
 import PosternModel
 
-/// A node of the overlay: drives the sans-IO ``Node`` with UDP sockets, a clock and timers.
+/// A node of the overlay: drives the sans-IO ``Node`` with an underlay, a clock and timers.
 ///
 /// Everything happens on ``eventLoop``: every method is called there, and every callback comes from there. The node
 /// lives from ``start()`` to ``stop()``, whoever else holds it. Calls never call back: what they cause is told, and
@@ -23,9 +23,7 @@ package final class OverlayNode {
     let log: Logger
 
     // Underlay
-    var sockets: [DatagramSocket] = []
-    var reopening = Reopening()
-    var localInterfaces: [Endpoint] = []
+    var underlays: [any Underlay] = []
     /// Packets are written here and go from here to the kernel.
     let sendBuffer: UnsafeMutableRawBufferPointer
     /// Packets in ``sendBuffer`` that the kernel had no room for.
@@ -91,23 +89,28 @@ package final class OverlayNode {
         guard case .idle = phase else { return eventLoop.makeFailedFuture(OverlayError.notRunning) }
         phase = .running
         timer = LoopTimer(node: self)
+        let udp: UDPUnderlay
         do {
-            for address in settings.listen {
-                sockets.append(try DatagramSocket(binding: address, bufferSize: CInt(clamping: settings.socketBuffer)))
-            }
+            udp = try UDPUnderlay(
+                binding: settings.listen,
+                bufferSize: CInt(clamping: settings.socketBuffer),
+                readsPerTurn: settings.readsPerTurn,
+                on: eventLoop,
+                logger: log
+            )
         } catch {
-            abandon()
+            _ = abandon()
             return eventLoop.makeFailedFuture(error)
         }
-        noteInterfaces()
-        let openings = sockets.map { $0.startReading(into: self, on: eventLoop, settings: settings) }
-        let bound = sockets.compactMap(\.localEndpoint.socketAddress)
-        return EventLoopFuture.andAllSucceed(openings, on: eventLoop).assumeIsolated().map {
+        underlays.append(udp)
+        tellAddresses()
+        let bound = udp.localAddresses.compactMap(\.socketAddress)
+        return udp.start(for: self).assumeIsolated().map {
             self.watchHost()
             self.needsTurn()
             return bound
         }.flatMapError { error in
-            self.abandon()
+            _ = self.abandon()
             return self.eventLoop.makeFailedFuture(error)
         }.nonisolated()
     }
@@ -126,22 +129,21 @@ package final class OverlayNode {
         core.close(code: .shutdown, at: now)
         eventLoop.assumeIsolated().execute {
             self.endTurn()
-            let closed = self.sockets.compactMap { $0.channel?.closeFuture }
-            self.abandon()
-            EventLoopFuture.andAllComplete(closed, on: self.eventLoop).cascade(to: promise)
+            self.abandon().cascade(to: promise)
         }
         return promise.futureResult
     }
 
-    /// Ends everything without a word.
-    private func abandon() {
+    /// Ends everything without a word. The result comes when the underlay is closed.
+    private func abandon() -> EventLoopFuture<Void> {
         phase = .stopped
         timer?.cancel()
         timer = nil
         failPings()
-        for socket in sockets { socket.close() }
-        sockets.removeAll()
         observer = nil
         peers.removeAll()
+        let closed = underlays.map { $0.stop() }
+        underlays.removeAll()
+        return EventLoopFuture.andAllComplete(closed, on: eventLoop)
     }
 }

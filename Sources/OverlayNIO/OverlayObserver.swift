@@ -40,7 +40,7 @@ package enum SessionChange: Hashable, Sendable {
     case lost(ErrorCode, reason: String)
     /// A handshake got no answer within its retries; what waited for it has ended.
     case unreachable
-    /// Packets take another way now.
+    /// Packets take another path now.
     case pathChanged(Endpoint)
     /// Nothing was heard although something is outstanding; the session and its streams live on.
     case unresponsive
@@ -52,7 +52,7 @@ package enum SessionChange: Hashable, Sendable {
 package struct PingResult: Hashable, Sendable {
     /// One round trip through the overlay.
     package var roundTrip: Interval
-    /// The way that the packets took, if the session still has one.
+    /// The path that the packets took, if the session still has one.
     package var path: Endpoint?
 }
 

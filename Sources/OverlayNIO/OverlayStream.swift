@@ -66,7 +66,7 @@ package final class OverlayStream {
         node.readableByteCount(of: handle)
     }
 
-    /// Ends the sending half behind what was written. The peer reads all of it, then the end.
+    /// Ends the sending half after what was written. The peer reads all of it, then the end.
     package func finish() {
         guard case .open = sending else { return }
         if waiting.isEmpty {

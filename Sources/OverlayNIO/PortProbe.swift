@@ -11,7 +11,7 @@ import Darwin
 #endif
 
 /// Asks the kernel whether a UDP port on the local network is open: a byte sent from a connected socket comes back as
-/// an ICMP error when it is not (RFC 1122 §4.1.3.1). A node that is there drops the byte in silence.
+/// an ICMP error when it is not (RFC 1122 §4.1.3.1). A node that is there drops the byte silently.
 final class PortProbe {
     /// How long an answer of another host on the local network may take.
     static let patience = TimeAmount.milliseconds(50)

@@ -6,8 +6,8 @@ package enum Endpoint: Hashable, Sendable {
     case ipv4(address: UInt32, port: UInt16)
     /// An IPv6 address as two host-order numbers, and a UDP port.
     case ipv6(high: UInt64, low: UInt64, port: UInt16)
-    /// Through the session with the hub that is this node's peer number `hub`, in the hub's conversation `channel`.
-    case relay(hub: UInt32, channel: RelayChannel)
+    /// Through the session with a hub.
+    case relay(RelayHandle)
 
     /// Whether packets to it travel inside the session with a hub.
     package var isRelay: Bool {
@@ -51,6 +51,23 @@ package enum Endpoint: Hashable, Sendable {
     }
 }
 
+/// Names a conversation that a hub relays for this node. Once the node has forgotten the hub it names nothing: another
+/// peer in the same slot has another generation.
+package struct RelayHandle: Hashable, Sendable {
+    /// The number of the hub among this node's peers.
+    package let hub: UInt32
+    /// Which of the peers that had this number, one after the other.
+    package let generation: UInt32
+    /// The hub's number for the conversation.
+    package let channel: RelayChannel
+
+    package init(hub: UInt32, generation: UInt32, channel: RelayChannel) {
+        self.hub = hub
+        self.generation = generation
+        self.channel = channel
+    }
+}
+
 extension Endpoint {
     /// The UDP endpoint at `place`; nil when its host is a name that has to be looked up.
     package init?(_ place: HostPort) {
@@ -71,8 +88,8 @@ extension Endpoint: CustomStringConvertible {
             return "\(IPv4Text.format(address)):\(port)"
         case .ipv6(let high, let low, let port):
             return "[\(IPv6Text.format(high: high, low: low))]:\(port)"
-        case .relay(let hub, let channel):
-            return "relay:\(hub)/\(channel.rawValue)"
+        case .relay(let relay):
+            return "relay:\(relay.hub)/\(relay.channel.rawValue)"
         }
     }
 

@@ -44,11 +44,12 @@ extension Sidecar {
         case .channel(let channel, let peer):
             return relayOpened(channel, for: peer, at: hub, now: now)
         case .closed(let channel):
-            for (peer, link) in peers.links where link.relays[hub] == channel {
+            let ended = peers.links.filter { $0.value.relays[hub] == channel }.keys
+            for peer in ended {
                 peers[peer].relays[hub] = nil
                 peers[peer].asked[hub] = nil
             }
-            return lookUpWanted(at: now)
+            return ended.map { .clearRelay($0, hub: hub, channel) } + lookUpWanted(at: now)
         }
     }
 

@@ -20,6 +20,8 @@ package enum SidecarAction: Hashable, Sendable {
     case connect(NodeKey)
     /// A hub relays packets for a peer in this conversation.
     case setRelay(NodeKey, hub: NodeKey, RelayChannel)
+    /// The hub relays that conversation with the peer no more.
+    case clearRelay(NodeKey, hub: NodeKey, RelayChannel)
     /// Let the overlay talk to a hub.
     case admitHub(HubURL)
     /// A hub is no longer needed: the session with it ends, and the overlay knows it no longer.

@@ -49,7 +49,7 @@ final class InvitationRedemption {
         let inviter = PeerConfiguration(
             key: invitation.inviter,
             preSharedKey: secret,
-            candidates: invitation.candidates
+            candidates: Candidate.hosts(invitation.candidates)
         )
         let question = Question(limit: SidecarRuntime.documentSize) { self.end($0) }
         guard guest.admit(inviter),

@@ -57,6 +57,7 @@ extension SidecarRuntime {
         case .expel(let peer, let code): node.expel(peer, code: code)
         case .connect(let key): connect(key)
         case .setRelay(let peer, let hub, let channel): node.setRelay(for: peer, hub: hub, channel: channel)
+        case .clearRelay(let peer, let hub, let channel): node.clearRelay(for: peer, hub: hub, channel: channel)
         case .admitHub(let url):
             life?.hubs[url.key] = url
             admitHub(url, then: { _ in })
@@ -105,7 +106,7 @@ extension SidecarRuntime {
     private static func withoutPromise(_ action: SidecarAction, _ error: StateFileError) -> SidecarAction? {
         switch action {
         case .answer(let command, _): .fail(command, .unsaved(error))
-        case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .redeem: nil
+        case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .clearRelay, .redeem: nil
         case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail, .ping,
             .openLocalPort, .readAudit, .routed:
             action
@@ -140,7 +141,7 @@ extension SidecarRuntime {
         let configuration = PeerConfiguration(
             key: admission.key,
             preSharedKey: secret,
-            candidates: admission.candidates,
+            candidates: Candidate.hosts(admission.candidates),
             replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0
         )
         guard !node.admit(configuration) else { return }
@@ -176,7 +177,15 @@ extension SidecarRuntime {
     private func admitHub(_ url: HubURL, at endpoints: [Endpoint]) {
         guard life != nil else { return }
         let floor = life?.floors.floor(of: url.key) ?? 0
-        node.admit(PeerConfiguration(key: url.key, candidates: endpoints, isHub: true, replayFloor: floor))
+        node.admit(
+            PeerConfiguration(
+                key: url.key,
+                candidates: Candidate.hosts(endpoints),
+                relays: true,
+                sharesCandidates: false,
+                replayFloor: floor
+            )
+        )
     }
 
     /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.

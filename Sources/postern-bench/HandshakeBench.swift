@@ -60,6 +60,7 @@ private final class HandshakeServer {
         settings.rekeyAfter = .seconds(100_000)
         let seed = Array(repeating: UInt8(3), count: 32)
         node = Node(identity: identity, settings: settings, seed: seed, wallClock: Self.wallClock, at: now)
+        node.setLocalAddresses([Self.endpoint], candidates: [], at: now)
         residentBefore = try residentBytes()
         for client in clients { node.admit(PeerConfiguration(key: client.key), at: now) }
     }
@@ -103,18 +104,19 @@ private final class HandshakeServer {
         // Another life of the same peer has other random numbers.
         let seed = Hash.blake2b(peer.key.bytes + [UInt8(truncatingIfNeeded: lives)])
         var client = Node(identity: peer, settings: .defaults, seed: seed, wallClock: wallClock, at: now)
-        let server = PeerConfiguration(key: identity.key, candidates: [Self.endpoint])
+        let server = PeerConfiguration(key: identity.key, candidates: Candidate.hosts([Self.endpoint]))
         guard let handle = client.admit(server, at: now) else { throw BenchError("the node's key is no key") }
+        client.setLocalAddresses([source], candidates: [], at: now)
         var cost = Cost()
         client.connect(handle, at: now)
         var isQuiet = false
         while !isQuiet {
             let asked = timed(&cost.initiator) { datagrams(of: &client) }
             let answered = timed(&cost.responder) {
-                hand(asked, to: &node, from: source)
+                hand(asked, to: &node)
                 return datagrams(of: &node)
             }
-            timed(&cost.initiator) { hand(answered, to: &client, from: Self.endpoint) }
+            timed(&cost.initiator) { hand(answered, to: &client) }
             // Longer than an acknowledgement waits.
             now = now + .milliseconds(26)
             timed(&cost.initiator) { client.advance(to: now) }
@@ -126,17 +128,19 @@ private final class HandshakeServer {
     }
 
     /// Everything that `sender` has to send, packet by packet.
-    private func datagrams(of sender: inout Node) -> [[UInt8]] {
-        var found: [[UInt8]] = []
+    private func datagrams(of sender: inout Node) -> [(bytes: [UInt8], from: Endpoint, to: Endpoint)] {
+        var found: [(bytes: [UInt8], from: Endpoint, to: Endpoint)] = []
         while true {
             var writer = PacketWriter(packets)
             guard let transmit = sender.pollTransmit(into: &writer, maxSegments: 1, at: now) else { return found }
-            found.append(Array(packets[..<transmit.byteCount]))
+            found.append((Array(packets[..<transmit.byteCount]), transmit.source, transmit.destination))
         }
     }
 
-    private func hand(_ datagrams: [[UInt8]], to receiver: inout Node, from source: Endpoint) {
-        for datagram in datagrams { receiver.receive(datagram.span.bytes, from: source, ecn: .notECT, at: now) }
+    private func hand(_ datagrams: [(bytes: [UInt8], from: Endpoint, to: Endpoint)], to receiver: inout Node) {
+        for (bytes, source, destination) in datagrams {
+            receiver.receive(bytes.span.bytes, from: source, to: destination, ecn: .notECT, at: now)
+        }
         while receiver.pollEvent() != nil {}
     }
 

@@ -48,7 +48,12 @@ final class HubWorld {
             return NIOLoopBound(service, eventLoop: hubLoop)
         }.wait()
         let endpoints = try LoopbackPair.start(hub)
-        hubPeer = PeerConfiguration(key: identity.key, candidates: endpoints, isHub: true)
+        hubPeer = PeerConfiguration(
+            key: identity.key,
+            candidates: Candidate.hosts(endpoints),
+            relays: true,
+            sharesCandidates: false
+        )
         let service = service
         try hubLoop.submit { service.value.start() }.wait()
     }

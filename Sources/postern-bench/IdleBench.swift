@@ -65,12 +65,12 @@ private final class IdleWorld {
         let loop = group.next()
         let middle = try LoopbackPair.makeNode(identity, on: loop) { _ in Self.observer }
         self.middle = middle
-        here = PeerConfiguration(key: identity.key, candidates: try LoopbackPair.start(middle))
+        here = PeerConfiguration(key: identity.key, candidates: Candidate.hosts(try LoopbackPair.start(middle)))
         let otherLoop = group.next()
         for number in 0..<count {
             let other = try NodeIdentity(seed: Array(repeating: UInt8(number + 2), count: 32))
             let node = try LoopbackPair.makeNode(other, on: otherLoop) { _ in Self.observer }
-            peers.append(PeerConfiguration(key: other.key, candidates: try LoopbackPair.start(node)))
+            peers.append(PeerConfiguration(key: other.key, candidates: Candidate.hosts(try LoopbackPair.start(node))))
             around.append(node)
         }
         try forgetAll()

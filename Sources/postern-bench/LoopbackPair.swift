@@ -46,8 +46,14 @@ final class LoopbackPair {
         server = try Self.makeNode(second, on: group.next(), usesDirectPaths: isDirect, makeObserver: makeObserver)
         let clientEndpoints = try Self.start(client)
         let serverEndpoints = try Self.start(server)
-        serverPeer = PeerConfiguration(key: second.key, candidates: route == .direct ? serverEndpoints : [])
-        clientPeer = PeerConfiguration(key: first.key, candidates: route == .direct ? clientEndpoints : [])
+        serverPeer = PeerConfiguration(
+            key: second.key,
+            candidates: route == .direct ? Candidate.hosts(serverEndpoints) : []
+        )
+        clientPeer = PeerConfiguration(
+            key: first.key,
+            candidates: route == .direct ? Candidate.hosts(clientEndpoints) : []
+        )
         try forgetSession()
         if route == .relayed {
             relay = try Relay(between: client, first.key, and: server, second.key, on: group.next())

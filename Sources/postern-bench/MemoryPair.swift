@@ -40,8 +40,10 @@ final class MemoryPair {
         settings.maxPacketSize = Self.packetSize
         client = Node(identity: first, settings: settings, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
         server = Node(identity: second, settings: settings, seed: seed, wallClock: 1_800_000_000_000_000_000, at: now)
-        let toServer = PeerConfiguration(key: second.key, candidates: [Self.serverEndpoint])
-        let toClient = PeerConfiguration(key: first.key, candidates: [Self.clientEndpoint])
+        client.setLocalAddresses([Self.clientEndpoint], candidates: [], at: now)
+        server.setLocalAddresses([Self.serverEndpoint], candidates: [], at: now)
+        let toServer = PeerConfiguration(key: second.key, candidates: Candidate.hosts([Self.serverEndpoint]))
+        let toClient = PeerConfiguration(key: first.key, candidates: Candidate.hosts([Self.clientEndpoint]))
         guard let handle = client.admit(toServer, at: now), server.admit(toClient, at: now) != nil else {
             throw BenchError("the nodes do not take each other as peers")
         }
@@ -103,13 +105,13 @@ final class MemoryPair {
         now = now + Self.step
         if let deadline = client.nextDeadline, deadline <= now { client.advance(to: now) }
         if let deadline = server.nextDeadline, deadline <= now { server.advance(to: now) }
-        deliver(from: &client, at: Self.clientEndpoint, to: &server)
+        deliver(from: &client, to: &server)
         handle(&server, answers: answers)
-        deliver(from: &server, at: Self.serverEndpoint, to: &client)
+        deliver(from: &server, to: &client)
         handle(&client, answers: nil)
     }
 
-    private func deliver(from sender: inout Node, at source: Endpoint, to receiver: inout Node) {
+    private func deliver(from sender: inout Node, to receiver: inout Node) {
         while true {
             var writer = PacketWriter(packets)
             guard let transmit = sender.pollTransmit(into: &writer, maxSegments: 64, at: now) else { return }
@@ -117,7 +119,7 @@ final class MemoryPair {
             while offset < transmit.byteCount {
                 let end = min(offset + transmit.segmentSize, transmit.byteCount)
                 let packet = UnsafeRawBufferPointer(rebasing: packets[offset..<end])
-                receiver.receive(packet.bytes, from: source, ecn: .notECT, at: now)
+                receiver.receive(packet.bytes, from: transmit.source, to: transmit.destination, ecn: .notECT, at: now)
                 offset = end
             }
         }

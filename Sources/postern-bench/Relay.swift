@@ -26,11 +26,16 @@ struct Relay {
         self.node = node
         let endpoints = try LoopbackPair.start(node)
         try eventLoop.submit {
-            for key in [firstKey, secondKey] { node.value.admit(PeerConfiguration(key: key)) }
+            for key in [firstKey, secondKey] {
+                node.value.admit(PeerConfiguration(key: key, sharesCandidates: false))
+            }
         }.wait()
         for one in [first, second] {
             _ = try one.eventLoop.flatSubmit {
-                one.value.admit(PeerConfiguration(key: key, candidates: endpoints, isHub: true))
+                let candidates = Candidate.hosts(endpoints)
+                one.value.admit(
+                    PeerConfiguration(key: key, candidates: candidates, relays: true, sharesCandidates: false)
+                )
                 return one.value.ping(key)
             }.wait()
         }

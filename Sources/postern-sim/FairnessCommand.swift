@@ -1,7 +1,8 @@
 import ArgumentParser
 import OverlayCore
-import OverlaySimulation
+import OverlayWire
 import PosternModel
+import Simulation
 
 /// Lets flows compete for one wire.
 struct FairnessCommand: ParsableCommand {
@@ -43,13 +44,13 @@ struct FairnessCommand: ParsableCommand {
     @Option(help: "Seconds for which the cross traffic is on and off in turn; 0 never pauses.")
     var crossPeriod = 0.0
 
-    @Option(help: "Seconds of virtual time that a contest takes.")
+    @Option(help: "Seconds of virtual time that an experiment takes.")
     var span = 30.0
 
     @Option(help: "Seconds at its start that are not counted.")
     var settling = 5.0
 
-    @Option(help: "The seed of all chance.")
+    @Option(help: "The seed of everything random.")
     var seed: UInt64 = 1
 
     @Flag(help: "Print one JSON array instead of a table.")
@@ -79,7 +80,7 @@ struct FairnessCommand: ParsableCommand {
         if !json { printHeader() }
         for list in lists {
             for size in queue.values {
-                let outcome = try contest(list, queue: size).play(seed: seed)
+                let outcome = try experiment(list, queue: size).play(seed: seed)
                 if json { rows.append(row(list, queue: size, outcome)) } else { printRow(list, queue: size, outcome) }
             }
         }
@@ -91,9 +92,9 @@ struct FairnessCommand: ParsableCommand {
         return all.indices.flatMap { one in all[one...].map { FlowList([all[one], $0]) } }
     }
 
-    private func contest(_ list: FlowList, queue size: Double) -> Contest {
+    private func experiment(_ list: FlowList, queue size: Double) -> FairnessExperiment {
         let flows = list.algorithms.enumerated().map { index, algorithm in
-            var flow = Contest.Flow(
+            var flow = FairnessExperiment.Flow(
                 algorithm,
                 roundTrip: .microseconds(Int64(roundTrip.values[index % roundTrip.values.count] * 1000))
             )
@@ -109,11 +110,11 @@ struct FairnessCommand: ParsableCommand {
             traffic.off = traffic.on
             wire.crossTraffic = [traffic]
         }
-        var contest = Contest(flows, wire: wire)
-        contest.loss = loss / 100
-        contest.span = .microseconds(Int64(span * 1_000_000))
-        contest.settling = .microseconds(Int64(settling * 1_000_000))
-        return contest
+        var experiment = FairnessExperiment(flows, wire: wire)
+        experiment.loss = loss / 100
+        experiment.span = .microseconds(Int64(span * 1_000_000))
+        experiment.settling = .microseconds(Int64(settling * 1_000_000))
+        return experiment
     }
 
     private func printHeader() {
@@ -130,7 +131,7 @@ struct FairnessCommand: ParsableCommand {
         print("|" + columns.map { _ in " --- |" }.joined())
     }
 
-    private func printRow(_ list: FlowList, queue size: Double, _ outcome: Contest.Outcome) {
+    private func printRow(_ list: FlowList, queue size: Double, _ outcome: FairnessExperiment.Outcome) {
         let cells = [
             list.text,
             size.text(places: 2),
@@ -146,7 +147,7 @@ struct FairnessCommand: ParsableCommand {
         printNow("| " + cells.joined(separator: " | ") + " |")
     }
 
-    private func row(_ list: FlowList, queue size: Double, _ outcome: Contest.Outcome) -> JSONValue {
+    private func row(_ list: FlowList, queue size: Double, _ outcome: FairnessExperiment.Outcome) -> JSONValue {
         [
             "flows": .array(list.algorithms.map { .string($0.rawValue) }),
             "megabits_per_second": .double(rate),

@@ -1,5 +1,5 @@
 import ArgumentParser
-import OverlaySimulation
+import Simulation
 
 /// Makes a failing run small.
 struct MinimiseCommand: ParsableCommand {
@@ -7,7 +7,7 @@ struct MinimiseCommand: ParsableCommand {
         commandName: "minimise",
         abstract: "Leaves out of a failing run what it can fail without, and prints what remains.",
         discussion: """
-            Hosts, strangers, datagrams, faults, streams, walls, translators and links go as long as the same \
+            Hosts, attacks, datagrams, faults, streams, firewalls, translators and links go as long as the same \
             invariant is violated; then the run is shortened. What is left out is printed as --without of \
             `postern-sim run`.
             """

@@ -13,7 +13,7 @@ struct PosternSim: AsyncParsableCommand {
         commandName: "postern-sim",
         abstract: "Runs the overlay core in simulated worlds and checks what must always hold.",
         discussion: """
-            Time is virtual and all chance comes from a seed, so a run can be repeated packet for packet.
+            Time is virtual and all random comes from a seed, so a run can be repeated packet for packet.
             The exit code is 0 when every invariant held, 1 when one was violated, 64 for a wrong command line.
             """,
         subcommands: [

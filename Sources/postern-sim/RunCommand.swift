@@ -1,5 +1,6 @@
 import ArgumentParser
-import OverlaySimulation
+import OverlayWire
+import Simulation
 
 /// Runs one world.
 struct RunCommand: ParsableCommand {

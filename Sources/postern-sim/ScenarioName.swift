@@ -1,5 +1,5 @@
 import ArgumentParser
-import OverlaySimulation
+import Simulation
 
 /// The name of a scenario, checked when the command line is read.
 struct ScenarioName: ExpressibleByArgument {

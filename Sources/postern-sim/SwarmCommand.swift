@@ -1,5 +1,6 @@
 import ArgumentParser
-import OverlaySimulation
+import OverlayWire
+import Simulation
 
 /// Runs many worlds, several at a time.
 struct SwarmCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import OverlayCore
-import OverlaySimulation
+import OverlayWire
+import Simulation
 
 /// Measures in virtual time, and holds the figures against those of before.
 struct ThroughputCommand: AsyncParsableCommand {
@@ -8,7 +9,7 @@ struct ThroughputCommand: AsyncParsableCommand {
         commandName: "throughput",
         abstract: "Measures goodput by rate, round trip and loss, latencies, and the way back from a dead path.",
         discussion: """
-            Bulk streams run 10 s of virtual time, their start included; where chance decides, a figure is the mean of \
+            Bulk streams run 10 s of virtual time, their start included; where random decides, a figure is the mean of \
             eight seeds (of two at 1 Gbit/s) with its standard error. The figures depend on nothing but the code, so \
             they can be compared with those of a snapshot: one that is worse by more than 5 %, and by more than twice \
             its standard error, is a failure (exit code 1).

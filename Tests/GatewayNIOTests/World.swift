@@ -97,11 +97,11 @@ final class World: @unchecked Sendable {  // what it holds is used on its loop, 
             let here = self.reaching.address.flatMap { Endpoint($0) }
             if isTrusted {
                 self.reaching.node.admit(
-                    PeerConfiguration(key: self.exposing.key, candidates: [there].compactMap { $0 })
+                    PeerConfiguration(key: self.exposing.key, candidates: Candidate.hosts([there].compactMap { $0 }))
                 )
                 if !isAway {
                     self.exposing.node.admit(
-                        PeerConfiguration(key: self.reaching.key, candidates: [here].compactMap { $0 })
+                        PeerConfiguration(key: self.reaching.key, candidates: Candidate.hosts([here].compactMap { $0 }))
                     )
                 }
             }

@@ -13,7 +13,7 @@ import Testing
         "SidecarCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol"],
         "HubCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore", "HubProtocol"],
         "GatewayCore": ["PosternModel", "OverlayWire", "CLLHTTP", "CZlib"],
-        "OverlaySimulation": [
+        "Simulation": [
             "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
             "HubCore", "GatewayCore",
         ],

@@ -6,7 +6,7 @@ import Testing
     private static let cores: Set<String> = [
         "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
         "HubCore", "GatewayCore",
-        "OverlaySimulation",
+        "Simulation",
     ]
 
     @Test func `a file has at most 400 lines`() {
@@ -63,6 +63,18 @@ import Testing
         let pattern =
             #"\basync\b|\bawait\b|\bTask\s*[{(]|ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|\bprint\("#
         expectNone(cores.flatMap { $0.places(matching: pattern, "time, randomness and effects belong to the shells") })
+    }
+
+    @Test func `on the packet path raw memory is touched in the few files that state the bound`() {
+        let owners: Set<String> = [
+            "Sources/OverlayWire/PacketWriter.swift", "Sources/OverlayWire/RawSpan+Load.swift",
+            "Sources/OverlayCore/Memory/BlockPool.swift",
+        ]
+        let files = SourceTree.sources.filter {
+            ["OverlayWire", "OverlayCore"].contains($0.target) && !owners.contains($0.path)
+        }
+        let pattern = #"Unsafe\w*Pointer|withUnsafe|unsafeLoad|unsafeBitCast|\.allocate\(|deallocate\(|Unmanaged"#
+        expectNone(files.flatMap { $0.places(matching: pattern, "ask the writer, the span or the pool") })
     }
 
     @Test func `nothing is left for later`() {

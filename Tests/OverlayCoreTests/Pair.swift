@@ -17,14 +17,16 @@ struct Pair: ~Copyable {
     var delay = Interval.milliseconds(10)
     /// What the packet of this number needs beyond ``delay``: packets overtake each other.
     var jitter: (Int) -> Interval = { _ in .zero }
-    /// Packets on their way: when they arrive, where from, whether to `b`.
-    var wire: [(at: Instant, toB: Bool, from: Endpoint, bytes: [UInt8], ecn: ECNCodepoint)] = []
+    /// Packets on their way: when they arrive, whether at `b`, where from and where to.
+    var wire: [(at: Instant, toB: Bool, from: Endpoint, to: Endpoint, bytes: [UInt8], ecn: ECNCodepoint)] = []
     /// What the way does to the mark of each packet; nil drops the packet. Gets its number and the mark it left with.
     var remark: (Int, ECNCodepoint) -> ECNCodepoint? = { $1 }
     var eventsA: [Event] = []
     var eventsB: [Event] = []
     /// Decides about each packet whether it is lost; gets its number and whether it goes to `b`.
     var isLost: (Int, Bool) -> Bool = { _, _ in false }
+    /// Whether nothing gets from the one address to the other.
+    var isCut: (Endpoint, Endpoint) -> Bool = { _, _ in false }
     var sentCount = 0
     /// The largest packet that the wire carries, in bytes of UDP payload; larger ones vanish.
     var carries = Int.max
@@ -53,7 +55,9 @@ struct Pair: ~Copyable {
             wallClock: 1_700_000_000_000_000_000,
             at: now
         )
-        a.admit(PeerConfiguration(key: keyB, candidates: [Self.addressB]), at: now)
+        a.setLocalAddresses([Self.addressA], candidates: [], at: now)
+        b.setLocalAddresses([Self.addressB], candidates: [], at: now)
+        a.admit(PeerConfiguration(key: keyB, candidates: Candidate.hosts([Self.addressB])), at: now)
         if admitsBoth { b.admit(PeerConfiguration(key: keyA), at: now) }
     }
 
@@ -73,9 +77,9 @@ struct Pair: ~Copyable {
                 if refusesTooLarge, transmit.segmentSize > carries {
                     tooLarge.append(transmit.segmentSize)
                     if toB {
-                        a.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+                        a.packetsRefused(transmit, at: now)
                     } else {
-                        b.packetsRefused(byteCount: transmit.segmentSize, to: transmit.destination, at: now)
+                        b.packetsRefused(transmit, at: now)
                     }
                     continue
                 }
@@ -89,9 +93,12 @@ struct Pair: ~Copyable {
                         continue
                     }
                     largest = max(largest, end - start)
-                    if !isLost(sentCount, toB), let ecn = remark(sentCount, transmit.ecn) {
-                        let from = toB ? Self.addressA : Self.addressB
-                        wire.append((now + delay + jitter(sentCount), toB, from, Array(bytes[start..<end]), ecn))
+                    if !isLost(sentCount, toB), !isCut(transmit.source, transmit.destination),
+                        let ecn = remark(sentCount, transmit.ecn)
+                    {
+                        let at = now + delay + jitter(sentCount)
+                        let packet = Array(bytes[start..<end])
+                        wire.append((at, toB, transmit.source, transmit.destination, packet, ecn))
                     }
                     start = end
                 }
@@ -116,9 +123,9 @@ struct Pair: ~Copyable {
             wire.removeAll { $0.at <= now }
             for packet in due {
                 if packet.toB {
-                    b.receive(packet.bytes.span.bytes, from: packet.from, ecn: packet.ecn, at: now)
+                    b.receive(packet.bytes.span.bytes, from: packet.from, to: packet.to, ecn: packet.ecn, at: now)
                 } else {
-                    a.receive(packet.bytes.span.bytes, from: packet.from, ecn: packet.ecn, at: now)
+                    a.receive(packet.bytes.span.bytes, from: packet.from, to: packet.to, ecn: packet.ecn, at: now)
                 }
             }
             a.advance(to: now)

@@ -9,18 +9,20 @@ import Testing
 @Suite struct PairsCrossingTests {
     private func makePair(settings: NodeSettings = .defaults) throws -> Pair {
         var pair = try Pair(settings: settings)
-        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: [Pair.addressA]), at: pair.now)
+        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: Candidate.hosts([Pair.addressA])), at: pair.now)
         return pair
     }
 
     private func node(seed: UInt8, randomness: UInt8, settings: NodeSettings, at now: Instant) throws -> Node {
-        Node(
+        var node = Node(
             identity: try NodeIdentity(seed: Array(repeating: seed, count: 32)),
             settings: settings,
             seed: Array(repeating: randomness, count: 32),
             wallClock: 1_700_000_100_000_000_000,
             at: now
         )
+        node.setLocalAddresses([seed == 1 ? Pair.addressA : Pair.addressB], candidates: [], at: now)
+        return node
     }
 
     /// `#require` cannot call a method of a node, which is not copyable.
@@ -86,7 +88,9 @@ import Testing
         let first = pair.wire.filter { $0.bytes.first == PacketType.initiation.rawValue }
         #expect(first.count == 2)
         pair.run(for: .seconds(2))
-        for packet in first { pair.wire.append((pair.now, packet.toB, packet.from, packet.bytes, packet.ecn)) }
+        for packet in first {
+            pair.wire.append((pair.now, packet.toB, packet.from, packet.to, packet.bytes, packet.ecn))
+        }
         pair.run(for: .seconds(2))
         #expect(lostCount(pair.eventsA) == 0 && lostCount(pair.eventsB) == 0)
         #expect(opened(pair.eventsA).count == 1 && opened(pair.eventsB).count == 1)
@@ -100,11 +104,11 @@ import Testing
         let first = try #require(pair.wire.first)
         pair.run(for: .seconds(1))
         let answered = pair.b.statistics.packetsSent
-        let stranger = Endpoint.ipv4(address: 0x0a00_0009, port: 9)
-        pair.b.receive(first.bytes.span.bytes, from: stranger, ecn: .notECT, at: pair.now)
+        let unknown = Endpoint.ipv4(address: 0x0a00_0009, port: 9)
+        pair.b.receive(first.bytes.span.bytes, from: unknown, to: Pair.addressB, ecn: .notECT, at: pair.now)
         pair.flush()
         #expect(pair.b.statistics.packetsSent == answered)
-        pair.b.receive(first.bytes.span.bytes, from: Pair.addressA, ecn: .notECT, at: pair.now)
+        pair.b.receive(first.bytes.span.bytes, from: Pair.addressA, to: Pair.addressB, ecn: .notECT, at: pair.now)
         pair.flush()
         #expect(pair.b.statistics.packetsSent == answered + 1)
     }
@@ -116,7 +120,7 @@ import Testing
         try openFromBoth(&pair)
         pair.run(for: .seconds(1))
         pair.b = try node(seed: 2, randomness: 9, settings: settings, at: pair.now)
-        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: [Pair.addressA]), at: pair.now)
+        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: Candidate.hosts([Pair.addressA])), at: pair.now)
         // The restarted node says nothing: the other one finds out by what it sends.
         let peer = try handle(pair.a.peer(with: pair.keyB))
         _ = try pair.a.openStream(to: peer, port: VirtualPort(11), at: pair.now)
@@ -137,7 +141,7 @@ import Testing
         pair.run(for: .seconds(1))
         let old = try #require(opened(pair.eventsB).first)
         pair.a = try node(seed: 1, randomness: 8, settings: .defaults, at: pair.now)
-        pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: [Pair.addressB]), at: pair.now)
+        pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: Candidate.hosts([Pair.addressB])), at: pair.now)
         let peer = try handle(pair.a.peer(with: pair.keyB))
         let stream = try pair.a.openStream(to: peer, port: VirtualPort(12), at: pair.now)
         _ = try pair.a.write([UInt8](1...3).span.bytes, to: stream, at: pair.now)

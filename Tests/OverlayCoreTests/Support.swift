@@ -80,11 +80,21 @@ extension CongestionLoss {
     }
 }
 
+extension Node {
+    /// Bytes that a write would take now; 0 for a stream that ended.
+    func writableByteCount(_ stream: StreamHandle) -> Int {
+        peer(stream.peer)?.session?.writableBytes(Int(stream.slot), shared: shared) ?? 0
+    }
+}
+
 extension Path {
     /// A direct path without a history.
     static func fresh(serial: UInt32 = 1) -> Path {
         Path(
-            endpoint: .ipv4(address: 1, port: 1),
+            addresses: AddressPair(
+                local: .ipv4(address: 2, port: 2),
+                remote: .ipv4(address: 1, port: 1)
+            ),
             serial: serial,
             algorithm: .cubic,
             maximumPacketSize: 1232,

@@ -27,8 +27,8 @@ struct HandshakeCookieTests {
                 "7a27d58c47917ecf4620bd4d46d8e83a9be6f2da913c852e3482753469ba04db"
             ),
             (
-                .relay(hub: 3, channel: RelayChannel(5)),
-                "20b8d85a291bd95219a17b09748b524e4df118c2e26a381418904a31817eecb3"
+                .relay(RelayHandle(hub: 3, generation: 1, channel: RelayChannel(5))),
+                "55786808f5d35a7943061529732c9a8099bac0a30e8656ddcd55ff3e26dbac27"
             ),
         ]
     )

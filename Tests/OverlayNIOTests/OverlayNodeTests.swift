@@ -136,7 +136,9 @@ struct OverlayNodeTests {
                 next.write(ByteBuffer(string: "and again"))
                 pair.client.expel(pair.serverKey, code: .refused)
                 // The key is admitted again while the ends of its former streams are still to be told.
-                pair.client.admit(PeerConfiguration(key: pair.serverKey, candidates: pair.server.boundEndpoints))
+                pair.client.admit(
+                    PeerConfiguration(key: pair.serverKey, candidates: Candidate.hosts(pair.server.boundEndpoints))
+                )
                 next.write(ByteBuffer(string: "into the void"))
             }
             _ = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: first)
@@ -157,7 +159,7 @@ struct OverlayNodeTests {
             let stream = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
             handler.onReadable = { stream in
                 handler.onReadable = { _ in }
-                pair.client.sockets[0].channel?.close(promise: nil)
+                pair.client.udp.sockets[0].channel?.close(promise: nil)
                 stream.write(ByteBuffer(string: "second"))
                 stream.finish()
             }
@@ -171,6 +173,29 @@ struct OverlayNodeTests {
                     let address = try #require(old.socketAddress)
                     #expect(throws: (any Error).self) { try DatagramSocket(binding: address, bufferSize: 4096) }
                 }
+            }.nonisolated()
+        }
+    }
+
+    @Test func `a node on two addresses answers from the one it was asked at`() async throws {
+        try await OverlayPair.run { pair in
+            var settings = pair.settings
+            settings.listen = try ["127.0.0.1", "127.0.0.2"].map { try SocketAddress(ipAddress: $0, port: 0) }
+            let identity = try NodeIdentity(seed: Array(repeating: 3, count: 32))
+            let other = OverlayNode(
+                eventLoop: pair.client.eventLoop,
+                identity: identity,
+                settings: settings,
+                logger: pair.client.log
+            )
+            return other.start().assumeIsolated().flatMap { bound in
+                other.admit(PeerConfiguration(key: pair.clientKey))
+                let second = bound.compactMap { Endpoint($0) }.suffix(1)
+                pair.client.admit(PeerConfiguration(key: identity.key, candidates: Candidate.hosts(second)))
+                return pair.client.ping(identity.key)
+            }.flatMap { result in
+                #expect(result.path == other.boundEndpoints.last)
+                return other.stop()
             }.nonisolated()
         }
     }

@@ -1,12 +1,29 @@
 import Logging
 import NIOCore
 import NIOPosix
-import OverlayCore
 import OverlayCrypto
 import OverlayWire
 import PosternModel
 
+@testable import OverlayCore
 @testable import OverlayNIO
+
+extension OverlayNode {
+    /// What the node is bound to.
+    var boundEndpoints: [Endpoint] { underlays.flatMap(\.localAddresses) }
+
+    /// The path to a peer that is in use.
+    func path(to key: NodeKey) -> Path? {
+        guard let handle = core.peer(with: key) else { return nil }
+        return core.peer(handle)?.session?.path
+    }
+
+    /// The sockets of a node that was started.
+    var udp: UDPUnderlay {
+        guard let udp = underlays.first as? UDPUnderlay else { preconditionFailure("the node was started") }
+        return udp
+    }
+}
 
 /// Two nodes that trust each other, on loopback and on one event loop. The test's body runs on that loop.
 final class OverlayPair {
@@ -70,10 +87,16 @@ final class OverlayPair {
         let loop = client.eventLoop
         return client.start().and(server.start()).assumeIsolated().map { clientBound, serverBound in
             self.client.admit(
-                PeerConfiguration(key: self.serverKey, candidates: serverBound.compactMap { Endpoint($0) })
+                PeerConfiguration(
+                    key: self.serverKey,
+                    candidates: Candidate.hosts(serverBound.compactMap { Endpoint($0) })
+                )
             )
             self.server.admit(
-                PeerConfiguration(key: self.clientKey, candidates: clientBound.compactMap { Endpoint($0) })
+                PeerConfiguration(
+                    key: self.clientKey,
+                    candidates: Candidate.hosts(clientBound.compactMap { Endpoint($0) })
+                )
             )
         }.nonisolated().hop(to: loop)
     }

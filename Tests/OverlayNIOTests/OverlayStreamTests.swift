@@ -1,9 +1,9 @@
 import NIOCore
-import OverlayCore
 import OverlayWire
 import PosternModel
 import Testing
 
+@testable import OverlayCore
 @testable import OverlayNIO
 
 @Suite(.timeLimit(.minutes(1)))
@@ -44,8 +44,8 @@ struct OverlayStreamTests {
                 #expect(end == .finished)
                 #expect(handler.received == sent)
                 // Loopback carries the largest packets there are (RFC 8899).
-                #expect(pair.client.peerStatus(of: pair.serverKey)?.packetSize == Node.maximumPacketSize)
-                #expect(pair.server.peerStatus(of: pair.clientKey)?.packetSize == Node.maximumPacketSize)
+                #expect(pair.client.path(to: pair.serverKey)?.packetSize == Node.maximumPacketSize)
+                #expect(pair.server.path(to: pair.clientKey)?.packetSize == Node.maximumPacketSize)
                 #expect(pair.client.underlayFailures.sends == 0)
             }.nonisolated()
         }
@@ -63,8 +63,8 @@ struct OverlayStreamTests {
             return handler.ended.futureResult.assumeIsolated().map { end in
                 #expect(end == .finished)
                 #expect(handler.received.readableBytes == 1 << 20)
-                #expect(pair.client.peerStatus(of: pair.serverKey)?.usesECN == true)
-                #expect(pair.server.peerStatus(of: pair.clientKey)?.usesECN == true)
+                #expect(pair.client.path(to: pair.serverKey)?.ecn.isCapable == true)
+                #expect(pair.server.path(to: pair.clientKey)?.ecn.isCapable == true)
                 #expect(pair.client.underlayFailures.sends == 0)
             }.nonisolated()
         }

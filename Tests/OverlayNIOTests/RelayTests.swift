@@ -56,8 +56,11 @@ struct RelayTests {
     /// Sessions of both nodes with the hub.
     private static func connect(_ pair: OverlayPair, to hub: OverlayNode, _ hubKey: NodeKey) -> EventLoopFuture<Void> {
         for (node, key) in [(pair.client, pair.clientKey), (pair.server, pair.serverKey)] {
-            hub.admit(PeerConfiguration(key: key))
-            node.admit(PeerConfiguration(key: hubKey, candidates: hub.boundEndpoints, isHub: true))
+            hub.admit(PeerConfiguration(key: key, sharesCandidates: false))
+            let candidates = Candidate.hosts(hub.boundEndpoints)
+            node.admit(
+                PeerConfiguration(key: hubKey, candidates: candidates, relays: true, sharesCandidates: false)
+            )
         }
         return pair.client.ping(hubKey).and(pair.server.ping(hubKey)).map { _ in }
     }

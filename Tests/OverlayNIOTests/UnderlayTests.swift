@@ -1,4 +1,6 @@
+import Logging
 import NIOCore
+import NIOPosix
 import OverlayWire
 import Testing
 
@@ -94,12 +96,51 @@ struct UnderlayTests {
         #expect(receive(on: receiver) == nil)
     }
 
+    @Test func `the socket that sends is the one that is bound to the source`() throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { try? group.syncShutdownGracefully() }
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
+        let underlay = try UDPUnderlay(
+            binding: [address, address],
+            bufferSize: 1 << 20,
+            readsPerTurn: 1,
+            on: group.next(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        #expect(Set(underlay.localAddresses).count == 2)
+        #expect(underlay.reachable.map(\.base) == underlay.localAddresses)
+        for source in underlay.localAddresses {
+            var transmit = transmit(to: receiver, 1, segmentSize: 1)
+            transmit.source = source
+            #expect(([9] as [UInt8]).withUnsafeBytes { underlay.send($0, transmit) } == .sent)
+            #expect(receiveSource(on: receiver) == source)
+        }
+        let foreign = transmit(to: receiver, 1, segmentSize: 1)
+        #expect(([9] as [UInt8]).withUnsafeBytes { underlay.send($0, foreign) } == .unbound)
+        #expect(receive(on: receiver) == nil)
+    }
+
+    /// Where the next packet comes from.
+    private func receiveSource(on socket: DatagramSocket) -> Endpoint? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var byte: UInt8 = 0
+        let count = withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) {
+                recvfrom(socket.descriptor, &byte, 1, 0, $0.baseAddress, &size)
+            }
+        }
+        return count == 1 ? withUnsafeBytes(of: storage) { Endpoint(rawIPv4: $0) } : nil
+    }
+
     @Test func `a destination that cannot be reached harms nobody else`() throws {
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         let receiver = try DatagramSocket(binding: address, bufferSize: 1 << 20)
         let sender = try DatagramSocket(binding: address, bufferSize: 1 << 20)
         // Broadcast without permission: EACCES (ip(7)).
         let nowhere = Transmit(
+            source: sender.localEndpoint,
             destination: .ipv4(address: 0xffff_ffff, port: 9),
             ecn: .notECT,
             byteCount: 4,
@@ -133,7 +174,7 @@ struct UnderlayTests {
     }
 
     @Test func `a relayed conversation and a path have no UDP address`() throws {
-        #expect(Endpoint.relay(hub: 1, channel: RelayChannel(2)).socketAddress == nil)
+        #expect(Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(2))).socketAddress == nil)
         let path = try SocketAddress(unixDomainSocketPath: "/tmp/x")
         #expect(Endpoint(path) == nil)
     }
@@ -212,7 +253,14 @@ struct UnderlayTests {
         segmentSize: Int,
         ecn: ECNCodepoint = .notECT
     ) -> Transmit {
-        Transmit(destination: receiver.localEndpoint, ecn: ecn, byteCount: byteCount, segmentSize: segmentSize)
+        // A socket sends from where it is bound, whatever the source says.
+        Transmit(
+            source: receiver.localEndpoint,
+            destination: receiver.localEndpoint,
+            ecn: ecn,
+            byteCount: byteCount,
+            segmentSize: segmentSize
+        )
     }
 
     /// The next packet, or nil when there is none; loopback delivers before the sender's call returns.

@@ -31,8 +31,8 @@ struct EndpointTests {
     }
 
     @Test func `a relay is described by its hub and channel`() {
-        #expect(Endpoint.relay(hub: 3, channel: RelayChannel(9)).description == "relay:3/9")
-        #expect(Endpoint.relay(hub: 3, channel: RelayChannel(9)).wireSize == nil)
+        #expect(Endpoint.relay(RelayHandle(hub: 3, generation: 1, channel: RelayChannel(9))).description == "relay:3/9")
+        #expect(Endpoint.relay(RelayHandle(hub: 3, generation: 1, channel: RelayChannel(9))).wireSize == nil)
     }
 
     @Test func `endpoints travel with family, address and port`() throws {
@@ -54,7 +54,7 @@ struct EndpointTests {
     @Test func `the same host is the same address, whatever the port`() {
         let a = Endpoint.ipv4(address: 1, port: 1)
         let six = Endpoint.ipv6(high: 0, low: 1, port: 1)
-        let relay = Endpoint.relay(hub: 1, channel: RelayChannel(1))
+        let relay = Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(1)))
         #expect(a.isSameHost(as: .ipv4(address: 1, port: 2)))
         #expect(!a.isSameHost(as: .ipv4(address: 2, port: 1)))
         #expect(six.isSameHost(as: .ipv6(high: 0, low: 1, port: 2)))

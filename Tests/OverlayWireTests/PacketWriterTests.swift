@@ -97,7 +97,9 @@ struct PacketWriterTests {
 
     @Test func `a relay has no wire form`() async {
         await #expect(processExitsWith: .failure) {
-            _ = PacketWriter.bytes(capacity: 64) { $0.append(Endpoint.relay(hub: 0, channel: RelayChannel(1))) }
+            _ = PacketWriter.bytes(capacity: 64) {
+                $0.append(Endpoint.relay(RelayHandle(hub: 0, generation: 1, channel: RelayChannel(1))))
+            }
         }
     }
 }

@@ -25,7 +25,8 @@ struct TransportParametersTests {
 
     @Test(
         arguments: [
-            nil, observed, .ipv6(high: .max, low: 0, port: 1), .relay(hub: 3, channel: RelayChannel(4)),
+            nil, observed, .ipv6(high: .max, low: 0, port: 1),
+            .relay(RelayHandle(hub: 3, generation: 1, channel: RelayChannel(4))),
         ] as [Endpoint?]
     )
     func `parameters are read as they were written, but for relays`(endpoint: Endpoint?) throws {

@@ -96,6 +96,19 @@ import TrustCore
         #expect(world.nodes[bob]!.sessions.contains(alice), "a restarted sidecar greets its peers at once")
     }
 
+    @Test mutating func `the relay that a hub closes is taken back from the node`() throws {
+        let hub = world.hubURL.key
+        let channel = try #require(world.nodes[bob]?.relays[alice])
+        var sidecar = try #require(world.nodes[bob]).sidecar
+        let actions = sidecar.receive(.closed(channel), from: hub, at: world.now)
+        guard case .clearRelay(alice, hub, channel)? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        let again = sidecar.receive(.closed(channel), from: hub, at: world.now)
+        #expect(!again.contains { if case .clearRelay = $0 { true } else { false } }, "it is closed already")
+    }
+
     @Test mutating func `a relayed conversation that ends is asked for again while it is needed`() throws {
         world.endSession(bob, alice)
         world.hubDown(alice)

@@ -181,6 +181,8 @@ struct World {
             endSession(key, peer)
         case .connect(let peer): connect(key, peer)
         case .setRelay(let peer, _, let channel): nodes[key]?.relays[peer] = channel
+        case .clearRelay(let peer, _, let channel):
+            if nodes[key]?.relays[peer] == channel { nodes[key]?.relays[peer] = nil }
         case .admitHub: break
         case .dropHub: hubDown(key)
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)

@@ -24,8 +24,8 @@ protocol Congestion: AnyObject {
     func resume(at now: Instant)
     func acknowledge(_ ack: CongestionAck)
     func lose(_ loss: CongestionLoss)
-    func collapse(at now: Instant)
-    func recant(_ loss: RecantedLoss)
+    func notePersistentCongestion(at now: Instant)
+    func noteSpuriousLoss(_ loss: SpuriousLoss)
     func mark(_ mark: CongestionMark)
     func setPacketSize(_ byteCount: Int)
 }
@@ -44,8 +44,8 @@ final class RunningController<Controller: CongestionController & ~Copyable>: Con
     func resume(at now: Instant) { controller.resume(at: now) }
     func acknowledge(_ ack: CongestionAck) { controller.acknowledge(ack) }
     func lose(_ loss: CongestionLoss) { controller.lose(loss) }
-    func collapse(at now: Instant) { controller.collapse(at: now) }
-    func recant(_ loss: RecantedLoss) { controller.recant(loss) }
+    func notePersistentCongestion(at now: Instant) { controller.notePersistentCongestion(at: now) }
+    func noteSpuriousLoss(_ loss: SpuriousLoss) { controller.noteSpuriousLoss(loss) }
     func mark(_ mark: CongestionMark) { controller.mark(mark) }
     func setPacketSize(_ byteCount: Int) { controller.setPacketSize(byteCount) }
 }

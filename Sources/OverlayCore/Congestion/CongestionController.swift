@@ -14,14 +14,15 @@ protocol CongestionController: ~Copyable, Sendable {
     func pacingRate(roundTrip: Interval) -> UInt64
     /// A packet leaves while nothing is in flight.
     mutating func resume(at now: Instant)
-    /// Packets arrived. What the same ACK frame shows as lost or recanted was told before, marks are told after.
+    /// Packets arrived. What the same ACK frame shows as lost, or as declared lost by mistake, was told before; marks
+    /// are told after.
     mutating func acknowledge(_ ack: CongestionAck)
     /// A packet was lost.
     mutating func lose(_ loss: CongestionLoss)
     /// Everything was lost for so long that what is known of the path is void (RFC 9002 §7.6).
-    mutating func collapse(at now: Instant)
+    mutating func notePersistentCongestion(at now: Instant)
     /// A packet arrived that was declared lost.
-    mutating func recant(_ loss: RecantedLoss)
+    mutating func noteSpuriousLoss(_ loss: SpuriousLoss)
     /// The peer saw congestion marks on packets (RFC 9002 §7.1).
     mutating func mark(_ mark: CongestionMark)
     /// The path carries packets of `byteCount` from now on.
@@ -30,7 +31,7 @@ protocol CongestionController: ~Copyable, Sendable {
 
 /// What a controller learns from one ACK frame.
 struct CongestionAck {
-    /// Bytes that arrived, those recanted not among them.
+    /// Bytes that arrived, packets that were declared lost by mistake not among them.
     var byteCount: Int
     /// When the largest newly acknowledged packet left.
     var sentAt: Instant
@@ -61,7 +62,7 @@ struct CongestionLoss {
 }
 
 /// What a controller learns when a packet arrives that was declared lost.
-struct RecantedLoss {
+struct SpuriousLoss {
     var declaredAt: Instant
     var now: Instant
 }
@@ -90,7 +91,7 @@ struct LossEpisode {
     mutating func lose() { openLosses += 1 }
 
     /// True when this was the last open loss: the reduction was for nothing.
-    mutating func recant(_ loss: RecantedLoss) -> Bool {
+    mutating func noteSpuriousLoss(_ loss: SpuriousLoss) -> Bool {
         guard loss.declaredAt >= startedAt, openLosses > 0 else { return false }
         openLosses -= 1
         return openLosses == 0

@@ -133,14 +133,14 @@ struct Cubic: ~Copyable, CongestionController {
     }
 
     /// RFC 9002 §7.6.2: slow start begins anew, with whatever is acknowledged next.
-    mutating func collapse(at now: Instant) {
+    mutating func notePersistentCongestion(at now: Instant) {
         window = packetSize * Self.minimumPackets
         recoveryStart = nil
     }
 
     /// RFC 9438 §4.9.2: when every packet behind a reduction has arrived, things are as they were.
-    mutating func recant(_ loss: RecantedLoss) {
-        guard undo?.episode.recant(loss) == true, let before = undo else { return }
+    mutating func noteSpuriousLoss(_ loss: SpuriousLoss) {
+        guard undo?.episode.noteSpuriousLoss(loss) == true, let before = undo else { return }
         window = max(window, before.window)
         slowStartThreshold = before.slowStartThreshold
         recoveryStart = before.recoveryStart

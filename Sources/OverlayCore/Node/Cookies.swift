@@ -68,8 +68,8 @@ struct KeptCookies {
 
 // Packets of type `03`, in both directions.
 extension Node {
-    /// Asks the sender of `initiation` to prove that it receives at `endpoint`.
-    mutating func sendCookie(for initiation: RawSpan, to endpoint: Endpoint, at now: Instant) {
+    /// Asks the sender of `initiation` to prove that it receives at the other end of `path`.
+    mutating func sendCookie(for initiation: RawSpan, on path: AddressPair, at now: Instant) {
         guard outgoing.count < Self.maximumAnswers,
             let index = try? initiation.load(UInt32.self, at: PacketLayout.Initiation.senderIndex),
             let mac1 = try? initiation.copyBytes(PacketLayout.Initiation.mac1)
@@ -77,7 +77,7 @@ extension Node {
             shared.statistics.dropped.overLimit += 1
             return
         }
-        let cookie = cookies.cookie(for: endpoint, random: &shared.random, at: now)
+        let cookie = cookies.cookie(for: path.remote, random: &shared.random, at: now)
         let nonce = shared.random.bytes(CookieSeal.nonceSize)
         let packet = PacketWriter.bytes(capacity: PacketLayout.Cookie.byteCount) {
             $0.append(PacketType.cookie.rawValue)
@@ -85,12 +85,12 @@ extension Node {
             $0.append(nonce)
             $0.append(CookieSeal.seal(cookie, nonce: nonce, mac1: mac1, key: cookieKey))
         }
-        outgoing.append(OutgoingHandshake(destination: endpoint, bytes: packet))
+        outgoing.append(OutgoingHandshake(path: path, bytes: packet))
         shared.statistics.cookiesSent += 1
     }
 
     /// The peer is under load: the cookie goes into our first message when it is repeated.
-    mutating func receiveCookie(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
+    mutating func receiveCookie(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         typealias Layout = PacketLayout.Cookie
         guard packet.byteCount == Layout.byteCount,
             let ours = try? packet.load(UInt32.self, at: Layout.receiverIndex),
@@ -111,16 +111,16 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
-        peer.cookies.add(cookie, from: endpoint, at: now)
+        peer.cookies.add(cookie, from: path.remote, at: now)
     }
 
-    /// Queues message 1 for one way to the peer, with a second MAC if the peer has asked for it.
-    mutating func send(_ pending: PendingHandshake, of peer: Peer, to way: Endpoint, at now: Instant) {
+    /// Queues message 1 for one path to the peer, with a second MAC if the peer has asked for it.
+    mutating func send(_ pending: PendingHandshake, of peer: Peer, on path: AddressPair, at now: Instant) {
         var bytes = pending.packet
-        if let cookie = peer.cookies.cookie(for: way, at: now) {
+        if let cookie = peer.cookies.cookie(for: path.remote, at: now) {
             bytes.removeLast(HandshakeMAC.byteCount)
             bytes += HandshakeMAC.mac(bytes, key: cookie)
         }
-        outgoing.append(OutgoingHandshake(destination: way, bytes: bytes))
+        outgoing.append(OutgoingHandshake(path: path, bytes: bytes))
     }
 }

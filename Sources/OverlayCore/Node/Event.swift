@@ -21,10 +21,10 @@ package enum Event: Sendable {
     case pathChanged(PeerHandle, NodeKey, Endpoint)
     /// Handshakes of the peer up to this timestamp are replays. To be stored before later events are handled.
     case replayFloor(NodeKey, UInt64)
-    /// The peer sees this node at a UDP address.
-    case observedAddress(by: PeerHandle, NodeKey, Endpoint)
+    /// The peer sees this node's packets come from there: a reflexive candidate of ours.
+    case observedAddress(by: PeerHandle, NodeKey, Candidate)
     /// Where the peer says it can be reached.
-    case candidates(of: PeerHandle, NodeKey, [Endpoint])
+    case candidates(of: PeerHandle, NodeKey, [Candidate])
     /// The peer opened a stream to a virtual port.
     case streamOpened(StreamHandle, NodeKey, VirtualPort)
     /// Bytes or the end can be read. Comes again only after a read that emptied the stream.

@@ -8,6 +8,16 @@ package struct PeerHandle: Hashable, Sendable {
     package let generation: UInt32
 }
 
+extension RelayHandle {
+    /// The conversation `channel` of the hub that `hub` names.
+    init(hub: PeerHandle, channel: RelayChannel) {
+        self.init(hub: hub.slot, generation: hub.generation, channel: channel)
+    }
+
+    /// The hub.
+    var peer: PeerHandle { PeerHandle(slot: hub, generation: generation) }
+}
+
 /// Names a stream of one node. A handle of a stream that ended is refused, never taken for another.
 package struct StreamHandle: Hashable, Sendable {
     package let peer: PeerHandle
@@ -21,24 +31,28 @@ package struct PeerConfiguration: Sendable {
     package var key: NodeKey
     /// The secret of the trust record, or ``PreSharedKey/none``.
     package var preSharedKey: PreSharedKey
-    /// UDP addresses where the peer may be.
-    package var candidates: [Endpoint]
-    /// Whether the peer may relay for us.
-    package var isHub: Bool
+    /// Where the peer may be reached.
+    package var candidates: [Candidate]
+    /// Whether the peer may relay for us. It is always reached directly.
+    package var relays: Bool
+    /// Whether the peer is told where this node can be reached. A hub is not: it must not learn locators (DESIGN §8).
+    package var sharesCandidates: Bool
     /// Handshakes with this timestamp or an earlier one are replays. Nanoseconds since 1970.
     package var replayFloor: UInt64
 
     package init(
         key: NodeKey,
         preSharedKey: PreSharedKey = .none,
-        candidates: [Endpoint] = [],
-        isHub: Bool = false,
+        candidates: [Candidate] = [],
+        relays: Bool = false,
+        sharesCandidates: Bool = true,
         replayFloor: UInt64 = 0
     ) {
         self.key = key
         self.preSharedKey = preSharedKey
         self.candidates = candidates
-        self.isHub = isHub
+        self.relays = relays
+        self.sharesCandidates = sharesCandidates
         self.replayFloor = replayFloor
     }
 }
@@ -77,6 +91,8 @@ package struct ReceivedDatagram: Sendable {
 
 /// What to send where.
 package struct Transmit: Hashable, Sendable {
+    /// Which of our addresses it leaves from: one that ``Node/setLocalAddresses(_:candidates:at:)`` named.
+    package var source: Endpoint
     /// A UDP address, never a relay.
     package var destination: Endpoint
     package var ecn: ECNCodepoint
@@ -89,21 +105,14 @@ package struct Transmit: Hashable, Sendable {
 package struct PeerStatus: Sendable {
     package var key: NodeKey
     package var isConnected: Bool
-    /// The path in use; a relay names the hub's peer slot.
+    /// The peer's end of the path in use.
     package var path: Endpoint?
-    /// The key of the hub that relays, if ``path`` is a relay.
-    package var relayHub: NodeKey?
     /// Smoothed round trip of the path in use, once measured.
     package var roundTrip: Interval?
-    /// The largest UDP payload sent on the path in use, in bytes: what it has proved to carry.
-    package var packetSize: Int?
-    /// Whether packets on the path in use carry congestion marks, and the peer counts them rightly (ECN).
-    package var usesECN: Bool
     package var bytesSent: UInt64
     package var bytesReceived: UInt64
     package var relayedBytes: UInt64
     package var activeStreams: Int
     /// When an authenticated packet last came.
     package var heardAt: Instant?
-    package var isUnresponsive: Bool
 }

@@ -64,13 +64,13 @@ enum HandshakeSource: Hashable {
     case ipv4(UInt32)
     /// What a network gives to one customer's link (RFC 6177).
     case ipv6(prefix: UInt64)
-    case relay(hub: UInt32, RelayChannel)
+    case relay(RelayHandle)
 
     init(_ endpoint: Endpoint) {
         switch endpoint {
         case .ipv4(let address, _): self = .ipv4(address)
         case .ipv6(let high, _, _): self = .ipv6(prefix: high)
-        case .relay(let hub, let channel): self = .relay(hub: hub, channel)
+        case .relay(let relay): self = .relay(relay)
         }
     }
 }

@@ -76,11 +76,25 @@ extension Node {
 
     /// Queues message 1 for every way to the peer: direct ones first, then the relay (DESIGN §7).
     private mutating func sendEverywhere(_ pending: PendingHandshake, of peer: Peer, at now: Instant) {
-        var ways: [Endpoint] = []
-        if let endpoint = peer.session?.path?.endpoint { ways.append(endpoint) }
-        if shared.settings.usesDirectPaths || peer.isHub { ways += peer.candidates.filter { !ways.contains($0) } }
-        if let relay = peer.relay, !ways.contains(relay) { ways.append(relay) }
-        for way in ways { send(pending, of: peer, to: way, at: now) }
+        let inUse = peer.session?.path?.addresses
+        if let inUse { send(pending, of: peer, on: inUse, at: now) }
+        let usesDirectPaths = shared.settings.usesDirectPaths || peer.relays
+        send(pending, of: peer, to: peer.candidates(includingDirect: usesDirectPaths), besides: inUse, at: now)
+    }
+
+    /// Queues message 1 for each of `candidates` from each of our addresses, but not for the path `inUse`.
+    mutating func send(
+        _ pending: PendingHandshake,
+        of peer: Peer,
+        to candidates: [Candidate],
+        besides inUse: AddressPair? = nil,
+        at now: Instant
+    ) {
+        for candidate in candidates {
+            for path in AddressPair.all(from: shared.localAddresses, to: candidate.endpoint) where path != inUse {
+                send(pending, of: peer, on: path, at: now)
+            }
+        }
     }
 
     /// No answer came in time: sends again, or gives up when there is nothing to lose but the attempt.
@@ -108,7 +122,7 @@ extension Node {
     }
 
     /// Takes message 2.
-    mutating func receiveResponse(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
+    mutating func receiveResponse(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         let macOffset = packet.byteCount - PacketLayout.Response.macs
         guard packet.byteCount >= PacketLayout.Response.minimum,
             HandshakeMAC.verify(packet, at: macOffset, key: macKey),
@@ -145,14 +159,14 @@ extension Node {
         )
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
-        established(current, of: peer, from: endpoint, roundTrip: roundTrip, at: now)
+        established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
         // Who answers message 1 has received it, whatever the peer began itself meanwhile.
-        if current.path?.endpoint == endpoint { current.path?.hear(at: now) }
+        if current.path?.addresses == path { current.path?.hear(at: now) }
         if let observed = response.parameters.observed {
-            shared.events.append(.observedAddress(by: peer.handle, peer.key, observed))
+            shared.events.append(peer.observed(observed, base: path.local))
         }
         for early in pending.early {
-            receiveProtected(unsafe early.bytes.span.bytes, from: early.from, ecn: early.ecn, into: scratch, at: now)
+            receiveProtected(unsafe early.bytes.span.bytes, on: early.path, ecn: early.ecn, into: scratch, at: now)
         }
         settle(peer)
     }
@@ -227,16 +241,16 @@ extension Node {
     mutating func established(
         _ session: Session,
         of peer: Peer,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         roundTrip: Interval?,
         at now: Instant
     ) -> Bool {
         session.heardAt = now
-        if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
-        guard session.path == nil || session.recovery.probeCount >= 2 else { return false }
-        session.activate(endpoint, roundTrip: roundTrip, shared: &shared, at: now)
+        if !path.isRelayed { peer.noteReflexive(path.remote) }
+        guard session.selector(settings: shared.settings, at: now).takesPathOfKeys else { return false }
+        session.activate(path, roundTrip: roundTrip, shared: &shared, at: now)
         session.control.areCandidatesDue = true
-        if endpoint.isRelay { session.probeCandidates(shared: &shared, at: now) }
+        if path.isRelayed { session.probeCandidates(shared: &shared, at: now) }
         return true
     }
 }

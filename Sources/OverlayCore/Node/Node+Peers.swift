@@ -5,15 +5,17 @@ package import PosternModel
 // Who the node talks with.
 extension Node {
     /// Admits a peer, or changes what is known about one that is there: handshakes with its key are answered from now
-    /// on. Nil when the key is not a valid one or `NodeSettings.maxPeers` is reached.
+    /// on, and candidates that are new are tried at once where that can help. Nil when the key is not a valid one or
+    /// `NodeSettings.maxPeers` is reached.
     @discardableResult
     package mutating func admit(_ configuration: PeerConfiguration, at now: Instant) -> PeerHandle? {
         if let slot = slotsByKey[configuration.key], let peer = peers[slot] {
             peer.preSharedKey = configuration.preSharedKey
-            peer.isHub = configuration.isHub
+            peer.relays = configuration.relays
+            peer.sharesCandidates = configuration.sharesCandidates
             peer.isAdmitted = true
             peer.replayFloor = max(peer.replayFloor, configuration.replayFloor)
-            peer.add(candidates: configuration.candidates)
+            add(configuration.candidates, to: peer, at: now)
             return peer.handle
         }
         guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
@@ -72,33 +74,39 @@ extension Node {
 
     /// A hub offers to relay packets to and from the peer, in conversation `channel`.
     package mutating func setRelay(for handle: PeerHandle, hub: PeerHandle, channel: RelayChannel, at now: Instant) {
-        guard let peer = peer(handle), let hub = self.peer(hub), hub.isHub else { return }
-        let relay = Endpoint.relay(hub: UInt32(hub.slot), channel: channel)
+        guard let peer = peer(handle), self.peer(hub)?.relays == true else { return }
+        let relay = RelayHandle(hub: hub, channel: channel)
         guard peer.relay != relay else { return }
         peer.relay = relay
-        if let pending = peer.pending { send(pending, of: peer, to: relay, at: now) }
-        guard let session = peer.session, session.isEstablished, let path = session.path else { return }
-        if path.endpoint.isRelay || session.recovery.probeCount >= 2 {
-            session.probe(relay, reason: .followed, shared: &shared, at: now)
+        if let pending = peer.pending { send(pending, of: peer, on: AddressPair(relay), at: now) }
+        guard let session = peer.session, session.isEstablished else { return }
+        if session.selector(settings: shared.settings, at: now).wantsRelay {
+            session.probe(AddressPair(relay), reason: .followed, shared: &shared, at: now)
         }
         settle(peer)
     }
 
-    /// The hub no longer relays for the peer.
-    package mutating func clearRelay(for handle: PeerHandle) {
-        peer(handle)?.relay = nil
+    /// The hub no longer relays conversation `channel` with the peer. A session that used it looks for a direct path.
+    package mutating func clearRelay(for handle: PeerHandle, hub: PeerHandle, channel: RelayChannel, at now: Instant) {
+        let relay = RelayHandle(hub: hub, channel: channel)
+        guard let peer = peer(handle), peer.relay == relay else { return }
+        peer.relay = nil
+        guard let session = peer.session, session.isEstablished, session.path?.addresses == AddressPair(relay) else {
+            return
+        }
+        session.probeCandidates(shared: &shared, at: now)
+        settle(peer)
     }
 
-    /// Adds UDP addresses where the peer may be. They are tried at once where that can help.
-    package mutating func addCandidates(_ endpoints: [Endpoint], for handle: PeerHandle, at now: Instant) {
-        guard let peer = peer(handle) else { return }
-        let fresh = peer.add(candidates: endpoints)
-        guard shared.settings.usesDirectPaths || peer.isHub else { return }
-        if let pending = peer.pending {
-            for endpoint in fresh { send(pending, of: peer, to: endpoint, at: now) }
-        }
+    /// The peer may be there too.
+    private mutating func add(_ candidates: [Candidate], to peer: Peer, at now: Instant) {
+        let fresh = peer.add(candidates)
+        guard !fresh.isEmpty, shared.settings.usesDirectPaths || peer.relays else { return }
+        if let pending = peer.pending { send(pending, of: peer, to: fresh, at: now) }
         guard let session = peer.session, session.isEstablished else { return }
-        if session.path?.endpoint.isRelay ?? true { session.probeCandidates(shared: &shared, at: now) }
+        if session.selector(settings: shared.settings, at: now).wantsDirectPath {
+            session.probeCandidates(shared: &shared, at: now)
+        }
         settle(peer)
     }
 
@@ -145,22 +153,16 @@ extension Node {
         guard let peer = peer(handle) else { return nil }
         let session = peer.session
         let path = session?.path
-        var hub: NodeKey?
-        if case .relay(let slot, _) = path?.endpoint { hub = peers[Int(slot)]?.key }
         return PeerStatus(
             key: peer.key,
             isConnected: session?.isEstablished ?? false,
-            path: path?.endpoint,
-            relayHub: hub,
+            path: path?.addresses.remote,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
-            packetSize: path?.packetSize,
-            usesECN: path?.ecn.isCapable ?? false,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,
             relayedBytes: session?.relayedBytes ?? 0,
             activeStreams: session?.streams.count ?? 0,
-            heardAt: session?.heardAt,
-            isUnresponsive: session?.isUnresponsive ?? false
+            heardAt: session?.heardAt
         )
     }
 
@@ -175,7 +177,9 @@ extension Node {
     /// peer that was heard meanwhile, or that is on another path, is left alone.
     package mutating func peerIsGone(_ handle: PeerHandle, at endpoint: Endpoint, now: Instant) {
         guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
-        guard session.path?.endpoint == endpoint, endpoint.isLocal, session.recovery.probeCount >= 3 else { return }
+        guard session.path?.addresses.remote == endpoint, endpoint.isLocal, session.recovery.probeCount >= 3 else {
+            return
+        }
         end(session, code: .aborted, reason: "the peer's program is gone", at: now)
     }
 

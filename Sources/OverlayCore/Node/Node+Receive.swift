@@ -4,29 +4,32 @@ package import PosternModel
 
 // What comes from the network. Nothing that is not authentic is answered (DESIGN §5).
 extension Node {
-    /// Takes one UDP datagram. `ecn`: the mark in its IP header.
+    /// Takes one UDP datagram from `remote`. `local`: which of our addresses it came in on, as
+    /// ``setLocalAddresses(_:candidates:at:)`` named it. `ecn`: the mark in its IP header.
     package mutating func receive(
         _ datagram: RawSpan,
-        from endpoint: Endpoint,
+        from remote: Endpoint,
+        to local: Endpoint,
         ecn: ECNCodepoint,
         at now: Instant
     ) {
-        receivePacket(datagram, from: endpoint, ecn: ecn, into: scratch, at: now)
+        let path = AddressPair(local: local, remote: remote)
+        receivePacket(datagram, on: path, ecn: ecn, into: scratch, at: now)
         forwardRelayed(at: now)
         let relayScratch = relayScratch
         while let packet = shared.relayedIn.popFirst() {
-            let source = Endpoint.relay(hub: UInt32(packet.carrier), channel: packet.channel)
+            let path = AddressPair(packet.relay)
             let bytes = PacketWriter.bytes(capacity: packet.byteCount) {
                 shared.pool.load(packet.block, at: 0, count: packet.byteCount, into: &$0)
             }
             shared.pool.giveBack(packet.block)
-            receivePacket(unsafe bytes.span.bytes, from: source, ecn: .notECT, into: relayScratch, at: now)
+            receivePacket(unsafe bytes.span.bytes, on: path, ecn: .notECT, into: relayScratch, at: now)
         }
     }
 
     private mutating func receivePacket(
         _ datagram: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         ecn: ECNCodepoint,
         into scratch: Scratch,
         at now: Instant
@@ -39,19 +42,19 @@ extension Node {
         }
         switch type {
         case .protected:
-            receiveProtected(datagram, from: endpoint, ecn: ecn, into: scratch, at: now)
+            receiveProtected(datagram, on: path, ecn: ecn, into: scratch, at: now)
         case .initiation:
-            receiveInitiation(datagram, from: endpoint, at: now)
+            receiveInitiation(datagram, on: path, at: now)
         case .response:
-            receiveResponse(datagram, from: endpoint, at: now)
+            receiveResponse(datagram, on: path, at: now)
         case .cookie:
-            receiveCookie(datagram, from: endpoint, at: now)
+            receiveCookie(datagram, on: path, at: now)
         }
     }
 
     mutating func receiveProtected(
         _ packet: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         ecn: ECNCodepoint,
         into scratch: Scratch,
         at now: Instant
@@ -68,7 +71,7 @@ extension Node {
             return
         }
         guard let session = peer.session, let epoch = session.epochs.last(where: { $0.isAddressed(by: index) }) else {
-            keepEarly(packet, index: index, peer: peer, from: endpoint, ecn: ecn)
+            keepEarly(packet, index: index, peer: peer, on: path, ecn: ecn)
             return
         }
         guard let number = epoch.opener.number(of: packet, largest: session.received.largest.map(PacketNumber.init)),
@@ -83,10 +86,10 @@ extension Node {
         }
         session.replay.mark(number)
         session.bytesReceived += UInt64(packet.byteCount)
-        if endpoint.isRelay { session.relayedBytes += UInt64(packet.byteCount) }
+        if path.isRelayed { session.relayedBytes += UInt64(packet.byteCount) }
         heard(session, epoch: epoch, index: index, at: now)
         scratch.withSpan(opened.byteCount) {
-            receiveFrames($0, number: number, session: session, epoch: epoch, from: endpoint, ecn: ecn, at: now)
+            receiveFrames($0, number: number, session: session, epoch: epoch, on: path, ecn: ecn, at: now)
         }
     }
 
@@ -115,7 +118,7 @@ extension Node {
         number: PacketNumber,
         session: Session,
         epoch: KeyEpoch,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         ecn: ECNCodepoint,
         at now: Instant
     ) {
@@ -136,7 +139,7 @@ extension Node {
         do {
             let summary = try session.receiveFrames(
                 payload,
-                from: endpoint,
+                on: path,
                 epoch: epoch,
                 shared: &shared,
                 at: now
@@ -149,10 +152,10 @@ extension Node {
                 roundTrip: session.path?.roundTrip.smoothed ?? RoundTripEstimator.initial,
                 at: now
             )
-            if endpoint == session.path?.endpoint {
+            if path == session.path?.addresses {
                 session.path?.hear(at: now)
             } else if isLargest, summary.isNonProbing {
-                session.follow(endpoint, shared: &shared, at: now)
+                session.follow(path, shared: &shared, at: now)
             }
             settle(session.peer)
         } catch {
@@ -178,22 +181,21 @@ extension Node {
         _ packet: RawSpan,
         index: ReceiverIndex,
         peer: Peer,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         ecn: ECNCodepoint
     ) {
         guard let pending = peer.pending, pending.index == index,
             pending.early.count < PendingHandshake.maximumEarly,
             let bytes = try? packet.copyBytes(0..<packet.byteCount)
         else { return }
-        pending.early.append((bytes, endpoint, ecn))
+        pending.early.append((bytes, path, ecn))
     }
 
     /// Hands relayed packets to the sessions that carry them on.
     mutating func forwardRelayed(at now: Instant) {
         guard !shared.relayedOut.isEmpty else { return }
         while let packet = shared.relayedOut.popFirst() {
-            guard packet.carrier < peers.count, let carrier = peers[packet.carrier],
-                let session = carrier.session, session.isEstablished,
+            guard let carrier = peer(packet.relay.peer), let session = carrier.session, session.isEstablished,
                 session.relayQueue.count < shared.settings.maxRelayQueue
             else {
                 shared.pool.giveBack(packet.block)

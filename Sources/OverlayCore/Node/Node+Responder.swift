@@ -4,8 +4,8 @@ import PosternModel
 
 // Handshakes that others begin: `Protocol.md` §4.4.
 extension Node {
-    /// Takes message 1. Strangers, replays and floods get no answer.
-    mutating func receiveInitiation(_ packet: RawSpan, from endpoint: Endpoint, at now: Instant) {
+    /// Takes message 1. Unknown keys, replays and floods get no answer.
+    mutating func receiveInitiation(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         typealias Layout = PacketLayout.Initiation
         guard packet.byteCount == Layout.byteCount,
             HandshakeMAC.verify(packet, at: Layout.mac1.lowerBound, key: macKey),
@@ -15,11 +15,11 @@ extension Node {
             return
         }
         if let answer = answered.answer(to: ephemeral, at: now) {
-            repeatAnswer(answer.packet, to: answer.peer, at: endpoint)
+            repeatAnswer(answer.packet, to: answer.peer, on: path)
             return
         }
-        let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: endpoint, at: now)
-        guard !isClosing, admits(packet, from: endpoint, isProven: isProven, at: now) else { return }
+        let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: path.remote, at: now)
+        guard !isClosing, admits(packet, on: path, isProven: isProven, at: now) else { return }
         var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
         guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
             let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
@@ -30,26 +30,26 @@ extension Node {
             return
         }
         guard let peer = initiator(initiation, authenticatedAs: remote, at: now) else { return }
-        let approach = Approach(
+        let incoming = IncomingInitiation(
             payload: initiation,
             early: Array(payload[end...]),
             ephemeral: ephemeral,
             index: ReceiverIndex(theirs),
-            endpoint: endpoint,
+            path: path,
             isProven: isProven
         )
-        answer(approach, noise: noise, peer: peer, at: now)
+        answer(incoming, noise: noise, peer: peer, at: now)
     }
 
     /// Message 1 of a peer, opened.
-    private struct Approach {
+    private struct IncomingInitiation {
         var payload: InitiationPayload
         /// Frames that came with it.
         var early: [UInt8]
         var ephemeral: Words32
         /// By which the initiator wants to be addressed.
         var index: ReceiverIndex
-        var endpoint: Endpoint
+        var path: AddressPair
         /// Whether the initiator has shown that it receives there.
         var isProven: Bool
     }
@@ -58,11 +58,11 @@ extension Node {
     static let maximumAnswers = 4096
 
     /// The peer repeats its first message, and gets its answer again; anybody else who does gets silence.
-    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, at endpoint: Endpoint) {
-        guard let peer = peer(handle), peer.mayBe(at: endpoint), outgoing.count < Self.maximumAnswers else { return }
-        outgoing.append(OutgoingHandshake(destination: endpoint, bytes: answer))
-        guard let session = peer.session, session.path?.endpoint == endpoint else { return }
-        session.path?.allowance?.receive(PacketLayout.Initiation.byteCount)
+    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, on path: AddressPair) {
+        guard let peer = peer(handle), peer.mayBe(at: path.remote), outgoing.count < Self.maximumAnswers else { return }
+        outgoing.append(OutgoingHandshake(path: path, bytes: answer))
+        guard let session = peer.session, session.path?.addresses == path else { return }
+        session.path?.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
         session.path?.spend(answer.count)
         settle(peer)
     }
@@ -71,15 +71,15 @@ extension Node {
     /// proof.
     private mutating func admits(
         _ packet: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         isProven: Bool,
         at now: Instant
     ) -> Bool {
-        switch gate.judge(from: endpoint, isProven: isProven, at: now) {
+        switch gate.judge(from: path.remote, isProven: isProven, at: now) {
         case .admitted:
             return true
         case .unproven:
-            sendCookie(for: packet, to: endpoint, at: now)
+            sendCookie(for: packet, on: path, at: now)
             return false
         case .overLimit:
             shared.statistics.dropped.overLimit += 1
@@ -87,13 +87,13 @@ extension Node {
         }
     }
 
-    /// The peer that may begin this handshake; nil for strangers, replays and the loser of a simultaneous start.
+    /// The peer that may begin this handshake; nil for unknown keys, replays and the loser of a simultaneous start.
     private mutating func initiator(
         _ initiation: InitiationPayload,
         authenticatedAs remote: ExchangeKey,
         at now: Instant
     ) -> Peer? {
-        guard let peer = claimant(initiation.key, authenticatedAs: remote) else { return nil }
+        guard let peer = claimedPeer(initiation.key, authenticatedAs: remote) else { return nil }
         guard initiation.timestamp > peer.replayFloor else {
             shared.statistics.dropped.replayed += 1
             return nil
@@ -117,10 +117,10 @@ extension Node {
         return peer
     }
 
-    /// The peer with `key`, of which `remote` is to be the X25519 form; nil for strangers and liars.
+    /// The peer with `key`, of which `remote` is to be the X25519 form; nil when it is unknown or not that.
     ///
     /// The form of a known peer is known. To compute it costs as much as a Diffie-Hellman function.
-    private mutating func claimant(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
+    private mutating func claimedPeer(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
         let known = slotsByKey[key].flatMap { peers[$0] }
         guard known != nil || shared.settings.acceptsUnknownPeers else {
             shared.statistics.dropped.stranger += 1
@@ -131,7 +131,7 @@ extension Node {
             return nil
         }
         if let known { return known }
-        let peer = addPeer(PeerConfiguration(key: key), exchangeKey: remote, isAdmitted: false)
+        let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: remote, isAdmitted: false)
         if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer
     }
@@ -145,12 +145,12 @@ extension Node {
 
     /// Answers with message 2, and begins or goes on with the session.
     private mutating func answer(
-        _ approach: Approach,
+        _ incoming: IncomingInitiation,
         noise: consuming NoiseResponder,
         peer: Peer,
         at now: Instant
     ) {
-        let initiation = approach.payload
+        let initiation = incoming.payload
         let isContinued = peer.session.map { $0.continues(with: initiation) } ?? false
         let living = peer.session.flatMap { isContinued && $0.isEstablished ? $0 : nil }
         let session = living ?? respondingSession(of: peer, at: now)
@@ -161,7 +161,7 @@ extension Node {
             usesAES: initiation.hasAES && shared.hasAES,
             parameters: shared.settings.transportParameters
         )
-        guard let (epoch, answerSize) = send(response, to: approach, noise: noise, peer: peer, at: now) else { return }
+        guard let (epoch, answerSize) = send(response, to: incoming, noise: noise, peer: peer, at: now) else { return }
         raiseReplayFloor(of: peer, to: initiation.timestamp)
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
@@ -171,12 +171,12 @@ extension Node {
             shared.statistics.rekeys += 1
             session.install(epoch, sealsNow: false, shared: &shared)
         } else {
-            begin(session, approach, epoch: epoch, at: now)
+            begin(session, incoming, epoch: epoch, at: now)
         }
-        let isProven = approach.isProven || approach.endpoint.isRelay || session.hasProven(approach.endpoint)
-        let isPathNew = established(session, of: peer, from: approach.endpoint, roundTrip: nil, at: now)
+        let isProven = incoming.isProven || incoming.path.isRelayed || session.hasProven(incoming.path)
+        let isPathNew = established(session, of: peer, on: incoming.path, roundTrip: nil, at: now)
         if isPathNew, !isProven {
-            session.path?.allowance = AddressAllowance(received: PacketLayout.Initiation.byteCount)
+            session.path?.amplificationLimit = AntiAmplificationLimit(received: PacketLayout.Initiation.byteCount)
             session.path?.spend(answerSize)
         }
         settle(peer)
@@ -185,13 +185,13 @@ extension Node {
     /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes and its size.
     private mutating func send(
         _ response: ResponsePayload,
-        to approach: Approach,
+        to incoming: IncomingInitiation,
         noise: consuming NoiseResponder,
         peer: Peer,
         at now: Instant
     ) -> (epoch: KeyEpoch, byteCount: Int)? {
         var response = response
-        if !approach.endpoint.isRelay { response.parameters.observed = approach.endpoint }
+        if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
         let seed = shared.random.bytes(32)
@@ -199,7 +199,7 @@ extension Node {
         let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
             $0.append(PacketType.response.rawValue)
             $0.append(bigEndian: index.rawValue)
-            $0.append(bigEndian: approach.index.rawValue)
+            $0.append(bigEndian: incoming.index.rawValue)
             secrets = try? noise.writeMessage2(payload: payload, psk: peer.preSharedKey, ephemeralSeed: seed, to: &$0)
             HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
             $0.appendZeros(HandshakeMAC.byteCount)
@@ -208,15 +208,15 @@ extension Node {
             shared.indices.remove(index)
             return nil
         }
-        answered.add(packet, to: approach.ephemeral, peer: peer.handle, at: now)
-        outgoing.append(OutgoingHandshake(destination: approach.endpoint, bytes: packet))
+        answered.add(packet, to: incoming.ephemeral, peer: peer.handle, at: now)
+        outgoing.append(OutgoingHandshake(path: incoming.path, bytes: packet))
         shared.statistics.handshakesAnswered += 1
         let epoch = KeyEpoch(
             serial: shared.serial(),
             secrets: secrets,
             cipher: response.usesAES ? .aes256GCM : .chaCha20Poly1305,
             ours: index,
-            theirs: approach.index,
+            theirs: incoming.index,
             isInitiator: false,
             at: now
         )
@@ -230,8 +230,8 @@ extension Node {
     }
 
     /// A session begins on the peer's initiative, with what came along.
-    private mutating func begin(_ session: Session, _ approach: Approach, epoch: KeyEpoch, at now: Instant) {
-        let initiation = approach.payload
+    private mutating func begin(_ session: Session, _ incoming: IncomingInitiation, epoch: KeyEpoch, at now: Instant) {
+        let initiation = incoming.payload
         if session.recovery.packets.next == 0 {
             session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
         } else {
@@ -245,11 +245,11 @@ extension Node {
         session.install(epoch, sealsNow: true, shared: &shared)
         shared.statistics.sessionsEstablished += 1
         shared.events.append(.sessionEstablished(session.peer.handle, session.peer.key, isInitiator: false))
-        guard !approach.early.isEmpty else { return }
+        guard !incoming.early.isEmpty else { return }
         do {
             _ = try session.receiveFrames(
-                unsafe approach.early.span.bytes,
-                from: approach.endpoint,
+                unsafe incoming.early.span.bytes,
+                on: incoming.path,
                 epoch: nil,
                 shared: &shared,
                 at: now
@@ -261,10 +261,10 @@ extension Node {
 }
 
 extension Session {
-    /// Whether the peer has shown already that it receives at `endpoint`: it is the path in use.
-    func hasProven(_ endpoint: Endpoint) -> Bool {
+    /// Whether the peer has shown already that it receives at the other end of `addresses`: it is the path in use.
+    func hasProven(_ addresses: AddressPair) -> Bool {
         guard let path else { return false }
-        return path.endpoint == endpoint && path.allowance == nil
+        return path.addresses == addresses && path.amplificationLimit == nil
     }
 
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our

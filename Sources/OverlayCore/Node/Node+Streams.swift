@@ -76,12 +76,6 @@ extension Node {
         return session.streams[Int(handle.slot)].receive.readableBytes
     }
 
-    /// Bytes that a write would take now; 0 for a stream that ended.
-    package func writableByteCount(_ handle: StreamHandle) -> Int {
-        guard let session = try? session(of: handle) else { return 0 }
-        return session.writableBytes(Int(handle.slot), shared: shared)
-    }
-
     /// The session of a living stream.
     private func session(of handle: StreamHandle) throws(StreamError) -> Session {
         guard let peer = peer(handle.peer), let session = peer.session else { throw .unknownStream }

@@ -44,30 +44,29 @@ extension Node {
 
     /// Sends a handshake packet: directly, or into the session that relays it.
     private mutating func emit(_ packet: OutgoingHandshake, into writer: inout PacketWriter) -> Transmit? {
-        switch packet.destination {
+        switch packet.path.remote {
         case .ipv4, .ipv6:
             writer.append(packet.bytes)
             shared.statistics.packetsSent += 1
             shared.statistics.bytesSent += UInt64(packet.bytes.count)
             return Transmit(
-                destination: packet.destination,
+                source: packet.path.local,
+                destination: packet.path.remote,
                 ecn: .notECT,
                 byteCount: writer.count,
                 segmentSize: writer.count
             )
-        case .relay(let hub, let channel):
+        case .relay(let handle):
             let bytes = packet.bytes
-            relay(unsafe bytes.span.bytes, through: hub, channel: channel)
+            relay(unsafe bytes.span.bytes, through: handle)
             return nil
         }
     }
 
     /// Hands a packet to the session with the hub that relays it.
-    private mutating func relay(_ packet: RawSpan, through hub: UInt32, channel: RelayChannel) {
+    private mutating func relay(_ packet: RawSpan, through relay: RelayHandle) {
         guard let block = shared.keep(packet, 0..<packet.byteCount) else { return }
-        shared.relayedOut.append(
-            RelayedPacket(carrier: Int(hub), channel: channel, block: block, byteCount: packet.byteCount)
-        )
+        shared.relayedOut.append(RelayedPacket(relay: relay, block: block, byteCount: packet.byteCount))
     }
 
     /// The next packets of a peer's session; nil when it has nothing for a UDP address now.
@@ -97,9 +96,9 @@ extension Node {
         if let size = session.dueSizeProbe(at: now),
             session.writeSizeProbe(size: size, to: &writer, shared: &shared, at: now)
         {
-            return finish(&writer, to: path.endpoint, segmentSize: writer.count)
+            return finish(&writer, on: path.addresses, segmentSize: writer.count)
         }
-        let maxSegments = path.endpoint.isRelay || path.allowance != nil ? 1 : maxSegments
+        let maxSegments = path.isRelayed || path.amplificationLimit != nil ? 1 : maxSegments
         if !session.relayQueue.isEmpty {
             return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
         }
@@ -110,7 +109,9 @@ extension Node {
             guard !isDone else { return nil }
             let segmentSize = min(writer.count, size)
             let byteCount = writer.count
-            if let transmit = finish(&writer, to: path.endpoint, segmentSize: segmentSize, ecn: ecn) { return transmit }
+            if let transmit = finish(&writer, on: path.addresses, segmentSize: segmentSize, ecn: ecn) {
+                return transmit
+            }
             session.relayedBytes += UInt64(byteCount)
         }
     }
@@ -118,20 +119,21 @@ extension Node {
     /// Turns what is written into a transmission, or hands it to the relay and empties the writer.
     private mutating func finish(
         _ writer: inout PacketWriter,
-        to endpoint: Endpoint,
+        on path: AddressPair,
         segmentSize: Int,
         ecn: ECNCodepoint = .notECT
     ) -> Transmit? {
-        switch endpoint {
+        switch path.remote {
         case .ipv4, .ipv6:
             return Transmit(
-                destination: endpoint,
+                source: path.local,
+                destination: path.remote,
                 ecn: ecn,
                 byteCount: writer.count,
                 segmentSize: segmentSize
             )
-        case .relay(let hub, let channel):
-            writer.withSpan { relay($0, through: hub, channel: channel) }
+        case .relay(let handle):
+            writer.withSpan { relay($0, through: handle) }
             writer.truncate(to: 0)
             return nil
         }
@@ -158,7 +160,7 @@ extension Node {
             let transmit = pathPacket(
                 FrameType.pathResponse,
                 token: response.token,
-                to: response.endpoint,
+                on: response.path,
                 of: session,
                 into: &writer,
                 at: now
@@ -174,7 +176,7 @@ extension Node {
             let transmit = pathPacket(
                 FrameType.pathChallenge,
                 token: session.probes[position].token,
-                to: session.probes[position].endpoint,
+                on: session.probes[position].path,
                 of: session,
                 into: &writer,
                 at: now
@@ -187,19 +189,19 @@ extension Node {
     private mutating func pathPacket(
         _ type: UInt8,
         token: UInt64,
-        to endpoint: Endpoint,
+        on path: AddressPair,
         of session: Session,
         into writer: inout PacketWriter,
         at now: Instant
     ) -> Transmit? {
-        let size = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
-        let isPathInUse = endpoint == session.path?.endpoint
-        if isPathInUse, let left = session.path?.allowance?.left, left < size { return nil }
+        let size = path.isRelayed ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        let isPathInUse = path == session.path?.addresses
+        if isPathInUse, let left = session.path?.amplificationLimit?.left, left < size { return nil }
         guard session.writePathPacket(type, token: token, size: size, to: &writer, shared: &shared, at: now) else {
             return nil
         }
         if isPathInUse { session.path?.spend(writer.count) }
-        return finish(&writer, to: endpoint, segmentSize: writer.count)
+        return finish(&writer, on: path, segmentSize: writer.count)
     }
 
     private mutating func closingPacket(
@@ -220,7 +222,7 @@ extension Node {
             at: now
         )
         session.path?.spend(writer.count)
-        return isWritten ? finish(&writer, to: path.endpoint, segmentSize: writer.count) : nil
+        return isWritten ? finish(&writer, on: path.addresses, segmentSize: writer.count) : nil
     }
 
     /// Relayed packets of one size, one behind the other.
@@ -236,7 +238,7 @@ extension Node {
         while segments < maxSegments, let next = session.relayQueue.first {
             let size = PacketLayout.Protected.overhead + 5 + next.byteCount
             if segments > 0, size > segmentSize { break }
-            guard writer.remaining >= size, size <= path.allowance?.left ?? size else { break }
+            guard writer.remaining >= size, size <= path.amplificationLimit?.left ?? size else { break }
             guard session.writeRelayedPacket(to: &writer, shared: &shared, at: now) else { break }
             session.path?.spend(size)
             segments += 1
@@ -244,7 +246,7 @@ extension Node {
             if size < segmentSize { break }
         }
         guard segments > 0 else { return nil }
-        return finish(&writer, to: path.endpoint, segmentSize: segmentSize)
+        return finish(&writer, on: path.addresses, segmentSize: segmentSize)
     }
 
     /// Appends packets of up to `size` bytes for the path in use until one is not full, the writer is, or window and

@@ -5,9 +5,10 @@ package import PosternModel
 /// A node of the overlay: all its peers, sessions and streams, as a value without input, output, clock or randomness of
 /// its own (the contract of quinn-proto, in Swift).
 ///
-/// The shell feeds datagrams to ``receive(_:from:ecn:at:)`` and time to ``advance(to:)``; after each of them, and after
-/// any command, it sends what ``pollTransmit(into:maxSegments:at:)`` gives until that is nil, handles what
-/// ``pollEvent()`` gives, and waits until ``nextDeadline``.
+/// The shell says where it sends from (``setLocalAddresses(_:candidates:at:)``), and feeds datagrams to
+/// ``receive(_:from:to:ecn:at:)`` and time to ``advance(to:)``; after each of them, and after any command, it sends
+/// what ``pollTransmit(into:maxSegments:at:)`` gives until that is nil, handles what ``pollEvent()`` gives, and waits
+/// until ``nextDeadline``.
 package struct Node: ~Copyable {
     /// The largest UDP payload that a node takes.
     package static let maximumPacketSize = 9000
@@ -37,7 +38,7 @@ package struct Node: ~Copyable {
 
     /// A handshake packet and where it goes.
     struct OutgoingHandshake {
-        var destination: Endpoint
+        var path: AddressPair
         var bytes: [UInt8]
     }
 
@@ -78,8 +79,8 @@ package struct Node: ~Copyable {
     /// Counters since the node was made, and what it holds now.
     package var statistics: NodeStatistics {
         var statistics = shared.statistics
-        statistics.memoryInUse = shared.pool.usedBytes
-        statistics.pendingEvents = shared.events.count
+        statistics.memoryInUse = UInt64(shared.pool.usedBytes)
+        statistics.pendingEvents = UInt64(shared.events.count)
         return statistics
     }
 
@@ -97,13 +98,22 @@ package struct Node: ~Copyable {
         return lastTimestamp
     }
 
-    /// Where the node can be reached: told to peers inside sessions, never to hubs.
-    package mutating func setLocalCandidates(_ endpoints: [Endpoint]) {
-        guard endpoints != shared.localCandidates else { return }
-        shared.localCandidates = endpoints
-        for case let peer? in peers where peer.session?.isEstablished == true {
-            peer.session?.control.areCandidatesDue = true
-            wake(peer)
+    /// Where the node sends from and receives, and where it can be reached: the latter is told to peers inside
+    /// sessions, as far as ``PeerConfiguration/sharesCandidates`` allows. Nothing is sent before the first call.
+    ///
+    /// `addresses` are what the shell's sockets are bound to, the preferred first; a socket on all addresses of the
+    /// host is one. Sessions on an address that is gone go on from another one. `candidates`: the highest priority
+    /// first.
+    package mutating func setLocalAddresses(_ addresses: [Endpoint], candidates: [Candidate], at now: Instant) {
+        let areSame = candidates == shared.localCandidates
+        guard addresses != shared.localAddresses || !areSame else { return }
+        shared.localAddresses = addresses
+        shared.localCandidates = candidates
+        for case let peer? in peers {
+            guard let session = peer.session, session.isEstablished else { continue }
+            if !areSame { session.control.areCandidatesDue = true }
+            session.leaveLostAddress(shared: &shared, at: now)
+            settle(peer)
         }
     }
 
@@ -119,12 +129,13 @@ package struct Node: ~Copyable {
         }
     }
 
-    /// The system refused to send packets of `byteCount` bytes to `endpoint`: they do not fit the interface
-    /// (`EMSGSIZE`). Sessions on that path send smaller ones from now on. Looks at every peer.
-    package mutating func packetsRefused(byteCount: Int, to endpoint: Endpoint, at now: Instant) {
+    /// The system refused to send the packets of `transmit`: they do not fit the interface (`EMSGSIZE`). Sessions on
+    /// that path send smaller ones from now on. Looks at every peer.
+    package mutating func packetsRefused(_ transmit: Transmit, at now: Instant) {
+        let addresses = AddressPair(local: transmit.source, remote: transmit.destination)
         for case let peer? in peers {
-            guard let session = peer.session, session.path?.endpoint == endpoint else { continue }
-            session.refused(byteCount, at: now)
+            guard let session = peer.session, session.path?.addresses == addresses else { continue }
+            session.refused(transmit.segmentSize, at: now)
             settle(peer)
         }
     }

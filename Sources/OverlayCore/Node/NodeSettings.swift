@@ -111,7 +111,7 @@ package struct NodeSettings: Sendable, Hashable {
     static let earlyStreams: UInt64 = 64
 
     /// These settings, with nothing below what the protocol promises.
-    var honest: NodeSettings {
+    var clamped: NodeSettings {
         var settings = self
         settings.maxStreams = max(maxStreams, Int(Self.earlyStreams))
         settings.streamWindow = max(streamWindow, Self.earlyData)

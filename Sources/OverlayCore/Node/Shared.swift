@@ -24,14 +24,16 @@ struct Shared: ~Copyable {
     var seals: [Seal] = []
     /// Receiver indices of this node and the peer slots they belong to.
     var indices = IndexTable()
-    /// Where the node can be reached on its own networks.
-    var localCandidates: [Endpoint] = []
+    /// Our end of every path: the addresses that the shell's sockets are bound to.
+    var localAddresses: [Endpoint] = []
+    /// Where the node can be reached on its own networks, the highest priority first.
+    var localCandidates: [Candidate] = []
     var candidatesSequence: UInt64 = 0
     private var nextSerial: UInt32 = 0
 
     init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8]) {
         self.identity = identity
-        self.settings = settings.honest
+        self.settings = settings.clamped
         hasAES = hasHardwareAES()
         pool = BlockPool(maximum: settings.maxMemory)
         random = RandomSource(seed: seed)
@@ -77,10 +79,9 @@ struct IncomingDatagram {
     var block: BlockPool.Block
 }
 
-/// A packet on its way through a relay: the slot of the peer whose session carries it, the conversation, the bytes.
+/// A packet on its way through a relay: the peer whose session carries it and the conversation, and the bytes.
 struct RelayedPacket {
-    var carrier: Int
-    var channel: RelayChannel
+    var relay: RelayHandle
     var block: BlockPool.Block
     var byteCount: Int
 }

@@ -1,4 +1,4 @@
-/// Counters of one node since it was made. Shells export them.
+/// Counters of one node since it was made. Shells export them (``metrics``).
 package struct NodeStatistics: Sendable, Hashable {
     package var packetsSent: UInt64 = 0
     package var packetsReceived: UInt64 = 0
@@ -7,7 +7,7 @@ package struct NodeStatistics: Sendable, Hashable {
     /// Packets declared lost.
     package var packetsLost: UInt64 = 0
     /// Packets declared lost that arrived after all.
-    package var packetsRecanted: UInt64 = 0
+    package var spuriousLosses: UInt64 = 0
     package var probeTimeouts: UInt64 = 0
     /// Packets of ours that peers saw marked CE.
     package var congestionMarks: UInt64 = 0
@@ -24,9 +24,9 @@ package struct NodeStatistics: Sendable, Hashable {
     package var creditStalls: UInt64 = 0
     package var dropped = Drops()
     /// Bytes of memory that streams and relayed packets hold now.
-    package var memoryInUse: Int = 0
+    package var memoryInUse: UInt64 = 0
     /// Events that wait to be polled now.
-    package var pendingEvents: Int = 0
+    package var pendingEvents: UInt64 = 0
 
     /// Packets that were dropped without an answer, by reason.
     package struct Drops: Sendable, Hashable {

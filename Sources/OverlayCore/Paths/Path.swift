@@ -5,7 +5,8 @@ import PosternModel
 ///
 /// An object: it is looked at several times for each packet, and a value of its size is copied each time.
 final class Path {
-    let endpoint: Endpoint
+    /// Where it runs.
+    let addresses: AddressPair
     /// Distinguishes this path from the session's earlier ones.
     let serial: UInt32
     /// The largest UDP payload sent on it, beside probes.
@@ -31,40 +32,43 @@ final class Path {
     /// When an authenticated packet last came from there.
     private(set) var heardAt: Instant
     /// What may be sent there, while the address has not proven itself.
-    var allowance: AddressAllowance?
+    var amplificationLimit: AntiAmplificationLimit?
 
-    /// A path to `endpoint`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the controller.
+    /// A path between `addresses`. `maximumPacketSize`: what is of use, if the path carries it. `seed`: for the
+    /// controller.
     init(
-        endpoint: Endpoint,
+        addresses: AddressPair,
         serial: UInt32,
         algorithm: CongestionAlgorithm,
         maximumPacketSize: Int,
         seed: UInt64,
         at now: Instant
     ) {
-        self.endpoint = endpoint
+        self.addresses = addresses
         self.serial = serial
-        mtu = PathMTU(endpoint: endpoint, limit: maximumPacketSize)
+        mtu = PathMTU(endpoint: addresses.remote, limit: maximumPacketSize)
         packetSize = mtu.size
-        ecn = ECNValidation(isUsable: !endpoint.isRelay)
+        ecn = ECNValidation(isUsable: !addresses.isRelayed)
         congestion = algorithm.controller(packetSize: packetSize, seed: seed)
         heardAt = now
     }
 
+    var isRelayed: Bool { addresses.isRelayed }
+
     /// An authenticated packet came from there: the peer has our answer, so it receives there.
     func hear(at now: Instant) {
         heardAt = now
-        allowance = nil
+        amplificationLimit = nil
     }
 
     /// Whether nothing may be sent before the peer has been heard.
-    var isBlocked: Bool { allowance.map { $0.left < AddressAllowance.worthwhile } ?? false }
+    var isBlocked: Bool { amplificationLimit.map { $0.left < AntiAmplificationLimit.worthwhile } ?? false }
 
     /// The largest packet that may be sent now.
-    var sendSize: Int { allowance.map { min($0.left, packetSize) } ?? packetSize }
+    var sendSize: Int { amplificationLimit.map { min($0.left, packetSize) } ?? packetSize }
 
     /// Bytes were sent there.
-    func spend(_ byteCount: Int) { allowance?.spend(byteCount) }
+    func spend(_ byteCount: Int) { amplificationLimit?.spend(byteCount) }
 
     /// Whether the window takes one more full packet.
     var hasWindow: Bool { bytesInFlight + packetSize <= congestion.window }
@@ -128,9 +132,9 @@ final class Path {
     }
 
     /// A packet arrived that was declared lost.
-    func recant(_ entry: LostPackets.Entry, at now: Instant) {
-        delivery.recant(entry.packet, at: now)
-        congestion.recant(RecantedLoss(declaredAt: entry.declaredAt, now: now))
+    func noteSpuriousLoss(_ entry: LostPackets.Entry, at now: Instant) {
+        delivery.noteSpuriousLoss(entry.packet, at: now)
+        congestion.noteSpuriousLoss(SpuriousLoss(declaredAt: entry.declaredAt, now: now))
     }
 
     /// An ACK frame is read to its end, and its losses are known.

@@ -15,13 +15,14 @@ struct PathProbe {
         case ping
     }
 
-    /// When tries follow each other (RFC 8445 §14 paces checks; the growth keeps strangers' addresses unharmed).
+    /// When tries follow each other (RFC 8445 §14 paces checks; the growth keeps the addresses of third parties
+    /// unharmed).
     static let spacing: [Interval] = [.milliseconds(100), .milliseconds(300), .milliseconds(900)]
     /// Probes of one session at a time.
     static let maximum = 24
 
     let token: UInt64
-    let endpoint: Endpoint
+    let path: AddressPair
     let reason: Reason
     var tries = 0
     var sentAt: Instant
@@ -31,7 +32,7 @@ struct PathProbe {
 /// A PATH_RESPONSE that waits to be sent, on the path that the challenge came on (RFC 9000 §8.2.2).
 struct PathResponse {
     var token: UInt64
-    var endpoint: Endpoint
+    var path: AddressPair
 
     /// Responses that one session keeps; more challenges at a time are dropped.
     static let maximum = 16

@@ -15,7 +15,7 @@ extension Session {
     /// send: these show soon that a probe was lost. No probe takes more than half of the window, and none leaves when
     /// the window is full or silence is being probed.
     func dueSizeProbe(at now: Instant) -> Int? {
-        guard let path, path.allowance == nil, !queues.isEmpty, recovery.probeCount == 0, path.hasWindow else {
+        guard let path, path.amplificationLimit == nil, !queues.isEmpty, recovery.probeCount == 0, path.hasWindow else {
             return nil
         }
         guard let size = path.mtu.nextProbe(at: now), size <= path.congestion.window / 2 else { return nil }

@@ -4,21 +4,16 @@ import PosternModel
 
 // Which way packets take (DESIGN §7; RFC 9000 §8.2, §9).
 extension Session {
-    /// Silence after which a direct path no longer holds against the relay that the peer uses.
-    private static let directPatience = Interval.milliseconds(1500)
-    /// How much shorter a round trip has to be for another direct path to be worth a change.
-    private static let improvement = Interval.milliseconds(5)
-
-    func respond(to token: UInt64, at endpoint: Endpoint) {
+    func respond(to token: UInt64, on addresses: AddressPair) {
         guard pendingResponses.count < PathResponse.maximum else { return }
-        pendingResponses.append(PathResponse(token: token, endpoint: endpoint))
+        pendingResponses.append(PathResponse(token: token, path: addresses))
     }
 
-    /// Sends a challenge to `endpoint` unless one is on its way for the same reason.
-    func probe(_ endpoint: Endpoint, reason: PathProbe.Reason, shared: inout Shared, at now: Instant) {
+    /// Sends a challenge on a path unless one is on its way for the same reason.
+    func probe(_ addresses: AddressPair, reason: PathProbe.Reason, shared: inout Shared, at now: Instant) {
         let isKnown = probes.contains {
             switch ($0.reason, reason) {
-            case (.candidate, .candidate), (.followed, .followed), (.silence, .silence): $0.endpoint == endpoint
+            case (.candidate, .candidate), (.followed, .followed), (.silence, .silence): $0.path == addresses
             case (.ping, _), (.candidate, _), (.followed, _), (.silence, _): false
             }
         }
@@ -26,7 +21,7 @@ extension Session {
         probes.append(
             PathProbe(
                 token: shared.random.nextUInt64(),
-                endpoint: endpoint,
+                path: addresses,
                 reason: reason,
                 sentAt: now,
                 nextAt: now
@@ -34,45 +29,66 @@ extension Session {
         )
     }
 
-    /// Looks for a direct path.
-    func probeCandidates(shared: inout Shared, at now: Instant) {
-        guard shared.settings.usesDirectPaths, !peer.isHub else { return }
-        for endpoint in peer.candidates where endpoint != path?.endpoint {
-            probe(endpoint, reason: .candidate, shared: &shared, at: now)
+    /// Sends a challenge to each of `candidates` from each of our addresses, but not on the path in use.
+    private func probe(
+        _ candidates: [Candidate],
+        reason: PathProbe.Reason,
+        shared: inout Shared,
+        at now: Instant
+    ) {
+        for candidate in candidates {
+            for addresses in AddressPair.all(from: shared.localAddresses, to: candidate.endpoint)
+            where addresses != path?.addresses {
+                probe(addresses, reason: reason, shared: &shared, at: now)
+            }
         }
+    }
+
+    /// Looks for a direct path. A relay itself is always reached directly.
+    func probeCandidates(shared: inout Shared, at now: Instant) {
+        guard shared.settings.usesDirectPaths, !peer.relays else { return }
+        probe(peer.candidates, reason: .candidate, shared: &shared, at: now)
         upgradeAt = now + shared.settings.upgradeInterval
     }
 
-    /// The path in use is silent: tries every other way.
+    /// The path in use is silent: tries every other one.
     func probeAlternatives(shared: inout Shared, at now: Instant) {
-        let direct = shared.settings.usesDirectPaths ? peer.candidates : []
-        for endpoint in [peer.relay].compactMap(\.self) + direct where endpoint != path?.endpoint {
-            probe(endpoint, reason: .silence, shared: &shared, at: now)
-        }
+        let alternatives = peer.candidates(includingDirect: shared.settings.usesDirectPaths)
+        // The relay first: there may be more paths than probes.
+        probe(alternatives.reversed(), reason: .silence, shared: &shared, at: now)
     }
 
     /// The round trip on the path in use, for whoever asks.
     func ping(shared: inout Shared, at now: Instant) {
         guard let path else { return }
-        probe(path.endpoint, reason: .ping, shared: &shared, at: now)
+        probe(path.addresses, reason: .ping, shared: &shared, at: now)
     }
 
-    /// An authenticated packet with the highest number so far, and with more than probes in it, came from elsewhere:
-    /// the peer uses another path. It is followed once it is validated.
-    ///
-    /// Between two known addresses the node with the lower key leads while its path lives: if both followed, both would
-    /// change places for ever. A new address means that the peer has moved, and is followed at once.
-    func follow(_ endpoint: Endpoint, shared: inout Shared, at now: Instant) {
-        guard let path else { return }
-        if !endpoint.isRelay, !shared.settings.usesDirectPaths { return }
-        // A path that the peer never used holds against nothing.
-        let silence = path.allowance == nil ? now - path.heardAt : .seconds(3600)
-        if endpoint.isRelay, !path.endpoint.isRelay, silence < Self.directPatience { return }
-        let patience = path.roundTrip.probeTimeout(maxAckDelay: shared.settings.maxAckDelay) * 2
-        let isLeading = opensEvenStreams && path.endpoint.isRelay == endpoint.isRelay
-        if isLeading, silence < min(patience, Self.directPatience), peer.mayBe(at: endpoint) { return }
-        if !endpoint.isRelay { peer.add(candidates: [endpoint]) }
-        probe(endpoint, reason: .followed, shared: &shared, at: now)
+    /// What the choice of a path is made of, now.
+    func selector(settings: NodeSettings, at now: Instant) -> PathSelector {
+        let inUse = path.map {
+            PathSelector.PathInUse(
+                isRelay: $0.isRelayed,
+                silence: $0.amplificationLimit == nil ? now - $0.heardAt : nil,
+                roundTrip: $0.roundTrip.smoothed,
+                probeTimeout: $0.roundTrip.probeTimeout(maxAckDelay: settings.maxAckDelay),
+                timeouts: recovery.probeCount
+            )
+        }
+        return PathSelector(inUse: inUse, usesDirectPaths: settings.usesDirectPaths)
+    }
+
+    /// An authenticated packet with the highest number so far, and with more than probes in it, came on another path
+    /// than the one in use: the peer has moved there. It is followed once the path is validated.
+    func follow(_ addresses: AddressPair, shared: inout Shared, at now: Instant) {
+        let migration = PathSelector.Migration(
+            isRelay: addresses.isRelayed,
+            isKnown: peer.mayBe(at: addresses.remote),
+            isLeading: opensEvenStreams
+        )
+        guard selector(settings: shared.settings, at: now).follows(migration) else { return }
+        peer.noteReflexive(addresses.remote)
+        probe(addresses, reason: .followed, shared: &shared, at: now)
     }
 
     func receivePathResponse(_ token: UInt64, shared: inout Shared, at now: Instant) {
@@ -83,31 +99,16 @@ extension Session {
             shared.events.append(.pong(peer.handle, peer.key, roundTrip))
             return
         }
-        guard probe.endpoint != path?.endpoint, isBetter(probe, roundTrip: roundTrip, at: now) else { return }
-        activate(probe.endpoint, roundTrip: roundTrip, shared: &shared, at: now)
+        guard probe.path != path?.addresses else { return }
+        guard selector(settings: shared.settings, at: now).prefers(probe.reason, roundTrip: roundTrip) else { return }
+        activate(probe.path, roundTrip: roundTrip, shared: &shared, at: now)
     }
 
-    private func isBetter(_ probe: PathProbe, roundTrip: Interval, at now: Instant) -> Bool {
-        guard let path else { return true }
-        let isSilent = recovery.probeCount >= 2
-        switch probe.reason {
-        case .followed:
-            return true
-        case .silence:
-            return isSilent
-        case .candidate:
-            if path.endpoint.isRelay || isSilent { return true }
-            return roundTrip + Self.improvement < path.roundTrip.smoothed
-        case .ping:
-            return false
-        }
-    }
-
-    /// Packets take `endpoint` from now on. Congestion state begins anew (RFC 9000 §9.4), under another receiver index.
-    func activate(_ endpoint: Endpoint, roundTrip: Interval?, shared: inout Shared, at now: Instant) {
+    /// Packets take this path from now on. Congestion state begins anew (RFC 9000 §9.4), under another receiver index.
+    func activate(_ addresses: AddressPair, roundTrip: Interval?, shared: inout Shared, at now: Instant) {
         let isFirst = path == nil
         let next = Path(
-            endpoint: endpoint,
+            addresses: addresses,
             serial: shared.serial(),
             algorithm: shared.settings.congestion,
             maximumPacketSize: min(shared.settings.maxPacketSize, peerMaxPacketSize),
@@ -115,7 +116,7 @@ extension Session {
             at: now
         )
         if let roundTrip { next.measure(roundTrip, ackDelay: .zero, at: now) }
-        let wasSilent = recovery.probeCount >= 2
+        let wasSilent = recovery.probeCount >= PathSelector.silentTimeouts
         path = next
         pacedUntil = nil
         probes.removeAll {
@@ -124,15 +125,28 @@ extension Session {
             case .candidate, .ping: false
             }
         }
-        upgradeAt = endpoint.isRelay ? now + shared.settings.upgradeInterval : nil
+        upgradeAt = next.isRelayed ? now + shared.settings.upgradeInterval : nil
         if !isFirst {
             sendEpoch?.changeIndex()
             if wasSilent { loseEverything(shared: &shared, at: now) }
             recovery.forgetSilence()
         }
-        if !endpoint.isRelay { control.isObservedDue = true }
+        if !next.isRelayed { control.isObservedDue = true }
         control.isPingDue = true
-        shared.events.append(.pathChanged(peer.handle, peer.key, endpoint))
+        shared.events.append(.pathChanged(peer.handle, peer.key, addresses.remote))
+    }
+
+    /// Our end of the path in use is gone: goes on from another of our addresses to the same remote one, which has
+    /// proven itself (RFC 9000 §9.2), or looks for another path.
+    func leaveLostAddress(shared: inout Shared, at now: Instant) {
+        guard let lost = path?.addresses, !lost.isRelayed, !shared.localAddresses.contains(lost.local) else { return }
+        guard let next = AddressPair.all(from: shared.localAddresses, to: lost.remote).first else {
+            probeAlternatives(shared: &shared, at: now)
+            return
+        }
+        let limit = path?.amplificationLimit
+        activate(next, roundTrip: nil, shared: &shared, at: now)
+        path?.amplificationLimit = limit
     }
 
     /// Moves probes on whose time has come; those without tries left go.

@@ -70,7 +70,7 @@ struct DeliveryRate {
     mutating func lose(_ packet: SentPacket) { lost += UInt64(packet.byteCount) }
 
     /// A packet arrived that was declared lost.
-    mutating func recant(_ packet: SentPacket, at now: Instant) {
+    mutating func noteSpuriousLoss(_ packet: SentPacket, at now: Instant) {
         lost -= min(lost, UInt64(packet.byteCount))
         delivered += UInt64(packet.byteCount)
         deliveredAt = now

@@ -85,7 +85,7 @@ struct LossRecovery: ~Copyable {
         var markedCount = 0
         /// Packets that were declared lost in this or that arrived after all.
         var lostCount = 0
-        var recantedCount = 0
+        var spuriousLossCount = 0
         /// What was in flight on the path before the frame came.
         var bytesInFlightBefore = 0
         fileprivate var measurement: DeliveryRate.Measurement?
@@ -138,11 +138,11 @@ struct LossRecovery: ~Copyable {
             packets.forEachFrame(of: packet, body)
         }
         outstandingCount -= acknowledgedCount
-        recant(range, path: path, at: now, outcome: &outcome, body)
+        noteSpuriousLosses(range, path: path, at: now, outcome: &outcome, body)
     }
 
     /// What was declared lost in `range` has arrived.
-    private mutating func recant(
+    private mutating func noteSpuriousLosses(
         _ range: ClosedRange<UInt64>,
         path: Path,
         at now: Instant,
@@ -150,8 +150,8 @@ struct LossRecovery: ~Copyable {
         _ body: (SentFrame) -> Void
     ) {
         let largest = max(outcome.largest, largestAcknowledged ?? 0)
-        lostPackets.recant(range) { lostPackets, entry in
-            outcome.recantedCount += 1
+        lostPackets.takeSpurious(range) { lostPackets, entry in
+            outcome.spuriousLossCount += 1
             lostSince = nil
             tolerance.widen(
                 distance: largest - min(largest, entry.number),
@@ -159,7 +159,7 @@ struct LossRecovery: ~Copyable {
                 roundTrip: path.roundTrip,
                 at: now
             )
-            if entry.packet.pathSerial == path.serial { path.recant(entry, at: now) }
+            if entry.packet.pathSerial == path.serial { path.noteSpuriousLoss(entry, at: now) }
             lostPackets.forEachFrame(of: entry, body)
         }
     }
@@ -270,7 +270,7 @@ struct LossRecovery: ~Copyable {
         }
         let base = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay)
         guard packet.sentAt - first > base * Self.persistentCongestionThreshold else { return }
-        path.congestion.collapse(at: now)
+        path.congestion.notePersistentCongestion(at: now)
         lostSince = nil
     }
 

@@ -43,7 +43,7 @@ struct LostPackets {
     }
 
     /// Takes those in `range` that arrive now for the first time; `body` gets each.
-    mutating func recant(_ range: ClosedRange<UInt64>, _ body: (borrowing LostPackets, Entry) -> Void) {
+    mutating func takeSpurious(_ range: ClosedRange<UInt64>, _ body: (borrowing LostPackets, Entry) -> Void) {
         guard let first = entries.first, range.upperBound >= first.number else { return }
         var position = lowerBound(of: range.lowerBound)
         while position < entries.count {

@@ -30,7 +30,7 @@ extension Session {
         recovery.finishAck(path: path, at: now, outcome: &outcome) { lost($0) }
         if isNewest { noteMarks(frame.ecn, outcome, shared: &shared, at: now) }
         shared.statistics.packetsLost += UInt64(outcome.lostCount)
-        shared.statistics.packetsRecanted += UInt64(outcome.recantedCount)
+        shared.statistics.spuriousLosses += UInt64(outcome.spuriousLossCount)
         pacedUntil = nil
     }
 
@@ -119,7 +119,7 @@ extension Session {
         }
         consider(received.isAckDue ? nil : received.deadline)
         if let path, recovery.probesOwed == 0, !path.isBlocked { consider(recovery.deadline(path: path)) }
-        consider(standstillDeadline)
+        consider(antiDeadlockDeadline)
         consider(pacedUntil)
         consider(probeDeadline)
         consider(epochs.first?.expires)
@@ -137,20 +137,20 @@ extension Session {
     /// When a peer on a local path that has been silent is asked whether it is there. Nothing is asked while a question
     /// is open, or without a stream that waits.
     private func livenessDeadline(settings: NodeSettings) -> Instant? {
-        guard let path, path.endpoint.isLocal, streams.count > 0 else { return nil }
+        guard let path, path.addresses.remote.isLocal, streams.count > 0 else { return nil }
         guard !recovery.hasOutstanding, !control.isPingDue else { return nil }
         return heardAt + settings.localLiveness
     }
 
     /// When a session that may send nothing asks for proof itself: with a handshake, which is not limited. Without it
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
-    private var standstillDeadline: Instant? {
+    private var antiDeadlockDeadline: Instant? {
         // Who only answers is silent: a forged address would get our handshakes.
         guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
-        return blockedSince.map { $0 + Self.standstillPatience }
+        return blockedSince.map { $0 + Self.antiDeadlockPatience }
     }
 
-    private static let standstillPatience = Interval.seconds(1)
+    private static let antiDeadlockPatience = Interval.seconds(1)
 
     /// What time brings: losses, probes, keep-alives. Returns the reason if the session is to be given up.
     func advance(to now: Instant, shared: inout Shared) -> ErrorCode? {
@@ -158,7 +158,7 @@ extension Session {
         if let pacedUntil, pacedUntil <= now { self.pacedUntil = nil }
         advanceProbes(to: now, shared: &shared)
         advanceRecovery(to: now, shared: &shared)
-        if let deadline = standstillDeadline, deadline <= now { peer.needsHandshake = true }
+        if let deadline = antiDeadlockDeadline, deadline <= now { peer.needsHandshake = true }
         if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
         if let deadline = livenessDeadline(settings: shared.settings), deadline <= now { control.isPingDue = true }
         while let epoch = epochs.first, let expires = epoch.expires, expires <= now {
@@ -184,9 +184,9 @@ extension Session {
         }
         recovery.probe { lost($0) }
         shared.statistics.probeTimeouts += 1
-        if recovery.probeCount >= 2 { probeAlternatives(shared: &shared, at: now) }
-        if recovery.probeCount >= 3, path.endpoint.isLocal {
-            shared.events.append(.localPathSilent(peer.handle, peer.key, path.endpoint))
+        if recovery.probeCount >= PathSelector.silentTimeouts { probeAlternatives(shared: &shared, at: now) }
+        if recovery.probeCount >= 3, path.addresses.remote.isLocal {
+            shared.events.append(.localPathSilent(peer.handle, peer.key, path.addresses.remote))
         }
         // A peer that answers nothing may have restarted: only a handshake can tell.
         if recovery.probeCount >= 3, peer.pending == nil { peer.needsHandshake = true }

@@ -8,17 +8,20 @@ final class Peer {
     let key: NodeKey
     let exchangeKey: ExchangeKey
     var preSharedKey: PreSharedKey
-    var isHub: Bool
+    /// Whether it may relay for us.
+    var relays: Bool
+    /// Whether it is told where this node can be reached.
+    var sharesCandidates: Bool
     /// Whether the shell admitted it. An unknown peer of a hub is forgotten when its session ends.
     var isAdmitted: Bool
     /// Handshakes with this timestamp or an earlier one are replays.
     var replayFloor: UInt64
     /// The latest timestamp of a handshake that was passed over for one of ours: a replay once ours has come through.
     var passedOver: UInt64 = 0
-    /// UDP addresses worth trying, the most promising first.
-    private(set) var candidates: [Endpoint]
-    /// The way through a hub, once it offered one.
-    var relay: Endpoint?
+    /// Where it may be reached directly, the latest first.
+    private var known: [Candidate] = []
+    /// The relay, once a hub offered one.
+    var relay: RelayHandle?
     var session: Session?
     /// The generation of the last stream of the sessions before this one.
     var lastStreamGeneration: UInt32 = 0
@@ -52,22 +55,61 @@ final class Peer {
         key = configuration.key
         self.exchangeKey = exchangeKey
         preSharedKey = configuration.preSharedKey
-        isHub = configuration.isHub
+        relays = configuration.relays
+        sharesCandidates = configuration.sharesCandidates
         self.isAdmitted = isAdmitted
         replayFloor = configuration.replayFloor
-        candidates = []
-        add(candidates: configuration.candidates)
+        add(configuration.candidates)
+    }
+
+    /// Where the peer may be reached directly, the highest priority first (RFC 8445 §6.1.2.3), of equal ones the
+    /// latest.
+    var candidates: [Candidate] {
+        known.enumerated()
+            .sorted { ($0.element.priority, $1.offset) > ($1.element.priority, $0.offset) }
+            .map(\.element)
+    }
+
+    /// The same, followed by the relay, whose priority is the lowest.
+    func candidates(includingDirect: Bool) -> [Candidate] {
+        let direct = includingDirect ? candidates : []
+        return direct + [relay].compactMap { $0.map { Candidate(.relay($0), kind: .relayed) } }
     }
 
     /// Whether packets from `endpoint` may be the peer's: it is one of its addresses or its relay.
-    func mayBe(at endpoint: Endpoint) -> Bool { endpoint == relay || candidates.contains(endpoint) }
+    func mayBe(at endpoint: Endpoint) -> Bool {
+        switch endpoint {
+        case .ipv4, .ipv6: known.contains { $0.endpoint == endpoint }
+        case .relay(let relay): relay == self.relay
+        }
+    }
 
-    /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. Returns the new ones.
+    /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is known gets
+    /// the higher of both priorities. Returns the new ones.
     @discardableResult
-    func add(candidates new: [Endpoint]) -> [Endpoint] {
-        let fresh = new.filter { !$0.isRelay && !candidates.contains($0) }
-        candidates = Array((fresh + candidates).prefix(Self.maximumCandidates))
+    func add(_ new: [Candidate]) -> [Candidate] {
+        var fresh: [Candidate] = []
+        for candidate in new where !candidate.endpoint.isRelay {
+            if let position = known.firstIndex(where: { $0.endpoint == candidate.endpoint }) {
+                if candidate.priority > known[position].priority { known[position] = candidate }
+            } else if !fresh.contains(where: { $0.endpoint == candidate.endpoint }) {
+                fresh.append(candidate)
+            }
+        }
+        known = Array((fresh + known).prefix(Self.maximumCandidates))
         return fresh
+    }
+
+    /// The peer sees this node's packets from `base` come from `endpoint`: it is as good as a STUN server's answer when
+    /// the peer is a hub, and what a connectivity check shows when it is not (RFC 8445 §5.1.1.2, §7.2.5.3.1).
+    func observed(_ endpoint: Endpoint, base: Endpoint) -> Event {
+        let kind: Candidate.Kind = relays ? .serverReflexive : .peerReflexive
+        return .observedAddress(by: handle, key, Candidate(endpoint, kind: kind, base: base))
+    }
+
+    /// The peer sends from `endpoint` (RFC 8445 §7.3.1.3).
+    func noteReflexive(_ endpoint: Endpoint) {
+        add([Candidate(endpoint, kind: .peerReflexive)])
     }
 }
 
@@ -82,7 +124,7 @@ final class PendingHandshake {
     var retryAt: Instant
     var retries = 0
     /// Packets that overtook the answer, bounded.
-    var early: [(bytes: [UInt8], from: Endpoint, ecn: ECNCodepoint)] = []
+    var early: [(bytes: [UInt8], path: AddressPair, ecn: ECNCodepoint)] = []
 
     static let maximumEarly = 16
 

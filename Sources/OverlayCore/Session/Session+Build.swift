@@ -127,7 +127,7 @@ extension Session {
             recovery.add(.newIndex(sequence: sequence))
         }
         if control.isObservedDue {
-            guard let endpoint = path?.endpoint, !endpoint.isRelay else {
+            guard let endpoint = path?.addresses.remote, !endpoint.isRelay else {
                 control.isObservedDue = false
                 return
             }
@@ -140,15 +140,15 @@ extension Session {
         writeCandidates(to: &writer, shared: &shared)
     }
 
-    /// Tells the peer where we are. A hub is never told: it must not learn locators (DESIGN §8).
+    /// Tells the peer where we are, if it may know.
     private func writeCandidates(to writer: inout PacketWriter, shared: inout Shared) {
         guard control.areCandidatesDue else { return }
-        let isAllowed = shared.settings.usesDirectPaths && !peer.isHub && !shared.settings.acceptsUnknownPeers
+        let isAllowed = shared.settings.usesDirectPaths && peer.sharesCandidates
         guard isAllowed, !shared.localCandidates.isEmpty else {
             control.areCandidatesDue = false
             return
         }
-        let endpoints = shared.localCandidates.prefix(Frame.Limits.candidates)
+        let endpoints = shared.localCandidates.prefix(Frame.Limits.candidates).map(\.endpoint)
         guard writer.remaining >= 10 + endpoints.count * 19 else { return }
         shared.candidatesSequence += 1
         writer.appendCandidates(sequence: shared.candidatesSequence, endpoints)
@@ -276,7 +276,7 @@ extension Session {
 
     // MARK: Packets of their own
 
-    /// Appends a packet with a challenge or response for `endpoint`, padded so that the path proves its size
+    /// Appends a packet with a challenge or response, padded so that the path proves its size
     /// (RFC 9000 §8.2.1).
     func writePathPacket(
         _ type: UInt8,
@@ -316,7 +316,7 @@ extension Session {
         guard let epoch = sendEpoch, let packet = relayQueue.popFirst() else { return false }
         let size = PacketLayout.Protected.overhead + 5 + packet.byteCount
         let start = begin(&writer, epoch: epoch, size: size)
-        writer.appendRelayHead(packet.channel)
+        writer.appendRelayHead(packet.relay.channel)
         shared.pool.load(packet.block, at: 0, count: packet.byteCount, into: &writer)
         shared.pool.giveBack(packet.block)
         end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)

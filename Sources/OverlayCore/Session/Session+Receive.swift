@@ -23,7 +23,7 @@ extension Session {
     /// Handles all frames of a decrypted packet.
     func receiveFrames(
         _ payload: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         epoch: KeyEpoch?,
         shared: inout Shared,
         at now: Instant
@@ -51,7 +51,7 @@ extension Session {
                 .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates:
                 summary.isAckEliciting = true
             }
-            try handle(frame, in: payload, from: endpoint, epoch: epoch, shared: &shared, at: now)
+            try handle(frame, in: payload, on: path, epoch: epoch, shared: &shared, at: now)
         }
         return summary
     }
@@ -59,7 +59,7 @@ extension Session {
     private func handle(
         _ frame: Frame,
         in payload: RawSpan,
-        from endpoint: Endpoint,
+        on path: AddressPair,
         epoch: KeyEpoch?,
         shared: inout Shared,
         at now: Instant
@@ -90,7 +90,7 @@ extension Session {
         case .newIndex(let sequence, let index):
             epoch?.learn(sequence: sequence, index)
         case .pathChallenge(let token):
-            respond(to: token, at: endpoint)
+            respond(to: token, on: path)
         case .pathResponse(let token):
             receivePathResponse(token, shared: &shared, at: now)
         case .close(let code, let reason):
@@ -100,7 +100,7 @@ extension Session {
         case .relay(let channel, let packet):
             receive(relayed: packet, channel: channel, in: payload, shared: &shared)
         case .observedAddress(let sequence, let observed):
-            receive(observed: observed, sequence: sequence, shared: &shared)
+            receive(observed: observed, base: path.local, sequence: sequence, shared: &shared)
         case .candidates(let candidates):
             receive(candidates, in: payload, shared: &shared, at: now)
         }
@@ -293,26 +293,29 @@ extension Session {
             guard let block = shared.keep(payload, range) else { return }
             shared.relayedOut.append(
                 RelayedPacket(
-                    carrier: Int(route.peer.slot),
-                    channel: route.channel,
+                    relay: RelayHandle(hub: route.peer, channel: route.channel),
                     block: block,
                     byteCount: range.count
                 )
             )
-        } else if peer.isHub {
+        } else if peer.relays {
             guard let block = shared.keep(payload, range) else { return }
             shared.relayedIn.append(
-                RelayedPacket(carrier: peer.slot, channel: channel, block: block, byteCount: range.count)
+                RelayedPacket(
+                    relay: RelayHandle(hub: peer.handle, channel: channel),
+                    block: block,
+                    byteCount: range.count
+                )
             )
         } else {
             shared.statistics.dropped.unrelayed += 1
         }
     }
 
-    private func receive(observed endpoint: Endpoint, sequence: UInt64, shared: inout Shared) {
+    private func receive(observed endpoint: Endpoint, base: Endpoint, sequence: UInt64, shared: inout Shared) {
         guard sequence > observedSequence else { return }
         observedSequence = sequence
-        shared.events.append(.observedAddress(by: peer.handle, peer.key, endpoint))
+        shared.events.append(peer.observed(endpoint, base: base))
     }
 
     private func receive(
@@ -327,9 +330,9 @@ extension Session {
             guard let endpoint = try? payload.loadEndpoint(at: &offset) else { return }
             endpoints.append(endpoint)
         }
-        peer.add(candidates: endpoints)
-        shared.events.append(.candidates(of: peer.handle, peer.key, endpoints))
-        guard shared.settings.usesDirectPaths else { return }
-        if path?.endpoint.isRelay ?? true { probeCandidates(shared: &shared, at: now) }
+        let candidates = Candidate.hosts(endpoints)
+        peer.add(candidates)
+        shared.events.append(.candidates(of: peer.handle, peer.key, candidates))
+        if selector(settings: shared.settings, at: now).wantsDirectPath { probeCandidates(shared: &shared, at: now) }
     }
 }

@@ -22,10 +22,11 @@ package struct CookieSecret: Sendable {
             switch endpoint {
             case .ipv4, .ipv6:
                 writer.append(endpoint)
-            case .relay(let hub, let channel):
+            case .relay(let relay):
                 writer.append(UInt8(7))
-                writer.append(bigEndian: hub)
-                writer.append(bigEndian: channel.rawValue)
+                writer.append(bigEndian: relay.hub)
+                writer.append(bigEndian: relay.generation)
+                writer.append(bigEndian: relay.channel.rawValue)
             }
         }
         // The secret and the output hold 32 bytes; the array goes with its own length.

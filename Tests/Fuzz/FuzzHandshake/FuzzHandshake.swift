@@ -10,6 +10,7 @@ import PosternModel
 enum FuzzHandshake {
     private static let now = Instant(nanoseconds: 1_000_000_000)
     private static let wallClock: UInt64 = 1_700_000_000_000_000_000
+    private static let local = Endpoint.ipv4(address: 0x0a00_0002, port: 1002)
     private static let endpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1001)
 
     static func main() {
@@ -112,7 +113,8 @@ enum FuzzHandshake {
             wallClock: wallClock,
             at: now
         )
-        let handle = node.admit(PeerConfiguration(key: peer.key, candidates: [endpoint]), at: now)
+        node.setLocalAddresses([local], candidates: [], at: now)
+        let handle = node.admit(PeerConfiguration(key: peer.key, candidates: Candidate.hosts([endpoint])), at: now)
         var datagram = datagram
         if mode == awaitsCookie, let handle {
             node.connect(handle, at: now)
@@ -122,7 +124,7 @@ enum FuzzHandshake {
             // The index is right, whatever else is not.
             for position in 1..<min(5, datagram.count) { datagram[position] = initiation[position] }
         }
-        node.receive(datagram.span.bytes, from: endpoint, ecn: .ce, at: now)
+        node.receive(datagram.span.bytes, from: endpoint, to: local, ecn: .ce, at: now)
         var time = now
         for _ in 0..<4 {
             drain(&node, at: time)

@@ -206,7 +206,7 @@ struct BBRTests {
         world.bbr.lose(loss)
         #expect(world.bbr.state == .down)
         #expect(world.bbr.bounds.longTerm != bound)
-        world.bbr.recant(RecantedLoss(declaredAt: world.now, now: world.now))
+        world.bbr.noteSpuriousLoss(SpuriousLoss(declaredAt: world.now, now: world.now))
         #expect(world.bbr.state == .up)
         #expect(world.bbr.bounds.longTerm == bound)
     }
@@ -214,7 +214,7 @@ struct BBRTests {
     @Test func `after persistent congestion four packets are in flight, and the model brings the window back`() {
         let world = cruising()
         let window = world.bbr.window
-        world.bbr.collapse(at: world.now)
+        world.bbr.notePersistentCongestion(at: world.now)
         #expect(world.bbr.window == 4000)
         #expect(world.run(.milliseconds(500)) { $0.bbr.window >= window / 2 })
     }
@@ -223,7 +223,7 @@ struct BBRTests {
         var bbr = BBR(packetSize: 1000, seed: 1)
         bbr.setPacketSize(9000)
         #expect(bbr.window == 36_000)
-        bbr.collapse(at: .at(0))
+        bbr.notePersistentCongestion(at: .at(0))
         #expect(bbr.window == 36_000)
     }
 

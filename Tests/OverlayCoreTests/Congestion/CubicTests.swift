@@ -39,7 +39,7 @@ final class CubicWorld {
 
     func lose(sentAt: Instant? = nil, isPersistent: Bool = false) {
         cubic.lose(.of(Self.packet, sentAt: sentAt ?? now, now: now))
-        if isPersistent { cubic.collapse(at: now) }
+        if isPersistent { cubic.notePersistentCongestion(at: now) }
     }
 
     /// Acknowledges a window packet by packet, spread over one round trip.
@@ -118,9 +118,9 @@ struct CubicTests {
         world.lose(sentAt: .at(950))
         world.lose(sentAt: .at(960))
         #expect(world.packets == 70)
-        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1010)))
+        world.cubic.noteSpuriousLoss(SpuriousLoss(declaredAt: .at(1000), now: .at(1010)))
         #expect(world.packets == 70)
-        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1020)))
+        world.cubic.noteSpuriousLoss(SpuriousLoss(declaredAt: .at(1000), now: .at(1020)))
         #expect(world.packets == 100)
         // Slow start goes on.
         world.acknowledge(10_000, sentAt: .at(1015))
@@ -135,12 +135,12 @@ struct CubicTests {
         world.now = .at(1100)
         world.lose(sentAt: .at(1050))
         #expect(world.packets == 49)
-        world.cubic.recant(RecantedLoss(declaredAt: .at(1000), now: .at(1110)))
+        world.cubic.noteSpuriousLoss(SpuriousLoss(declaredAt: .at(1000), now: .at(1110)))
         #expect(world.packets == 49)
         world.now = .at(1200)
         world.cubic.mark(CongestionMark(packetCount: 1, sentAt: .at(1150), now: .at(1200)))
         let window = world.packets
-        world.cubic.recant(RecantedLoss(declaredAt: .at(1100), now: .at(1210)))
+        world.cubic.noteSpuriousLoss(SpuriousLoss(declaredAt: .at(1100), now: .at(1210)))
         #expect(world.packets == window)
     }
 

@@ -8,7 +8,7 @@ import Testing
 @Suite("Cookies")
 struct CookiesTests {
     private let home = Endpoint.ipv4(address: 1, port: 1)
-    private let relay = Endpoint.relay(hub: 1, channel: RelayChannel(5))
+    private let relay = Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(5)))
 
     private func random() -> RandomSource { RandomSource(seed: Array(repeating: 7, count: 32)) }
 
@@ -29,7 +29,8 @@ struct CookiesTests {
         )
         let others: [Endpoint] = [
             .ipv4(address: 1, port: 2), .ipv4(address: 2, port: 1), .ipv6(high: 0, low: 1, port: 1),
-            .relay(hub: 1, channel: RelayChannel(6)), .relay(hub: 2, channel: RelayChannel(5)),
+            .relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(6))),
+            .relay(RelayHandle(hub: 2, generation: 1, channel: RelayChannel(5))),
         ]
         for owner in [home, relay] {
             let message = message(with: cookies.cookie(for: owner, random: &random, at: .at(0)))
@@ -66,13 +67,17 @@ struct CookiesTests {
         #expect(kept.cookie(for: relay, at: .at(0)) == nil)
         kept.add(relayed, from: relay, at: .at(5))
         #expect(kept.cookie(for: relay, at: .at(5)) == relayed)
-        #expect(kept.cookie(for: .relay(hub: 3, channel: RelayChannel(1)), at: .at(5)) == nil)
+        #expect(
+            kept.cookie(for: .relay(RelayHandle(hub: 3, generation: 1, channel: RelayChannel(1))), at: .at(5)) == nil
+        )
         #expect(kept.cookie(for: home, at: .at(120_000)) == nil)
     }
 
     @Test func `the oldest cookie goes when there are too many`() {
         var (kept, cookies, random) = (KeptCookies(), Cookies(), random())
-        let relays = (0...KeptCookies.maximum).map { Endpoint.relay(hub: 1, channel: RelayChannel(UInt32($0))) }
+        let relays = (0...KeptCookies.maximum).map {
+            Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(UInt32($0))))
+        }
         for relay in relays {
             kept.add(cookies.cookie(for: relay, random: &random, at: .at(0)), from: relay, at: .at(0))
         }

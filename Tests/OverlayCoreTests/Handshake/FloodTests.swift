@@ -31,7 +31,13 @@ struct FloodTests {
     ) {
         for number in 0..<count {
             pair.now = pair.now + span / Int64(count)
-            pair.b.receive(forged(number, for: pair.keyB).span.bytes, from: source(number), ecn: .notECT, at: pair.now)
+            pair.b.receive(
+                forged(number, for: pair.keyB).span.bytes,
+                from: source(number),
+                to: Pair.addressB,
+                ecn: .notECT,
+                at: pair.now
+            )
             pair.flush()
         }
     }
@@ -110,7 +116,7 @@ struct FloodTests {
         #expect(pair.b.statistics.sessionsEstablished == 1 && pair.a.statistics.sessionsEstablished == 1)
         // The copy without a cookie is still the same message: it is answered again, not anew.
         let answered = pair.b.statistics.handshakesAnswered
-        pair.b.receive(first.bytes.span.bytes, from: Pair.addressA, ecn: .notECT, at: pair.now)
+        pair.b.receive(first.bytes.span.bytes, from: Pair.addressA, to: Pair.addressB, ecn: .notECT, at: pair.now)
         #expect(sentByB(&pair)[PacketType.response.rawValue] == 1)
         #expect(pair.b.statistics.handshakesAnswered == answered)
     }
@@ -122,14 +128,14 @@ struct FloodTests {
         var packet = forged(1, for: pair.keyB)
         for position in [0, 5, 600, PacketLayout.Initiation.mac1.lowerBound] {
             packet[position] ^= 1
-            pair.b.receive(packet.span.bytes, from: Self.stranger, ecn: .notECT, at: pair.now)
+            pair.b.receive(packet.span.bytes, from: Self.stranger, to: Pair.addressB, ecn: .notECT, at: pair.now)
             packet[position] ^= 1
         }
         let short = Array(packet.dropLast())
-        pair.b.receive(short.span.bytes, from: Self.stranger, ecn: .notECT, at: pair.now)
-        pair.b.receive((packet + [0]).span.bytes, from: Self.stranger, ecn: .notECT, at: pair.now)
+        pair.b.receive(short.span.bytes, from: Self.stranger, to: Pair.addressB, ecn: .notECT, at: pair.now)
+        pair.b.receive((packet + [0]).span.bytes, from: Self.stranger, to: Pair.addressB, ecn: .notECT, at: pair.now)
         #expect(sentByB(&pair).isEmpty)
-        pair.b.receive(packet.span.bytes, from: Self.stranger, ecn: .notECT, at: pair.now)
+        pair.b.receive(packet.span.bytes, from: Self.stranger, to: Pair.addressB, ecn: .notECT, at: pair.now)
         #expect(sentByB(&pair) == [PacketType.cookie.rawValue: 1])
     }
 
@@ -144,19 +150,25 @@ struct FloodTests {
         for position in 5..<cookie.count {
             var changed = cookie
             changed[position] ^= 1
-            pair.a.receive(changed.span.bytes, from: Pair.addressB, ecn: .notECT, at: pair.now)
+            pair.a.receive(changed.span.bytes, from: Pair.addressB, to: Pair.addressA, ecn: .notECT, at: pair.now)
         }
         #expect(pair.a.statistics.dropped.unauthentic == UInt64(cookie.count - 5))
         var other = cookie
         other[2] ^= 1
-        pair.a.receive(other.span.bytes, from: Pair.addressB, ecn: .notECT, at: pair.now)
+        pair.a.receive(other.span.bytes, from: Pair.addressB, to: Pair.addressA, ecn: .notECT, at: pair.now)
         #expect(pair.a.statistics.dropped.unknownIndex == 1)
         for count in 0..<cookie.count where count != 0 {
-            pair.a.receive(Array(cookie.prefix(count)).span.bytes, from: Pair.addressB, ecn: .notECT, at: pair.now)
+            pair.a.receive(
+                Array(cookie.prefix(count)).span.bytes,
+                from: Pair.addressB,
+                to: Pair.addressA,
+                ecn: .notECT,
+                at: pair.now
+            )
         }
         #expect(pair.a.statistics.dropped.malformed == UInt64(cookie.count - 1))
         pair.run(for: .seconds(20))
-        pair.a.receive(cookie.span.bytes, from: Pair.addressB, ecn: .notECT, at: pair.now)
+        pair.a.receive(cookie.span.bytes, from: Pair.addressB, to: Pair.addressA, ecn: .notECT, at: pair.now)
         #expect(pair.a.statistics.dropped.unknownIndex >= 2)
     }
 }

@@ -37,9 +37,9 @@ struct HandshakeGateTests {
         let one = HandshakeSource(.ipv6(high: 1, low: 1, port: 1))
         #expect(one == HandshakeSource(.ipv6(high: 1, low: 2, port: 2)))
         #expect(one != HandshakeSource(.ipv6(high: 2, low: 1, port: 1)))
-        let relayed = HandshakeSource(.relay(hub: 1, channel: RelayChannel(1)))
-        #expect(relayed != HandshakeSource(.relay(hub: 1, channel: RelayChannel(2))))
-        #expect(relayed != HandshakeSource(.relay(hub: 2, channel: RelayChannel(1))))
+        let relayed = HandshakeSource(.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(1))))
+        #expect(relayed != HandshakeSource(.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(2)))))
+        #expect(relayed != HandshakeSource(.relay(RelayHandle(hub: 2, generation: 1, channel: RelayChannel(1)))))
     }
 
     @Test func `sources beyond the table get nothing until others are at rest`() {

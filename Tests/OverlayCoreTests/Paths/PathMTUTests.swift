@@ -111,7 +111,7 @@ struct PathMTUTests {
     }
 
     @Test func `a relayed path keeps its size`() {
-        let path = SizedPath(.relay(hub: 1, channel: RelayChannel(1)), carries: 9000)
+        let path = SizedPath(.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(1))), carries: 9000)
         path.search()
         #expect(path.probes.isEmpty)
         #expect(path.mtu.size == PacketLayout.relayedPathSize)

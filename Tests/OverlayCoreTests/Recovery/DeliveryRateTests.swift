@@ -92,7 +92,7 @@ struct DeliveryRateTests {
         world.delivery.lose(world.packets[0])
         world.delivery.lose(world.packets[1])
         #expect(world.acknowledge([4], at: 100)?.lost == 2000)
-        world.delivery.recant(world.packets[1], at: .at(101))
+        world.delivery.noteSpuriousLoss(world.packets[1], at: .at(101))
         #expect(world.delivery.lost == 1000)
         #expect(world.delivery.delivered == 2000)
         #expect(world.acknowledge([3], at: 110)?.lost == 1000)

@@ -239,7 +239,7 @@ struct LossRecoveryTests {
     // MARK: Persistent congestion (RFC 9002 §7.6)
 
     /// The window that persistent congestion leaves: two packets of CUBIC.
-    private static let collapsed = 2 * PacketLayout.minimumPathSize
+    private static let minimumWindow = 2 * PacketLayout.minimumPathSize
 
     @Test func `losses of everything for three probe time-outs are persistent congestion`() {
         let world = RecoveryWorld()
@@ -249,7 +249,7 @@ struct LossRecoveryTests {
         let result = world.acknowledge(6...6, at: 1300)
         #expect(result.lost == [0, 1, 2, 3])
         // The packet that arrived counts for slow start already.
-        #expect(world.path.congestion.window == Self.collapsed + 1000)
+        #expect(world.path.congestion.window == Self.minimumWindow + 1000)
     }
 
     @Test func `losses within three probe time-outs are not persistent congestion`() {
@@ -257,16 +257,16 @@ struct LossRecoveryTests {
         for time in [0, 400, 800, 975] as [Int64] { world.send(at: time) }
         for _ in 0..<3 { world.send(at: 1200) }
         #expect(world.acknowledge(6...6, at: 1300).lost == [0, 1, 2, 3])
-        #expect(world.path.congestion.window > Self.collapsed)
+        #expect(world.path.congestion.window > Self.minimumWindow)
     }
 
     @Test func `losses that are found one after the other count together`() {
         let world = RecoveryWorld()
         for time in [0, 400, 976, 977] as [Int64] { world.send(at: time) }
         #expect(world.acknowledge(3...3, at: 1077).lost == [0, 1])
-        #expect(world.path.congestion.window > Self.collapsed)
+        #expect(world.path.congestion.window > Self.minimumWindow)
         #expect(world.detect(at: 1100) == [2])
-        #expect(world.path.congestion.window == Self.collapsed)
+        #expect(world.path.congestion.window == Self.minimumWindow)
     }
 
     @Test(arguments: [true, false])
@@ -278,7 +278,7 @@ struct LossRecoveryTests {
         for _ in 0..<3 { world.send(at: 1200) }
         let result = world.acknowledge(6...6, 2...2, at: 1300)
         #expect(Set(result.lost) == [0, 1, 3])
-        #expect(world.path.congestion.window > Self.collapsed)
+        #expect(world.path.congestion.window > Self.minimumWindow)
     }
 
     // RFC 9002 §7.6.2
@@ -291,7 +291,7 @@ struct LossRecoveryTests {
         world.path.measure(.milliseconds(100), ackDelay: .zero, at: .at(5100))
         world.recovery.finishAck(path: world.path, at: .at(5100), outcome: &outcome) { _ in }
         #expect(outcome.lostCount == 2)
-        #expect(world.path.congestion.window > Self.collapsed)
+        #expect(world.path.congestion.window > Self.minimumWindow)
     }
 
     @Test(arguments: 0..<30)

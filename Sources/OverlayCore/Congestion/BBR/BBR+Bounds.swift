@@ -79,8 +79,8 @@ extension BBR {
     }
 
     /// draft §5.5.10.4: every loss of an episode was none.
-    mutating func recant(_ loss: RecantedLoss) {
-        guard undo?.episode.recant(loss) == true, let before = undo else { return }
+    mutating func noteSpuriousLoss(_ loss: SpuriousLoss) {
+        guard undo?.episode.noteSpuriousLoss(loss) == true, let before = undo else { return }
         undo = nil
         bounds.isCongested = false
         bounds.startupLosses = 0

@@ -138,7 +138,7 @@ struct BBR: ~Copyable, CongestionController {
     }
 
     /// RFC 9002 §7.6: the model stands, what is in flight begins anew from the least.
-    mutating func collapse(at now: Instant) {
+    mutating func notePersistentCongestion(at now: Instant) {
         window = minimumWindow
     }
 

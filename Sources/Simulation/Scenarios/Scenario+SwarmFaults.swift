@@ -1,0 +1,92 @@
+import OverlayWire
+
+/// The faults and attacks of a random world.
+extension Scenario {
+    mutating func drawFaults(seed: UInt64, nodeCount: Int) {
+        var random = SeededRandom(seed: seed, purpose: .faults)
+        // Those of faults that were drawn before count too.
+        var crashed: Set<Int> = []
+        var stepped: Set<Int> = []
+        for case .crash(let host, _) in faults.map(\.fault) { crashed.insert(host.index) }
+        for case .stepWallClock(let host, _) in faults.map(\.fault) { stepped.insert(host.index) }
+        for _ in 0..<random.number(in: 1...8) {
+            let host = random.below(hostCount)
+            let at = random.interval(in: .zero...safetySpan)
+            let span = random.interval(in: .milliseconds(100)...(.seconds(20)))
+            switch random.below(10) {
+            case 0..<3:
+                drawPartition(at: at, span: span, &random)
+            case 3 where !stepped.contains(host):
+                crashed.insert(host)
+                fault(.crash(HostID(host), span: span), at: at)
+            case 4, 5:
+                let isBehindNAT = nats.contains { $0.hosts.contains(HostID(host)) }
+                let isTold = random.happens(0.5)
+                fault(isBehindNAT && !isTold ? .rebind(HostID(host)) : .roam(HostID(host), isTold: isTold), at: at)
+            case 6:
+                let rest: Fault.Rest = random.happens(0.5) ? .stopped : .suspended
+                fault(.sleep(HostID(host), rest, span: span), at: at)
+            case 7 where !crashed.contains(host):
+                // A host that forgot how far its clock once was could not prove that its handshakes are new.
+                stepped.insert(host)
+                let step = random.interval(in: .seconds(-86_400)...(.seconds(86_400)))
+                fault(.stepWallClock(HostID(host), by: step), at: at)
+            case 8 where host < nodeCount && nodeCount > 1:
+                let peer = (host + 1 + random.below(nodeCount - 1)) % nodeCount
+                let code = ErrorCode(UInt64(random.number(in: 100...9999)))
+                fault(.expel(HostID(host), peer: HostID(peer), code: code), at: at)
+                if random.happens(0.7) { fault(.admit(HostID(host), peer: HostID(peer)), at: at + span) }
+            case _:
+                drawRelink(at: at, &random)
+            }
+        }
+    }
+
+    private mutating func drawPartition(at: Interval, span: Interval, _ random: inout SeededRandom) {
+        var one: [HostID] = []
+        var other: [HostID] = []
+        for host in HostID.all(hostCount) {
+            if random.happens(0.5) { one.append(host) } else { other.append(host) }
+        }
+        fault(.partition(senders: one, receivers: other, span: span), at: at)
+        if random.happens(0.6) { fault(.partition(senders: other, receivers: one, span: span), at: at) }
+    }
+
+    private mutating func drawRelink(at: Interval, _ random: inout SeededRandom) {
+        let pair = random.pick(HostPair.all(hostCount))
+        if hub != nil, random.happens(0.3) {
+            fault(.firewall(pair, isUp: random.happens(0.5)), at: at)
+        } else {
+            fault(.relink(pair, random.pick(LinkProfile.presets).profile), at: at)
+        }
+    }
+
+    mutating func drawAttacks(seed: UInt64, round: Int = 0) {
+        var random = SeededRandom(seed: seed, purpose: .attacker, index: round)
+        for _ in 0..<random.number(in: 10...200) {
+            let at = random.interval(in: .zero...safetySpan)
+            let host = HostID(random.below(hostCount))
+            let forgery: AttackerAction.Forgery = random.happens(0.5) ? .ownAddress : .originalSender
+            let act: AttackerAction =
+                switch random.below(6) {
+                case 0:
+                    .junk(
+                        to: host,
+                        type: UInt8(random.below(6)),
+                        byteCount: random.below(1400),
+                        seed: random.next()
+                    )
+                case 1: .replay(forgery, onlyHandshakes: false, seed: random.next())
+                case 2: .replay(forgery, onlyHandshakes: true, seed: random.next())
+                case 3: .misdirect(to: host, seed: random.next())
+                case 4: .truncate(forgery, seed: random.next())
+                case _: .flip(forgery, seed: random.next())
+                }
+            attack(act, at: at)
+        }
+        if random.happens(0.5) {
+            attack(.replayAllHandshakes(.ownAddress, seed: random.next()), at: safetySpan)
+            attack(.replayAllHandshakes(.originalSender, seed: random.next()), at: safetySpan)
+        }
+    }
+}

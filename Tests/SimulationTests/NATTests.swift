@@ -1,0 +1,72 @@
+import OverlayWire
+import PosternModel
+import Simulation
+import Testing
+
+@Suite struct NATTests {
+    private let inside = Endpoint.ipv4(address: 10 << 24 | 100 << 16 | 1, port: 4242)
+    private let one = Endpoint.ipv4(address: 10 << 24 | 1, port: 4242)
+    private let other = Endpoint.ipv4(address: 10 << 24 | 2, port: 4242)
+    private let start = Instant(nanoseconds: 0)
+
+    private func nat(_ settings: NAT.Settings) -> NAT { NAT(address: 10 << 24 | 150 << 8 | 1, settings: settings) }
+
+    @Test func `a mapping lets in who was sent to and nobody else`() {
+        var nat = nat(.portRestricted)
+        let mapped = nat.translate(inside, to: one, at: start)
+        #expect(nat.isPublic(mapped) && nat.owner(of: mapped) == inside)
+        #expect(nat.admit(from: one, to: mapped, at: start) == inside)
+        #expect(nat.admit(from: other, to: mapped, at: start) == nil)
+    }
+
+    @Test func `one mapping serves all destinations, or each has its own`() {
+        var shared = nat(.portRestricted)
+        #expect(shared.translate(inside, to: one, at: start) == shared.translate(inside, to: other, at: start))
+        var symmetric = nat(.symmetric)
+        #expect(symmetric.translate(inside, to: one, at: start) != symmetric.translate(inside, to: other, at: start))
+    }
+
+    @Test func `a mapping lasts as long as the inside uses it`() {
+        var settings = NAT.Settings.portRestricted
+        settings.timeout = .seconds(30)
+        var nat = nat(settings)
+        let mapped = nat.translate(inside, to: one, at: start)
+        #expect(nat.translate(inside, to: one, at: start + .seconds(29)) == mapped)
+        #expect(nat.admit(from: one, to: mapped, at: start + .seconds(58)) == inside)
+        #expect(nat.admit(from: one, to: mapped, at: start + .seconds(59)) == nil)
+        #expect(nat.translate(inside, to: one, at: start + .seconds(60)) != mapped)
+        #expect(nat.admit(from: one, to: mapped, at: start + .seconds(60)) == nil, "the old mapping is gone")
+    }
+
+    @Test func `a rebound translator knows nothing of before and uses other ports`() {
+        var nat = nat(.portRestricted)
+        let mapped = nat.translate(inside, to: one, at: start)
+        nat.rebind()
+        #expect(nat.admit(from: one, to: mapped, at: start) == nil)
+        #expect(nat.translate(inside, to: one, at: start) != mapped)
+    }
+
+    @Test func `a hidden host reaches the internet and only answers reach it`() throws {
+        var network = Network(seed: 1, hostCount: 3, profile: .calm)
+        let (a, b, c) = (HostID(0), HostID(1), HostID(2))
+        let old = network.endpoints(of: a)[0]
+        network.hide([a], behind: .portRestricted)
+        #expect(network.openEndpoints(of: a).isEmpty)
+        #expect(network.send([1], from: b, to: old, at: start).drop == .noRoute)
+        #expect(network.send([1], from: b, to: network.endpoints(of: a)[0], at: start).drop == .noRoute)
+        let arrival = try #require(network.send([1], from: a, to: network.endpoints(of: b)[0], at: start).first)
+        #expect(arrival.from != network.endpoints(of: a)[0] && network.owner(of: arrival.from) == a)
+        #expect(network.send([2], from: b, to: arrival.from, at: start).first?.host == a)
+        #expect(network.send([2], from: c, to: arrival.from, at: start).drop == .noRoute)
+        network.rebind(a)
+        #expect(network.send([2], from: b, to: arrival.from, at: start).drop == .noRoute)
+    }
+
+    @Test func `hosts behind one translator reach each other inside`() {
+        var network = Network(seed: 1, hostCount: 3, profile: .calm)
+        network.hide([HostID(0), HostID(1)], behind: .symmetric)
+        let destination = network.endpoints(of: HostID(1))[0]
+        #expect(network.send([1], from: HostID(0), to: destination, at: start).first?.host == HostID(1))
+        #expect(network.send([1], from: HostID(2), to: destination, at: start).drop == .noRoute)
+    }
+}

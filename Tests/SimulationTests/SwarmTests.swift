@@ -1,0 +1,39 @@
+import OverlayCore
+import OverlayWire
+import Simulation
+import Testing
+
+@Suite struct SwarmTests {
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `a random world is safe and heals`(seed: UInt64) throws {
+        let summary = try World(.swarm(seed: seed)).runToEnd()
+        #expect(summary.packetCount > 0)
+    }
+
+    /// Seeds that found something.
+    // 375: after both hosts slept, their handshakes crossed and neither was allowed to send anything.
+    @Test(arguments: [375])
+    func `a wild world is safe and heals`(seed: UInt64) throws {
+        let world = try World(try #require(Scenario.named("wild", seed: seed)))
+        #expect(try world.runToEnd().completeCount > 0)
+    }
+
+    @Test(arguments: ["swarm", "roaming", "attacks"])
+    func `the same seed gives the same packets and another gives others`(name: String) throws {
+        func digest(_ seed: UInt64) throws -> UInt64 {
+            try World(try #require(Scenario.named(name, seed: seed))).runToEnd().digest
+        }
+        let first = try digest(5)
+        #expect(try digest(5) == first)
+        #expect(try digest(6) != first)
+    }
+
+    @Test func `watching the packets changes none of them`() throws {
+        let world = try World(.swarm(seed: 3))
+        var lines: [String] = []
+        world.observePackets { lines.append($0.line) }
+        let summary = try world.runToEnd()
+        #expect(lines.count >= summary.packetCount)
+        #expect(try World(.swarm(seed: 3)).runToEnd().digest == summary.digest)
+    }
+}
