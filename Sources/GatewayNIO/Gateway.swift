@@ -15,14 +15,15 @@ package final class Gateway {
     let authority: any GatewayAuthority
     let log: Logger
     /// What all connections of the loop share, one at a time.
-    let workspace: Workspace
+    let scratch: HeadScratch
+    private let ownNames: OwnNames
     /// Where rewritten bytes are put together. A connection holds its buffer until the kernel took it, which is at once
     /// unless its client is slow: few are in use at a time.
-    var rewrites = BufferRing(count: 4, capacity: Coupling.coalescingLimit)
+    var rewrites = BufferRing(count: 4, capacity: Gateway.coalescingLimit)
 
     private var exposures: [VirtualPort: Exposure] = [:]
     private var listeners: [ReachedService: any Channel] = [:]
-    private var couplings: [ObjectIdentifier: Coupling] = [:]
+    private var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
     private var stopping: EventLoopPromise<Void>?
@@ -41,7 +42,8 @@ package final class Gateway {
         self.authority = authority
         self.settings = settings
         log = logger
-        workspace = Workspace(limits: settings.heads)
+        scratch = HeadScratch(limits: settings.heads)
+        ownNames = OwnNames(overlayNames: settings.overlayNames)
         setExposed(expose)
     }
 
@@ -77,10 +79,31 @@ package final class Gateway {
             return nil
         }
         statistics.streamsAccepted += 1
-        let coupling = Coupling(exposing: exposure, to: peer, stream: stream, gateway: self)
-        insert(coupling)
+        let proxy = ProxyHandler(
+            exposing: exposure,
+            to: peer,
+            policy: policy(exposing: exposure, to: peer),
+            gateway: self
+        )
+        insert(proxy)
         exposure.activeStreams += 1
-        return coupling
+        let link = StreamLink(.downstream, of: proxy)
+        link.attach(stream)
+        proxy.begin(downstream: .stream(link))
+        return link
+    }
+
+    private func policy(exposing exposure: Exposure, to peer: NodeKey) -> ForwardingPolicy {
+        let service = exposure.service
+        guard service.kind.isHTTP else { return .passthrough }
+        return .expose(
+            ExposePolicy(
+                service,
+                did: peer.did,
+                peerName: authority.peerName(peer),
+                network: authority.networkName(peer)
+            )
+        )
     }
 
     /// Streams of peers that the exposed service `name` serves now.
@@ -91,19 +114,19 @@ package final class Gateway {
     // MARK: Reaching
 
     /// Offers a peer's service on a loopback port, from now on and whatever is known of the peer. The result is the
-    /// bound address. Fails with ``GatewayError``, or with the error of binding.
+    /// bound address. Fails with ``ListenError``, or with the error of binding.
     package func reach(_ service: ReachedService) -> EventLoopFuture<SocketAddress> {
         eventLoop.assertInEventLoop()
-        guard stopping == nil else { return eventLoop.makeFailedFuture(GatewayError.stopped) }
-        guard listeners[service] == nil else { return eventLoop.makeFailedFuture(GatewayError.alreadyReached) }
+        guard stopping == nil else { return eventLoop.makeFailedFuture(ListenError.stopped) }
+        guard listeners[service] == nil else { return eventLoop.makeFailedFuture(ListenError.alreadyReached) }
         let address: SocketAddress
         do {
             address = try SocketAddress(ipAddress: service.listenHost, port: service.listenPort)
         } catch {
-            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
+            return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listenHost))
         }
         guard address.isLoopback else {
-            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
+            return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listenHost))
         }
         let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
@@ -119,7 +142,7 @@ package final class Gateway {
             .bind(to: address)
             .assumeIsolated()
             .flatMapThrowing { channel in
-                guard let bound = channel.localAddress else { throw GatewayError.stopped }
+                guard let bound = channel.localAddress else { throw ListenError.stopped }
                 self.listeners[service] = channel
                 return bound
             }
@@ -138,7 +161,15 @@ package final class Gateway {
     /// Whether one more client connection is within the limit; counts it.
     func admitsConnection() -> Bool {
         statistics.connectionsAccepted += 1
-        return stopping == nil && couplings.count < settings.maximumConnections
+        return stopping == nil && proxies.count < settings.maximumConnections
+    }
+
+    /// What clients of a service of this kind may do; nil while nobody knows the kind.
+    func policy(reaching kind: ServiceKind?) -> ForwardingPolicy {
+        if let kind, !kind.isHTTP { return .passthrough }
+        return .reach(
+            ReachPolicy(names: ownNames, offersUpgrade: kind?.offersUpgrade ?? false, isKnownToBeHTTP: kind != nil)
+        )
     }
 
     // MARK: Peers
@@ -173,15 +204,15 @@ package final class Gateway {
         let since = NIODeadline.now() - settings.silenceWindow
         eventLoop.assumeIsolated().scheduleTask(in: settings.silencePatience) { [weak self] in
             guard let self, self.silent.contains(peer) else { return }
-            for coupling in Array(self.couplings.values) where coupling.peer == peer {
-                coupling.giveUp(requestsSince: since)
+            for proxy in Array(self.proxies.values) where proxy.peer == peer {
+                proxy.giveUp(requestsSince: since)
             }
         }
     }
 
     /// Cuts every connection and stream with `peer`, at once.
     package func endStreams(of peer: NodeKey) {
-        for coupling in Array(couplings.values) where coupling.peer == peer { coupling.cutForTrust() }
+        for proxy in Array(proxies.values) where proxy.peer == peer { proxy.cutForTrust() }
     }
 
     // MARK: Stopping
@@ -194,9 +225,9 @@ package final class Gateway {
         stopping = promise
         let closed = listeners.values.map { $0.close() }
         listeners.removeAll()
-        for coupling in Array(couplings.values) { coupling.drain() }
+        for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {
-            for coupling in Array(self.couplings.values) { coupling.cut() }
+            for proxy in Array(self.proxies.values) { proxy.cut() }
         }
         promise.futureResult.whenComplete { _ in limit.cancel() }
         EventLoopFuture.andAllComplete(closed, on: eventLoop).assumeIsolated().whenComplete { _ in
@@ -206,31 +237,31 @@ package final class Gateway {
     }
 
     private func completeStopIfIdle() {
-        guard let stopping, couplings.isEmpty, listeners.isEmpty else { return }
+        guard let stopping, proxies.isEmpty, listeners.isEmpty else { return }
         stopping.succeed()
     }
 
-    // MARK: For couplings
+    // MARK: For proxied connections
 
-    func insert(_ coupling: Coupling) {
-        couplings[ObjectIdentifier(coupling)] = coupling
-        statistics.open = couplings.count
+    func insert(_ proxy: ProxyHandler) {
+        proxies[ObjectIdentifier(proxy)] = proxy
+        statistics.open = proxies.count
     }
 
-    func remove(_ coupling: Coupling) {
-        guard couplings.removeValue(forKey: ObjectIdentifier(coupling)) != nil else { return }
-        statistics.open = couplings.count
-        coupling.exposure?.activeStreams -= 1
+    func remove(_ proxy: ProxyHandler) {
+        guard proxies.removeValue(forKey: ObjectIdentifier(proxy)) != nil else { return }
+        statistics.open = proxies.count
+        proxy.exposure?.activeStreams -= 1
         completeStopIfIdle()
     }
 
-    func noteRefusal() {
-        statistics.refusalsSent += 1
+    func noteError() {
+        statistics.errorsSent += 1
     }
 }
 
 /// Why a service cannot be offered to local clients.
-package enum GatewayError: Error, Hashable, Sendable {
+package enum ListenError: Error, Hashable, Sendable {
     /// The address is none of this machine's loopback.
     case notLoopback(String)
     case alreadyReached
@@ -263,10 +294,20 @@ final class ReachPort {
 
     /// A client connected.
     func accept(_ channel: any Channel) throws {
-        guard gateway.admitsConnection() else { throw GatewayError.stopped }
-        let coupling = Coupling(reaching: self, gateway: gateway)
-        gateway.insert(coupling)
-        try channel.pipeline.syncOperations.addHandler(coupling)
+        guard gateway.admitsConnection() else { throw ListenError.stopped }
+        let proxy = ProxyHandler(reaching: self, gateway: gateway)
+        gateway.insert(proxy)
+        let link = ChannelLink(.downstream, of: proxy) { self.begin(proxy, $0) }
+        try channel.pipeline.syncOperations.addHandler(link)
+    }
+
+    private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {
+        proxy.begin(downstream: .channel(link))
+        gateway.authority.resolve(service.peer, service.target) { [weak proxy] resolution in
+            proxy?.resolved(resolution, self)
+        }
+        proxy.notePeer()
+        proxy.settle()
     }
 }
 

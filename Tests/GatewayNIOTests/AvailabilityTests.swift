@@ -50,7 +50,7 @@ import Testing
             try world.run {
                 world.reaching.authority.answer = { _, _ in
                     .failure(
-                        Refusal(.peerUnknown, "nobody is called bob", peer: "bob", hint: "check the name"),
+                        GatewayError(.peerUnknown, "nobody is called bob", peer: "bob", hint: "check the name"),
                         kind: nil
                     )
                 }
@@ -211,7 +211,7 @@ import Testing
         try inWorld(.mcp) { world in
             for host in ["0.0.0.0", "192.0.2.1", "localhost", "::"] {
                 let service = ReachedService(peer: "bob", target: .service("a"), listenHost: host)
-                #expect(throws: GatewayError.notLoopback(host)) { try world.reach(service) }
+                #expect(throws: ListenError.notLoopback(host)) { try world.reach(service) }
             }
         }
     }

@@ -58,13 +58,18 @@ final class ServiceDirectory: GatewayAuthority {
         switch runtime.find(peer) {
         case .unknown:
             let hint = "name it by its did:key, or make it known by an invitation: postern join"
-            then(.failure(Refusal(.peerUnknown, "no peer is known as \(peer)", peer: peer, hint: hint), kind: nil))
+            then(.failure(GatewayError(.peerUnknown, "no peer is known as \(peer)", peer: peer, hint: hint), kind: nil))
         case .ambiguous(let candidates):
             let message = "\(peer) can mean \(candidates.joined(separator: " or "))"
-            then(.failure(Refusal(.peerUnknown, message, peer: peer, hint: "name the peer by its did:key"), kind: nil))
+            then(
+                .failure(
+                    GatewayError(.peerUnknown, message, peer: peer, hint: "name the peer by its did:key"),
+                    kind: nil
+                )
+            )
         case .notTrusted(_, let hint):
-            let refusal = Refusal(.notTrusted, "there is no trust with \(peer) yet", peer: peer, hint: hint)
-            then(.failure(refusal, kind: nil))
+            let error = GatewayError(.notTrusted, "there is no trust with \(peer) yet", peer: peer, hint: hint)
+            then(.failure(error, kind: nil))
         case .trusted(let key):
             runtime.want(key)
             route(to: key, peer, target, then: then)
@@ -125,14 +130,14 @@ final class ServiceDirectory: GatewayAuthority {
                 guard let offer = Self.offer(target, in: offers) else {
                     let hint = "see `postern services \(peer)`; the peer's `expose` and `allow` decide"
                     let message = "\(peer) offers us no service \(target)"
-                    then(.failure(Refusal(.noSuchService, message, peer: peer, hint: hint), kind: nil))
+                    then(.failure(GatewayError(.noSuchService, message, peer: peer, hint: hint), kind: nil))
                     return
                 }
                 then(.ready(ServiceRoute(key: key, port: offer.port, kind: offer.kind)))
             case .failure(let error):
                 let reason = (error as? OperatorError)?.message ?? "it does not answer"
                 let hint = "see `postern ping \(peer)`; its sidecar may be down or out of reach"
-                then(.failure(Refusal(.peerAway, "\(peer) is away: \(reason)", peer: peer, hint: hint), kind: nil))
+                then(.failure(GatewayError(.peerAway, "\(peer) is away: \(reason)", peer: peer, hint: hint), kind: nil))
             }
         }
     }

@@ -24,7 +24,7 @@ extension SidecarProgram {
             ("client_connections_total", gateway.connectionsAccepted, "Connections of local clients."),
             ("streams_accepted_total", gateway.streamsAccepted, "Streams of peers to exposed services."),
             ("streams_refused_total", gateway.streamsRefused, "Streams of peers that were refused."),
-            ("refusals_total", gateway.refusalsSent, "Errors of ours that clients were told."),
+            ("refusals_total", gateway.errorsSent, "Errors of ours that clients were told."),
         ]
         let drops: [(String, UInt64)] = [
             ("malformed", overlay.dropped.malformed), ("unknown_index", overlay.dropped.unknownIndex),

@@ -2,8 +2,10 @@
 /// the next reader may take that byte otherwise. Chunk data is skipped, not looked at.
 struct ChunkedFraming {
     enum Outcome: Equatable {
-        /// All bytes belong to the body, which goes on.
-        case incomplete
+        /// The bytes before this offset belong to the body, which goes on.
+        case body(end: Int)
+        /// The bytes before this offset are a chunk extension. Extensions are for one hop only.
+        case chunkExtension(end: Int)
         /// The body ends before this offset.
         case complete(end: Int)
         case malformed(HeadFault)
@@ -11,7 +13,10 @@ struct ChunkedFraming {
 
     private enum State: Equatable {
         case size
+        /// White space between a size and the semicolon of its extension.
+        case sizeSpace
         case extensions
+        case sizeCarriageReturn
         case sizeLineFeed
         case data
         case dataCarriageReturn
@@ -21,6 +26,7 @@ struct ChunkedFraming {
         case trailerValue
         case trailerLineFeed
         case endLineFeed
+        case complete
     }
 
     private static let extensionLimit = 4096
@@ -35,46 +41,75 @@ struct ChunkedFraming {
     private var remaining: UInt64 = 0
     private var extensionCount = 0
     private var trailerCount = 0
-    private var name: [UInt8] = []
+    private var name = TrailerName()
 
-    /// Follows the body through `bytes` from `start` on.
+    /// Follows the body through `bytes` from `start` on, as far as the next change between what belongs to the body and
+    /// what is a chunk extension.
     mutating func scan(_ bytes: Span<UInt8>, from start: Int) -> Outcome {
         var position = start
         while position < bytes.count {
-            if state == .data {
+            switch state {
+            case .data:
                 let step = Int(min(remaining, UInt64(bytes.count - position)))
                 remaining -= UInt64(step)
                 position += step
                 if remaining == 0 { state = .dataCarriageReturn }
                 continue
+            case .size where digitCount > 0 && Self.beginsExtension(bytes[position]):
+                state = .sizeSpace
+                if position > start { return .body(end: position) }
+                return scanExtension(bytes, from: position)
+            case .sizeSpace, .extensions: return scanExtension(bytes, from: position)
+            case .size, .sizeCarriageReturn, .sizeLineFeed, .dataCarriageReturn, .dataLineFeed, .lineStart,
+                .trailerName, .trailerValue,
+                .trailerLineFeed, .endLineFeed, .complete:
+                break
             }
             if let fault = take(bytes[position]) { return .malformed(fault) }
             position += 1
-            if isComplete { return .complete(end: position) }
+            if state == .complete { return .complete(end: position) }
         }
-        return .incomplete
+        return .body(end: position)
     }
 
-    private var isComplete = false
+    private static func beginsExtension(_ octet: UInt8) -> Bool {
+        octet == UInt8(ascii: ";") || octet == ASCII.space || octet == ASCII.tab
+    }
+
+    // RFC 9112 §7.1.1: *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ). A recipient ignores what it does
+    // not know; no quoted value holds a line end.
+    private mutating func scanExtension(_ bytes: Span<UInt8>, from start: Int) -> Outcome {
+        var position = start
+        while position < bytes.count, bytes[position] != ASCII.carriageReturn {
+            let octet = bytes[position]
+            extensionCount += 1
+            guard !ASCII.isControl(octet), extensionCount <= Self.extensionLimit else { return .malformed(.chunk) }
+            if state == .sizeSpace {
+                guard Self.beginsExtension(octet) else { return .malformed(.chunk) }
+                if octet == UInt8(ascii: ";") { state = .extensions }
+            }
+            position += 1
+        }
+        if position < bytes.count {
+            guard state == .extensions else { return .malformed(.chunk) }
+            state = .sizeCarriageReturn
+        }
+        return .chunkExtension(end: position)
+    }
 
     /// Takes one byte of framing; returns why it is refused.
     private mutating func take(_ octet: UInt8) -> HeadFault? {
         switch state {
         case .size: return takeSize(octet)
-        case .extensions:
-            extensionCount += 1
-            if octet == ASCII.carriageReturn {
-                state = .sizeLineFeed
-            } else if ASCII.isControl(octet) || extensionCount > Self.extensionLimit {
-                return .chunk
-            }
+        case .sizeCarriageReturn:
+            guard octet == ASCII.carriageReturn else { return .chunk }
+            state = .sizeLineFeed
         case .sizeLineFeed:
             guard octet == ASCII.lineFeed else { return .chunk }
             remaining = size
             state = size == 0 ? .lineStart : .data
             size = 0
             digitCount = 0
-        case .data: preconditionFailure("chunk data is skipped by scan")
         case .dataCarriageReturn:
             guard octet == ASCII.carriageReturn else { return .chunk }
             state = .dataLineFeed
@@ -82,6 +117,7 @@ struct ChunkedFraming {
             guard octet == ASCII.lineFeed else { return .chunk }
             state = .size
         case .lineStart, .trailerName, .trailerValue, .trailerLineFeed, .endLineFeed: return takeTrailer(octet)
+        case .data, .sizeSpace, .extensions, .complete: preconditionFailure("scan takes the bytes of these states")
         }
         return nil
     }
@@ -93,12 +129,8 @@ struct ChunkedFraming {
             size = size << 4 | UInt64(digit)
             return nil
         }
-        guard digitCount > 0 else { return .chunk }
-        switch octet {
-        case ASCII.carriageReturn: state = .sizeLineFeed
-        case UInt8(ascii: ";"): state = .extensions
-        case _: return .chunk
-        }
+        guard digitCount > 0, octet == ASCII.carriageReturn else { return .chunk }
+        state = .sizeLineFeed
         return nil
     }
 
@@ -111,7 +143,7 @@ struct ChunkedFraming {
                 state = .endLineFeed
                 return nil
             }
-            name.removeAll(keepingCapacity: true)
+            name = TrailerName()
             state = .trailerName
             return takeTrailerName(octet)
         case .trailerName: return takeTrailerName(octet)
@@ -126,8 +158,9 @@ struct ChunkedFraming {
             state = .lineStart
         case .endLineFeed:
             guard octet == ASCII.lineFeed else { return .trailer }
-            isComplete = true
-        case .size, .extensions, .sizeLineFeed, .data, .dataCarriageReturn, .dataLineFeed:
+            state = .complete
+        case .size, .sizeSpace, .extensions, .sizeCarriageReturn, .sizeLineFeed, .data, .dataCarriageReturn,
+            .dataLineFeed, .complete:
             preconditionFailure("only states of the trailer section come here")
         }
         return nil
@@ -136,18 +169,34 @@ struct ChunkedFraming {
     private mutating func takeTrailerName(_ octet: UInt8) -> HeadFault? {
         if octet == UInt8(ascii: ":") {
             state = .trailerValue
-            return name.isEmpty || isForbidden() ? .trailer : nil
+            return name.isEmpty || name.isForbidden ? .trailer : nil
         }
         guard ASCII.isTokenOctet(octet) else { return .trailer }
         name.append(octet)
         return nil
     }
+}
 
-    // RFC 9110 §6.5.1: fields for framing, routing and authentication have no place behind a body.
-    private func isForbidden() -> Bool {
-        switch KnownField(name.span, name.indices) {
+/// The name of a trailer, as far as it matters: the fields that the gateway acts on have short names. Stored in place,
+/// so that a framing is copied without counting references.
+private struct TrailerName {
+    private var octets = InlineArray<18, UInt8>(repeating: 0)
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func append(_ octet: UInt8) {
+        guard count < octets.count else { return }
+        octets[count] = octet
+        count += 1
+    }
+
+    // RFC 9110 §6.5.1: fields for framing, routing and authentication have no place behind a body. A name that is cut
+    // at 18 octets is longer than any of them but ours, which are known by how they begin.
+    var isForbidden: Bool {
+        switch KnownField(octets.span, 0..<count) {
         case .host, .contentLength, .transferEncoding, .connection, .keepAlive, .proxyConnection, .te, .upgrade,
-            .postern, .authorization, .expect:
+            .posternError, .postern, .authorization, .expect:
             true
         case .origin, .location, .other: false
         }

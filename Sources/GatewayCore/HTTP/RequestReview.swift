@@ -9,16 +9,16 @@ struct RequestReview {
     init(
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
-        rules: Rules,
+        policy: ForwardingPolicy,
         knownAuthority: [UInt8],
         edits: inout HeadEdits
     ) throws(HeadFault) {
         let review = try HeadReview(bytes, head)
         let authority = try Self.checkStart(bytes, head, review, &edits)
-        try Self.check(authority, bytes, review, rules)
-        let asksUpgrade = rules.offersUpgrade && Self.asksWebSocket(bytes, head, review)
+        try Self.check(authority, bytes, review, policy)
+        let asksUpgrade = policy.offersUpgrade && Self.asksWebSocket(bytes, head, review)
         let kept: ConnectionOptions = asksUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        try Self.edit(bytes, head, review, rules: rules, keeping: kept, into: &edits)
+        try Self.edit(bytes, head, review, policy: policy, keeping: kept, into: &edits)
         framing = try Self.framing(bytes, review)
         let host = review.host ?? 0..<0
         request = PendingRequest(
@@ -65,9 +65,9 @@ struct RequestReview {
         _ authority: Authority,
         _ bytes: Span<UInt8>,
         _ review: HeadReview,
-        _ rules: Rules
+        _ policy: ForwardingPolicy
     ) throws(HeadFault) {
-        guard case .reach(let reach) = rules else { return }
+        guard case .reach(let reach) = policy else { return }
         guard reach.names.contain(authority, in: bytes) else { throw .foreignHost }
         guard let origin = review.origin else { return }
         guard review.originCount == 1, let named = Origin(bytes, prefixOf: origin),
@@ -77,7 +77,10 @@ struct RequestReview {
 
     private static func asksWebSocket(_ bytes: Span<UInt8>, _ head: MessageHead, _ review: HeadReview) -> Bool {
         guard head.isVersion11, review.options.contains(.upgrade), review.upgradeCount == 1 else { return false }
-        guard review.contentLength == nil, review.encodingCount == 0, let upgrade = review.upgrade else { return false }
+        // A length of zero is no body; some clients send it with every handshake.
+        guard (review.contentLength ?? 0) == 0, review.encodingCount == 0, let upgrade = review.upgrade else {
+            return false
+        }
         return bytes.matches(upgrade, "websocket")
     }
 
@@ -85,20 +88,20 @@ struct RequestReview {
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         _ review: HeadReview,
-        rules: Rules,
+        policy: ForwardingPolicy,
         keeping kept: ConnectionOptions,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
-        var exposed: ExposeRules?
-        switch rules {
+        var exposed: ExposePolicy?
+        switch policy {
         case .reach, .passthrough:
             if review.isClean(keeping: kept) { return }
-        case .expose(let rules): exposed = rules
+        case .expose(let policy): exposed = policy
         }
-        for index in 0..<head.fieldCount {
-            if let exposed, KnownField(bytes, head.name(index)) == .host {
-                let end = head.line(index, headCount: bytes.count).upperBound
-                let start = exposed.host == nil ? end : bytes.trimmed(head.value(index)).lowerBound
+        for line in head.lines {
+            if let exposed, line.field == .host {
+                let end = head.line(line.index, headCount: bytes.count).upperBound
+                let start = exposed.host == nil ? end : bytes.trimmed(head.value(line.index)).lowerBound
                 edits.replace(start..<end) { output in
                     if let host = exposed.host {
                         output.append(contentsOf: host)
@@ -107,7 +110,7 @@ struct RequestReview {
                     output.append(contentsOf: exposed.identity)
                 }
             }
-            try review.editHopField(index, bytes, head, keeping: kept, removingOurs: true, into: &edits)
+            try review.editHopField(line, bytes, head, keeping: kept, keepsErrorsOfPeer: false, into: &edits)
         }
     }
 

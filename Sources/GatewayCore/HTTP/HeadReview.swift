@@ -15,11 +15,11 @@ struct HeadReview {
     private(set) var hasFieldsToRemove = false
     private(set) var hasLocation = false
 
-    /// Goes through the fields of `head` once.
+    /// Goes through the classified fields of `head` once.
     init(_ bytes: Span<UInt8>, _ head: MessageHead) throws(HeadFault) {
-        for index in 0..<head.fieldCount {
-            let value = bytes.trimmed(head.value(index))
-            switch KnownField(bytes, head.name(index)) {
+        for line in head.lines {
+            let value = bytes.trimmed(head.value(line.index))
+            switch line.field {
             case .host:
                 hostCount += 1
                 host = value
@@ -31,7 +31,7 @@ struct HeadReview {
                 upgradeCount += 1
                 upgrade = value
                 hasFieldsToRemove = true
-            case .keepAlive, .proxyConnection, .te, .postern: hasFieldsToRemove = true
+            case .proxyConnection, .te, .posternError, .postern: hasFieldsToRemove = true
             case .contentLength:
                 guard contentLength == nil, let number = Self.number(bytes, value) else { throw .contentLength }
                 contentLength = number
@@ -39,9 +39,11 @@ struct HeadReview {
                 encodingCount += 1
                 encoding = value
             case .location: hasLocation = true
-            case .expect, .authorization, .other: break
+            case .keepAlive, .expect, .authorization, .other: break
             }
         }
+        // Connection may nominate any field, so every field has to be looked at.
+        if options.contains(.nominations) { head.noteAllFields(bytes) }
         if contentLength != nil, encodingCount > 0 { throw .lengthAndChunks }
         guard encodingCount <= 1, encodingCount == 0 || head.isVersion11 else { throw .transferEncoding }
     }
@@ -64,25 +66,28 @@ struct HeadReview {
 
     /// Records the edits of one field, if it is for this hop only or ours.
     ///
-    /// One client connection is one upstream connection here, so `close` and `keep-alive` are as true at the next hop
-    /// as at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
+    /// One client connection is one upstream connection here, so `close`, `keep-alive` and `Keep-Alive` are as true at
+    /// the next hop as at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
+    ///
+    /// - Parameter keepsErrorsOfPeer: `Postern-Error` may say what only the peer's sidecar can know.
     func editHopField(
-        _ index: Int,
+        _ field: MessageHead.Line,
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         keeping kept: ConnectionOptions,
-        removingOurs: Bool,
+        keepsErrorsOfPeer: Bool,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
-        let name = head.name(index)
-        let line = head.line(index, headCount: bytes.count)
-        let field = KnownField(bytes, name)
-        switch field {
-        case .keepAlive, .proxyConnection, .te: edits.remove(line)
-        case .postern: if removingOurs { edits.remove(line) }
+        let name = head.name(field.index)
+        let line = head.line(field.index, headCount: bytes.count)
+        switch field.field {
+        case .proxyConnection, .te, .postern: edits.remove(line)
+        case .posternError:
+            let code = GatewayError.Code(bytes, bytes.trimmed(head.value(field.index)))
+            if !keepsErrorsOfPeer || code?.isToldByPeers != true { edits.remove(line) }
         case .upgrade: if !kept.contains(.upgrade) { edits.remove(line) }
         case .connection:
-            let value = bytes.trimmed(head.value(index))
+            let value = bytes.trimmed(head.value(field.index))
             let own = ConnectionOptions(bytes, value)
             if own.subtracting(kept).isEmpty { return }
             if own.isDisjoint(with: kept) {
@@ -92,6 +97,7 @@ struct HeadReview {
             }
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
+        case .keepAlive: break
         case .origin, .location, .expect, .authorization, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }
@@ -99,21 +105,13 @@ struct HeadReview {
 
     private func isNominated(_ name: Range<Int>, _ bytes: Span<UInt8>, _ head: MessageHead) -> Bool {
         guard options.contains(.nominations) else { return false }
-        for index in 0..<head.fieldCount where KnownField(bytes, head.name(index)) == .connection {
-            let list = head.value(index)
+        for line in head.lines where line.field == .connection {
+            let list = head.value(line.index)
             var position = list.lowerBound
             while let token = ConnectionOptions.nextToken(bytes, list, &position) {
                 if bytes.matches(token, name) { return true }
             }
         }
         return false
-    }
-}
-
-extension MessageHead {
-    /// A whole field, from its name's first byte behind its line end.
-    func line(_ index: Int, headCount: Int) -> Range<Int> {
-        let end = index + 1 < fieldCount ? name(index + 1).lowerBound : headCount - 2
-        return name(index).lowerBound..<end
     }
 }

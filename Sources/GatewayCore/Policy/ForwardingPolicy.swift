@@ -1,35 +1,38 @@
 /// What an end does to the messages that pass through it.
-package enum Rules: Sendable {
+package enum ForwardingPolicy: Sendable {
     /// The end that clients talk to.
-    case reach(ReachRules)
+    case reach(ReachPolicy)
     /// The end that talks to the agent: the trust boundary.
-    case expose(ExposeRules)
+    case expose(ExposePolicy)
     /// Bytes as they are (`tcp` services).
     case passthrough
 
     var offersUpgrade: Bool {
         switch self {
-        case .reach(let rules): rules.offersUpgrade
-        case .expose(let rules): rules.offersUpgrade
+        case .reach(let policy): policy.offersUpgrade
+        case .expose(let policy): policy.offersUpgrade
         case .passthrough: false
         }
     }
 }
 
-/// The rules of the end that clients talk to.
-package struct ReachRules: Sendable {
+/// The policy of the end that clients talk to.
+package struct ReachPolicy: Sendable {
     /// Whom a `Host` and an `Origin` may name.
     let names: OwnNames
     let offersUpgrade: Bool
+    /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
+    let isKnownToBeHTTP: Bool
 
-    package init(names: OwnNames, offersUpgrade: Bool) {
+    package init(names: OwnNames, offersUpgrade: Bool, isKnownToBeHTTP: Bool = true) {
         self.names = names
         self.offersUpgrade = offersUpgrade
+        self.isKnownToBeHTTP = isKnownToBeHTTP
     }
 }
 
-/// The rules of the end that talks to the agent.
-package struct ExposeRules: Sendable {
+/// The policy of the end that talks to the agent.
+package struct ExposePolicy: Sendable {
     /// What the agent gets as `Host`; nil leaves the client's.
     let host: [UInt8]?
     /// The authorities by which the agent may mean itself in a `Location`.
@@ -38,7 +41,7 @@ package struct ExposeRules: Sendable {
     let identity: [UInt8]
     let offersUpgrade: Bool
 
-    /// The rules for one peer of `service`.
+    /// The policy for one peer of `service`.
     ///
     /// - Parameters:
     ///   - did: the peer's authenticated key in text.

@@ -25,7 +25,7 @@ final class MessageParser {
     /// Parses `bytes`, which are one whole head, into `head`. Returns false when llhttp refuses them.
     ///
     /// - Parameter skipsBody: the response has no body, whatever its head says (RFC 9112 §6.3 rule 1).
-    func readHead(_ bytes: Span<UInt8>, skipsBody: Bool, into head: inout MessageHead) -> Bool {
+    func readHead(_ bytes: Span<UInt8>, skipsBody: Bool, into head: MessageHead) -> Bool {
         let parser = parser
         return bytes.withUnsafeBufferPointer { input in
             head.fields.withUnsafeMutableBufferPointer { fields in
@@ -54,9 +54,18 @@ final class MessageParser {
 }
 
 /// A parsed head: offsets into the bytes that it was parsed from. One is reused for all messages of a loop.
-struct MessageHead {
+final class MessageHead {
+    /// One field that the gateway acts on.
+    struct Line {
+        let field: KnownField
+        /// Its place among all fields of the head.
+        let index: Int
+    }
+
     fileprivate(set) var facts = postern_head()
     fileprivate var fields: [postern_field]
+    /// The fields that the gateway acts on, in the order of the head.
+    private(set) var lines: [Line] = []
 
     init(limits: HeadLimits) {
         fields = Array(repeating: postern_field(), count: limits.fieldCount)
@@ -74,6 +83,12 @@ struct MessageHead {
     func value(_ index: Int) -> Range<Int> {
         let start = Int(fields[index].value_start)
         return start..<start + Int(fields[index].value_count)
+    }
+
+    /// A whole field, from its name's first byte behind its line end.
+    func line(_ index: Int, headCount: Int) -> Range<Int> {
+        let end = index + 1 < fieldCount ? name(index + 1).lowerBound : headCount - 2
+        return name(index).lowerBound..<end
     }
 
     /// Where the request target stands.
@@ -94,4 +109,51 @@ struct MessageHead {
     var isComplete: Bool { facts.is_complete }
     var isVersion10: Bool { facts.http_major == 1 && facts.http_minor == 0 }
     var isVersion11: Bool { facts.http_major == 1 && facts.http_minor == 1 }
+
+    /// Goes through the fields once: checks the shape of each, and notes those that the gateway acts on.
+    ///
+    /// - Parameter lineCount: lines that the scanner saw, the start line among them.
+    func classify(_ bytes: Span<UInt8>, lineCount: Int) -> HeadFault? {
+        lines.removeAll(keepingCapacity: true)
+        // A field per line, each beginning where its line does: llhttp saw the lines that the scanner saw.
+        guard fieldCount == lineCount - 1 else { return .unparseable }
+        for index in 0..<fieldCount {
+            let name = name(index)
+            guard !name.isEmpty, bytes[name.lowerBound - 1] == ASCII.lineFeed,
+                bytes[name.upperBound] == UInt8(ascii: ":")
+            else { return .fieldName }
+            var position = name.lowerBound
+            while position < name.upperBound {
+                guard ASCII.isTokenOctet(bytes[position]) else { return .fieldName }
+                position &+= 1
+            }
+            let field = KnownField(bytes, name)
+            if field != .other { lines.append(Line(field: field, index: index)) }
+        }
+        return nil
+    }
+
+    /// Notes every field, because `Connection` nominates some of those that the gateway does not act on otherwise.
+    func noteAllFields(_ bytes: Span<UInt8>) {
+        lines.removeAll(keepingCapacity: true)
+        for index in 0..<fieldCount { lines.append(Line(field: KnownField(bytes, name(index)), index: index)) }
+    }
+
+    /// Why llhttp refused this head, as far as its bytes tell.
+    func fault(_ bytes: Span<UInt8>) -> HeadFault {
+        guard fieldCount > 0 else { return .startLine }
+        var hasLength = false
+        var hasEncoding = false
+        for index in 0..<fieldCount {
+            let field = KnownField(bytes, name(index))
+            if field == .contentLength { hasLength = true }
+            if field == .transferEncoding { hasEncoding = true }
+        }
+        switch (hasLength, hasEncoding) {
+        case (true, true): return .lengthAndChunks
+        case (true, false): return .contentLength
+        case (false, true): return .transferEncoding
+        case (false, false): return .unparseable
+        }
+    }
 }

@@ -7,7 +7,7 @@ struct ResponseReview {
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         to request: PendingRequest,
-        rules: Rules,
+        policy: ForwardingPolicy,
         edits: inout HeadEdits
     ) throws(HeadFault) {
         let review = try HeadReview(bytes, head)
@@ -16,24 +16,23 @@ struct ResponseReview {
         guard !isUpgrade || request.asksUpgrade else { throw .startLine }
         framing = try Self.framing(bytes, head, review, to: request)
         let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        var exposed: ExposeRules?
-        switch rules {
+        var exposed: ExposePolicy?
+        switch policy {
         case .reach, .passthrough: break
-        case .expose(let rules): exposed = rules
+        case .expose(let policy): exposed = policy
         }
-        // What begins with `Postern-` towards the client is ours to say.
         if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
-        for index in 0..<head.fieldCount {
-            if let exposed, KnownField(bytes, head.name(index)) == .location {
-                Self.editLocation(bytes.trimmed(head.value(index)), bytes, request, exposed, &edits)
+        for line in head.lines {
+            if let exposed, line.field == .location {
+                Self.editLocation(bytes.trimmed(head.value(line.index)), bytes, request, exposed, &edits)
                 continue
             }
             try review.editHopField(
-                index,
+                line,
                 bytes,
                 head,
                 keeping: kept,
-                removingOurs: exposed != nil,
+                keepsErrorsOfPeer: exposed == nil,
                 into: &edits
             )
         }
@@ -45,11 +44,11 @@ struct ResponseReview {
         _ value: Range<Int>,
         _ bytes: Span<UInt8>,
         _ request: PendingRequest,
-        _ rules: ExposeRules,
+        _ policy: ExposePolicy,
         _ edits: inout HeadEdits
     ) {
         guard !request.clientAuthority.isEmpty, let origin = Origin(bytes, prefixOf: value) else { return }
-        for known in rules.upstreamAuthorities {
+        for known in policy.upstreamAuthorities {
             let span = known.span
             guard let authority = Authority(span, known.indices) else { continue }
             let port = authority.port ?? 80

@@ -22,11 +22,14 @@ enum ASCII {
 
     /// Whether `octet` may stand in a field name (RFC 9110 §5.6.2: tchar).
     static func isTokenOctet(_ octet: UInt8) -> Bool {
-        switch octet {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-        case 0x21, 0x23...0x27, 0x2a, 0x2b, 0x2d, 0x2e, 0x5e, 0x5f, 0x60, 0x7c, 0x7e: true
-        case _: false
-        }
+        // One bit for each of the 128 octets of ASCII.
+        let row: UInt64 = octet < 64 ? 0x03ff_6cfa_0000_0000 : 0x57ff_ffff_c7ff_fffe
+        return octet < 128 && row &>> UInt64(octet) & 1 == 1
+    }
+
+    /// Whether `octet` is a letter or a digit.
+    static func isAlphanumeric(_ octet: UInt8) -> Bool {
+        isDigit(octet) || lowercase(octet) &- 0x61 < 26
     }
 
     /// The highest bit of each octet of `word` that is a control character, the horizontal tab among them. Bits above
@@ -57,9 +60,10 @@ extension Span<UInt8> {
     func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
         guard range.count >= word.utf8CodeUnitCount else { return false }
         return word.withUTF8Buffer { wanted in
-            for (offset, octet) in wanted.enumerated()
-            where ASCII.lowercase(self[range.lowerBound + offset]) != octet {
-                return false
+            var position = range.lowerBound
+            for octet in wanted {
+                if ASCII.lowercase(self[position]) != octet { return false }
+                position &+= 1
             }
             return true
         }

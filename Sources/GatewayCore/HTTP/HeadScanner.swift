@@ -121,22 +121,22 @@ enum HeadFault: Error, Hashable {
     }
 
     /// What a client is told whose request has this fault.
-    var requestRefusal: Refusal {
+    var requestError: GatewayError {
         switch self {
         case .foreignHost:
-            Refusal(
+            GatewayError(
                 .foreignHost,
                 "this port answers for the local machine only, not for the host that the request names",
                 hint: "use the address 127.0.0.1 in the client's URL"
             )
         case .foreignOrigin:
-            Refusal(
+            GatewayError(
                 .foreignOrigin,
                 "a page of another origin asked for this service",
                 hint: "only pages that this machine serves may use it"
             )
         case .tooLarge:
-            Refusal(
+            GatewayError(
                 .headersTooLarge,
                 "the request's headers are too large",
                 hint: "send at most 64 KiB in 200 headers"
