@@ -38,7 +38,6 @@ final class ChannelLink: ChannelInboundHandler {
     private var output = Output.open
     private var hasEnded = false
     private var hasFailed = false
-    private var needsFlush = false
 
     /// - Parameter activated: called once the connection is established, if it is still wanted by then.
     init(_ side: ProxyConnection.Side, of proxy: ProxyHandler, activated: @escaping (ChannelLink) -> Void) {
@@ -57,12 +56,9 @@ final class ChannelLink: ChannelInboundHandler {
 
     func write(_ bytes: ByteBuffer) {
         context?.write(Self.wrapOutboundOut(bytes), promise: nil)
-        needsFlush = true
     }
 
     func flush() {
-        guard needsFlush else { return }
-        needsFlush = false
         context?.flush()
     }
 
@@ -85,7 +81,6 @@ final class ChannelLink: ChannelInboundHandler {
     private func end(closesInput: Bool) {
         guard let context else { return }
         output = .finishing(closesInput: closesInput)
-        needsFlush = false
         let written = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer()), promise: written)
         written.futureResult.assumeIsolated().whenSuccess { self.wroteEverything() }
@@ -103,7 +98,6 @@ final class ChannelLink: ChannelInboundHandler {
     func reset() {
         mode = .detached
         guard let context else { return }
-        needsFlush = false
         if let options = context.channel as? any SocketOptionProvider {
             options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
         }

@@ -13,15 +13,6 @@ enum Link {
         }
     }
 
-    /// Sends what was written, where that takes a call.
-    func flush() {
-        switch self {
-        case .channel(let link): link.flush()
-        // A stream sends at the end of the event loop's turn.
-        case .stream: break
-        }
-    }
-
     /// Sends the end behind what was written.
     func finish() {
         switch self {

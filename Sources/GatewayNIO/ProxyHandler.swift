@@ -35,6 +35,8 @@ final class ProxyHandler {
     private var responses = Input()
     /// What waits for the upstream to open.
     private var unsent: [ByteBuffer] = []
+    /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
+    private var unflushed: ChannelLink?
     private var patience: Scheduled<Void>?
     private var lingering: Scheduled<Void>?
     private var isPerforming = false
@@ -111,7 +113,7 @@ final class ProxyHandler {
 
     /// Bytes that came without being asked for.
     func take(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
-        if self[side].held != nil {
+        if isHolding(side) {
             var bytes = bytes
             self[side].held?.writeBuffer(&bytes)
         } else if connection.wantsInput(from: side) {
@@ -123,26 +125,43 @@ final class ProxyHandler {
 
     /// Whether bytes of `side` can be passed on now.
     func wantsInput(from side: ProxyConnection.Side) -> Bool {
-        self[side].held == nil && connection.wantsInput(from: side)
+        !isHolding(side) && connection.wantsInput(from: side)
     }
 
     /// Passes on what the side brought as far as it is wanted, then asks for more.
     func pump(_ side: ProxyConnection.Side) {
-        while let held = self[side].held {
-            guard connection.wantsInput(from: side) else { return }
-            self[side].held = nil
+        while isHolding(side) {
+            guard connection.wantsInput(from: side), let held = self[side].held.take() else { return }
             forward(held, from: side)
         }
-        if self[side].hasEnded {
-            self[side].hasEnded = false
-            connection.ended(side)
-        }
-        if let loss = self[side].loss {
-            self[side].loss = nil
-            tell(loss, of: side)
+        if isEnding(side) {
+            tellEnd(of: side)
         } else if connection.wantsInput(from: side) {
             link(side)?.read()
         }
+    }
+
+    private func isHolding(_ side: ProxyConnection.Side) -> Bool {
+        switch side {
+        case .downstream: requests.held != nil
+        case .upstream: responses.held != nil
+        }
+    }
+
+    private func isEnding(_ side: ProxyConnection.Side) -> Bool {
+        switch side {
+        case .downstream: requests.hasEnded || requests.loss != nil
+        case .upstream: responses.hasEnded || responses.loss != nil
+        }
+    }
+
+    private func tellEnd(of side: ProxyConnection.Side) {
+        if self[side].hasEnded {
+            self[side].hasEnded = false
+            connection.ended(side)
+            gateway.emit(ByteBuffer()) { write($0, to: side.opposite) }
+        }
+        if let loss = self[side].loss.take() { tell(loss, of: side) }
     }
 
     /// The side sends no more.
@@ -228,7 +247,8 @@ final class ProxyHandler {
 
     // MARK: Bytes
 
-    /// Lets the connection decide about `bytes` and sends on what it says.
+    /// Lets the connection decide about `bytes` and sends on what it says. What else it wants is done when the event
+    /// that brought them is settled.
     func forward(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
         switch side {
         case .downstream:
@@ -242,12 +262,13 @@ final class ProxyHandler {
             connection.receiveResponses(bytes.readableBytesUInt8Span)
             gateway.emit(bytes) { write($0, to: .downstream) }
         }
-        perform()
     }
 
     private func write(_ bytes: ByteBuffer, to side: ProxyConnection.Side) {
         switch (link(side), side) {
-        case (.channel(let link), _) where link.isOpen: link.write(bytes)
+        case (.channel(let link), _) where link.isOpen:
+            link.write(bytes)
+            unflushed = link
         case (.stream(let link), _):
             if !link.write(bytes) { connection.setBlocked(side, true) }
         case (.channel, .upstream), (nil, .upstream): unsent.append(bytes)
@@ -260,8 +281,9 @@ final class ProxyHandler {
     /// Performs what the connection wants, and sends what was written. To be called at the end of every event.
     func settle() {
         perform()
-        downstream?.flush()
-        upstream?.flush()
+        guard let link = unflushed else { return }
+        unflushed = nil
+        link.flush()
     }
 
     private func perform() {

@@ -2,8 +2,11 @@
 extension ProxyConnection {
     // MARK: In order
 
-    /// A side sends no more, and everything that it sent was taken.
+    /// A side sends no more, and everything that it sent was taken. The plan says what is still to be sent to the other
+    /// side.
     package mutating func ended(_ side: Side) {
+        scratch.plan.clear()
+        guard self[side].presence == .open else { return }
         switch state {
         case .open, .draining: break
         case .closing:
@@ -59,10 +62,20 @@ extension ProxyConnection {
 
     /// Both halves of `side` are done, in order.
     package mutating func closed(_ side: Side) {
+        guard self[side].presence == .open else { return }
+        if side == .downstream, !downstream.isFinished { return lostDownstream() }
         self[side].presence = .gone
-        // Nobody is left to whom the upstream could bring anything.
-        if case .closing = state, side == .downstream { reset(.upstream) }
+        if side == .downstream { abandonUpstream() }
         retireIfDone()
+    }
+
+    /// Nobody is left to whom the upstream could bring anything, once the last byte to the client was sent.
+    private mutating func abandonUpstream() {
+        guard case .closing = state else { return }
+        switch role {
+        case .reach: reset(.upstream)
+        case .expose: if upstream.presence == .open { queue(.close(.upstream)) }
+        }
     }
 
     /// Everything that was sent to `side` has left, its end with it.
@@ -154,12 +167,12 @@ extension ProxyConnection {
 
     /// The client is gone before the end of what it is concerned with.
     package mutating func lostDownstream() {
+        guard downstream.presence == .open else { return }
         downstream.presence = .gone
         switch state {
         case .resolving, .open, .draining: breakUp()
-        // Nobody is left to whom the upstream could bring anything.
         case .closing, .closed:
-            reset(.upstream)
+            abandonUpstream()
             retireIfDone()
         }
     }
@@ -168,6 +181,7 @@ extension ProxyConnection {
     ///
     /// - Parameter error: what a client is told that waits for an answer.
     package mutating func lostUpstream(_ error: GatewayError, _ loss: HTTP1ConnectionState.Loss) {
+        guard upstream.presence == .open else { return }
         upstream.presence = .gone
         switch state {
         case .open, .draining:
@@ -179,8 +193,9 @@ extension ProxyConnection {
 
     /// A side reads no more: what is sent to it from now on is dropped.
     package mutating func stopped(_ side: Side) {
+        guard self[side].presence == .open else { return }
         switch side {
-        case .downstream: if self[side].presence == .open { breakUp() }
+        case .downstream: breakUp()
         case .upstream:
             upstream.output = .stopped
             if isLive, downstream.presence == .open, downstream.isFinished { queue(.close(.downstream)) }

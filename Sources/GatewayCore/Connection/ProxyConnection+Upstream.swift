@@ -58,6 +58,7 @@ extension ProxyConnection {
     /// Whether the reached peer is there, as far as the overlay knows; its clients do not wait for ever for one that is
     /// not.
     package mutating func notePeer(isPresent: Bool) {
+        guard case .reach = role else { return }
         switch state {
         case .resolving, .open, .draining: break
         case .closing, .closed: return
@@ -80,12 +81,13 @@ extension ProxyConnection {
     ///
     /// - Parameter unresolved: the policy for a service of which nothing is known.
     package mutating func patienceEnded(peerIsPresent: Bool, unresolved: @autoclosure () -> ForwardingPolicy) {
+        guard case .reach(let peer) = role, awaitsPeer else { return }
         awaitsPeer = false
         switch state {
-        case .resolving: resolved(.unavailable(peerAway, unresolved()))
+        case .resolving: resolved(.unavailable(.peerAway(peer), unresolved()))
         case .open, .draining:
             guard !peerIsPresent, !http.isResponseUnderWay, upstream.presence == .open, !http.isIdle else { return }
-            lose(peerAway, .unavailable)
+            lose(.peerAway(peer), .unavailable)
         case .closing, .closed: return
         }
     }
@@ -98,14 +100,8 @@ extension ProxyConnection {
 
     /// The peer fell silent: fails the requests that it cannot have got.
     package mutating func giveUp(requestsSince start: Instant) {
-        guard case .reach = role, isLive, http.isKnownToBeHTTP else { return }
+        guard case .reach(let peer) = role, isLive, http.isKnownToBeHTTP else { return }
         guard http.outstandingCount > 0, !http.isResponseUnderWay, lastRequest >= start else { return }
-        lose(peerAway, .unavailable)
-    }
-
-    private var peerAway: GatewayError {
-        switch role {
-        case .reach(let peer), .expose(service: let peer): .peerAway(peer)
-        }
+        lose(.peerAway(peer), .unavailable)
     }
 }

@@ -147,7 +147,7 @@ package struct ProxyConnection: ~Copyable {
 
     /// Takes bytes that the upstream sent; the plan says what to send to the client for them.
     package mutating func receiveResponses(_ input: Span<UInt8>) {
-        guard isLive else { return scratch.plan.clear() }
+        guard isLive, upstream.presence == .open else { return scratch.plan.clear() }
         do {
             try http.receiveResponses(input)
         } catch {
@@ -165,9 +165,9 @@ package struct ProxyConnection: ~Copyable {
 
     /// A side takes no more before what it has is sent, or takes more again.
     package mutating func setBlocked(_ side: Side, _ isBlocked: Bool) {
-        guard self[side].output == (isBlocked ? .open : .blocked) else { return }
+        guard self[side].presence == .open, self[side].output == (isBlocked ? .open : .blocked) else { return }
         self[side].output = isBlocked ? .blocked : .open
-        if !isBlocked { queue(.resume(side.opposite)) }
+        if !isBlocked, self[side.opposite].presence == .open { queue(.resume(side.opposite)) }
     }
 
     subscript(side: Side) -> End {
