@@ -15,12 +15,9 @@ final class Passage {
         http = HTTP1ConnectionState(policy: policy, scratch: scratch)
     }
 
-    static func reach(offersUpgrade: Bool = false) -> Passage {
-        Passage(
-            .reach(
-                ReachPolicy(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: offersUpgrade)
-            )
-        )
+    static func reach(offersUpgrade: Bool = false, bodies: (any BodyPolicy)? = nil) -> Passage {
+        let names = OwnNames(overlayNames: ["planner.acme.postern.alt"])
+        return Passage(.reach(ReachPolicy(names: names, offersUpgrade: offersUpgrade, bodies: bodies)))
     }
 
     static func expose(host: HostPolicy = .upstream, name: String? = "alice", kind: ServiceKind = .a2a) -> Passage {
@@ -40,7 +37,11 @@ final class Passage {
     var answerToRejectedRequest: HTTP1ConnectionState.Answer { http.answerToRejectedRequest }
     func answerToLoss(_ loss: HTTP1ConnectionState.Loss) -> HTTP1ConnectionState.Answer { http.answerToLoss(loss) }
     func endRequests() -> GatewayError? { http.endRequests() }
-    func endResponses() -> GatewayError? { http.endResponses() }
+    func endResponses() -> GatewayError? {
+        let error = http.endResponses()
+        returned += scratch.plan.bytes(of: Span())
+        return error
+    }
     var pieces: [ForwardPlan.Piece] { scratch.plan.pieces }
 
     /// Gives bytes of the client; returns what goes to the agent for them.

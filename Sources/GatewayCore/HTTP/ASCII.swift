@@ -35,13 +35,33 @@ enum ASCII {
     /// The highest bit of each octet of `word` that is a control character, the horizontal tab among them. Bits above
     /// the lowest one that is set may be set for other octets as well.
     static func controls(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highest = ones << 7
         let belowSpace = (word &- ones * UInt64(space)) & ~word
         let distance = word ^ ones * UInt64(delete)
         let isDelete = (distance &- ones) & ~distance
         return (belowSpace | isDelete) & highest
     }
+
+    /// Eight octets with A…Z made a…z.
+    static func lowercase(_ word: UInt64) -> UInt64 {
+        let low = word & (highest &- ones)
+        let isAtLeastA = low &+ ones &* (0x80 - 0x41)
+        let isBehindZ = low &+ ones &* (0x80 - 0x5b)
+        return word | (isAtLeastA & ~isBehindZ & ~word & highest) &>> 2
+    }
+
+    /// Whether all of eight octets are letters or hyphens, of which most field names consist.
+    static func areLettersOrHyphens(_ word: UInt64) -> Bool {
+        guard word & highest == 0 else { return false }
+        let low = word | ones &* 0x20
+        let isLetter = (low &+ ones &* (0x80 - 0x61)) & ~(low &+ ones &* (0x80 - 0x7b))
+        let isOther = ((word ^ ones &* UInt64(UInt8(ascii: "-"))) | highest) &- ones
+        return (isLetter | ~isOther) & highest == highest
+    }
+
+    /// 1 in each octet of a word.
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    /// The highest bit of each octet of a word.
+    private static let highest: UInt64 = 0x8080_8080_8080_8080
 
     /// Whether `octet` has no place in a line of a head: control characters but the horizontal tab.
     static func isControl(_ octet: UInt8) -> Bool {
@@ -50,6 +70,37 @@ enum ASCII {
 }
 
 extension Span<UInt8> {
+    /// The eight octets from `offset` on, which is checked against the bounds. Every pattern of bits is an integer.
+    func word(_ offset: Int) -> UInt64 {
+        bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    }
+
+    /// Whether `range` reads `word`, which is in lower case and as long, in any case of letters. With a literal, all
+    /// that is left of this are comparisons of eight octets at a time.
+    @inline(__always)
+    func reads(_ range: Range<Int>, _ word: StaticString) -> Bool {
+        let count = word.utf8CodeUnitCount
+        let wanted = UnsafeRawPointer(word.utf8Start)
+        guard count >= 8 else {
+            for offset in 0..<count
+            where ASCII.lowercase(self[range.lowerBound &+ offset])
+                != wanted.load(fromByteOffset: offset, as: UInt8.self)
+            {
+                return false
+            }
+            return true
+        }
+        var offset = 0
+        while offset < count {
+            // The last eight overlap those before them, unless the count is a multiple of eight.
+            let place = Swift.min(offset, count &- 8)
+            let expected = wanted.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            guard ASCII.lowercase(self.word(range.lowerBound &+ place)) == expected else { return false }
+            offset &+= 8
+        }
+        return true
+    }
+
     /// Whether `range` reads `word`, which is in lower case, in any case of letters.
     func matches(_ range: Range<Int>, _ word: StaticString) -> Bool {
         guard range.count == word.utf8CodeUnitCount else { return false }
@@ -58,51 +109,107 @@ extension Span<UInt8> {
 
     /// Whether `range` begins with `word`, which is in lower case, in any case of letters.
     func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
-        guard range.count >= word.utf8CodeUnitCount else { return false }
+        let count = word.utf8CodeUnitCount
+        guard range.count >= count else { return false }
         return word.withUTF8Buffer { wanted in
-            var position = range.lowerBound
-            for octet in wanted {
-                if ASCII.lowercase(self[position]) != octet { return false }
-                position &+= 1
+            for offset in 0..<count where ASCII.lowercase(self[range.lowerBound &+ offset]) != wanted[offset] {
+                return false
             }
             return true
         }
     }
 
-    /// Whether `range` and `other` are equal but for the case of letters.
-    func matches(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
-        guard range.count == other.count else { return false }
-        for offset in other.indices
-        where ASCII.lowercase(self[range.lowerBound + offset]) != ASCII.lowercase(other[offset]) {
-            return false
+    /// Whether `range` and `other` are equal.
+    func equals(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
+        let count = other.count
+        guard range.count == count else { return false }
+        let known = other.span
+        guard count >= 8 else {
+            for offset in 0..<count where self[range.lowerBound &+ offset] != known[offset] { return false }
+            return true
+        }
+        var offset = 0
+        while offset < count {
+            // The last eight overlap those before them, unless the count is a multiple of eight.
+            let place = Swift.min(offset, count &- 8)
+            guard word(range.lowerBound &+ place) == known.word(place) else { return false }
+            offset &+= 8
         }
         return true
     }
 
+    /// Whether `range` and `other` are equal but for the case of letters.
+    func matches(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
+        matches(range, in: other.span, other.indices)
+    }
+
     /// Whether two ranges are equal but for the case of letters.
     func matches(_ range: Range<Int>, _ other: Range<Int>) -> Bool {
-        guard range.count == other.count else { return false }
-        for offset in 0..<range.count
-        where ASCII.lowercase(self[range.lowerBound + offset]) != ASCII.lowercase(self[other.lowerBound + offset]) {
-            return false
+        matches(range, in: self, other)
+    }
+
+    private func matches(_ range: Range<Int>, in bytes: Span<UInt8>, _ other: Range<Int>) -> Bool {
+        let count = range.count
+        guard count == other.count else { return false }
+        var offset = 0
+        while offset &+ 8 <= count {
+            let (one, two) = (word(range.lowerBound &+ offset), bytes.word(other.lowerBound &+ offset))
+            guard one == two || ASCII.lowercase(one) == ASCII.lowercase(two) else { return false }
+            offset &+= 8
+        }
+        while offset < count {
+            let (one, two) = (self[range.lowerBound &+ offset], bytes[other.lowerBound &+ offset])
+            guard ASCII.lowercase(one) == ASCII.lowercase(two) else { return false }
+            offset &+= 1
+        }
+        return true
+    }
+
+    /// Whether `range` is a field name: not empty, and of nothing but token octets (RFC 9110 §5.6.2).
+    func isToken(_ range: Range<Int>) -> Bool {
+        if range.count >= 8, isLettersAndHyphens(range) { return true }
+        var position = range.lowerBound
+        while position < range.upperBound {
+            guard ASCII.isTokenOctet(self[position]) else { return false }
+            position &+= 1
+        }
+        return !range.isEmpty
+    }
+
+    /// Whether `range`, of eight octets or more, holds nothing but letters and hyphens.
+    private func isLettersAndHyphens(_ range: Range<Int>) -> Bool {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            // The last eight overlap those before them, unless the count is a multiple of eight.
+            guard ASCII.areLettersOrHyphens(word(Swift.min(position, range.upperBound &- 8))) else { return false }
+            position &+= 8
         }
         return true
     }
 
     /// The offset of the first control character at or behind `start` and before `end`, or `end`. Looks at eight octets
     /// at a time.
+    @inline(__always)
     func endOfText(from start: Int, below end: Int) -> Int {
-        let octets = bytes
         var position = start
-        while end - position >= 8 {
-            // Checks its bounds, and every pattern of bits is an integer. The first octet has to be the lowest one.
-            let word = octets.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
-            let controls = ASCII.controls(UInt64(littleEndian: word))
-            guard controls == 0 else { return position + controls.trailingZeroBitCount / 8 }
-            position += 8
+        while end &- position >= 8 {
+            // The first octet has to be the lowest one.
+            let controls = ASCII.controls(UInt64(littleEndian: word(position)))
+            guard controls == 0 else { return position &+ controls.trailingZeroBitCount / 8 }
+            position &+= 8
         }
         while position < end, self[position] >= ASCII.space, self[position] != ASCII.delete { position += 1 }
         return position
+    }
+
+    /// Whether `octet` stands anywhere in `range`.
+    func contains(_ octet: UInt8, in range: Range<Int>) -> Bool {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            if self[position] == octet { return true }
+            position &+= 1
+        }
+        return false
     }
 
     /// `range` without the white space at its ends (RFC 9110 §5.5: OWS).

@@ -72,6 +72,23 @@ struct ChunkedFraming {
         return .body(end: position)
     }
 
+    /// Tells where the content stands in `bytes`, which are chunks without extensions that `scan` has accepted.
+    mutating func forEachContent(of bytes: Span<UInt8>, _ body: (Range<Int>) -> Void) {
+        var position = 0
+        while position < bytes.count {
+            if state == .data {
+                let end = position + Int(min(remaining, UInt64(bytes.count - position)))
+                body(position..<end)
+                remaining -= UInt64(end - position)
+                position = end
+                if remaining == 0 { state = .dataCarriageReturn }
+            } else {
+                guard take(bytes[position]) == nil else { return }
+                position += 1
+            }
+        }
+    }
+
     private static func beginsExtension(_ octet: UInt8) -> Bool {
         octet == UInt8(ascii: ";") || octet == ASCII.space || octet == ASCII.tab
     }

@@ -32,8 +32,9 @@ package struct ForwardPlan: Sendable {
     }
 
     mutating func clear() {
-        pieces.removeAll(keepingCapacity: true)
-        replacements.removeAll(keepingCapacity: true)
+        // One by one, because there are few: emptying an array at once costs more.
+        while pieces.popLast() != nil {}
+        if !replacements.isEmpty { replacements.removeAll(keepingCapacity: true) }
     }
 
     /// Sends `range` of the input.

@@ -31,6 +31,9 @@ package struct HTTP1ConnectionState: ~Copyable {
     private let scratch: HeadScratch
     private var requests: MessageReader
     private var responses: MessageReader
+    private let bodies: (any BodyPolicy)?
+    private var requestBody = BodyStage()
+    private var responseBody = BodyStage()
     private var waiting: [PendingRequest] = []
     private var isRaw: Bool
     /// A final response's head was forwarded and its end was not.
@@ -46,6 +49,7 @@ package struct HTTP1ConnectionState: ~Copyable {
     package init(policy: ForwardingPolicy, scratch: HeadScratch) {
         self.policy = policy
         self.scratch = scratch
+        bodies = policy.bodies
         requests = MessageReader(.requests, limits: scratch.limits)
         responses = MessageReader(.responses, limits: scratch.limits)
         switch policy {
@@ -111,8 +115,12 @@ package struct HTTP1ConnectionState: ~Copyable {
                 try acceptRequest(head.span, at: nil)
                 requests.reuse(head)
                 offset = end
-            case .body(let range, _):
-                scratch.plan.append(input: range)
+            case .body(let range, let ends):
+                if requestBody.isPassing {
+                    scratch.plan.append(input: range)
+                } else {
+                    try transformRequest(input, range, ends: ends)
+                }
                 offset = range.upperBound
             case .chunkExtension(let end): offset = end
             case .malformed(let fault):
@@ -145,7 +153,12 @@ package struct HTTP1ConnectionState: ~Copyable {
                 responses.reuse(head)
                 offset = end
             case .body(let range, let ends):
-                scratch.plan.append(input: range)
+                if responseBody.isPassing {
+                    scratch.plan.append(input: range)
+                } else {
+                    try responseBody.receive(input, range, ends: ends, plan: &scratch.plan)
+                    isResponding = !responseBody.isWithholding
+                }
                 offset = range.upperBound
                 if ends { completeResponse() }
             case .chunkExtension(let end): offset = end
@@ -161,10 +174,13 @@ package struct HTTP1ConnectionState: ~Copyable {
         return .badRequest("the connection ended in the middle of the head")
     }
 
-    /// The upstream sends no more. Returns what is wrong when that left a request without a whole response.
+    /// The upstream sends no more; the plan says what is still to be sent. Returns what is wrong when that left a
+    /// request without a whole response.
     package mutating func endResponses() -> GatewayError? {
+        scratch.plan.clear()
         if isRaw { return nil }
         if responses.endsWithConnection {
+            responseBody.end(plan: &scratch.plan)
             completeResponse()
             responses = MessageReader(.responses, limits: scratch.limits)
         }
@@ -205,6 +221,7 @@ package struct HTTP1ConnectionState: ~Copyable {
         if let fault = requests.parse(bytes, skipsBody: false, into: head) { throw fault.requestError }
         faultyRequestIsHead = head.isHeadRequest
         scratch.edits.clear()
+        let framing: MessageReader.Framing
         do throws(HeadFault) {
             let review = try RequestReview(
                 bytes,
@@ -213,14 +230,39 @@ package struct HTTP1ConnectionState: ~Copyable {
                 knownAuthority: clientAuthority,
                 edits: &scratch.edits
             )
-            guard requests.beginBody(review.framing, of: head) else { throw HeadFault.unparseable }
+            framing = review.framing
+            guard requests.beginBody(framing, of: head) else { throw HeadFault.unparseable }
             clientAuthority = review.request.clientAuthority
             waiting.append(review.request)
         } catch {
             throw error.requestError
         }
         isLastRequest = !head.keepsAlive
-        scratch.forwardHead(bytes, at: range)
+        guard let bodies, framing.hasBody else { return scratch.forwardHead(bytes, at: range) }
+        let transform = bodies.request(head, bytes)
+        do throws(GatewayError) {
+            try requestBody.begin(transform, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)
+        } catch {
+            throw dropWithheldRequest(error)
+        }
+    }
+
+    private mutating func transformRequest(
+        _ input: Span<UInt8>,
+        _ range: Range<Int>,
+        ends: Bool
+    ) throws(GatewayError) {
+        do throws(GatewayError) {
+            try requestBody.receive(input, range, ends: ends, plan: &scratch.plan)
+        } catch {
+            throw dropWithheldRequest(error)
+        }
+    }
+
+    /// The last request is not forwarded after all: nobody will answer it.
+    private mutating func dropWithheldRequest(_ error: GatewayError) -> GatewayError {
+        waiting.removeLast()
+        return error
     }
 
     private mutating func acceptResponse(_ bytes: Span<UInt8>, at range: Range<Int>?) throws(GatewayError) {
@@ -237,13 +279,18 @@ package struct HTTP1ConnectionState: ~Copyable {
         } catch {
             throw .badResponse(error.text)
         }
-        scratch.forwardHead(bytes, at: range)
+        if let bodies, framing.hasBody {
+            let transform = bodies.response(head, bytes, to: request)
+            try responseBody.begin(transform, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)
+        } else {
+            scratch.forwardHead(bytes, at: range)
+        }
         switch head.status {
         case 101: isRaw = true
         case 100..<200: break
         case _:
-            isResponding = true
-            if case .none = framing { completeResponse() }
+            isResponding = !responseBody.isWithholding
+            if !framing.hasBody { completeResponse() }
         }
     }
 

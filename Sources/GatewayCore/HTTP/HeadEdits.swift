@@ -12,8 +12,8 @@ struct HeadEdits {
     var isEmpty: Bool { edits.isEmpty }
 
     mutating func clear() {
-        edits.removeAll(keepingCapacity: true)
-        insertions.removeAll(keepingCapacity: true)
+        if !edits.isEmpty { edits.removeAll(keepingCapacity: true) }
+        if !insertions.isEmpty { insertions.removeAll(keepingCapacity: true) }
     }
 
     /// Replaces `range` by what `write` appends. Ranges come in ascending order and do not overlap.

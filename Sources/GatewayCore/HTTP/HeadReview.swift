@@ -18,7 +18,7 @@ struct HeadReview {
     /// Goes through the classified fields of `head` once.
     init(_ bytes: Span<UInt8>, _ head: MessageHead) throws(HeadFault) {
         for line in head.lines {
-            let value = bytes.trimmed(head.value(line.index))
+            let value = line.value
             switch line.field {
             case .host:
                 hostCount += 1
@@ -83,17 +83,16 @@ struct HeadReview {
         switch field.field {
         case .proxyConnection, .te, .postern: edits.remove(line)
         case .posternError:
-            let code = GatewayError.Code(bytes, bytes.trimmed(head.value(field.index)))
+            let code = GatewayError.Code(bytes, field.value)
             if !keepsErrorsOfPeer || code?.isToldByPeers != true { edits.remove(line) }
         case .upgrade: if !kept.contains(.upgrade) { edits.remove(line) }
         case .connection:
-            let value = bytes.trimmed(head.value(field.index))
-            let own = ConnectionOptions(bytes, value)
+            let own = ConnectionOptions(bytes, field.value)
             if own.subtracting(kept).isEmpty { return }
             if own.isDisjoint(with: kept) {
                 edits.remove(line)
             } else {
-                edits.replace(value) { ConnectionOptions.append(bytes, value, keeping: kept, to: &$0) }
+                edits.replace(field.value) { ConnectionOptions.append(bytes, field.value, keeping: kept, to: &$0) }
             }
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
@@ -106,9 +105,8 @@ struct HeadReview {
     private func isNominated(_ name: Range<Int>, _ bytes: Span<UInt8>, _ head: MessageHead) -> Bool {
         guard options.contains(.nominations) else { return false }
         for line in head.lines where line.field == .connection {
-            let list = head.value(line.index)
-            var position = list.lowerBound
-            while let token = ConnectionOptions.nextToken(bytes, list, &position) {
+            var position = line.value.lowerBound
+            while let token = ConnectionOptions.nextToken(bytes, line.value, &position) {
                 if bytes.matches(token, name) { return true }
             }
         }

@@ -19,6 +19,9 @@ struct HeadScanner {
     /// Looks through `bytes`, which begin with the head's first byte.
     mutating func scan(_ bytes: Span<UInt8>, limits: HeadLimits) -> Outcome {
         let count = min(bytes.count, limits.byteCount)
+        // Locals for the length of the call: they stay in registers.
+        var (position, lineStart, lineCount) = (self.position, self.lineStart, self.lineCount)
+        defer { (self.position, self.lineStart, self.lineCount) = (position, lineStart, lineCount) }
         while position < count {
             let octet = bytes[position]
             // RFC 9112 §5.2: a line that begins with white space is an obsolete fold, or hides a field from some
@@ -99,16 +102,16 @@ enum HeadFault: Error, Hashable {
         case .bareLineFeed: "a line ends with LF instead of CRLF"
         case .bareCarriageReturn: "a CR stands alone"
         case .foldedLine: "a header line begins with white space"
-        case .null: "a NUL byte in the head"
-        case .controlCharacter: "a control character in the head"
+        case .null: "the head contains a NUL byte"
+        case .controlCharacter: "the head contains a control character"
         case .tooLarge: "the head is too large"
         case .startLine: "the start line is malformed"
         case .version: "the version is not HTTP/1.0 or HTTP/1.1"
         case .fieldName: "a header name is malformed"
         case .unparseable: "the head cannot be parsed"
-        case .transferEncoding: "a Transfer-Encoding that is not exactly `chunked`"
+        case .transferEncoding: "Transfer-Encoding is not exactly `chunked`"
         case .contentLength: "Content-Length is repeated or not a number"
-        case .lengthAndChunks: "both Content-Length and Transfer-Encoding"
+        case .lengthAndChunks: "Content-Length and Transfer-Encoding are both present"
         case .host: "Host is missing, repeated or malformed"
         case .target: "the request target is malformed or contradicts Host"
         case .connectMethod: "CONNECT is not offered here"
@@ -127,13 +130,13 @@ enum HeadFault: Error, Hashable {
             GatewayError(
                 .foreignHost,
                 "this port answers for the local machine only, not for the host that the request names",
-                hint: "use the address 127.0.0.1 in the client's URL"
+                hint: "use 127.0.0.1 as the host in the client's URL"
             )
         case .foreignOrigin:
             GatewayError(
                 .foreignOrigin,
-                "a page of another origin asked for this service",
-                hint: "only pages that this machine serves may use it"
+                "a web page of another origin tried to use this service",
+                hint: "open the page from an address of this machine, such as http://127.0.0.1"
             )
         case .tooLarge:
             GatewayError(

@@ -22,40 +22,37 @@ enum KnownField: Equatable {
 
     /// The field whose name stands in `range`.
     init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
-        guard !range.isEmpty, let (field, name) = Self.candidate(range.count, ASCII.lowercase(bytes[range.lowerBound]))
-        else {
-            self = .other
-            return
-        }
-        if bytes.matches(range, name) {
-            self = field
-        } else {
-            self = Self.isPostern(bytes, range) ? .postern : .other
-        }
-    }
-
-    /// The only field that a name with this length and this first letter can be.
-    private static func candidate(_ count: Int, _ first: UInt8) -> (KnownField, StaticString)? {
-        switch (first, count) {
-        case (UInt8(ascii: "a"), 13): (.authorization, "authorization")
-        case (UInt8(ascii: "c"), 10): (.connection, "connection")
-        case (UInt8(ascii: "c"), 14): (.contentLength, "content-length")
-        case (UInt8(ascii: "e"), 6): (.expect, "expect")
-        case (UInt8(ascii: "h"), 4): (.host, "host")
-        case (UInt8(ascii: "k"), 10): (.keepAlive, "keep-alive")
-        case (UInt8(ascii: "l"), 8): (.location, "location")
-        case (UInt8(ascii: "o"), 6): (.origin, "origin")
-        case (UInt8(ascii: "p"), 16): (.proxyConnection, "proxy-connection")
-        case (UInt8(ascii: "p"), 9...): (.posternError, "postern-error")
-        case (UInt8(ascii: "t"), 2): (.te, "te")
-        case (UInt8(ascii: "t"), 17): (.transferEncoding, "transfer-encoding")
-        case (UInt8(ascii: "u"), 7): (.upgrade, "upgrade")
-        case _: nil
-        }
+        let field: KnownField? =
+            switch range.count {
+            case 2: bytes.reads(range, "te") ? .te : nil
+            case 4: bytes.reads(range, "host") ? .host : nil
+            case 6: if bytes.reads(range, "origin") { .origin } else { bytes.reads(range, "expect") ? .expect : nil }
+            case 7: bytes.reads(range, "upgrade") ? .upgrade : nil
+            case 8: bytes.reads(range, "location") ? .location : nil
+            case 10:
+                if bytes.reads(range, "connection") {
+                    .connection
+                } else {
+                    bytes.reads(range, "keep-alive") ? .keepAlive : nil
+                }
+            case 13:
+                if bytes.reads(range, "authorization") {
+                    .authorization
+                } else {
+                    bytes.reads(range, "postern-error") ? .posternError : nil
+                }
+            case 14: bytes.reads(range, "content-length") ? .contentLength : nil
+            case 16: bytes.reads(range, "proxy-connection") ? .proxyConnection : nil
+            case 17: bytes.reads(range, "transfer-encoding") ? .transferEncoding : nil
+            case _: nil
+            }
+        self = field ?? (Self.isPostern(bytes, range) ? .postern : .other)
     }
 
     private static func isPostern(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard range.count > 8, bytes.hasPrefix(range, "postern") else { return false }
+        guard range.count > 8, ASCII.lowercase(bytes[range.lowerBound]) == UInt8(ascii: "p"),
+            bytes.hasPrefix(range, "postern")
+        else { return false }
         return !ASCII.isAlphanumeric(bytes[range.lowerBound + 7])
     }
 }

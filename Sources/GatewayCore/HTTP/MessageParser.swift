@@ -60,6 +60,8 @@ final class MessageHead {
         let field: KnownField
         /// Its place among all fields of the head.
         let index: Int
+        /// Where its value stands, without white space around it.
+        let value: Range<Int>
     }
 
     fileprivate(set) var facts = postern_head()
@@ -80,7 +82,7 @@ final class MessageHead {
     }
 
     /// Where the value of a field stands, white space at its ends included.
-    func value(_ index: Int) -> Range<Int> {
+    private func value(_ index: Int) -> Range<Int> {
         let start = Int(fields[index].value_start)
         return start..<start + Int(fields[index].value_count)
     }
@@ -114,29 +116,39 @@ final class MessageHead {
     ///
     /// - Parameter lineCount: lines that the scanner saw, the start line among them.
     func classify(_ bytes: Span<UInt8>, lineCount: Int) -> HeadFault? {
-        lines.removeAll(keepingCapacity: true)
+        // Held here for the length of the call, so that it is ours alone without a check for each line.
+        var lines: [Line] = []
+        swap(&lines, &self.lines)
+        defer { swap(&lines, &self.lines) }
+        Self.empty(&lines)
         // A field per line, each beginning where its line does: llhttp saw the lines that the scanner saw.
         guard fieldCount == lineCount - 1 else { return .unparseable }
+        let fields = fields
         for index in 0..<fieldCount {
-            let name = name(index)
-            guard !name.isEmpty, bytes[name.lowerBound - 1] == ASCII.lineFeed,
-                bytes[name.upperBound] == UInt8(ascii: ":")
+            let start = Int(fields[index].name_start)
+            let name = start..<start + Int(fields[index].name_count)
+            guard bytes[name.lowerBound - 1] == ASCII.lineFeed, bytes[name.upperBound] == UInt8(ascii: ":"),
+                bytes.isToken(name)
             else { return .fieldName }
-            var position = name.lowerBound
-            while position < name.upperBound {
-                guard ASCII.isTokenOctet(bytes[position]) else { return .fieldName }
-                position &+= 1
-            }
             let field = KnownField(bytes, name)
-            if field != .other { lines.append(Line(field: field, index: index)) }
+            if field != .other { lines.append(line(field, index, bytes)) }
         }
         return nil
     }
 
+    // One by one, because there are few: emptying an array at once costs more.
+    private static func empty(_ lines: inout [Line]) {
+        while lines.popLast() != nil {}
+    }
+
     /// Notes every field, because `Connection` nominates some of those that the gateway does not act on otherwise.
     func noteAllFields(_ bytes: Span<UInt8>) {
-        lines.removeAll(keepingCapacity: true)
-        for index in 0..<fieldCount { lines.append(Line(field: KnownField(bytes, name(index)), index: index)) }
+        Self.empty(&lines)
+        for index in 0..<fieldCount { lines.append(line(KnownField(bytes, name(index)), index, bytes)) }
+    }
+
+    private func line(_ field: KnownField, _ index: Int, _ bytes: Span<UInt8>) -> Line {
+        Line(field: field, index: index, value: bytes.trimmed(value(index)))
     }
 
     /// Why llhttp refused this head, as far as its bytes tell.

@@ -1,6 +1,6 @@
 /// Reads the messages of one direction of a connection: finds heads, and follows bodies to their end without keeping
-/// them. llhttp and the strict readers of this target both follow every byte of framing; a message on which they differ
-/// is refused.
+/// them. llhttp and the strict readers of this target both read every byte of heads and of chunked framing; a message
+/// on which they differ is refused.
 struct MessageReader: ~Copyable {
     /// How the body of the current message ends.
     enum Framing {
@@ -10,6 +10,20 @@ struct MessageReader: ~Copyable {
         case chunked
         /// With the connection (responses only).
         case untilClose
+
+        var hasBody: Bool {
+            switch self {
+            case .none: false
+            case .length, .chunked, .untilClose: true
+            }
+        }
+
+        var isChunked: Bool {
+            switch self {
+            case .chunked: true
+            case .none, .length, .untilClose: false
+            }
+        }
     }
 
     enum Step {
@@ -79,7 +93,8 @@ struct MessageReader: ~Copyable {
             let count = Int(min(remaining, UInt64(input.count - start)))
             let ends = remaining == UInt64(count)
             phase = ends ? .head : .length(remaining - UInt64(count))
-            return agreed(input, start..<start + count, ends: ends)
+            // llhttp and we agreed about the length when the body began.
+            return .body(start..<start + count, ends: ends)
         case .chunked(var framing):
             switch framing.scan(input, from: start) {
             case .body(let end):

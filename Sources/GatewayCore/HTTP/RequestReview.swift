@@ -14,17 +14,18 @@ struct RequestReview {
         edits: inout HeadEdits
     ) throws(HeadFault) {
         let review = try HeadReview(bytes, head)
-        let authority = try Self.checkStart(bytes, head, review, &edits)
-        try Self.check(authority, bytes, review, policy)
+        guard review.hostCount == 1, let host = review.host else { throw .host }
+        let isKnown = !host.isEmpty && bytes.equals(host, knownAuthority)
+        try Self.checkStart(bytes, head, host, &edits)
+        try Self.check(host, isKnown: isKnown, bytes, review, policy)
         let asksUpgrade = policy.offersUpgrade && Self.asksWebSocket(bytes, head, review)
         let kept: ConnectionOptions = asksUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
         try Self.edit(bytes, head, review, policy: policy, keeping: kept, into: &edits)
         framing = try Self.framing(bytes, review)
-        let host = review.host ?? 0..<0
         request = PendingRequest(
             isHead: head.isHeadRequest,
             asksUpgrade: asksUpgrade,
-            clientAuthority: bytes.matches(host, knownAuthority) ? knownAuthority : bytes.copy(host)
+            clientAuthority: isKnown ? knownAuthority : bytes.copy(host)
         )
     }
 
@@ -32,22 +33,22 @@ struct RequestReview {
     private static func checkStart(
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
-        _ review: HeadReview,
+        _ host: Range<Int>,
         _ edits: inout HeadEdits
-    ) throws(HeadFault) -> Authority {
+    ) throws(HeadFault) {
         let target = head.target
         guard !head.isConnectRequest else { throw .connectMethod }
         guard target.lowerBound >= 2, !target.isEmpty, bytes.count > target.upperBound + 10 else { throw .startLine }
-        for position in 0..<target.lowerBound - 1 where !ASCII.isTokenOctet(bytes[position]) { throw .startLine }
-        guard bytes[target.lowerBound - 1] == ASCII.space, bytes[target.upperBound] == ASCII.space,
-            bytes.matches(target.upperBound + 1..<target.upperBound + 8, "http/1."),
+        guard bytes.isToken(0..<target.lowerBound - 1), bytes[target.lowerBound - 1] == ASCII.space,
+            bytes[target.upperBound] == ASCII.space,
+            isVersion(bytes, target.upperBound + 1..<target.upperBound + 9),
             bytes[target.upperBound + 9] == ASCII.carriageReturn
         else { throw .startLine }
-        guard review.hostCount == 1, let host = review.host, let authority = Authority(bytes, host) else { throw .host }
-        for position in target where bytes[position] == UInt8(ascii: "#") { throw .target }
-        if bytes[target.lowerBound] == UInt8(ascii: "/") { return authority }
-        if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return authority }
+        guard !bytes.contains(UInt8(ascii: "#"), in: target) else { throw .target }
+        if bytes[target.lowerBound] == UInt8(ascii: "/") { return }
+        if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return }
         // RFC 9112 §3.2.2: an absolute target and Host must agree, or two readers route by different ones.
+        guard let authority = Authority(bytes, host) else { throw .host }
         guard let origin = Origin(bytes, prefixOf: target), origin.defaultPort == 80,
             bytes.matches(origin.authority.host, authority.host),
             (origin.authority.port ?? 80) == (authority.port ?? 80)
@@ -57,18 +58,27 @@ struct RequestReview {
         edits.replace(origin.range) { output in
             if !hasPath { output.append(isWhole && head.isOptionsRequest ? "*" : "/") }
         }
-        return authority
     }
 
-    /// Refuses pages of other origins: behind us the agent cannot tell them any more.
+    private static func isVersion(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        bytes.reads(range, "http/1.1") || bytes.reads(range, "http/1.0")
+    }
+
+    /// Refuses other hosts, and pages of other origins: behind us the agent cannot tell them any more.
+    ///
+    /// - Parameter isKnown: an earlier request of this connection had the same host.
     private static func check(
-        _ authority: Authority,
+        _ host: Range<Int>,
+        isKnown: Bool,
         _ bytes: Span<UInt8>,
         _ review: HeadReview,
         _ policy: ForwardingPolicy
     ) throws(HeadFault) {
+        if !isKnown {
+            guard let authority = Authority(bytes, host) else { throw .host }
+            if case .reach(let reach) = policy, !reach.names.contain(authority, in: bytes) { throw .foreignHost }
+        }
         guard case .reach(let reach) = policy else { return }
-        guard reach.names.contain(authority, in: bytes) else { throw .foreignHost }
         guard let origin = review.origin else { return }
         guard review.originCount == 1, let named = Origin(bytes, prefixOf: origin),
             named.range.upperBound == origin.upperBound, reach.names.contain(named.authority, in: bytes)
@@ -101,7 +111,7 @@ struct RequestReview {
         for line in head.lines {
             if let exposed, line.field == .host {
                 let end = head.line(line.index, headCount: bytes.count).upperBound
-                let start = exposed.host == nil ? end : bytes.trimmed(head.value(line.index)).lowerBound
+                let start = exposed.host == nil ? end : line.value.lowerBound
                 edits.replace(start..<end) { output in
                     if let host = exposed.host {
                         output.append(contentsOf: host)

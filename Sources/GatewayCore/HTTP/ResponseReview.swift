@@ -24,7 +24,7 @@ struct ResponseReview {
         if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
         for line in head.lines {
             if let exposed, line.field == .location {
-                Self.editLocation(bytes.trimmed(head.value(line.index)), bytes, request, exposed, &edits)
+                Self.editLocation(line.value, bytes, request, exposed, &edits)
                 continue
             }
             try review.editHopField(
