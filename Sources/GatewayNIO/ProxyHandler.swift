@@ -33,8 +33,8 @@ final class ProxyHandler {
     private var upstream: Link?
     private var requests = Input()
     private var responses = Input()
-    /// What waits for the upstream to open.
-    private var unsent: [ByteBuffer] = []
+    /// What waits for the upstream to open; nil once it was open.
+    private var unsent: [ByteBuffer]? = []
     /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
     private var unflushed: ChannelLink?
     private var patience: Scheduled<Void>?
@@ -91,8 +91,7 @@ final class ProxyHandler {
     /// The upstream is open.
     func opened(upstream link: Link) {
         upstream = link
-        for bytes in unsent { write(bytes, to: .upstream) }
-        unsent.removeAll()
+        for bytes in unsent.take() ?? [] { write(bytes, to: .upstream) }
         connection.connected()
         if exposure == nil { notePeer() }
         settle()
@@ -100,6 +99,7 @@ final class ProxyHandler {
 
     /// There is no upstream.
     func failedToOpen(_ error: GatewayError) {
+        upstream = nil
         connection.connectFailed(error)
         settle()
     }
@@ -271,7 +271,7 @@ final class ProxyHandler {
             unflushed = link
         case (.stream(let link), _):
             if !link.write(bytes) { connection.setBlocked(side, true) }
-        case (.channel, .upstream), (nil, .upstream): unsent.append(bytes)
+        case (.channel, .upstream), (nil, .upstream): unsent?.append(bytes)
         case (.channel, .downstream), (nil, .downstream): break
         }
     }
@@ -306,7 +306,7 @@ final class ProxyHandler {
         case .close(let side): link(side)?.close()
         case .reset(let side):
             self[side] = Input()
-            if side == .upstream { unsent.removeAll() }
+            if side == .upstream { unsent = nil }
             link(side)?.reset()
             setLink(nil, side)
         case .discard(let side):

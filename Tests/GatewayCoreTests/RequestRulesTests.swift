@@ -131,7 +131,6 @@ import Testing
                     "GET / HTTP/1.1",
                     "Host: 127.0.0.1",
                     "Connection: keep-alive",
-                    "Keep-Alive: timeout=5",
                     "X-End: 2"
                 )
         )

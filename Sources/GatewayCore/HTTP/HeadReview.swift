@@ -1,5 +1,13 @@
 /// What both directions have in common: which fields frame the message, and which are for this hop only.
 struct HeadReview {
+    /// To whom the message goes on.
+    enum Receiver {
+        case agent
+        /// Towards the client: from the agent behind us, or from a peer's sidecar.
+        case client(fromPeer: Bool)
+    }
+
+    private let receiver: Receiver
     private(set) var options: ConnectionOptions = []
     private(set) var hostCount = 0
     /// Where the last `Host`, `Origin`, `Upgrade` and `Location` have their values, without white space around them.
@@ -16,7 +24,8 @@ struct HeadReview {
     private(set) var hasLocation = false
 
     /// Goes through the classified fields of `head` once.
-    init(_ bytes: Span<UInt8>, _ head: MessageHead) throws(HeadFault) {
+    init(_ bytes: Span<UInt8>, _ head: MessageHead, to receiver: Receiver) throws(HeadFault) {
+        self.receiver = receiver
         for line in head.lines {
             let value = line.value
             switch line.field {
@@ -39,7 +48,8 @@ struct HeadReview {
                 encodingCount += 1
                 encoding = value
             case .location: hasLocation = true
-            case .keepAlive, .expect, .authorization, .other: break
+            case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
+            case .expect, .authorization, .other: break
             }
         }
         // Connection may nominate any field, so every field has to be looked at.
@@ -66,16 +76,14 @@ struct HeadReview {
 
     /// Records the edits of one field, if it is for this hop only or ours.
     ///
-    /// One client connection is one upstream connection here, so `close`, `keep-alive` and `Keep-Alive` are as true at
-    /// the next hop as at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
-    ///
-    /// - Parameter keepsErrorsOfPeer: `Postern-Error` may say what only the peer's sidecar can know.
+    /// One client connection is one upstream connection here, so `close` and `keep-alive` are as true at the next hop
+    /// as at this one and stay; so does how long an agent keeps it, and `Transfer-Encoding`, since chunks are forwarded
+    /// as they are.
     func editHopField(
         _ field: MessageHead.Line,
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         keeping kept: ConnectionOptions,
-        keepsErrorsOfPeer: Bool,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
         let name = head.name(field.index)
@@ -83,8 +91,11 @@ struct HeadReview {
         switch field.field {
         case .proxyConnection, .te, .postern: edits.remove(line)
         case .posternError:
-            let code = GatewayError.Code(bytes, field.value)
-            if !keepsErrorsOfPeer || code?.isToldByPeers != true { edits.remove(line) }
+            // A peer's sidecar may say what only it can know.
+            if case .client(fromPeer: true) = receiver, GatewayError.Code(bytes, field.value)?.isToldByPeers == true {
+                return
+            }
+            edits.remove(line)
         case .upgrade: if !kept.contains(.upgrade) { edits.remove(line) }
         case .connection:
             let own = ConnectionOptions(bytes, field.value)
@@ -96,7 +107,7 @@ struct HeadReview {
             }
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
-        case .keepAlive: break
+        case .keepAlive: if case .agent = receiver { edits.remove(line) }
         case .origin, .location, .expect, .authorization, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }

@@ -23,18 +23,14 @@ struct HeadScanner {
         var (position, lineStart, lineCount) = (self.position, self.lineStart, self.lineCount)
         defer { (self.position, self.lineStart, self.lineCount) = (position, lineStart, lineCount) }
         while position < count {
-            let octet = bytes[position]
             // RFC 9112 §5.2: a line that begins with white space is an obsolete fold, or hides a field from some
             // readers.
-            if position == lineStart, octet == ASCII.space || octet == ASCII.tab { return .malformed(.foldedLine) }
-            if octet >= ASCII.space && octet != ASCII.delete {
-                position = bytes.endOfText(from: position, below: count)
-                continue
+            if position == lineStart, bytes[position] == ASCII.space || bytes[position] == ASCII.tab {
+                return .malformed(.foldedLine)
             }
-            switch octet {
-            case ASCII.tab:
-                guard lineCount > 0 else { return .malformed(.controlCharacter) }
-                position += 1
+            position = bytes.endOfText(from: position, below: count)
+            guard position < count else { break }
+            switch bytes[position] {
             case ASCII.carriageReturn:
                 guard position + 1 < count else { return incompleteOrTooLarge(bytes.count, limits) }
                 guard bytes[position + 1] == ASCII.lineFeed else { return .malformed(.bareCarriageReturn) }
@@ -43,6 +39,9 @@ struct HeadScanner {
                 guard lineCount <= limits.fieldCount + 1 else { return .malformed(.tooLarge) }
                 position += 2
                 lineStart = position
+            case ASCII.tab:
+                guard lineCount > 0 else { return .malformed(.controlCharacter) }
+                position += 1
             // RFC 9112 §2.2: a recipient may take a lone LF for a line's end; one that does not sees another message.
             case ASCII.lineFeed: return .malformed(.bareLineFeed)
             case 0: return .malformed(.null)

@@ -13,7 +13,7 @@ struct RequestReview {
         knownAuthority: [UInt8],
         edits: inout HeadEdits
     ) throws(HeadFault) {
-        let review = try HeadReview(bytes, head)
+        let review = try HeadReview(bytes, head, to: .agent)
         guard review.hostCount == 1, let host = review.host else { throw .host }
         let isKnown = !host.isEmpty && bytes.equals(host, knownAuthority)
         try Self.checkStart(bytes, head, host, &edits)
@@ -120,7 +120,7 @@ struct RequestReview {
                     output.append(contentsOf: exposed.identity)
                 }
             }
-            try review.editHopField(line, bytes, head, keeping: kept, keepsErrorsOfPeer: false, into: &edits)
+            try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
         }
     }
 

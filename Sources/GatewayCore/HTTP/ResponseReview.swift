@@ -10,31 +10,24 @@ struct ResponseReview {
         policy: ForwardingPolicy,
         edits: inout HeadEdits
     ) throws(HeadFault) {
-        let review = try HeadReview(bytes, head)
-        guard (100...999).contains(head.status) else { throw .startLine }
-        let isUpgrade = head.status == 101
-        guard !isUpgrade || request.asksUpgrade else { throw .startLine }
-        framing = try Self.framing(bytes, head, review, to: request)
-        let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
         var exposed: ExposePolicy?
         switch policy {
         case .reach, .passthrough: break
         case .expose(let policy): exposed = policy
         }
+        let review = try HeadReview(bytes, head, to: .client(fromPeer: exposed == nil))
+        guard (100...999).contains(head.status) else { throw .startLine }
+        let isUpgrade = head.status == 101
+        guard !isUpgrade || request.asksUpgrade else { throw .startLine }
+        framing = try Self.framing(bytes, head, review, to: request)
+        let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
         if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
         for line in head.lines {
             if let exposed, line.field == .location {
                 Self.editLocation(line.value, bytes, request, exposed, &edits)
                 continue
             }
-            try review.editHopField(
-                line,
-                bytes,
-                head,
-                keeping: kept,
-                keepsErrorsOfPeer: exposed == nil,
-                into: &edits
-            )
+            try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
         }
     }
 
