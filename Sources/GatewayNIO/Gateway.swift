@@ -23,7 +23,7 @@ package final class Gateway {
 
     private var exposures: [VirtualPort: Exposure] = [:]
     private var listeners: [ReachedService: any Channel] = [:]
-    private var proxies: [ObjectIdentifier: ProxyHandler] = [:]
+    private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
     private var stopping: EventLoopPromise<Void>?
