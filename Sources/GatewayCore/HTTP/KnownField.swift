@@ -49,6 +49,16 @@ enum KnownField: Equatable {
         self = field ?? (Self.isPostern(bytes, range) ? .postern : .other)
     }
 
+    /// Whether the field has just one name.
+    var isWholeName: Bool {
+        switch self {
+        case .postern, .other: false
+        case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .contentLength,
+            .upgrade, .location, .expect, .authorization, .posternError:
+            true
+        }
+    }
+
     private static func isPostern(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         guard range.count > 8, ASCII.lowercase(bytes[range.lowerBound]) == UInt8(ascii: "p"),
             bytes.hasPrefix(range, "postern")

@@ -127,10 +127,12 @@ final class MessageHead {
         for index in 0..<fieldCount {
             let start = Int(fields[index].name_start)
             let name = start..<start + Int(fields[index].name_count)
-            guard bytes[name.lowerBound - 1] == ASCII.lineFeed, bytes[name.upperBound] == UInt8(ascii: ":"),
-                bytes.isToken(name)
-            else { return .fieldName }
+            guard bytes[name.lowerBound - 1] == ASCII.lineFeed, bytes[name.upperBound] == UInt8(ascii: ":") else {
+                return .fieldName
+            }
             let field = KnownField(bytes, name)
+            // A name that reads like a known one is a token.
+            guard field.isWholeName || bytes.isToken(name) else { return .fieldName }
             if field != .other { lines.append(line(field, index, bytes)) }
         }
         return nil
