@@ -16,14 +16,15 @@ package final class Gateway: StreamAcceptor {
     let authority: any GatewayAuthority
     let log: Logger
     /// What all connections of the loop share, one at a time.
-    let workspace: Workspace
+    let scratch: HeadScratch
+    private let ownNames: OwnNames
     /// Where rewritten bytes are put together. A connection holds its buffer until the kernel took it, which is at once
     /// unless its client is slow: few are in use at a time.
-    var rewrites = BufferRing(count: 4, capacity: Coupling.coalescingLimit)
+    var rewrites = BufferRing(count: 4, capacity: Gateway.coalescingLimit)
 
     private var exposures: [VirtualPort: Exposure] = [:]
     private var listeners: [ReachedService: any Channel] = [:]
-    private var couplings: [ObjectIdentifier: Coupling] = [:]
+    private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
     private var stopping: EventLoopPromise<Void>?
@@ -42,7 +43,8 @@ package final class Gateway: StreamAcceptor {
         self.authority = authority
         self.settings = settings
         log = logger
-        workspace = Workspace(limits: settings.heads)
+        scratch = HeadScratch(limits: settings.heads)
+        ownNames = OwnNames(overlayNames: settings.overlayNames)
         setExposed(expose)
     }
 
@@ -78,34 +80,49 @@ package final class Gateway: StreamAcceptor {
             return nil
         }
         statistics.streamsAccepted += 1
-        let coupling = Coupling(exposing: exposure, to: peer, stream: stream, gateway: self)
-        insert(coupling)
+        let proxy = ProxyHandler(
+            exposing: exposure,
+            to: peer,
+            policy: policy(exposing: exposure, to: peer),
+            gateway: self
+        )
+        insert(proxy)
         exposure.activeStreams += 1
-        return coupling
+        let link = StreamLink(.downstream, of: proxy)
+        link.attach(stream)
+        proxy.begin(downstream: .stream(link))
+        return link
+    }
+
+    private func policy(exposing exposure: Exposure, to peer: NodeKey) -> ForwardingPolicy {
+        let service = exposure.service
+        guard service.kind.isHTTP else { return .passthrough }
+        return .expose(
+            ExposePolicy(
+                service,
+                did: peer.did,
+                peerName: authority.peerName(peer),
+                network: authority.networkName(peer)
+            )
+        )
     }
 
     /// Streams of peers that the exposed service `name` serves now.
-    package func activeStreams(of name: String) -> Int {
-        exposures.values.first { $0.service.name == name }?.activeStreams ?? 0
+    package func activeStreams(of name: ServiceName) -> Int {
+        exposures.values.first { $0.service.service.name == name }?.activeStreams ?? 0
     }
 
     // MARK: Reaching
 
     /// Offers a peer's service on a loopback port, from now on and whatever is known of the peer. The result is the
-    /// bound address. Fails with ``GatewayError``, or with the error of binding.
+    /// bound address. Fails with ``ListenError``, or with the error of binding.
     package func reach(_ service: ReachedService) -> EventLoopFuture<SocketAddress> {
         eventLoop.assertInEventLoop()
-        guard stopping == nil else { return eventLoop.makeFailedFuture(GatewayError.stopped) }
-        guard listeners[service] == nil else { return eventLoop.makeFailedFuture(GatewayError.alreadyReached) }
-        let address: SocketAddress
-        do {
-            address = try SocketAddress(ipAddress: service.listenHost, port: service.listenPort)
-        } catch {
-            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
-        }
-        guard address.isLoopback else {
-            return eventLoop.makeFailedFuture(GatewayError.notLoopback(service.listenHost))
-        }
+        guard stopping == nil else { return eventLoop.makeFailedFuture(ListenError.stopped) }
+        guard listeners[service] == nil else { return eventLoop.makeFailedFuture(ListenError.alreadyReached) }
+        guard service.listen.isLoopback, let host = service.listen.address,
+            let address = try? SocketAddress(ipAddress: host, port: Int(service.listen.port))
+        else { return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listen)) }
         let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 512)
@@ -120,7 +137,7 @@ package final class Gateway: StreamAcceptor {
             .bind(to: address)
             .assumeIsolated()
             .flatMapThrowing { channel in
-                guard let bound = channel.localAddress else { throw GatewayError.stopped }
+                guard let bound = channel.localAddress else { throw ListenError.stopped }
                 self.listeners[service] = channel
                 return bound
             }
@@ -139,7 +156,15 @@ package final class Gateway: StreamAcceptor {
     /// Whether one more client connection is within the limit; counts it.
     func admitsConnection() -> Bool {
         statistics.connectionsAccepted += 1
-        return stopping == nil && couplings.count < settings.maximumConnections
+        return stopping == nil && proxies.count < settings.maximumConnections
+    }
+
+    /// What clients of a service of this kind may do; nil while nobody knows the kind.
+    func policy(reaching kind: ServiceKind?) -> ForwardingPolicy {
+        if let kind, !kind.isHTTP { return .passthrough }
+        return .reach(
+            ReachPolicy(names: ownNames, offersUpgrade: kind?.offersUpgrade ?? false, isKnownToBeHTTP: kind != nil)
+        )
     }
 
     // MARK: Peers
@@ -174,15 +199,15 @@ package final class Gateway: StreamAcceptor {
         let since = NIODeadline.now() - settings.silenceWindow
         eventLoop.assumeIsolated().scheduleTask(in: settings.silencePatience) { [weak self] in
             guard let self, self.silent.contains(peer) else { return }
-            for coupling in Array(self.couplings.values) where coupling.peer == peer {
-                coupling.giveUp(requestsSince: since)
+            for proxy in Array(self.proxies.values) where proxy.peer == peer {
+                proxy.giveUp(requestsSince: since)
             }
         }
     }
 
     /// Cuts every connection and stream with `peer`, at once.
     package func endStreams(of peer: NodeKey) {
-        for coupling in Array(couplings.values) where coupling.peer == peer { coupling.cutForTrust() }
+        for proxy in Array(proxies.values) where proxy.peer == peer { proxy.cutForTrust() }
     }
 
     // MARK: Stopping
@@ -195,9 +220,9 @@ package final class Gateway: StreamAcceptor {
         stopping = promise
         let closed = listeners.values.map { $0.close() }
         listeners.removeAll()
-        for coupling in Array(couplings.values) { coupling.drain() }
+        for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {
-            for coupling in Array(self.couplings.values) { coupling.cut() }
+            for proxy in Array(self.proxies.values) { proxy.cut() }
         }
         promise.futureResult.whenComplete { _ in limit.cancel() }
         EventLoopFuture.andAllComplete(closed, on: eventLoop).assumeIsolated().whenComplete { _ in
@@ -207,33 +232,33 @@ package final class Gateway: StreamAcceptor {
     }
 
     private func completeStopIfIdle() {
-        guard let stopping, couplings.isEmpty, listeners.isEmpty else { return }
+        guard let stopping, proxies.isEmpty, listeners.isEmpty else { return }
         stopping.succeed()
     }
 
-    // MARK: For couplings
+    // MARK: For proxied connections
 
-    func insert(_ coupling: Coupling) {
-        couplings[ObjectIdentifier(coupling)] = coupling
-        statistics.open = couplings.count
+    func insert(_ proxy: ProxyHandler) {
+        proxies[ObjectIdentifier(proxy)] = proxy
+        statistics.open = proxies.count
     }
 
-    func remove(_ coupling: Coupling) {
-        guard couplings.removeValue(forKey: ObjectIdentifier(coupling)) != nil else { return }
-        statistics.open = couplings.count
-        coupling.exposure?.activeStreams -= 1
+    func remove(_ proxy: ProxyHandler) {
+        guard proxies.removeValue(forKey: ObjectIdentifier(proxy)) != nil else { return }
+        statistics.open = proxies.count
+        proxy.exposure?.activeStreams -= 1
         completeStopIfIdle()
     }
 
-    func noteRefusal() {
-        statistics.refusalsSent += 1
+    func noteError() {
+        statistics.errorsSent += 1
     }
 }
 
 /// Why a service cannot be offered to local clients.
-package enum GatewayError: Error, Hashable, Sendable {
+package enum ListenError: Error, Hashable, Sendable {
     /// The address is none of this machine's loopback.
-    case notLoopback(String)
+    case notLoopback(HostPort)
     case alreadyReached
     /// The gateway stops.
     case stopped
@@ -248,7 +273,7 @@ final class Exposure {
 
     init(_ service: ExposedService) {
         self.service = service
-        address = try? SocketAddress(ipAddress: service.upstreamHost, port: service.upstreamPort)
+        address = service.upstream.address.flatMap { try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port)) }
     }
 }
 
@@ -264,20 +289,19 @@ final class ReachPort {
 
     /// A client connected.
     func accept(_ channel: any Channel) throws {
-        guard gateway.admitsConnection() else { throw GatewayError.stopped }
-        let coupling = Coupling(reaching: self, gateway: gateway)
-        gateway.insert(coupling)
-        try channel.pipeline.syncOperations.addHandler(coupling)
+        guard gateway.admitsConnection() else { throw ListenError.stopped }
+        let proxy = ProxyHandler(reaching: self, gateway: gateway)
+        gateway.insert(proxy)
+        let link = ChannelLink(.downstream, of: proxy) { self.begin(proxy, $0) }
+        try channel.pipeline.syncOperations.addHandler(link)
     }
-}
 
-extension SocketAddress {
-    /// Whether only this machine can connect to it.
-    var isLoopback: Bool {
-        switch self {
-        case .v4: ipAddress?.hasPrefix("127.") ?? false
-        case .v6: ipAddress == "::1"
-        case .unixDomainSocket: false
+    private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {
+        proxy.begin(downstream: .channel(link))
+        gateway.authority.resolve(service.peer, service.target) { [weak proxy] resolution in
+            proxy?.resolved(resolution, self)
         }
+        proxy.notePeer()
+        proxy.settle()
     }
 }

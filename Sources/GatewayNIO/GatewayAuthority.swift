@@ -21,7 +21,7 @@ package enum PeerResolution: Hashable, Sendable {
     case ready(ServiceRoute)
     /// Why not. `kind` is the last one known of the service, so that the port of a `tcp` service is not answered in
     /// HTTP.
-    case failure(Refusal, kind: ServiceKind?)
+    case failure(GatewayError, kind: ServiceKind?)
 }
 
 /// Who decides for the gateway: it knows no trust of its own. All calls are made on the overlay's event loop.

@@ -45,7 +45,7 @@ package struct GatewayStatistics: Hashable, Sendable {
     /// Streams that peers may not open.
     package var streamsRefused: UInt64 = 0
     /// Errors of ours that clients got.
-    package var refusalsSent: UInt64 = 0
+    package var errorsSent: UInt64 = 0
     /// Connections and streams that are open now.
     package var open: Int = 0
 

@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 import OverlayCore
-package import OverlayWire
+import OverlayWire
 import PosternModel
 
 // Between the core and what carries its packets.

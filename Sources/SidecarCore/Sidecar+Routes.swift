@@ -1,5 +1,4 @@
 import HubProtocol
-import OverlayWire
 package import PosternModel
 import TrustCore
 

@@ -5,7 +5,6 @@ import NIOPosix
 import OverlayCore
 import OverlayCrypto
 import OverlayNIO
-import OverlayWire
 
 extension Bench {
     /// What sessions cost on which nothing happens.

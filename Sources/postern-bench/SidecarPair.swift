@@ -23,10 +23,7 @@ final class SidecarPair {
         let key = pair.serverKey
         let reached = ReachedService(
             peer: PeerName(key),
-            target: .port(LoopbackPair.port),
-            listenHost: "127.0.0.1",
-            listenPort: 0
-        )
+            target: .port(LoopbackPair.port))
         entrance = try client.eventLoop.flatSubmit { () -> EventLoopFuture<SocketAddress> in
             guard let observer = client.value.observer as? GatewayObserver else {
                 return client.eventLoop.makeFailedFuture(BenchError("the client has no gateway"))
@@ -59,12 +56,10 @@ private final class GatewayObserver: OverlayObserver {
     let authority = OpenAuthority()
 
     init(node: OverlayNode, upstreamPort: Int) {
+        guard let name = ServiceName("agent") else { preconditionFailure("the name is valid") }
         let service = ExposedService(
-            name: "upstream",
-            port: LoopbackPair.port,
-            kind: .http,
-            upstreamHost: "127.0.0.1",
-            upstreamPort: upstreamPort
+            service: Service(name: name, port: LoopbackPair.port, kind: .http),
+            upstream: .loopback(UInt16(upstreamPort))
         )
         gateway = Gateway(
             node: node,

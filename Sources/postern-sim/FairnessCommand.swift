@@ -1,6 +1,5 @@
 import ArgumentParser
 import OverlayCore
-import OverlayWire
 import PosternModel
 import Simulation
 

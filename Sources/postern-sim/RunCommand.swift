@@ -1,5 +1,4 @@
 import ArgumentParser
-import OverlayWire
 import Simulation
 
 /// Runs one world.

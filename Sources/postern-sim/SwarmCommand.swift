@@ -1,5 +1,4 @@
 import ArgumentParser
-import OverlayWire
 import Simulation
 
 /// Runs many worlds, several at a time.

@@ -1,6 +1,5 @@
 import ArgumentParser
 import OverlayCore
-import OverlayWire
 import Simulation
 
 /// Measures in virtual time, and holds the figures against those of before.

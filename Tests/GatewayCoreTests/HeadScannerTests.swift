@@ -48,3 +48,56 @@ struct HeadScannerTests {
         #expect(Self.scan(line) == .complete(end: Self.start.utf8.count + line.count + 4))
     }
 }
+
+/// The classification looks at eight octets at a time as well.
+struct FieldNameTests {
+    @Test(arguments: 0...255) func `an octet may stand in a name or not, wherever it stands`(octet: Int) {
+        let octet = UInt8(octet)
+        let isToken =
+            switch octet {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+            case _: "!#$%&'*+-.^_`|~".utf8.contains(octet)
+            }
+        #expect(ASCII.isTokenOctet(octet) == isToken)
+        for offset in 0..<20 {
+            var name = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
+            name[offset] = octet
+            #expect(name.span.isToken(0..<20) == isToken, "at \(offset)")
+        }
+    }
+
+    @Test func `eight octets are made lower case as each of them is`() {
+        for octet in 0...255 as ClosedRange<UInt8> {
+            for place in 0..<8 as Range<UInt64> {
+                let word = UInt64(octet) << (8 * place)
+                #expect(ASCII.lowercase(word) == UInt64(ASCII.lowercase(octet)) << (8 * place))
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("te", KnownField.te), ("HOST", .host), ("Origin", .origin), ("expect", .expect), ("Upgrade", .upgrade),
+        ("LOCATION", .location), ("Connection", .connection), ("Keep-Alive", .keepAlive),
+        ("authorization", .authorization), ("Postern-Error", .posternError), ("Content-Length", .contentLength),
+        ("Proxy-Connection", .proxyConnection), ("Transfer-Encoding", .transferEncoding), ("Postern_Error", .postern),
+    ])
+    func `a name is known in any case of letters, and with any octet changed it is another`(
+        text: String,
+        field: KnownField
+    ) {
+        let padding = Array("GET / HTTP/1.1\r\n".utf8)
+        func classify(_ name: [UInt8]) -> KnownField {
+            KnownField((padding + name).span, padding.count..<padding.count + name.count)
+        }
+        let name = Array(text.utf8)
+        #expect(classify(name) == field)
+        #expect(KnownField(name.span, name.indices) == field)
+        #expect(classify(Array(text.lowercased().utf8)) == field)
+        #expect(classify(Array(text.uppercased().utf8)) == field)
+        for offset in name.indices {
+            var other = name
+            other[offset] = UInt8(ascii: "q")
+            #expect(classify(other) != field || field == .postern, "at \(offset)")
+        }
+    }
+}

@@ -5,11 +5,11 @@ import Testing
 struct BadMessage: CustomTestStringConvertible, Sendable {
     let name: String
     let text: String
-    let code: Refusal.Code
+    let code: GatewayError.Code
     /// Whether a good head comes before the fault, so that something was forwarded.
     let isBody: Bool
 
-    init(_ name: String, _ text: String, _ code: Refusal.Code = .badRequest, isBody: Bool = false) {
+    init(_ name: String, _ text: String, _ code: GatewayError.Code = .badRequest, isBody: Bool = false) {
         self.name = name
         self.text = text
         self.code = code
@@ -195,6 +195,8 @@ let malformedBodies: [BadMessage] = [
     BadMessage("chunk data without its line end", chunked("5\r\nhello0\r\n\r\n" + hidden), isBody: true),
     BadMessage("chunk data with bare LF", chunked("5\r\nhello\n0\r\n\r\n"), isBody: true),
     BadMessage("chunk data too long", chunked("5\r\nhello!\r\n0\r\n\r\n"), isBody: true),
+    BadMessage("chunk extension without a semicolon", chunked("5 a=b\r\nhello\r\n0\r\n\r\n"), isBody: true),
+    BadMessage("chunk size with spaces only behind", chunked("5\t \r\nhello\r\n0\r\n\r\n"), isBody: true),
     BadMessage("LF in a chunk extension", chunked("5;a\nb\r\nhello\r\n0\r\n\r\n"), isBody: true),
     BadMessage("CR in a chunk extension", chunked("5;a\rb\r\nhello\r\n0\r\n\r\n"), isBody: true),
     BadMessage("NUL in a chunk extension", chunked("5;a\u{0}\r\nhello\r\n0\r\n\r\n"), isBody: true),
@@ -225,9 +227,9 @@ let malformedBodies: [BadMessage] = [
     func `a malformed head is refused and nothing of it reaches the agent`(bad: BadMessage) {
         let passage = Passage.reach()
         passage.ask(bad.text)
-        #expect(passage.refusal?.code == bad.code)
+        #expect(passage.error?.code == bad.code)
         #expect(passage.forwardedText == "")
-        #expect(passage.answerToRefusedRequest == .respond(toHead: false))
+        #expect(passage.answerToRejectedRequest == .respond(toHead: false))
     }
 
     @Test(arguments: malformedHeads)
@@ -237,12 +239,12 @@ let malformedBodies: [BadMessage] = [
             let passage = Passage.reach()
             passage.ask(Array(bytes[..<cut]))
             passage.ask(Array(bytes[cut...]))
-            #expect(passage.refusal?.code == bad.code, "cut at \(cut)")
+            #expect(passage.error?.code == bad.code, "cut at \(cut)")
             #expect(passage.forwardedText == "", "cut at \(cut)")
         }
         let passage = Passage.reach()
         for byte in bytes { passage.ask([byte]) }
-        #expect(passage.refusal?.code == bad.code)
+        #expect(passage.error?.code == bad.code)
         #expect(passage.forwardedText == "")
     }
 
@@ -251,7 +253,7 @@ let malformedBodies: [BadMessage] = [
         guard bad.code == .badRequest else { return }
         let passage = Passage.expose()
         passage.ask(bad.text)
-        #expect(passage.refusal?.code == bad.code)
+        #expect(passage.error?.code == bad.code)
         #expect(passage.forwardedText == "")
     }
 
@@ -263,9 +265,9 @@ let malformedBodies: [BadMessage] = [
             let passage = Passage.reach()
             passage.ask(Array(bytes[..<cut]))
             passage.ask(Array(bytes[cut...]))
-            #expect(passage.refusal?.code == bad.code, "cut at \(cut)")
+            #expect(passage.error?.code == bad.code, "cut at \(cut)")
             #expect(!passage.forwardedText.contains("hidden"), "cut at \(cut)")
-            #expect(passage.answerToRefusedRequest == .respond(toHead: false), "cut at \(cut)")
+            #expect(passage.answerToRejectedRequest == .respond(toHead: false), "cut at \(cut)")
         }
     }
 
@@ -273,19 +275,19 @@ let malformedBodies: [BadMessage] = [
         let passage = Passage.reach()
         passage.ask("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
         for _ in 0..<70 { passage.ask(String(repeating: "a", count: 1000)) }
-        #expect(passage.refusal?.code == .headersTooLarge)
-        #expect(passage.refusal?.status == 431)
+        #expect(passage.error?.code == .headersTooLarge)
+        #expect(passage.error?.status == 431)
         #expect(passage.forwardedText == "")
     }
 
     @Test func `too many headers are refused with 431, the greatest number is not`() {
         let most = Passage.reach()
         most.ask("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + String(repeating: "X: a\r\n", count: 199) + "\r\n")
-        #expect(most.refusal == nil)
+        #expect(most.error == nil)
         #expect(most.outstandingCount == 1)
         let more = Passage.reach()
         more.ask("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + String(repeating: "X: a\r\n", count: 200) + "\r\n")
-        #expect(more.refusal?.code == .headersTooLarge)
+        #expect(more.error?.code == .headersTooLarge)
     }
 
     @Test func `the largest head passes, one byte more does not`() {
@@ -293,26 +295,26 @@ let malformedBodies: [BadMessage] = [
         let room = 65536 - start.utf8.count - 4
         let most = Passage.reach()
         most.ask(start + String(repeating: "a", count: room) + "\r\n\r\n")
-        #expect(most.refusal == nil)
+        #expect(most.error == nil)
         let more = Passage.reach()
         more.ask(start + String(repeating: "a", count: room + 1) + "\r\n\r\n")
-        #expect(more.refusal?.code == .headersTooLarge)
+        #expect(more.error?.code == .headersTooLarge)
     }
 
     @Test func `a request refused behind an unanswered one waits for that answer`() {
         let passage = Passage.reach()
         passage.ask(message("GET /1 HTTP/1.1", "Host: 127.0.0.1"))
         passage.ask(message("GET /2 HTTP/1.1", "Host: evil.example"))
-        #expect(passage.refusal?.code == .foreignHost)
-        #expect(passage.answerToRefusedRequest == .wait)
+        #expect(passage.error?.code == .foreignHost)
+        #expect(passage.answerToRejectedRequest == .wait)
         #expect(!passage.forwardedText.contains("/2"))
     }
 
     @Test func `a refused HEAD request is answered without a body`() {
         let passage = Passage.reach()
         passage.ask(message("HEAD / HTTP/1.1", "Host: evil.example"))
-        #expect(passage.answerToRefusedRequest == .respond(toHead: true))
-        let response = String(decoding: passage.refusal?.response(toHead: true) ?? [], as: UTF8.self)
+        #expect(passage.answerToRejectedRequest == .respond(toHead: true))
+        let response = String(decoding: passage.error?.response(toHead: true) ?? [], as: UTF8.self)
         #expect(response.hasSuffix("\r\n\r\n"))
         #expect(response.contains("content-length: "))
     }

@@ -1,61 +1,60 @@
 import PosternModel
 
 @testable import GatewayCore
+import TestSupport
 
 /// One end of the gateway, fed with text.
 final class Passage {
-    let workspace = Workspace()
-    private var exchange: Exchange
+    let scratch = HeadScratch()
+    private var http: HTTP1ConnectionState
     private var heldRequests: [UInt8] = []
-    private(set) var refusal: Refusal?
+    private(set) var error: GatewayError?
     private(set) var forwarded: [UInt8] = []
     private(set) var returned: [UInt8] = []
 
-    init(_ rules: Rules) {
-        exchange = Exchange(rules: rules, workspace: workspace)
+    init(_ policy: ForwardingPolicy) {
+        http = HTTP1ConnectionState(policy: policy, scratch: scratch)
     }
 
-    static func reach(offersUpgrade: Bool = false) -> Passage {
-        Passage(
-            .reach(
-                ReachRules(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: offersUpgrade)
-            )
-        )
+    static func reach(offersUpgrade: Bool = false, bodies: (any BodyPolicy)? = nil) -> Passage {
+        let names = OwnNames(overlayNames: ["planner.acme.postern.alt"])
+        return Passage(.reach(ReachPolicy(names: names, offersUpgrade: offersUpgrade, bodies: bodies)))
     }
 
     static func expose(host: HostPolicy = .upstream, name: String? = "alice", kind: ServiceKind = .a2a) -> Passage {
         let service = ExposedService(
-            name: "planner",
-            port: VirtualPort(80),
-            kind: kind,
-            upstreamHost: "127.0.0.1",
-            upstreamPort: 9999,
+            service: Service(name: "planner", port: VirtualPort(80), kind: kind),
+            upstream: .loopback(9999),
             hostPolicy: host
         )
-        return Passage(.expose(ExposeRules(service, did: "did:key:zAlice", peerName: name, network: "acme")))
+        return Passage(.expose(ExposePolicy(service, did: "did:key:zAlice", peerName: name, network: "acme")))
     }
 
-    var holdsRequests: Bool { exchange.holdsRequests }
-    var outstandingCount: Int { exchange.outstandingCount }
-    var answerToRefusedRequest: Exchange.Answer { exchange.answerToRefusedRequest }
-    func answerToLoss(wasClosed: Bool) -> Exchange.Answer { exchange.answerToLoss(wasClosed: wasClosed) }
-    func endRequests() -> Refusal? { exchange.endRequests() }
-    func endResponses() -> Refusal? { exchange.endResponses() }
-    var pieces: [ForwardPlan.Piece] { workspace.plan.pieces }
+    var holdsRequests: Bool { http.holdsRequests }
+    var outstandingCount: Int { http.outstandingCount }
+    var answerToRejectedRequest: HTTP1ConnectionState.Answer { http.answerToRejectedRequest }
+    func answerToLoss(_ loss: HTTP1ConnectionState.Loss) -> HTTP1ConnectionState.Answer { http.answerToLoss(loss) }
+    func endRequests() -> GatewayError? { http.endRequests() }
+    func endResponses() -> GatewayError? {
+        let error = http.endResponses()
+        returned += scratch.plan.bytes(of: Span())
+        return error
+    }
+    var pieces: [ForwardPlan.Piece] { scratch.plan.pieces }
 
     /// Gives bytes of the client; returns what goes to the agent for them.
     @discardableResult
     func ask(_ bytes: [UInt8]) -> [UInt8] {
-        guard refusal == nil else { return [] }
+        guard error == nil else { return [] }
         heldRequests += bytes
         let input = heldRequests
-        let verdict = exchange.receiveRequests(input.span)
-        let output = workspace.plan.bytes(of: input.span)
-        forwarded += output
-        switch verdict {
-        case .forward(let consumed): heldRequests.removeFirst(consumed)
-        case .refuse(let refusal): self.refusal = refusal
+        do throws(GatewayError) {
+            heldRequests.removeFirst(try http.receiveRequests(input.span))
+        } catch {
+            self.error = error
         }
+        let output = scratch.plan.bytes(of: input.span)
+        forwarded += output
         return output
     }
 
@@ -65,11 +64,14 @@ final class Passage {
     /// Gives bytes of the agent; returns what goes to the client for them.
     @discardableResult
     func answer(_ bytes: [UInt8]) -> [UInt8] {
-        guard refusal == nil else { return [] }
-        let verdict = exchange.receiveResponses(bytes.span)
-        let output = workspace.plan.bytes(of: bytes.span)
+        guard error == nil else { return [] }
+        do throws(GatewayError) {
+            try http.receiveResponses(bytes.span)
+        } catch {
+            self.error = error
+        }
+        let output = scratch.plan.bytes(of: bytes.span)
         returned += output
-        if case .refuse(let refusal) = verdict { self.refusal = refusal }
         return output
     }
 

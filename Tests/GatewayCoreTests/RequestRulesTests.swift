@@ -49,6 +49,10 @@ import Testing
                     "POSTERN-PEER-NAME: m",
                     "postern-network: evil",
                     "Postern_Peer: did:key:zMallory",
+                    "Postern.Peer: did:key:zMallory",
+                    "postern!PEER: did:key:zMallory",
+                    "Postern~peer_name: evil",
+                    "Postern-Error: evil",
                     "Y: 2"
                 )
             )
@@ -56,6 +60,11 @@ import Testing
             #expect(!passage.forwardedText.contains("evil"))
             #expect(passage.forwardedText.contains("X: 1\r\nY: 2\r\n\r\n"))
         }
+    }
+
+    @Test func `a name that only begins like ours stays`() {
+        let text = message("GET / HTTP/1.1", "Host: 127.0.0.1", "Posterns-Peer: 1", "Postern: 2", "Postern1: 3")
+        #expect(Passage.reach().ask(text) == text)
     }
 
     @Test func `the agent learns who the peer is and gets its own authority as Host`() {
@@ -118,7 +127,12 @@ import Testing
         )
         #expect(
             passage.forwardedText
-                == message("GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: keep-alive", "X-End: 2")
+                == message(
+                    "GET / HTTP/1.1",
+                    "Host: 127.0.0.1",
+                    "Connection: keep-alive",
+                    "X-End: 2"
+                )
         )
     }
 
@@ -186,14 +200,14 @@ import Testing
     @Test func `pipelined requests beyond the limit wait for answers`() {
         let passage = Passage.reach()
         let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
-        passage.ask(String(repeating: request, count: Exchange.pipelineLimit + 3))
-        #expect(passage.outstandingCount == Exchange.pipelineLimit)
+        passage.ask(String(repeating: request, count: HTTP1ConnectionState.pipelineLimit + 3))
+        #expect(passage.outstandingCount == HTTP1ConnectionState.pipelineLimit)
         #expect(passage.holdsRequests)
         passage.answer(message("HTTP/1.1 204 No Content"))
         #expect(!passage.holdsRequests)
         passage.ask([])
         #expect(passage.ask([]).isEmpty)
-        #expect(passage.forwardedText == String(repeating: request, count: Exchange.pipelineLimit + 1))
+        #expect(passage.forwardedText == String(repeating: request, count: HTTP1ConnectionState.pipelineLimit + 1))
     }
 
     @Test func `a connection that ends inside a head is a bad request, inside a body it is the agent's to judge`() {

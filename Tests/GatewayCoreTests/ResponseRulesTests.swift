@@ -21,7 +21,7 @@ private let wholeResponses: [String] = [
     message("HTTP/1.1 599 Odd", "Content-Length: 2", body: "{}"),
     message("HTTP/1.1 200 ", "Content-Length: 1", body: "x"),
     message("HTTP/1.1 200", "Content-Length: 1", body: "x"),
-    message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", body: "5\r\nhello\r\n3;a=\"b\"\r\nabc\r\n0\r\n\r\n"),
+    message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", body: "5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n"),
     message("HTTP/1.1 200 OK", "Transfer-Encoding: Chunked", body: "A\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n"),
     message("HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", body: "5\r\nhello\r\n0\r\n\r\n"),
     message("HTTP/1.1 100 Continue") + message("HTTP/1.1 103 Early Hints", "Link: </a>")
@@ -59,7 +59,7 @@ private let malformedResponses: [(String, String)] = [
                 let end = asked(passage(.upstream, "alice", .a2a))
                 end.answer(Array(bytes[..<cut]))
                 end.answer(Array(bytes[cut...]))
-                #expect(end.refusal == nil, "cut at \(cut)")
+                #expect(end.error == nil, "cut at \(cut)")
                 #expect(end.returnedText == text, "cut at \(cut)")
                 #expect(end.outstandingCount == 0, "cut at \(cut)")
             }
@@ -77,9 +77,9 @@ private let malformedResponses: [(String, String)] = [
             let end = asked()
             end.answer(Array(bytes[..<cut]))
             end.answer(Array(bytes[cut...]))
-            #expect(end.refusal?.code == .badResponse, "\(name), cut at \(cut)")
+            #expect(end.error?.code == .badResponse, "\(name), cut at \(cut)")
             #expect(end.returnedText == "", "\(name), cut at \(cut)")
-            #expect(end.answerToLoss(wasClosed: false) == .respond(toHead: false))
+            #expect(end.answerToLoss(.unavailable) == .respond(toHead: false))
         }
     }
 
@@ -94,7 +94,7 @@ private let malformedResponses: [(String, String)] = [
         #expect(end.outstandingCount == 0)
     }
 
-    @Test func `an agent that leaves in the middle of a body breaks the connection`() {
+    @Test func `an agent that closes in the middle of a body ends early, one that resets breaks the connection`() {
         for text in [
             message("HTTP/1.1 200 OK", "Content-Length: 5", body: "he"),
             message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", body: "5\r\nhello\r\n"),
@@ -102,7 +102,9 @@ private let malformedResponses: [(String, String)] = [
             let end = asked()
             end.answer(text)
             #expect(end.endResponses()?.code == .upstreamBroken)
-            #expect(end.answerToLoss(wasClosed: true) == .abort)
+            #expect(end.answerToLoss(.closed) == .close)
+            #expect(end.answerToLoss(.broken) == .abort)
+            #expect(end.answerToLoss(.unavailable) == .abort)
         }
     }
 
@@ -110,14 +112,15 @@ private let malformedResponses: [(String, String)] = [
     {
         let first = asked()
         #expect(first.endResponses()?.code == .upstreamBroken)
-        #expect(first.answerToLoss(wasClosed: true) == .respond(toHead: false))
+        #expect(first.answerToLoss(.closed) == .respond(toHead: false))
         let later = asked()
         later.answer(message("HTTP/1.1 204 No Content"))
         #expect(later.endResponses() == nil)
         later.ask(request)
         #expect(later.endResponses()?.code == .upstreamBroken)
-        #expect(later.answerToLoss(wasClosed: true) == .close)
-        #expect(later.answerToLoss(wasClosed: false) == .respond(toHead: false))
+        #expect(later.answerToLoss(.closed) == .close)
+        #expect(later.answerToLoss(.broken) == .abort)
+        #expect(later.answerToLoss(.unavailable) == .respond(toHead: false))
     }
 
     @Test func `a response to HEAD has no body, whatever it announces`() {
@@ -138,19 +141,19 @@ private let malformedResponses: [(String, String)] = [
         #expect(end.outstandingCount == 1)
         end.answer(message("HTTP/1.1 200 OK", "Content-Length: 2", body: "cd"))
         #expect(end.outstandingCount == 0)
-        #expect(end.refusal == nil)
+        #expect(end.error == nil)
     }
 
     @Test func `a response that nobody asked for is not forwarded`() {
         let early = Passage.expose()
         early.answer(message("HTTP/1.1 200 OK", "Content-Length: 0"))
-        #expect(early.refusal?.code == .badResponse)
+        #expect(early.error?.code == .badResponse)
         let second = asked()
         second.answer(
             message("HTTP/1.1 200 OK", "Content-Length: 0")
                 + message("HTTP/1.1 200 OK", "X: forged", "Content-Length: 0")
         )
-        #expect(second.refusal?.code == .badResponse)
+        #expect(second.error?.code == .badResponse)
         #expect(!second.returnedText.contains("forged"))
     }
 
@@ -176,15 +179,51 @@ private let malformedResponses: [(String, String)] = [
             "Keep-Alive: timeout=5",
             "X-Hop: 1",
             "Upgrade: h2c",
-            "Postern-Error: peer-away",
+            "Postern-Error: upstream-broken",
+            "postern.error: x",
             "Content-Length: 0"
         )
-        #expect(asked().answer(text) == message("HTTP/1.1 200 OK", "Connection: keep-alive", "Content-Length: 0"))
+        let kept = message("HTTP/1.1 200 OK", "Connection: keep-alive", "Keep-Alive: timeout=5", "Content-Length: 0")
+        #expect(asked().answer(text) == kept)
+    }
+
+    @Test(arguments: GatewayError.Code.allCases)
+    func `a peer's sidecar may tell of its agent, but not what only we can know`(code: GatewayError.Code) {
+        let text = message(
+            "HTTP/1.1 502 Bad Gateway",
+            "Postern-Error: \(code.rawValue)",
+            "Postern_Peer: x",
+            "Content-Length: 0"
+        )
+        let answer = asked(.reach()).answer(text)
+        #expect(!answer.contains("Postern_Peer"))
+        let isKept = [
+            .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
+            .overLimit, .shuttingDown,
+        ].contains(code)
+        #expect(answer.contains("Postern-Error: \(code.rawValue)\r\n") == isKept)
+    }
+
+    @Test(arguments: [
+        "8;a=b;c=d", "8; a=b", "8 ;a", "8\t ; a = \"x;y\"", "08;a", "8;", "8;a=b;c=\"d e\";f",
+    ])
+    func `chunk extensions are dropped and the body arrives whole, however it is cut (RFC 9112 §7.1.1)`(size: String) {
+        let head = message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked")
+        let bytes = Array((head + "\(size)\r\nabcdefgh\r\n0;last\r\nX: y\r\n\r\n").utf8)
+        let digits = size.prefix { $0.isHexDigit }
+        for cut in 0..<bytes.count {
+            let end = asked()
+            end.answer(Array(bytes[..<cut]))
+            end.answer(Array(bytes[cut...]))
+            #expect(end.error == nil, "cut at \(cut)")
+            #expect(end.returnedText == head + "\(digits)\r\nabcdefgh\r\n0\r\nX: y\r\n\r\n", "cut at \(cut)")
+            #expect(end.outstandingCount == 0, "cut at \(cut)")
+        }
     }
 
     @Test func `our own errors pass the reaching end`() {
-        let refusal = Refusal(.upstreamRefused, "the agent does not listen", peer: "bob", hint: "start it")
-        let text = String(decoding: refusal.response(toHead: false), as: UTF8.self)
+        let error = GatewayError(.upstreamRefused, "the agent does not listen", peer: "bob", hint: "start it")
+        let text = String(decoding: error.response(toHead: false), as: UTF8.self)
         #expect(asked(.reach()).answer(text) == text)
     }
 }
@@ -210,13 +249,22 @@ private let malformedResponses: [(String, String)] = [
         #expect(end.endResponses() == nil)
     }
 
+    @Test func `a handshake that announces an empty body is a handshake`() {
+        let end = Passage.reach(offersUpgrade: true)
+        let text = upgrade.replacing("\r\n\r\n", with: "\r\nContent-Length: 0\r\n\r\n")
+        #expect(end.ask(text) == text)
+        #expect(end.holdsRequests)
+        #expect(end.answer(switching + "\u{2}") == switching + "\u{2}")
+        #expect(end.ask("\u{1}") == "\u{1}")
+    }
+
     @Test func `an upgrade that the agent declines leaves an ordinary connection`() {
         let end = Passage.reach(offersUpgrade: true)
         end.ask(upgrade + message("GET /next HTTP/1.1", "Host: evil.example"))
         #expect(!end.forwardedText.contains("next"))
         end.answer(message("HTTP/1.1 426 Upgrade Required", "Content-Length: 0"))
         end.ask("")
-        #expect(end.refusal?.code == .foreignHost)
+        #expect(end.error?.code == .foreignHost)
     }
 
     @Test func `MCP and A2A services offer no upgrade, and nobody offers HTTP/2 by one`() {

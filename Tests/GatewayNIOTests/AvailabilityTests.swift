@@ -1,7 +1,6 @@
 import GatewayCore
 import NIOCore
 import OverlayNIO
-import OverlayWire
 import PosternModel
 import TestSupport
 import Testing
@@ -52,7 +51,7 @@ import Testing
             try world.run {
                 world.reaching.authority.answer = { _, _ in
                     .failure(
-                        Refusal(.peerUnknown, "nobody is called bob", peer: "bob", hint: "check the name"),
+                        GatewayError(.peerUnknown, "nobody is called bob", peer: "bob", hint: "check the name"),
                         kind: nil
                     )
                 }
@@ -211,9 +210,10 @@ import Testing
 
     @Test func `a port that is not loopback is refused`() throws {
         try inWorld(.mcp) { world in
-            for host in ["0.0.0.0", "192.0.2.1", "localhost", "::"] {
-                let service = ReachedService(peer: "bob", target: .name("a"), listenHost: host)
-                #expect(throws: GatewayError.notLoopback(host)) { try world.reach(service) }
+            for host in ["0.0.0.0", "192.0.2.1", "agent.example", "::"] {
+                let listen = HostPort(host: host, port: 0) ?? .loopback(0)
+                let service = ReachedService(peer: "bob", target: .name("a"), listen: listen)
+                #expect(throws: ListenError.notLoopback(listen)) { try world.reach(service) }
             }
         }
     }

@@ -7,11 +7,13 @@ final class BackgroundWriter: @unchecked Sendable {
     private let socket: Socket
     private let bytes: [UInt8]
 
-    init(_ socket: Socket, _ bytes: [UInt8]) {
+    /// - Parameter closes: closes the socket right behind the last byte.
+    init(_ socket: Socket, _ bytes: [UInt8], closes: Bool = false) {
         self.socket = socket
         self.bytes = bytes
         Thread.detachNewThread {
             self.socket.write(self.bytes)
+            if closes { self.socket.close() }
             self.done.signal()
         }
     }

@@ -282,9 +282,61 @@ import Testing
                         : "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"
                 )
                 #expect(client.read(through: "hello").hasSuffix("hello"))
-                upstream.close()
+                upstream.abort()
                 #expect(client.readEnding() == .reset)
             }
+        }
+    }
+
+    @Test(arguments: [100, 30_000, 1_000_000], [false, true])
+    func `an agent that closes right after its last write ends early, and all that it sent arrives`(
+        count: Int,
+        isChunked: Bool
+    ) throws {
+        try inWorld(.mcp) { world in
+            let port = try world.reach()
+            let framing = isChunked ? "Transfer-Encoding: chunked\r\n\r\nffffff\r\n" : "Content-Length: 9999999\r\n\r\n"
+            let head = "HTTP/1.1 200 OK\r\n" + framing
+            for _ in 0..<5 {
+                let client = Socket.connect(port: port)
+                client.write(getRequest)
+                let upstream = try #require(world.agent.accept())
+                _ = upstream.readHead()
+                let writer = BackgroundWriter(
+                    upstream,
+                    Array(head.utf8) + [UInt8](repeating: 0x61, count: count),
+                    closes: true
+                )
+                #expect(client.readToEnd().utf8.count == head.utf8.count + count)
+                #expect(client.ending == .end)
+                writer.wait()
+            }
+        }
+    }
+
+    @Test func `an agent that resets a later request on a kept connection resets the client's`() throws {
+        try inWorld(.mcp) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write(getRequest)
+            let upstream = try #require(world.agent.accept())
+            _ = upstream.readHead()
+            upstream.write(okResponse)
+            #expect(client.readText(okResponse.utf8.count) == okResponse)
+            client.write(getRequest)
+            _ = upstream.readHead()
+            upstream.abort()
+            #expect(client.readEnding() == .reset)
+        }
+    }
+
+    @Test func `an agent that resets the first request is told with 502`() throws {
+        try inWorld(.mcp) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write(getRequest)
+            let upstream = try #require(world.agent.accept())
+            _ = upstream.readHead()
+            upstream.abort()
+            #expect(client.readToEnd().contains("Postern-Error: upstream-broken\r\n"))
         }
     }
 

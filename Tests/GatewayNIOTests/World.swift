@@ -48,7 +48,9 @@ final class StubAuthority: GatewayAuthority {
     var network: String? = "acme"
     var answer: ((PeerName, ServiceTarget) -> PeerResolution?)?
 
-    func mayReach(service name: String, port: VirtualPort, peer: NodeKey) -> Bool { mayReach }
+    func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
+        mayReach ? .admitted(Service(name: "planner", port: port, kind: .http), .grant) : .refused(.notGranted)
+    }
     func peerName(_ key: NodeKey) -> String? { name }
     func networkName(_ key: NodeKey) -> String? { network }
 
@@ -75,11 +77,8 @@ final class World: @unchecked Sendable {  // what it holds is used on its loop, 
         self.kind = kind
         loop = group.next()
         let service = ExposedService(
-            name: "planner",
-            port: VirtualPort(80),
-            kind: kind,
-            upstreamHost: "127.0.0.1",
-            upstreamPort: agent.port
+            service: Service(name: "planner", port: VirtualPort(80), kind: kind),
+            upstream: .loopback(UInt16(agent.port))
         )
         let loop = loop
         let pair = try loop.submit {

@@ -1,5 +1,4 @@
 import OverlayCrypto
-import OverlayWire
 import PosternModel
 import Testing
 

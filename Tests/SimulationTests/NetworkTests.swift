@@ -1,4 +1,3 @@
-import OverlayWire
 import PosternModel
 import Simulation
 import Testing

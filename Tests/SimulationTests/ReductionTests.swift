@@ -1,5 +1,4 @@
 import OverlayCore
-import OverlayWire
 import PosternModel
 import Simulation
 import Testing

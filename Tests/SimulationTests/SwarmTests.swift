@@ -1,5 +1,4 @@
 import OverlayCore
-import OverlayWire
 import Simulation
 import Testing
 

@@ -1,4 +1,3 @@
-import OverlayWire
 import PosternModel
 
 /// One way to the peer, with what is known about it. Congestion state belongs to the path (RFC 9000 §9.4).

@@ -1,4 +1,3 @@
-import OverlayWire
 import PosternModel
 
 /// A PATH_CHALLENGE that waits for its answer (RFC 9000 §8.2).

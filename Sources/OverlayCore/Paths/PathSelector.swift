@@ -1,4 +1,4 @@
-import OverlayWire
+import PosternModel
 
 /// Decides which path a session uses (DESIGN §7): any path rather than a silent one, a direct one rather than a relay,
 /// and of two direct ones the one with the clearly shorter round trip.

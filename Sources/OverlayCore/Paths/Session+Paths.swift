@@ -1,5 +1,4 @@
 import OverlayCrypto
-import OverlayWire
 import PosternModel
 
 // Which way packets take (DESIGN §7; RFC 9000 §8.2, §9).

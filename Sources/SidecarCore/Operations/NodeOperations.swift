@@ -1,4 +1,3 @@
-import OverlayWire
 package import PosternModel
 
 /// `status`.

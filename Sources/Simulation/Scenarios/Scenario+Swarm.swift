@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayWire
+import PosternModel
 
 /// Worlds drawn at random: anything that a seed can come up with must be safe and must heal.
 extension Scenario {

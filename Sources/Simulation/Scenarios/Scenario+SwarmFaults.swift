@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 
 /// The faults and attacks of a random world.
 extension Scenario {

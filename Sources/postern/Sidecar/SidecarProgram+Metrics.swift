@@ -14,7 +14,7 @@ extension SidecarProgram {
             ("client_connections_total", gateway.connectionsAccepted, "Connections of local clients."),
             ("streams_accepted_total", gateway.streamsAccepted, "Streams of peers to exposed services."),
             ("streams_refused_total", gateway.streamsRefused, "Streams of peers that were refused."),
-            ("refusals_total", gateway.refusalsSent, "Errors of ours that clients were told."),
+            ("refusals_total", gateway.errorsSent, "Errors of ours that clients were told."),
         ]
         return [
             Metric("uptime_seconds", .gauge, uptime, explanation: "Time since the start."),

@@ -44,8 +44,7 @@ extension SidecarProgram {
         let service = ReachedService(
             peer: entry.peer,
             target: entry.target,
-            listenHost: listen.address ?? listen.host,
-            listenPort: Int(listen.port)
+            listen: listen
         )
         return gateway.reach(service).assumeIsolated().flatMapThrowing { address in
             let bound = listen.with(port: UInt16(address.port ?? 0))

@@ -157,7 +157,7 @@ extension SidecarProgram: SidecarHost {
         configuration.expose.first { $0.service.name == name }?.upstream.text ?? ""
     }
 
-    func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name.description) }
+    func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name) }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
         gateway.reach(ReachedService(peer: peer, target: target)).assumeIsolated().map { address in
@@ -177,11 +177,8 @@ extension ExposedService {
             case .preserve: .preserve
             }
         self.init(
-            name: entry.service.name.description,
-            port: entry.service.port,
-            kind: entry.service.kind,
-            upstreamHost: entry.upstream.place.host,
-            upstreamPort: Int(entry.upstream.place.port),
+            service: entry.service,
+            upstream: entry.upstream.place,
             hostPolicy: policy
         )
     }

@@ -15,7 +15,7 @@ extension SidecarRuntime: GatewayAuthority {
             case .ready(let key, let service):
                 then(.ready(ServiceRoute(key: key, port: service.port, kind: service.kind)))
             case .unavailable(let problem):
-                then(.failure(Refusal(problem, peer: peer.description), kind: nil))
+                then(.failure(GatewayError(problem, peer: peer.description), kind: nil))
             case .asking:
                 preconditionFailure("the runtime answers when it knows")
             }
@@ -23,8 +23,8 @@ extension SidecarRuntime: GatewayAuthority {
     }
 }
 
-extension Refusal {
-    /// The refusal that tells a client of `problem`.
+extension GatewayError {
+    /// The error that tells a client of `problem`.
     init(_ problem: Problem, peer: String) {
         self.init(
             Code(rawValue: problem.code) ?? .peerAway,

@@ -7,23 +7,20 @@ import PosternModel
 @main
 enum FuzzHTTP {
     static func main() {
+        guard let name = ServiceName("planner") else { preconditionFailure("the name is valid") }
         let service = ExposedService(
-            name: "planner",
-            port: VirtualPort(80),
-            kind: .a2a,
-            upstreamHost: "127.0.0.1",
-            upstreamPort: 9999,
-            hostPolicy: .upstream
+            service: Service(name: name, port: VirtualPort(80), kind: .a2a),
+            upstream: .loopback(9999)
         )
-        let rules: [Rules] = [
-            .reach(ReachRules(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: true)),
-            .expose(ExposeRules(service, did: "did:key:zAlice", peerName: "alice", network: "acme")),
+        let policies: [ForwardingPolicy] = [
+            .reach(ReachPolicy(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: true)),
+            .expose(ExposePolicy(service, did: "did:key:zAlice", peerName: "alice", network: "acme")),
         ]
         fuzz { bytes in
             let end = bytes.firstIndex(of: 0) ?? bytes.count
-            for rule in rules {
-                let whole = run(rule, bytes[..<end], bytes[end...].dropFirst(), step: .max)
-                let pieces = run(rule, bytes[..<end], bytes[end...].dropFirst(), step: 7)
+            for policy in policies {
+                let whole = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: .max)
+                let pieces = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: 7)
                 precondition(whole == pieces, "pieces of a message mean what the message means")
             }
         }
@@ -31,41 +28,34 @@ enum FuzzHTTP {
 
     /// How much was taken, and why the rest was refused.
     private struct Outcome: Equatable {
-        var refusals: [Refusal] = []
+        var errors: [GatewayError] = []
         var outstanding = 0
     }
 
     private static func run(
-        _ rules: Rules,
+        _ policy: ForwardingPolicy,
         _ requests: ArraySlice<UInt8>,
         _ responses: ArraySlice<UInt8>,
         step: Int
     ) -> Outcome {
-        var exchange = Exchange(rules: rules, workspace: Workspace())
+        var http = HTTP1ConnectionState(policy: policy, scratch: HeadScratch())
         var outcome = Outcome()
         var held: [UInt8] = []
-        for piece in pieces(requests, step) {
-            held += piece
-            switch exchange.receiveRequests(held.span) {
-            case .forward(let consumed):
-                precondition(consumed >= 0 && consumed <= held.count, "no more is taken than was given")
-                held.removeFirst(consumed)
-            case .refuse(let refusal):
-                outcome.refusals.append(refusal)
-                return outcome
+        do throws(GatewayError) {
+            for piece in pieces(requests, step) {
+                held += piece
+                let count = try http.receiveRequests(held.span)
+                precondition(count >= 0 && count <= held.count, "no more is taken than was given")
+                held.removeFirst(count)
             }
+            for piece in pieces(responses, step) { try http.receiveResponses(piece.span) }
+        } catch {
+            outcome.errors.append(error)
+            return outcome
         }
-        for piece in pieces(responses, step) {
-            switch exchange.receiveResponses(piece.span) {
-            case .forward: break
-            case .refuse(let refusal):
-                outcome.refusals.append(refusal)
-                return outcome
-            }
-        }
-        if let refusal = exchange.endRequests() { outcome.refusals.append(refusal) }
-        if let refusal = exchange.endResponses() { outcome.refusals.append(refusal) }
-        outcome.outstanding = exchange.outstandingCount
+        if let error = http.endRequests() { outcome.errors.append(error) }
+        if let error = http.endResponses() { outcome.errors.append(error) }
+        outcome.outstanding = http.outstandingCount
         return outcome
     }
 

@@ -1,4 +1,3 @@
-import OverlayWire
 import Testing
 
 @testable import OverlayCore

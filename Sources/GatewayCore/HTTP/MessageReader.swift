@@ -1,6 +1,6 @@
 /// Reads the messages of one direction of a connection: finds heads, and follows bodies to their end without keeping
-/// them. llhttp and the strict readers of this target both follow every byte of framing; a message on which they differ
-/// is refused.
+/// them. llhttp and the strict readers of this target both read every byte of heads and of chunked framing; a message
+/// on which they differ is refused.
 struct MessageReader: ~Copyable {
     /// How the body of the current message ends.
     enum Framing {
@@ -10,6 +10,20 @@ struct MessageReader: ~Copyable {
         case chunked
         /// With the connection (responses only).
         case untilClose
+
+        var hasBody: Bool {
+            switch self {
+            case .none: false
+            case .length, .chunked, .untilClose: true
+            }
+        }
+
+        var isChunked: Bool {
+            switch self {
+            case .chunked: true
+            case .none, .length, .untilClose: false
+            }
+        }
     }
 
     enum Step {
@@ -21,6 +35,8 @@ struct MessageReader: ~Copyable {
         case heldHead(end: Int)
         /// These offsets of the input are body or its framing; `ends` says that the message ends with them.
         case body(Range<Int>, ends: Bool)
+        /// What stands before this offset of the input is a chunk extension, which ends here.
+        case chunkExtension(end: Int)
         case malformed(HeadFault)
     }
 
@@ -77,12 +93,16 @@ struct MessageReader: ~Copyable {
             let count = Int(min(remaining, UInt64(input.count - start)))
             let ends = remaining == UInt64(count)
             phase = ends ? .head : .length(remaining - UInt64(count))
-            return agreed(input, start..<start + count, ends: ends)
+            // llhttp and we agreed about the length when the body began.
+            return .body(start..<start + count, ends: ends)
         case .chunked(var framing):
             switch framing.scan(input, from: start) {
-            case .incomplete:
+            case .body(let end):
                 phase = .chunked(framing)
-                return agreed(input, start..<input.count, ends: false)
+                return agreed(input, start..<end, ends: false)
+            case .chunkExtension(let end):
+                phase = .chunked(framing)
+                return .chunkExtension(end: end)
             case .complete(let end):
                 phase = .head
                 return agreed(input, start..<end, ends: true)
@@ -104,25 +124,16 @@ struct MessageReader: ~Copyable {
         held = storage
     }
 
-    /// Parses a whole head.
-    mutating func parse(_ bytes: Span<UInt8>, skipsBody: Bool, into head: inout MessageHead) -> HeadFault? {
+    /// Parses a whole head and classifies its fields.
+    mutating func parse(_ bytes: Span<UInt8>, skipsBody: Bool, into head: MessageHead) -> HeadFault? {
         let parser = parser ?? MessageParser(direction)
         self.parser = parser
         let lineCount = scanner.lineCount
         scanner = HeadScanner()
         hasSkippedEmptyLine = false
-        guard parser.readHead(bytes, skipsBody: skipsBody, into: &head) else { return fault(bytes, head) }
+        guard parser.readHead(bytes, skipsBody: skipsBody, into: head) else { return head.fault(bytes) }
         guard head.isVersion10 || head.isVersion11 else { return .version }
-        // A field per line, each beginning where its line does: llhttp saw the lines that the scanner saw.
-        guard head.fieldCount == lineCount - 1 else { return .unparseable }
-        for index in 0..<head.fieldCount {
-            let name = head.name(index)
-            guard !name.isEmpty, bytes[name.lowerBound - 1] == ASCII.lineFeed,
-                bytes[name.upperBound] == UInt8(ascii: ":")
-            else { return .fieldName }
-            for position in name where !ASCII.isTokenOctet(bytes[position]) { return .fieldName }
-        }
-        return nil
+        return head.classify(bytes, lineCount: lineCount)
     }
 
     /// Begins the body of the message whose head was parsed. Returns false when llhttp expects another kind of body.
@@ -192,24 +203,5 @@ struct MessageReader: ~Copyable {
     private func agreed(_ input: Span<UInt8>, _ range: Range<Int>, ends: Bool) -> Step {
         guard let parser, parser.readBody(input, range) == ends else { return .malformed(.chunk) }
         return .body(range, ends: ends)
-    }
-
-    /// Why llhttp refused a head, as far as its bytes tell.
-    private func fault(_ bytes: Span<UInt8>, _ head: MessageHead) -> HeadFault {
-        guard head.fieldCount > 0 else { return .startLine }
-        var lengths = 0
-        var encodings = 0
-        for index in 0..<head.fieldCount {
-            switch KnownField(bytes, head.name(index)) {
-            case .contentLength: lengths += 1
-            case .transferEncoding: encodings += 1
-            case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .upgrade, .location, .expect,
-                .authorization, .postern, .other:
-                break
-            }
-        }
-        if lengths > 0, encodings > 0 { return .lengthAndChunks }
-        if lengths > 0 { return .contentLength }
-        return encodings > 0 ? .transferEncoding : .unparseable
     }
 }

@@ -1,35 +1,54 @@
 /// What an end does to the messages that pass through it.
-package enum Rules: Sendable {
+package enum ForwardingPolicy: Sendable {
     /// The end that clients talk to.
-    case reach(ReachRules)
+    case reach(ReachPolicy)
     /// The end that talks to the agent: the trust boundary.
-    case expose(ExposeRules)
+    case expose(ExposePolicy)
     /// Bytes as they are (`tcp` services).
     case passthrough
 
+    /// Who decides about bodies; nil passes all of them.
+    var bodies: (any BodyPolicy)? {
+        switch self {
+        case .reach(let policy): policy.bodies
+        case .expose(let policy): policy.bodies
+        case .passthrough: nil
+        }
+    }
+
     var offersUpgrade: Bool {
         switch self {
-        case .reach(let rules): rules.offersUpgrade
-        case .expose(let rules): rules.offersUpgrade
+        case .reach(let policy): policy.offersUpgrade
+        case .expose(let policy): policy.offersUpgrade
         case .passthrough: false
         }
     }
 }
 
-/// The rules of the end that clients talk to.
-package struct ReachRules: Sendable {
+/// The policy of the end that clients talk to. Many connections share it, so it is held by reference.
+package final class ReachPolicy: Sendable {
     /// Whom a `Host` and an `Origin` may name.
     let names: OwnNames
     let offersUpgrade: Bool
+    /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
+    let isKnownToBeHTTP: Bool
+    let bodies: (any BodyPolicy)?
 
-    package init(names: OwnNames, offersUpgrade: Bool) {
+    /// The policy for services of which `names` are ours, and whose bodies nobody looks at.
+    package convenience init(names: OwnNames, offersUpgrade: Bool, isKnownToBeHTTP: Bool = true) {
+        self.init(names: names, offersUpgrade: offersUpgrade, isKnownToBeHTTP: isKnownToBeHTTP, bodies: nil)
+    }
+
+    init(names: OwnNames, offersUpgrade: Bool, isKnownToBeHTTP: Bool = true, bodies: (any BodyPolicy)?) {
         self.names = names
         self.offersUpgrade = offersUpgrade
+        self.isKnownToBeHTTP = isKnownToBeHTTP
+        self.bodies = bodies
     }
 }
 
-/// The rules of the end that talks to the agent.
-package struct ExposeRules: Sendable {
+/// The policy of the end that talks to the agent, for one peer.
+package final class ExposePolicy: Sendable {
     /// What the agent gets as `Host`; nil leaves the client's.
     let host: [UInt8]?
     /// The authorities by which the agent may mean itself in a `Location`.
@@ -37,8 +56,9 @@ package struct ExposeRules: Sendable {
     /// `Postern-Peer` and its like, as whole lines.
     let identity: [UInt8]
     let offersUpgrade: Bool
+    let bodies: (any BodyPolicy)?
 
-    /// The rules for one peer of `service`.
+    /// What `service` does for one peer.
     ///
     /// - Parameters:
     ///   - did: the peer's authenticated key in text.
@@ -63,6 +83,7 @@ package struct ExposeRules: Sendable {
         if let network { lines += Self.line("Postern-Network", network) }
         identity = lines
         offersUpgrade = service.kind.offersUpgrade
+        bodies = nil
     }
 
     private static func line(_ name: String, _ value: String) -> [UInt8] {

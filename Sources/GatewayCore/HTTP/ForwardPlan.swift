@@ -17,6 +17,9 @@ package struct ForwardPlan: Sendable {
 
     package init() {}
 
+    /// Whether nothing is to be sent.
+    package var isEmpty: Bool { pieces.isEmpty }
+
     /// How many bytes are to be sent.
     package var byteCount: Int {
         var count = 0
@@ -29,8 +32,9 @@ package struct ForwardPlan: Sendable {
     }
 
     mutating func clear() {
-        pieces.removeAll(keepingCapacity: true)
-        replacements.removeAll(keepingCapacity: true)
+        // One by one, because there are few: emptying an array at once costs more.
+        while pieces.popLast() != nil {}
+        if !replacements.isEmpty { replacements.removeAll(keepingCapacity: true) }
     }
 
     /// Sends `range` of the input.
@@ -65,47 +69,5 @@ package struct ForwardPlan: Sendable {
             }
         }
         return result
-    }
-}
-
-/// The edits of one head, first by position: nothing is copied while there is none.
-struct HeadEdits {
-    private struct Edit {
-        let range: Range<Int>
-        /// Offsets into `insertions`.
-        let insertion: Range<Int>
-    }
-
-    private var edits: [Edit] = []
-    private var insertions: [UInt8] = []
-
-    var isEmpty: Bool { edits.isEmpty }
-
-    mutating func clear() {
-        edits.removeAll(keepingCapacity: true)
-        insertions.removeAll(keepingCapacity: true)
-    }
-
-    /// Replaces `range` by what `write` appends. Ranges come in ascending order and do not overlap.
-    mutating func replace(_ range: Range<Int>, _ write: (inout [UInt8]) -> Void) {
-        let start = insertions.count
-        write(&insertions)
-        edits.append(Edit(range: range, insertion: start..<insertions.count))
-    }
-
-    /// Removes `range`.
-    mutating func remove(_ range: Range<Int>) {
-        edits.append(Edit(range: range, insertion: insertions.count..<insertions.count))
-    }
-
-    /// Appends the edited head to `output`.
-    func apply(to head: Span<UInt8>, into output: inout [UInt8]) {
-        var copied = 0
-        for edit in edits {
-            output.append(contentsOf: head, copied..<edit.range.lowerBound)
-            output.append(contentsOf: insertions[edit.insertion])
-            copied = edit.range.upperBound
-        }
-        output.append(contentsOf: head, copied..<head.count)
     }
 }

@@ -7,35 +7,27 @@ struct ResponseReview {
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         to request: PendingRequest,
-        rules: Rules,
+        policy: ForwardingPolicy,
         edits: inout HeadEdits
     ) throws(HeadFault) {
-        let review = try HeadReview(bytes, head)
+        var exposed: ExposePolicy?
+        switch policy {
+        case .reach, .passthrough: break
+        case .expose(let policy): exposed = policy
+        }
+        let review = try HeadReview(bytes, head, to: .client(fromPeer: exposed == nil))
         guard (100...999).contains(head.status) else { throw .startLine }
         let isUpgrade = head.status == 101
         guard !isUpgrade || request.asksUpgrade else { throw .startLine }
         framing = try Self.framing(bytes, head, review, to: request)
         let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        var exposed: ExposeRules?
-        switch rules {
-        case .reach, .passthrough: break
-        case .expose(let rules): exposed = rules
-        }
-        // What begins with `Postern-` towards the client is ours to say.
         if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
-        for index in 0..<head.fieldCount {
-            if let exposed, KnownField(bytes, head.name(index)) == .location {
-                Self.editLocation(bytes.trimmed(head.value(index)), bytes, request, exposed, &edits)
+        for line in head.lines {
+            if let exposed, line.field == .location {
+                Self.editLocation(line.value, bytes, request, exposed, &edits)
                 continue
             }
-            try review.editHopField(
-                index,
-                bytes,
-                head,
-                keeping: kept,
-                removingOurs: exposed != nil,
-                into: &edits
-            )
+            try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
         }
     }
 
@@ -45,11 +37,11 @@ struct ResponseReview {
         _ value: Range<Int>,
         _ bytes: Span<UInt8>,
         _ request: PendingRequest,
-        _ rules: ExposeRules,
+        _ policy: ExposePolicy,
         _ edits: inout HeadEdits
     ) {
         guard !request.clientAuthority.isEmpty, let origin = Origin(bytes, prefixOf: value) else { return }
-        for known in rules.upstreamAuthorities {
+        for known in policy.upstreamAuthorities {
             let span = known.span
             guard let authority = Authority(span, known.indices) else { continue }
             let port = authority.port ?? 80

@@ -1,5 +1,13 @@
 /// What both directions have in common: which fields frame the message, and which are for this hop only.
 struct HeadReview {
+    /// To whom the message goes on.
+    enum Receiver {
+        case agent
+        /// Towards the client: from the agent behind us, or from a peer's sidecar.
+        case client(fromPeer: Bool)
+    }
+
+    private let receiver: Receiver
     private(set) var options: ConnectionOptions = []
     private(set) var hostCount = 0
     /// Where the last `Host`, `Origin`, `Upgrade` and `Location` have their values, without white space around them.
@@ -15,11 +23,12 @@ struct HeadReview {
     private(set) var hasFieldsToRemove = false
     private(set) var hasLocation = false
 
-    /// Goes through the fields of `head` once.
-    init(_ bytes: Span<UInt8>, _ head: MessageHead) throws(HeadFault) {
-        for index in 0..<head.fieldCount {
-            let value = bytes.trimmed(head.value(index))
-            switch KnownField(bytes, head.name(index)) {
+    /// Goes through the classified fields of `head` once.
+    init(_ bytes: Span<UInt8>, _ head: MessageHead, to receiver: Receiver) throws(HeadFault) {
+        self.receiver = receiver
+        for line in head.lines {
+            let value = line.value
+            switch line.field {
             case .host:
                 hostCount += 1
                 host = value
@@ -31,7 +40,7 @@ struct HeadReview {
                 upgradeCount += 1
                 upgrade = value
                 hasFieldsToRemove = true
-            case .keepAlive, .proxyConnection, .te, .postern: hasFieldsToRemove = true
+            case .proxyConnection, .te, .posternError, .postern: hasFieldsToRemove = true
             case .contentLength:
                 guard contentLength == nil, let number = Self.number(bytes, value) else { throw .contentLength }
                 contentLength = number
@@ -39,9 +48,12 @@ struct HeadReview {
                 encodingCount += 1
                 encoding = value
             case .location: hasLocation = true
+            case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
             case .expect, .authorization, .other: break
             }
         }
+        // Connection may nominate any field, so every field has to be looked at.
+        if options.contains(.nominations) { head.noteAllFields(bytes) }
         if contentLength != nil, encodingCount > 0 { throw .lengthAndChunks }
         guard encodingCount <= 1, encodingCount == 0 || head.isVersion11 else { throw .transferEncoding }
     }
@@ -65,33 +77,37 @@ struct HeadReview {
     /// Records the edits of one field, if it is for this hop only or ours.
     ///
     /// One client connection is one upstream connection here, so `close` and `keep-alive` are as true at the next hop
-    /// as at this one and stay; so does `Transfer-Encoding`, since chunks are forwarded as they are.
+    /// as at this one and stay; so does how long an agent keeps it, and `Transfer-Encoding`, since chunks are forwarded
+    /// as they are.
     func editHopField(
-        _ index: Int,
+        _ field: MessageHead.Line,
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         keeping kept: ConnectionOptions,
-        removingOurs: Bool,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
-        let name = head.name(index)
-        let line = head.line(index, headCount: bytes.count)
-        let field = KnownField(bytes, name)
-        switch field {
-        case .keepAlive, .proxyConnection, .te: edits.remove(line)
-        case .postern: if removingOurs { edits.remove(line) }
+        let name = head.name(field.index)
+        let line = head.line(field.index, headCount: bytes.count)
+        switch field.field {
+        case .proxyConnection, .te, .postern: edits.remove(line)
+        case .posternError:
+            // A peer's sidecar may say what only it can know.
+            if case .client(fromPeer: true) = receiver, GatewayError.Code(bytes, field.value)?.isToldByPeers == true {
+                return
+            }
+            edits.remove(line)
         case .upgrade: if !kept.contains(.upgrade) { edits.remove(line) }
         case .connection:
-            let value = bytes.trimmed(head.value(index))
-            let own = ConnectionOptions(bytes, value)
+            let own = ConnectionOptions(bytes, field.value)
             if own.subtracting(kept).isEmpty { return }
             if own.isDisjoint(with: kept) {
                 edits.remove(line)
             } else {
-                edits.replace(value) { ConnectionOptions.append(bytes, value, keeping: kept, to: &$0) }
+                edits.replace(field.value) { ConnectionOptions.append(bytes, field.value, keeping: kept, to: &$0) }
             }
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
+        case .keepAlive: if case .agent = receiver { edits.remove(line) }
         case .origin, .location, .expect, .authorization, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }
@@ -99,21 +115,12 @@ struct HeadReview {
 
     private func isNominated(_ name: Range<Int>, _ bytes: Span<UInt8>, _ head: MessageHead) -> Bool {
         guard options.contains(.nominations) else { return false }
-        for index in 0..<head.fieldCount where KnownField(bytes, head.name(index)) == .connection {
-            let list = head.value(index)
-            var position = list.lowerBound
-            while let token = ConnectionOptions.nextToken(bytes, list, &position) {
+        for line in head.lines where line.field == .connection {
+            var position = line.value.lowerBound
+            while let token = ConnectionOptions.nextToken(bytes, line.value, &position) {
                 if bytes.matches(token, name) { return true }
             }
         }
         return false
-    }
-}
-
-extension MessageHead {
-    /// A whole field, from its name's first byte behind its line end.
-    func line(_ index: Int, headCount: Int) -> Range<Int> {
-        let end = index + 1 < fieldCount ? name(index + 1).lowerBound : headCount - 2
-        return name(index).lowerBound..<end
     }
 }

@@ -9,22 +9,23 @@ struct RequestReview {
     init(
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
-        rules: Rules,
+        policy: ForwardingPolicy,
         knownAuthority: [UInt8],
         edits: inout HeadEdits
     ) throws(HeadFault) {
-        let review = try HeadReview(bytes, head)
-        let authority = try Self.checkStart(bytes, head, review, &edits)
-        try Self.check(authority, bytes, review, rules)
-        let asksUpgrade = rules.offersUpgrade && Self.asksWebSocket(bytes, head, review)
+        let review = try HeadReview(bytes, head, to: .agent)
+        guard review.hostCount == 1, let host = review.host else { throw .host }
+        let isKnown = !host.isEmpty && bytes.equals(host, knownAuthority)
+        try Self.checkStart(bytes, head, host, &edits)
+        try Self.check(host, isKnown: isKnown, bytes, review, policy)
+        let asksUpgrade = policy.offersUpgrade && Self.asksWebSocket(bytes, head, review)
         let kept: ConnectionOptions = asksUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        try Self.edit(bytes, head, review, rules: rules, keeping: kept, into: &edits)
+        try Self.edit(bytes, head, review, policy: policy, keeping: kept, into: &edits)
         framing = try Self.framing(bytes, review)
-        let host = review.host ?? 0..<0
         request = PendingRequest(
             isHead: head.isHeadRequest,
             asksUpgrade: asksUpgrade,
-            clientAuthority: bytes.matches(host, knownAuthority) ? knownAuthority : bytes.copy(host)
+            clientAuthority: isKnown ? knownAuthority : bytes.copy(host)
         )
     }
 
@@ -32,22 +33,22 @@ struct RequestReview {
     private static func checkStart(
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
-        _ review: HeadReview,
+        _ host: Range<Int>,
         _ edits: inout HeadEdits
-    ) throws(HeadFault) -> Authority {
+    ) throws(HeadFault) {
         let target = head.target
         guard !head.isConnectRequest else { throw .connectMethod }
         guard target.lowerBound >= 2, !target.isEmpty, bytes.count > target.upperBound + 10 else { throw .startLine }
-        for position in 0..<target.lowerBound - 1 where !ASCII.isTokenOctet(bytes[position]) { throw .startLine }
-        guard bytes[target.lowerBound - 1] == ASCII.space, bytes[target.upperBound] == ASCII.space,
-            bytes.matches(target.upperBound + 1..<target.upperBound + 8, "http/1."),
+        guard bytes.isToken(0..<target.lowerBound - 1), bytes[target.lowerBound - 1] == ASCII.space,
+            bytes[target.upperBound] == ASCII.space,
+            isVersion(bytes, target.upperBound + 1..<target.upperBound + 9),
             bytes[target.upperBound + 9] == ASCII.carriageReturn
         else { throw .startLine }
-        guard review.hostCount == 1, let host = review.host, let authority = Authority(bytes, host) else { throw .host }
-        for position in target where bytes[position] == UInt8(ascii: "#") { throw .target }
-        if bytes[target.lowerBound] == UInt8(ascii: "/") { return authority }
-        if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return authority }
+        guard !bytes.contains(UInt8(ascii: "#"), in: target) else { throw .target }
+        if bytes[target.lowerBound] == UInt8(ascii: "/") { return }
+        if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return }
         // RFC 9112 §3.2.2: an absolute target and Host must agree, or two readers route by different ones.
+        guard let authority = Authority(bytes, host) else { throw .host }
         guard let origin = Origin(bytes, prefixOf: target), origin.defaultPort == 80,
             bytes.matches(origin.authority.host, authority.host),
             (origin.authority.port ?? 80) == (authority.port ?? 80)
@@ -57,18 +58,27 @@ struct RequestReview {
         edits.replace(origin.range) { output in
             if !hasPath { output.append(isWhole && head.isOptionsRequest ? "*" : "/") }
         }
-        return authority
     }
 
-    /// Refuses pages of other origins: behind us the agent cannot tell them any more.
+    private static func isVersion(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        bytes.reads(range, "http/1.1") || bytes.reads(range, "http/1.0")
+    }
+
+    /// Refuses other hosts, and pages of other origins: behind us the agent cannot tell them any more.
+    ///
+    /// - Parameter isKnown: an earlier request of this connection had the same host.
     private static func check(
-        _ authority: Authority,
+        _ host: Range<Int>,
+        isKnown: Bool,
         _ bytes: Span<UInt8>,
         _ review: HeadReview,
-        _ rules: Rules
+        _ policy: ForwardingPolicy
     ) throws(HeadFault) {
-        guard case .reach(let reach) = rules else { return }
-        guard reach.names.contain(authority, in: bytes) else { throw .foreignHost }
+        if !isKnown {
+            guard let authority = Authority(bytes, host) else { throw .host }
+            if case .reach(let reach) = policy, !reach.names.contain(authority, in: bytes) { throw .foreignHost }
+        }
+        guard case .reach(let reach) = policy else { return }
         guard let origin = review.origin else { return }
         guard review.originCount == 1, let named = Origin(bytes, prefixOf: origin),
             named.range.upperBound == origin.upperBound, reach.names.contain(named.authority, in: bytes)
@@ -77,7 +87,10 @@ struct RequestReview {
 
     private static func asksWebSocket(_ bytes: Span<UInt8>, _ head: MessageHead, _ review: HeadReview) -> Bool {
         guard head.isVersion11, review.options.contains(.upgrade), review.upgradeCount == 1 else { return false }
-        guard review.contentLength == nil, review.encodingCount == 0, let upgrade = review.upgrade else { return false }
+        // A length of zero is no body; some clients send it with every handshake.
+        guard (review.contentLength ?? 0) == 0, review.encodingCount == 0, let upgrade = review.upgrade else {
+            return false
+        }
         return bytes.matches(upgrade, "websocket")
     }
 
@@ -85,20 +98,20 @@ struct RequestReview {
         _ bytes: Span<UInt8>,
         _ head: MessageHead,
         _ review: HeadReview,
-        rules: Rules,
+        policy: ForwardingPolicy,
         keeping kept: ConnectionOptions,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
-        var exposed: ExposeRules?
-        switch rules {
+        var exposed: ExposePolicy?
+        switch policy {
         case .reach, .passthrough:
             if review.isClean(keeping: kept) { return }
-        case .expose(let rules): exposed = rules
+        case .expose(let policy): exposed = policy
         }
-        for index in 0..<head.fieldCount {
-            if let exposed, KnownField(bytes, head.name(index)) == .host {
-                let end = head.line(index, headCount: bytes.count).upperBound
-                let start = exposed.host == nil ? end : bytes.trimmed(head.value(index)).lowerBound
+        for line in head.lines {
+            if let exposed, line.field == .host {
+                let end = head.line(line.index, headCount: bytes.count).upperBound
+                let start = exposed.host == nil ? end : line.value.lowerBound
                 edits.replace(start..<end) { output in
                     if let host = exposed.host {
                         output.append(contentsOf: host)
@@ -107,7 +120,7 @@ struct RequestReview {
                     output.append(contentsOf: exposed.identity)
                 }
             }
-            try review.editHopField(index, bytes, head, keeping: kept, removingOurs: true, into: &edits)
+            try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
         }
     }
 

@@ -19,19 +19,18 @@ struct HeadScanner {
     /// Looks through `bytes`, which begin with the head's first byte.
     mutating func scan(_ bytes: Span<UInt8>, limits: HeadLimits) -> Outcome {
         let count = min(bytes.count, limits.byteCount)
+        // Locals for the length of the call: they stay in registers.
+        var (position, lineStart, lineCount) = (self.position, self.lineStart, self.lineCount)
+        defer { (self.position, self.lineStart, self.lineCount) = (position, lineStart, lineCount) }
         while position < count {
-            let octet = bytes[position]
             // RFC 9112 §5.2: a line that begins with white space is an obsolete fold, or hides a field from some
             // readers.
-            if position == lineStart, octet == ASCII.space || octet == ASCII.tab { return .malformed(.foldedLine) }
-            if octet >= ASCII.space && octet != ASCII.delete {
-                position = bytes.endOfText(from: position, below: count)
-                continue
+            if position == lineStart, bytes[position] == ASCII.space || bytes[position] == ASCII.tab {
+                return .malformed(.foldedLine)
             }
-            switch octet {
-            case ASCII.tab:
-                guard lineCount > 0 else { return .malformed(.controlCharacter) }
-                position += 1
+            position = bytes.endOfText(from: position, below: count)
+            guard position < count else { break }
+            switch bytes[position] {
             case ASCII.carriageReturn:
                 guard position + 1 < count else { return incompleteOrTooLarge(bytes.count, limits) }
                 guard bytes[position + 1] == ASCII.lineFeed else { return .malformed(.bareCarriageReturn) }
@@ -40,6 +39,9 @@ struct HeadScanner {
                 guard lineCount <= limits.fieldCount + 1 else { return .malformed(.tooLarge) }
                 position += 2
                 lineStart = position
+            case ASCII.tab:
+                guard lineCount > 0 else { return .malformed(.controlCharacter) }
+                position += 1
             // RFC 9112 §2.2: a recipient may take a lone LF for a line's end; one that does not sees another message.
             case ASCII.lineFeed: return .malformed(.bareLineFeed)
             case 0: return .malformed(.null)
@@ -99,16 +101,16 @@ enum HeadFault: Error, Hashable {
         case .bareLineFeed: "a line ends with LF instead of CRLF"
         case .bareCarriageReturn: "a CR stands alone"
         case .foldedLine: "a header line begins with white space"
-        case .null: "a NUL byte in the head"
-        case .controlCharacter: "a control character in the head"
+        case .null: "the head contains a NUL byte"
+        case .controlCharacter: "the head contains a control character"
         case .tooLarge: "the head is too large"
         case .startLine: "the start line is malformed"
         case .version: "the version is not HTTP/1.0 or HTTP/1.1"
         case .fieldName: "a header name is malformed"
         case .unparseable: "the head cannot be parsed"
-        case .transferEncoding: "a Transfer-Encoding that is not exactly `chunked`"
+        case .transferEncoding: "Transfer-Encoding is not exactly `chunked`"
         case .contentLength: "Content-Length is repeated or not a number"
-        case .lengthAndChunks: "both Content-Length and Transfer-Encoding"
+        case .lengthAndChunks: "Content-Length and Transfer-Encoding are both present"
         case .host: "Host is missing, repeated or malformed"
         case .target: "the request target is malformed or contradicts Host"
         case .connectMethod: "CONNECT is not offered here"
@@ -121,22 +123,22 @@ enum HeadFault: Error, Hashable {
     }
 
     /// What a client is told whose request has this fault.
-    var requestRefusal: Refusal {
+    var requestError: GatewayError {
         switch self {
         case .foreignHost:
-            Refusal(
+            GatewayError(
                 .foreignHost,
                 "this port answers for the local machine only, not for the host that the request names",
-                hint: "use the address 127.0.0.1 in the client's URL"
+                hint: "use 127.0.0.1 as the host in the client's URL"
             )
         case .foreignOrigin:
-            Refusal(
+            GatewayError(
                 .foreignOrigin,
-                "a page of another origin asked for this service",
-                hint: "only pages that this machine serves may use it"
+                "a web page of another origin tried to use this service",
+                hint: "open the page from an address of this machine, such as http://127.0.0.1"
             )
         case .tooLarge:
-            Refusal(
+            GatewayError(
                 .headersTooLarge,
                 "the request's headers are too large",
                 hint: "send at most 64 KiB in 200 headers"

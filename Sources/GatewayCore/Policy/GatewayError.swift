@@ -1,7 +1,7 @@
 import PosternModel
 
 /// An error of ours, as a client sees it: never a 404, and always a sentence that names what happened and what to do.
-package struct Refusal: Error, Hashable, Sendable {
+package struct GatewayError: Error, Hashable, Sendable {
     /// The stable name of what happened; the value of the `Postern-Error` field.
     package enum Code: String, Hashable, Sendable, CaseIterable {
         case badRequest = "bad-request"
@@ -11,7 +11,6 @@ package struct Refusal: Error, Hashable, Sendable {
         case peerUnknown = "peer-unknown"
         case notTrusted = "not-trusted"
         case peerAway = "peer-away"
-        case refused = "refused"
         case noSuchService = "no-such-service"
         case upstreamRefused = "upstream-refused"
         case upstreamTimeout = "upstream-timeout"
@@ -27,10 +26,25 @@ package struct Refusal: Error, Hashable, Sendable {
             case .foreignOrigin: 403
             case .foreignHost: 421
             case .headersTooLarge: 431
-            case .refused, .noSuchService, .upstreamRefused, .upstreamBroken, .badResponse: 502
+            case .noSuchService, .upstreamRefused, .upstreamBroken, .badResponse: 502
             case .peerUnknown, .notTrusted, .peerAway, .overLimit, .shuttingDown: 503
             case .upstreamTimeout: 504
             }
+        }
+
+        /// Whether the exposing end says it of the agent behind it, rather than the reaching end of the peer.
+        var isToldByPeers: Bool {
+            switch self {
+            case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
+                .overLimit, .shuttingDown:
+                true
+            case .foreignHost, .foreignOrigin, .peerUnknown, .notTrusted, .peerAway, .noSuchService: false
+            }
+        }
+
+        /// The code that stands in `range`.
+        init?(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+            self.init(rawValue: String(decoding: bytes.copy(range), as: UTF8.self))
         }
     }
 
@@ -105,21 +119,5 @@ package struct Refusal: Error, Hashable, Sendable {
             }
         }
         return result + "\""
-    }
-}
-
-extension Refusal {
-    /// What is wrong with a request that no agent shall see.
-    static func badRequest(_ fault: String) -> Refusal {
-        Refusal(.badRequest, "the request is not valid HTTP/1.1: \(fault)", hint: "correct the client that sent it")
-    }
-
-    /// What is wrong with a response that no client shall see.
-    static func badResponse(_ fault: String) -> Refusal {
-        Refusal(
-            .badResponse,
-            "the agent's response is not valid HTTP/1.1: \(fault)",
-            hint: "look into the agent's log; if it does not speak HTTP/1.1, expose it with kind tcp"
-        )
     }
 }

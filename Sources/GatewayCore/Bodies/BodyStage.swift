@@ -1,0 +1,150 @@
+/// Carries out the ``BodyTransform`` of the message under way in one direction.
+struct BodyStage {
+    private enum State {
+        case passing
+        /// The framing takes chunk sizes off for the inspector.
+        case inspecting(any BodyInspector, ChunkedFraming?)
+        case collecting(Collection)
+    }
+
+    /// A message that is withheld.
+    fileprivate struct Collection {
+        let editor: any BodyEditor
+        let limit: Int
+        let overflow: BodyTransform.Overflow
+        let isChunked: Bool
+        var head: [UInt8]
+        /// The body as it came, with its framing.
+        var body: [UInt8] = []
+    }
+
+    private var state = State.passing
+
+    /// Whether the head of the message has not been sent.
+    var isWithholding: Bool {
+        switch state {
+        case .collecting: true
+        case .passing, .inspecting: false
+        }
+    }
+
+    /// Begins a message that has a body. Its head stands in `bytes`, and in the input at `range` where it came in one
+    /// piece; the edits of `scratch` are for it.
+    mutating func begin(
+        _ transform: BodyTransform,
+        _ bytes: Span<UInt8>,
+        at range: Range<Int>?,
+        isChunked: Bool,
+        scratch: HeadScratch
+    ) throws(GatewayError) {
+        switch transform {
+        case .pass: state = .passing
+        case .inspect(let inspector): state = .inspecting(inspector, isChunked ? ChunkedFraming() : nil)
+        case .collect(let editor, let limit, let overflow):
+            if !scratch.head.lines.contains(where: { $0.field == .expect }) {
+                var head: [UInt8] = []
+                scratch.edits.apply(to: bytes, into: &head)
+                let collection = Collection(
+                    editor: editor,
+                    limit: limit,
+                    overflow: overflow,
+                    isChunked: isChunked,
+                    head: head
+                )
+                state = .collecting(collection)
+                return
+            }
+            if case .reject(let error) = overflow { throw error }
+            state = .passing
+        }
+        scratch.forwardHead(bytes, at: range)
+    }
+
+    /// Whether the body passes as it comes and nobody looks at it.
+    var isPassing: Bool {
+        switch state {
+        case .passing: true
+        case .inspecting, .collecting: false
+        }
+    }
+
+    /// Takes the part of the body that stands in `range` of the input; `ends` says that the message ends with it.
+    @inline(never)
+    mutating func receive(
+        _ input: Span<UInt8>,
+        _ range: Range<Int>,
+        ends: Bool,
+        plan: inout ForwardPlan
+    ) throws(GatewayError) {
+        switch state {
+        case .passing: plan.append(input: range)
+        case .inspecting(let inspector, var framing):
+            let part = input.extracting(range)
+            if framing != nil {
+                framing?.forEachContent(of: part) { inspector.inspect(part.extracting($0)) }
+                state = .inspecting(inspector, framing)
+            } else {
+                inspector.inspect(part)
+            }
+            plan.append(input: range)
+            if ends { state = .passing }
+        case .collecting(var collection):
+            state = .passing
+            collection.body.append(contentsOf: input, range)
+            guard collection.body.count <= collection.limit else {
+                if case .reject(let error) = collection.overflow { throw error }
+                collection.sendAsItCame(&plan)
+                return
+            }
+            if ends { collection.send(&plan) } else { state = .collecting(collection) }
+        }
+    }
+
+    /// The body ended with its connection.
+    mutating func end(plan: inout ForwardPlan) {
+        if case .collecting(let collection) = state { collection.send(&plan) }
+        state = .passing
+    }
+}
+
+extension BodyStage.Collection {
+    /// Sends what the editor makes of the message.
+    fileprivate func send(_ plan: inout ForwardPlan) {
+        guard let replacement = editor.replacement(for: content) else { return sendAsItCame(&plan) }
+        plan.append { output in
+            appendHead(length: replacement.count, to: &output)
+            output.append(contentsOf: replacement)
+        }
+    }
+
+    fileprivate func sendAsItCame(_ plan: inout ForwardPlan) {
+        plan.append { output in
+            output.append(contentsOf: head)
+            output.append(contentsOf: body)
+        }
+    }
+
+    private var content: [UInt8] {
+        guard isChunked else { return body }
+        var content: [UInt8] = []
+        var framing = ChunkedFraming()
+        framing.forEachContent(of: body.span) { content.append(contentsOf: body[$0]) }
+        return content
+    }
+
+    /// The head with another length, whatever framed the message before.
+    private func appendHead(length: Int, to output: inout [UInt8]) {
+        var start = 0
+        while let end = head[start...].firstIndex(of: ASCII.lineFeed).map({ $0 + 1 }), end - start > 2 {
+            let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) ?? start
+            switch start == 0 ? .other : KnownField(head.span, start..<colon) {
+            case .contentLength, .transferEncoding: break
+            case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .upgrade, .location, .expect,
+                .authorization, .posternError, .postern, .other:
+                output.append(contentsOf: head[start..<end])
+            }
+            start = end
+        }
+        output.append(contentsOf: "Content-Length: \(length)\r\n\r\n".utf8)
+    }
+}

@@ -1,0 +1,40 @@
+/// What becomes of the body of one message.
+enum BodyTransform {
+    /// It passes as it comes, and nobody looks at it.
+    case pass
+    /// It passes as it comes; the inspector sees its content first.
+    case inspect(any BodyInspector)
+    /// It is withheld together with its head until it is whole; then the editor says what is sent. At most `limit`
+    /// bytes are withheld, framing included.
+    case collect(any BodyEditor, limit: Int, overflow: Overflow)
+
+    /// What becomes of a message that cannot be collected: it is too large, or its client sends no body before it is
+    /// told to (`Expect: 100-continue`).
+    enum Overflow {
+        /// It passes as it comes.
+        case pass
+        /// It goes no further.
+        case reject(GatewayError)
+    }
+}
+
+/// Decides about the bodies of the messages to and from one service.
+protocol BodyPolicy: Sendable {
+    /// What becomes of the body of a request whose `head` was read from `bytes`.
+    func request(_ head: MessageHead, _ bytes: Span<UInt8>) -> BodyTransform
+
+    /// What becomes of the body of a response whose `head` was read from `bytes`.
+    func response(_ head: MessageHead, _ bytes: Span<UInt8>, to request: PendingRequest) -> BodyTransform
+}
+
+/// Sees the content of a body while it passes: chunk framing is taken off.
+protocol BodyInspector: AnyObject {
+    /// The next part of the content.
+    func inspect(_ content: Span<UInt8>)
+}
+
+/// Sees the whole content of a body before its head is sent.
+protocol BodyEditor: AnyObject {
+    /// What is sent in place of `content`; nil sends the message as it came.
+    func replacement(for content: [UInt8]) -> [UInt8]?
+}

@@ -1,0 +1,23 @@
+/// Storage that all connections of one loop share, so that none of them allocates per message.
+package final class HeadScratch {
+    let limits: HeadLimits
+    let head: MessageHead
+    var edits = HeadEdits()
+    /// What the last call on a connection said to send.
+    package internal(set) var plan = ForwardPlan()
+
+    /// Storage for heads within `limits`.
+    package init(limits: HeadLimits = .defaults) {
+        self.limits = limits
+        head = MessageHead(limits: limits)
+    }
+
+    /// Plans to send the head that `bytes` are, with its edits; `range` is where it stands in the input.
+    func forwardHead(_ bytes: Span<UInt8>, at range: Range<Int>?) {
+        if let range, edits.isEmpty {
+            plan.append(input: range)
+        } else {
+            plan.append { edits.apply(to: bytes, into: &$0) }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/// The errors of the gateway by their cause. Those that an access authority knows, it makes itself.
+extension GatewayError {
+    /// A request that no agent shall see.
+    static func badRequest(_ fault: String) -> GatewayError {
+        GatewayError(
+            .badRequest,
+            "the request is not valid HTTP/1.1: \(fault)",
+            hint: "fix the client that sent it; a service that does not speak HTTP needs kind tcp"
+        )
+    }
+
+    /// A response that no client shall see.
+    static func badResponse(_ fault: String) -> GatewayError {
+        GatewayError(
+            .badResponse,
+            "the agent's response is not valid HTTP/1.1: \(fault)",
+            hint: "see the agent's log; if it does not speak HTTP/1.1, expose it with kind tcp"
+        )
+    }
+
+    /// The agent closed its connection before its response was complete.
+    static var incompleteResponse: GatewayError {
+        GatewayError(
+            .upstreamBroken,
+            "the agent closed the connection before its response was complete",
+            hint: "see the agent's log for the reason"
+        )
+    }
+
+    /// The agent behind `service` reset its connection.
+    package static func agentBroke(_ service: String) -> GatewayError {
+        GatewayError(
+            .upstreamBroken,
+            "the agent reset the connection before it answered",
+            peer: service,
+            hint: "see the agent's log for the reason"
+        )
+    }
+
+    /// The agent behind `service` does not accept connections.
+    package static func agentRefused(_ service: String) -> GatewayError {
+        GatewayError(
+            .upstreamRefused,
+            "the agent behind service '\(service)' does not accept connections",
+            peer: service,
+            hint: "start the agent, or correct the `upstream` of the service"
+        )
+    }
+
+    /// The agent behind `service` did not accept a connection in time.
+    package static func agentTimedOut(_ service: String) -> GatewayError {
+        GatewayError(
+            .upstreamTimeout,
+            "the agent behind service '\(service)' did not accept a connection in time",
+            peer: service,
+            hint: "check the agent's load and the `upstream` of the service"
+        )
+    }
+
+    /// There is no path to `peer` now.
+    package static func peerAway(_ peer: String) -> GatewayError {
+        GatewayError(
+            .peerAway,
+            "peer '\(peer)' cannot be reached now",
+            peer: peer,
+            hint: "check that its sidecar is running and online; `postern ping \(peer)` shows when it is back"
+        )
+    }
+
+    /// `peer` stopped or restarted while the call was under way.
+    package static func peerRestarted(_ peer: String) -> GatewayError {
+        GatewayError(.peerAway, "peer '\(peer)' stopped or restarted during the call", peer: peer, hint: "try again")
+    }
+
+    /// `peer` is not trusted, or not any more.
+    package static func notTrusted(_ peer: String) -> GatewayError {
+        GatewayError(
+            .notTrusted,
+            "peer '\(peer)' and this node do not trust each other",
+            peer: peer,
+            hint: "ask for trust with `postern trust request \(peer)`"
+        )
+    }
+
+    /// `peer` has no such service, or not for us.
+    package static func noSuchService(_ peer: String) -> GatewayError {
+        GatewayError(
+            .noSuchService,
+            "peer '\(peer)' offers us no such service",
+            peer: peer,
+            hint: "`postern services \(peer)` lists what it offers; ask its owner for access"
+        )
+    }
+
+    /// `peer` takes no more calls at a time.
+    package static func peerOverLimit(_ peer: String) -> GatewayError {
+        GatewayError(.overLimit, "peer '\(peer)' is at its limits", peer: peer, hint: "try again later")
+    }
+
+    /// No further stream to `peer` can be opened.
+    package static func tooManyStreams(_ peer: String) -> GatewayError {
+        GatewayError(
+            .overLimit,
+            "no more calls to peer '\(peer)' can be made at the same time",
+            peer: peer,
+            hint: "try again when other calls have finished"
+        )
+    }
+
+    /// The stream to `peer` broke for a reason of the peer's service.
+    package static func streamBroke(_ peer: String) -> GatewayError {
+        GatewayError(
+            .upstreamBroken,
+            "the connection to the service of peer '\(peer)' broke before its response began",
+            peer: peer,
+            hint: "see the log of the agent behind that peer"
+        )
+    }
+
+    /// This sidecar stops.
+    package static func shuttingDown(_ peer: String) -> GatewayError {
+        GatewayError(.shuttingDown, "this sidecar is shutting down", peer: peer, hint: "try again when it is running")
+    }
+}

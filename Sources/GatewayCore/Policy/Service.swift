@@ -1,0 +1,60 @@
+package import PosternModel
+
+extension ServiceKind {
+    /// Whether a client may turn its connection into a WebSocket. MCP and A2A have no use for one.
+    package var offersUpgrade: Bool {
+        switch self {
+        case .http: true
+        case .mcp, .a2a, .tcp: false
+        }
+    }
+}
+
+/// What an agent sees in the `Host` field.
+package enum HostPolicy: Hashable, Sendable {
+    /// The authority of the upstream: what agents that check `Host` accept.
+    case upstream
+    /// What the client sent.
+    case preserve
+    /// This value.
+    case literal(String)
+}
+
+/// A local service that peers may reach by a virtual port, as the gateway serves it.
+package struct ExposedService: Hashable, Sendable {
+    package var service: Service
+    /// The local target. It comes from configuration, never from the wire.
+    package var upstream: HostPort
+    package var hostPolicy: HostPolicy
+
+    package init(service: Service, upstream: HostPort, hostPolicy: HostPolicy = .upstream) {
+        self.service = service
+        self.upstream = upstream
+        self.hostPolicy = hostPolicy
+    }
+
+    /// The name that peers see.
+    package var name: String { service.name.description }
+    package var port: VirtualPort { service.port }
+    package var kind: ServiceKind { service.kind }
+
+    /// The upstream's `host:port`, without the port where it is HTTP's own.
+    package var upstreamAuthority: String {
+        guard upstream.port == 80 else { return upstream.description }
+        return upstream.host.contains(":") ? "[\(upstream.host)]" : upstream.host
+    }
+}
+
+/// A service of a peer that is offered to local clients.
+package struct ReachedService: Hashable, Sendable {
+    package var peer: PeerName
+    package var target: ServiceTarget
+    /// Loopback address and TCP port to listen on; port 0 is any free one.
+    package var listen: HostPort
+
+    package init(peer: PeerName, target: ServiceTarget, listen: HostPort = .loopback(0)) {
+        self.peer = peer
+        self.target = target
+        self.listen = listen
+    }
+}

@@ -1,0 +1,380 @@
+import GatewayCore
+import Logging
+import NIOCore
+import OverlayNIO
+import PosternModel
+
+/// Drives one ``ProxyConnection``: feeds it with what its two links bring, and performs its actions. Bytes pass through
+/// here; the connection only says which.
+final class ProxyHandler {
+    /// What a side brought and the connection has not been told of yet.
+    private struct Input {
+        enum Loss {
+            /// Both halves are done, in order.
+            case closed
+            case lost(LinkEnd)
+        }
+
+        var held: ByteBuffer?
+        /// The end came, behind what is held.
+        var hasEnded = false
+        /// The link is gone, behind the end.
+        var loss: Loss?
+    }
+
+    let gateway: Gateway
+    /// Our service, at the exposing end.
+    let exposure: Exposure?
+    /// Who is at the other end of the overlay, once that is known.
+    private(set) var peer: NodeKey?
+    private var connection: ProxyConnection
+    private var connector: (any UpstreamConnector)?
+    private var downstream: Link?
+    private var upstream: Link?
+    private var requests = Input()
+    private var responses = Input()
+    /// What waits for the upstream to open; nil once it was open.
+    private var unsent: [ByteBuffer]? = []
+    /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
+    private var unflushed: ChannelLink?
+    private var patience: Scheduled<Void>?
+    private var lingering: Scheduled<Void>?
+    private var isPerforming = false
+
+    /// A client's connection to a reached service.
+    init(reaching port: ReachPort, gateway: Gateway) {
+        self.gateway = gateway
+        exposure = nil
+        connection = ProxyConnection(reaching: port.service.peer.description, scratch: gateway.scratch)
+    }
+
+    /// A peer's stream to an exposed service.
+    init(exposing exposure: Exposure, to peer: NodeKey, policy: ForwardingPolicy, gateway: Gateway) {
+        self.gateway = gateway
+        self.exposure = exposure
+        self.peer = peer
+        connector = TCPConnector(exposure: exposure, gateway: gateway)
+        connection = ProxyConnection(exposing: exposure.service.name, policy: policy, scratch: gateway.scratch)
+    }
+
+    // MARK: Beginning
+
+    /// The side where requests come from is there.
+    func begin(downstream link: Link) {
+        downstream = link
+        settle()
+    }
+
+    /// It is known where the service is that a client reaches, or why it is not to be had.
+    func resolved(_ resolution: PeerResolution, _ port: ReachPort) {
+        switch resolution {
+        case .ready(let route):
+            peer = route.key
+            connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
+            connection.resolved(.ready(gateway.policy(reaching: route.kind)))
+            if gateway.isPresent(route.key) { connection.notePeer(isPresent: true) }
+        case .failure(let error, let kind):
+            gateway.log.info(
+                "a reached service is not available",
+                metadata: ["peer": "\(port.service.peer)", "reason": "\(error.message)"]
+            )
+            connection.resolved(.unavailable(error, gateway.policy(reaching: kind)))
+        }
+        settle()
+    }
+
+    /// An upstream that the connector opens: it may be open later.
+    func opening(upstream link: Link) {
+        upstream = link
+    }
+
+    /// The upstream is open.
+    func opened(upstream link: Link) {
+        upstream = link
+        for bytes in unsent.take() ?? [] { write(bytes, to: .upstream) }
+        connection.connected()
+        if exposure == nil { notePeer() }
+        settle()
+    }
+
+    /// There is no upstream.
+    func failedToOpen(_ error: GatewayError) {
+        upstream = nil
+        connection.connectFailed(error)
+        settle()
+    }
+
+    /// Tells the connection whether the reached peer is there.
+    func notePeer() {
+        connection.notePeer(isPresent: peer.map(gateway.isPresent) ?? false)
+    }
+
+    // MARK: What links tell
+
+    /// Bytes that came without being asked for.
+    func take(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
+        if isHolding(side) {
+            var bytes = bytes
+            self[side].held?.writeBuffer(&bytes)
+        } else if connection.wantsInput(from: side) {
+            forward(bytes, from: side)
+        } else {
+            self[side].held = bytes
+        }
+    }
+
+    /// Whether bytes of `side` can be passed on now.
+    func wantsInput(from side: ProxyConnection.Side) -> Bool {
+        !isHolding(side) && connection.wantsInput(from: side)
+    }
+
+    /// Passes on what the side brought as far as it is wanted, then asks for more.
+    func pump(_ side: ProxyConnection.Side) {
+        while isHolding(side) {
+            guard connection.wantsInput(from: side), let held = self[side].held.take() else { return }
+            forward(held, from: side)
+        }
+        if isEnding(side) {
+            tellEnd(of: side)
+        } else if connection.wantsInput(from: side) {
+            link(side)?.read()
+        }
+    }
+
+    private func isHolding(_ side: ProxyConnection.Side) -> Bool {
+        switch side {
+        case .downstream: requests.held != nil
+        case .upstream: responses.held != nil
+        }
+    }
+
+    private func isEnding(_ side: ProxyConnection.Side) -> Bool {
+        switch side {
+        case .downstream: requests.hasEnded || requests.loss != nil
+        case .upstream: responses.hasEnded || responses.loss != nil
+        }
+    }
+
+    private func tellEnd(of side: ProxyConnection.Side) {
+        if self[side].hasEnded {
+            self[side].hasEnded = false
+            connection.ended(side)
+            gateway.emit(ByteBuffer()) { write($0, to: side.opposite) }
+        }
+        if let loss = self[side].loss.take() { tell(loss, of: side) }
+    }
+
+    /// The side sends no more.
+    func ended(_ side: ProxyConnection.Side) {
+        self[side].hasEnded = true
+        pump(side)
+    }
+
+    /// Both halves of the side are done in order.
+    func closed(_ side: ProxyConnection.Side) {
+        setLink(nil, side)
+        self[side].loss = .closed
+        pump(side)
+        settle()
+    }
+
+    /// The side is gone before its time. What an upstream gave before its end is still passed on.
+    func lost(_ side: ProxyConnection.Side, _ end: LinkEnd) {
+        setLink(nil, side)
+        if side == .upstream, self[side].hasEnded {
+            self[side].loss = .lost(end)
+            pump(side)
+        } else {
+            self[side] = Input()
+            tell(.lost(end), of: side)
+        }
+        settle()
+    }
+
+    private func tell(_ loss: Input.Loss, of side: ProxyConnection.Side) {
+        switch (loss, side) {
+        case (.closed, _): connection.closed(side)
+        case (.lost, .downstream): connection.lostDownstream()
+        case (.lost(let end), .upstream):
+            guard let (error, loss) = connector?.describe(end) else { return }
+            connection.lostUpstream(error, loss)
+        }
+    }
+
+    /// The side reads no more.
+    func stopped(_ side: ProxyConnection.Side) {
+        connection.stopped(side)
+        settle()
+    }
+
+    /// The end that was written to the side has left, and everything before it.
+    func sent(_ side: ProxyConnection.Side) {
+        connection.sent(side)
+        settle()
+    }
+
+    /// The side takes no more for now, or takes more again.
+    func setBlocked(_ side: ProxyConnection.Side, _ isBlocked: Bool) {
+        connection.setBlocked(side, isBlocked)
+        if !isBlocked { settle() }
+    }
+
+    // MARK: From above
+
+    /// No further request is taken; ends as soon as nothing is under way.
+    func drain() {
+        connection.drain()
+        settle()
+    }
+
+    /// Time is up.
+    func cut() {
+        connection.cut()
+        settle()
+    }
+
+    /// Trust in the peer ended.
+    func cutForTrust() {
+        connection.cutForTrust()
+        settle()
+    }
+
+    /// The peer fell silent.
+    func giveUp(requestsSince start: NIODeadline) {
+        connection.giveUp(requestsSince: Instant(start))
+        settle()
+    }
+
+    // MARK: Bytes
+
+    /// Lets the connection decide about `bytes` and sends on what it says. What else it wants is done when the event
+    /// that brought them is settled.
+    func forward(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
+        switch side {
+        case .downstream:
+            let count = connection.receiveRequests(bytes.readableBytesUInt8Span, at: Instant(.now()))
+            gateway.emit(bytes) { write($0, to: .upstream) }
+            if count < bytes.readableBytes {
+                requests.held = bytes.getSlice(at: bytes.readerIndex + count, length: bytes.readableBytes - count)
+            }
+            if gateway.hasSilentPeers, exposure == nil, let peer, !gateway.isPresent(peer) { notePeer() }
+        case .upstream:
+            connection.receiveResponses(bytes.readableBytesUInt8Span)
+            gateway.emit(bytes) { write($0, to: .downstream) }
+        }
+    }
+
+    private func write(_ bytes: ByteBuffer, to side: ProxyConnection.Side) {
+        switch (link(side), side) {
+        case (.channel(let link), _) where link.isOpen:
+            link.write(bytes)
+            unflushed = link
+        case (.stream(let link), _):
+            if !link.write(bytes) { connection.setBlocked(side, true) }
+        case (.channel, .upstream), (nil, .upstream): unsent?.append(bytes)
+        case (.channel, .downstream), (nil, .downstream): break
+        }
+    }
+
+    // MARK: Actions
+
+    /// Performs what the connection wants, and sends what was written. To be called at the end of every event.
+    func settle() {
+        perform()
+        guard let link = unflushed else { return }
+        unflushed = nil
+        link.flush()
+    }
+
+    private func perform() {
+        // An action may lead to an event at once: what follows from it is done in its turn.
+        guard !isPerforming else { return }
+        isPerforming = true
+        while let action = connection.nextAction() { perform(action) }
+        isPerforming = false
+    }
+
+    private func perform(_ action: ProxyConnection.Action) {
+        switch action {
+        case .connect: connector?.open(for: self)
+        case .resume(let side): pump(side)
+        case .answer(let error, let toHead):
+            gateway.noteError()
+            gateway.log.debug("answered with an error", metadata: ["code": "\(error.code.rawValue)"])
+            write(ByteBuffer(bytes: error.response(toHead: toHead)), to: .downstream)
+        case .finish(let side): link(side)?.finish()
+        case .close(let side): link(side)?.close()
+        case .reset(let side):
+            self[side] = Input()
+            if side == .upstream { unsent = nil }
+            link(side)?.reset()
+            setLink(nil, side)
+        case .discard(let side):
+            self[side].held = nil
+            link(side)?.discard()
+            pump(side)
+        case .arm(let timer): arm(timer)
+        case .cancel(let timer): cancel(timer)
+        case .retire: gateway.remove(self)
+        }
+    }
+
+    private func arm(_ timer: ProxyConnection.Timer) {
+        let loop = gateway.eventLoop.assumeIsolated()
+        switch timer {
+        case .patience:
+            patience = loop.scheduleTask(in: gateway.settings.peerPatience) { [weak self] in
+                guard let self else { return }
+                self.connection.patienceEnded(
+                    peerIsPresent: self.peer.map(self.gateway.isPresent) ?? false,
+                    unresolved: self.gateway.policy(reaching: nil)
+                )
+                self.settle()
+            }
+        case .linger:
+            lingering = loop.scheduleTask(in: gateway.settings.lingerTimeout) { [weak self] in
+                self?.connection.lingerEnded()
+                self?.settle()
+            }
+        }
+    }
+
+    private func cancel(_ timer: ProxyConnection.Timer) {
+        switch timer {
+        case .patience: patience?.cancel()
+        case .linger: lingering?.cancel()
+        }
+    }
+
+    // MARK: Sides
+
+    private func link(_ side: ProxyConnection.Side) -> Link? {
+        switch side {
+        case .downstream: downstream
+        case .upstream: upstream
+        }
+    }
+
+    private func setLink(_ link: Link?, _ side: ProxyConnection.Side) {
+        switch side {
+        case .downstream: downstream = link
+        case .upstream: upstream = link
+        }
+    }
+
+    // Coroutines, because an input that is got is copied with what it holds.
+    private subscript(side: ProxyConnection.Side) -> Input {
+        _read {
+            switch side {
+            case .downstream: yield requests
+            case .upstream: yield responses
+            }
+        }
+        _modify {
+            switch side {
+            case .downstream: yield &requests
+            case .upstream: yield &responses
+            }
+        }
+    }
+}

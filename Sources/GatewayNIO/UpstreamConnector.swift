@@ -1,0 +1,114 @@
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import OverlayCore
+import OverlayNIO
+import OverlayWire
+import PosternModel
+
+/// Opens upstreams for proxied connections: each form of target has one.
+protocol UpstreamConnector {
+    /// Opens an upstream for `proxy`: hands over its link when it is open, or tells why there is none. May be called
+    /// again when an upstream is gone.
+    func open(for proxy: ProxyHandler)
+
+    /// What a client is told whose upstream ended before its time.
+    func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss)
+}
+
+/// The TCP connection to the agent behind an exposed service.
+struct TCPConnector: UpstreamConnector {
+    let exposure: Exposure
+    let gateway: Gateway
+
+    func open(for proxy: ProxyHandler) {
+        let link = ChannelLink(.upstream, of: proxy) { proxy.opened(upstream: .channel($0)) }
+        proxy.opening(upstream: .channel(link))
+        let handler = NIOLoopBound(link, eventLoop: gateway.eventLoop)
+        let bootstrap = ClientBootstrap(group: gateway.eventLoop)
+            .connectTimeout(gateway.settings.connectTimeout)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: Gateway.receiveAllocator)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
+            }
+        let service = exposure.service
+        let connected =
+            exposure.address.map { bootstrap.connect(to: $0) }
+            ?? bootstrap.connect(host: service.upstream.host, port: Int(service.upstream.port))
+        connected.assumeIsolated().whenFailure { error in
+            guard link.isAttached else { return }
+            proxy.failedToOpen(describe(error))
+        }
+    }
+
+    func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss) {
+        (.agentBroke(exposure.service.name), .broken)
+    }
+
+    private func describe(_ error: any Error) -> GatewayError {
+        let service = exposure.service
+        gateway.log.warning(
+            "the agent behind an exposed service cannot be reached",
+            metadata: ["service": "\(service.name)", "upstream": "\(service.upstreamAuthority)", "error": "\(error)"]
+        )
+        return Self.isTimeout(error) ? .agentTimedOut(service.name) : .agentRefused(service.name)
+    }
+
+    private static func isTimeout(_ error: any Error) -> Bool {
+        switch error {
+        case ChannelError.connectTimeout: true
+        case let error as NIOConnectionError: error.connectionErrors.contains { isTimeout($0.error) }
+        case _: false
+        }
+    }
+}
+
+/// The stream to a peer's service.
+struct OverlayConnector: UpstreamConnector {
+    let route: ServiceRoute
+    /// The peer as the client's configuration names it.
+    let peerName: String
+    let gateway: Gateway
+
+    // What is written to the stream at once rides in the first packet.
+    func open(for proxy: ProxyHandler) {
+        let link = StreamLink(.upstream, of: proxy)
+        do {
+            link.attach(try gateway.node.openStream(to: route.key, port: route.port, handler: link))
+            proxy.opened(upstream: .stream(link))
+        } catch {
+            proxy.failedToOpen(describe(error))
+        }
+    }
+
+    private func describe(_ error: OverlayError) -> GatewayError {
+        switch error {
+        case .unknownPeer: .notTrusted(peerName)
+        case .notRunning: .shuttingDown(peerName)
+        case .timedOut, .sessionLost: .peerAway(peerName)
+        case .refused: .tooManyStreams(peerName)
+        }
+    }
+
+    func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss) {
+        switch end {
+        case .streamEnded(.reset(let code)), .streamEnded(.sessionLost(let code)): describe(code)
+        case .streamEnded(.unreachable): (.peerAway(peerName), .unavailable)
+        case .connectionBroke, .streamEnded(.finished): (.streamBroke(peerName), .broken)
+        }
+    }
+
+    private func describe(_ code: ErrorCode) -> (GatewayError, HTTP1ConnectionState.Loss) {
+        switch code {
+        case .noSuchPort: (.noSuchService(peerName), .unavailable)
+        case .refused: (.notTrusted(peerName), .unavailable)
+        case .overLimit: (.peerOverLimit(peerName), .unavailable)
+        case .shutdown, .restarted: (.peerRestarted(peerName), .unavailable)
+        case _: (.streamBroke(peerName), .broken)
+        }
+    }
+}
