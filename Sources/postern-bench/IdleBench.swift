@@ -5,6 +5,7 @@ import NIOPosix
 import OverlayCore
 import OverlayCrypto
 import OverlayNIO
+import OverlayWire
 
 extension Bench {
     /// What sessions cost on which nothing happens.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import PosternModel
 import Simulation
 
 /// Runs one world.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import OverlayCore
+import PosternModel
 import Simulation
 
 /// Measures in virtual time, and holds the figures against those of before.

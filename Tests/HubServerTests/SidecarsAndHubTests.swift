@@ -5,6 +5,7 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import PosternModel
+import SidecarCore
 import SidecarNIO
 import TestSupport
 import Testing
@@ -134,9 +135,9 @@ import TrustCore
         let made = try await world.wait {
             alice.runtime.perform(CreateInvitation(uses: 1, expiresMs: 60 * 1_000, services: .all))
         }
-        let token = try #require(made["invitation"]?.string)
+        let token = made.invitation
         let joined = try await world.wait { bob.runtime.perform(JoinInvitation(invitation: token)) }
-        #expect(joined["state"] == "trusted" && joined["name"] == "alice")
+        #expect(joined.state == "trusted" && joined.name == "alice")
         let caller = try await call("direct", alice, from: bob)
         try await world.eventually("the echo comes back") { caller.text == "direct" }
         // Whoever comes later with the same invitation is told that it is used up, long before his patience ends.

@@ -7,6 +7,7 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternModel
+import SidecarCore
 import SidecarNIO
 import TestSupport
 import Testing

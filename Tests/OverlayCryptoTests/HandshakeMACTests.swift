@@ -1,4 +1,5 @@
 import OverlayCrypto
+import OverlayWire
 import PosternModel
 import Testing
 

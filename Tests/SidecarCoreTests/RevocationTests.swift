@@ -76,7 +76,7 @@ import TrustCore
         try world.befriend(bob, alice)
         #expect(world.nodes[alice]!.sessions.contains(bob))
         let last = try world.answer(RevokeTrust(peer: PeerName(alice)), at: bob)
-        #expect(last["state"] == "revoked")
+        #expect(last.state == "revoked")
         try world.befriend(alice, bob)
     }
 

@@ -1,4 +1,5 @@
 import OverlayCore
+import OverlayWire
 import PosternModel
 import Simulation
 import Testing

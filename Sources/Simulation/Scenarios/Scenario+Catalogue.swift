@@ -1,4 +1,5 @@
 import OverlayCore
+import OverlayWire
 import PosternModel
 
 /// Worlds with a name, each made for one behaviour. The seed decides what is random in them.
