@@ -87,7 +87,7 @@ let package = Package(
         ),
         .target(
             name: "HubProtocol",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore"],
+            dependencies: ["PosternModel", "OverlayWire", "TrustCore"],
             exclude: ["Hub-API.md"],
             swiftSettings: common
         ),

@@ -17,28 +17,43 @@ extension Sidecar {
 
     /// Answers what `peer` asked on the control port. A guest may redeem its invitation and nothing else.
     package mutating func receive(
-        _ document: JSONValue,
+        _ request: PeerRequest,
         id: PeerRequestID,
         from peer: NodeKey,
         at now: Clocks
     ) -> [SidecarAction] {
-        let refusal: JSONValue = ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
-        if isGuest(peer) {
-            guard document["do"] == "redeem", let text = document["claim"]?.string,
-                let sealed = Base64URL.decode(text),
-                case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
+        switch request {
+        case .redeem(let sealed):
+            guard isGuest(peer), case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
                 claim.invitation == guests[peer]
-            else { return [.answerPeer(id, refusal)] }
+            else { return [.answerPeer(id, .refused)] }
             let (answer, actions) = claimed(claim, at: now)
-            guard let answer else { return actions + [.answerPeer(id, refusal)] }
-            return actions + [.answerPeer(id, ["ok": true, "answer": .string(Base64URL.encode(answer))])]
+            return actions + [.answerPeer(id, answer.map { .redeemed(answer: $0) } ?? .refused)]
+        case .services:
+            guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
+            return [.answerPeer(id, .services(services(for: peer, at: now)))]
         }
-        guard isTrusted(peer, at: now) else { return [.answerPeer(id, refusal)] }
-        switch document["do"]?.string {
-        case "services":
-            return [.answerPeer(id, ["ok": true, "services": servicesDocument(for: peer, at: now)])]
-        case _:
-            return [.answerPeer(id, refusal)]
+    }
+
+    /// A peer's sidecar answered; nil: the stream or the session ended without an answer that can be read.
+    package mutating func peerAnswered(
+        _ id: SidecarRequestID,
+        _ answer: PeerAnswer?,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        switch peerRequests.removeValue(forKey: id) {
+        case .redeem(let claim):
+            guard case .redeemed(let sealed) = answer else { return [] }
+            return redeemed(claim, answer: sealed, at: now)
+        case .services(let command):
+            guard case .services(let services) = answer else {
+                let hint = "see `postern peers`, and `postern doctor` on both sides"
+                let error = Problem(code: "no-answer", message: "the peer does not answer", hint: hint)
+                return [.fail(command, error)]
+            }
+            return [.answer(command, .array(services.map(\.document)))]
+        case nil:
+            return []
         }
     }
 
@@ -46,8 +61,8 @@ extension Sidecar {
     package mutating func askServices(of name: PeerName, id: CommandID, at now: Clocks) -> [SidecarAction] {
         switch find(name, at: now) {
         case .trusted(let peer):
-            let request = nextRequest(.services(id))
-            return want(peer, at: now) + [.peerRequest(request, peer: peer, ["do": "services"])]
+            let request = nextPeerRequest(.services(id))
+            return want(peer, at: now) + [.peerRequest(request, peer: peer, .services)]
         case .notTrusted(let peer, let hint):
             let message = "there is no trust with \(displayName(of: peer))"
             return [.fail(id, Problem(code: "not-trusted", message: message, hint: hint))]
@@ -57,9 +72,8 @@ extension Sidecar {
     }
 
     /// The services that `peer` may use, and no others (R8).
-    private func servicesDocument(for peer: NodeKey, at now: Clocks) -> JSONValue {
-        let rules = profile.exposed.filter { mayReach($0, peer: peer, at: now) }
-        return .array(rules.map(\.service.document))
+    private func services(for peer: NodeKey, at now: Clocks) -> [Service] {
+        profile.exposed.filter { mayReach($0, peer: peer, at: now) }.map(\.service)
     }
 
     private func mayReach(_ rule: ExposedRule, peer: NodeKey, at now: Clocks) -> Bool {
