@@ -88,6 +88,35 @@ import TrustCore
         #expect(pushes(world.watch(bob), to: alice).isEmpty)
     }
 
+    @Test func `a grant that was revoked at another hub connects nobody when its giver comes (R8, N16)`() {
+        var world = HubWorld()
+        world.join(alice, bob)
+        _ = world.leave(bob)
+        #expect(world.ask(resolve(), from: alice).answer == .offline)
+        let pair = GrantPair(giver: bob.key, subject: alice.key)
+        world.store.transaction(HubReads()) { _ in [.revoke(pair, until: time(0), limit: 9)] }
+        #expect(pushes(world.watch(bob), to: alice).isEmpty)
+    }
+
+    @Test func `a grant that expires while its giver is away connects nobody when it comes`() {
+        var world = HubWorld()
+        world.join(alice, bob)
+        _ = world.leave(bob)
+        #expect(world.ask(resolve(), from: alice).answer == .offline)
+        world.pass(1_000)
+        #expect(pushes(world.watch(bob), to: alice).isEmpty)
+    }
+
+    @Test func `a node that deregisters loses its channels, and is not found any more`() {
+        var world = HubWorld()
+        world.join(alice, bob)
+        _ = world.ask(resolve(), from: alice)
+        let actions = world.ask(.deregister, from: bob).actions
+        #expect(pushes(actions, to: alice) == [.closed(RelayChannel(1))])
+        #expect(world.bridges.isEmpty)
+        #expect(world.ask(resolve(), from: alice).answer == .refused(.unknown))
+    }
+
     @Test func `a node that leaves or comes anew ends its conversations, and the other ends are told`() {
         var world = HubWorld()
         world.join(alice, bob)

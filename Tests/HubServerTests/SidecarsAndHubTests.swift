@@ -92,6 +92,20 @@ import TrustCore
         #expect(hub.trail.events.map(\.action) == [.started, .registered, .registered, .stopped])
     }
 
+    @Test(arguments: [#"{"do":"list"}"#, "[]"])
+    func `what a sidecar does not understand on the control port is refused`(text: String) async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        let caller = try await call(text, bob, from: alice, port: SidecarPort.control.rawValue)
+        try await world.on { caller.stream?.finish() }
+        let refusal = PeerAnswer.refused.document.compactText
+        try await world.eventually("it is refused") { caller.text == refusal }
+        try await stop(hub, alice, bob)
+    }
+
     @Test func `where no direct path is possible the hub relays, and the trust is the same (R4)`() async throws {
         let hub = try await hub()
         let url = try #require(hub.url)
