@@ -98,7 +98,7 @@ package final class HubService {
         return promise.futureResult
     }
 
-    /// The URL of this hub for nodes that reach it at `host` and `port`; nil when `host` is no host.
+    /// The URL of this hub for nodes that reach it at `place`; nil when that makes no URL.
     package func url(at place: HostPort) -> HubURL? {
         HubURL(place, key: key)
     }
@@ -113,7 +113,7 @@ package final class HubService {
         work()
     }
 
-    /// Gives what has gathered to the store, unless it is at work: then the next batch grows meanwhile.
+    /// Hands over what has gathered, unless the worker is busy: then the next batch grows meanwhile.
     private func work() {
         guard !isWorking, !batch.isEmpty else { return }
         isWorking = true

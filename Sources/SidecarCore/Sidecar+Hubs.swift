@@ -30,7 +30,7 @@ extension Sidecar {
         return [.openWatch(hub)]
     }
 
-    /// A hub told something.
+    /// An event of a hub.
     package mutating func receive(_ event: HubEvent, from hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub] != nil else { return [] }
         switch event {

@@ -29,6 +29,15 @@ import TrustCore
         }
     }
 
+    @Test func `a request that is cut off anywhere is refused`() {
+        let text = HubRequest.resolve(target: bob.key, grant: bobsGrant).document.compactBytes
+        for count in text.indices {
+            #expect(throws: HubRefusal(RecordError.malformed)) {
+                try HubRequest(parsing: Array(text[..<count]), limits: .defaults)
+            }
+        }
+    }
+
     @Test func `a request beyond the limits of its text is refused`() {
         let text = HubRequest.register(name: "planner").document.compactBytes
         #expect(throws: HubRefusal(RecordError.malformed)) {

@@ -3,7 +3,7 @@ import OverlayWire
 import PosternModel
 import TrustCore
 
-// What changes in memory, and who is told.
+// What changes in memory, and the events that follow.
 extension Hub {
     mutating func apply(_ change: PresenceChange) -> [HubAction] {
         switch change {

@@ -2,10 +2,10 @@ import HubProtocol
 import OverlayWire
 import PosternModel
 
-// Opening and closing channels, with what their ends are told.
+// Opening and closing bridges, with the events for both nodes.
 extension RelayTable {
-    /// The channel of `node` in its bridge to `target`. One that is opened for it is told to the target; nil when a
-    /// bound is reached.
+    /// The channel of `node` in its bridge to `target`, which is opened if there is none, with an event for the target.
+    /// Nil when a bound is reached.
     mutating func open(
         from node: NodeKey,
         to target: NodeKey,

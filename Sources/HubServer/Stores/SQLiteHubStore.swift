@@ -5,9 +5,9 @@ import Synchronization
 
 /// A hub's store in one SQLite file.
 ///
-/// The journal is a write-ahead log and `synchronous` is FULL: what a node was told, a deposit or a revocation,
-/// survives a power failure. One transaction takes a whole batch, so a busy hub pays for few of them. A file belongs to
-/// one hub, which the lock on its state directory sees to: a decision is made once for each transaction.
+/// The journal is a write-ahead log and `synchronous` is FULL, so that a deposit or a revocation that was answered
+/// survives a power failure. A transaction takes a whole batch, so a busy hub pays for few of them. The lock on the
+/// state directory keeps other hubs away from the file, so one decision for each transaction is enough.
 package final class SQLiteHubStore: HubStore {
     private let queue: DatabaseQueue
     private let counts: Mutex<Counts>
