@@ -87,7 +87,7 @@ let package = Package(
         ),
         .target(
             name: "HubProtocol",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore"],
+            dependencies: ["PosternModel", "OverlayWire", "TrustCore"],
             exclude: ["Hub-API.md"],
             swiftSettings: common
         ),
@@ -255,7 +255,7 @@ let package = Package(
             name: "GatewayNIOTests",
             dependencies: [
                 "TestSupport", "PosternModel", "GatewayNIO", "GatewayCore", "OverlayNIO", "OverlayCore",
-                "OverlayCrypto",
+                "TrustCore", "OverlayCrypto",
                 "OverlayWire", nio, nioPosix,
                 log,
             ],

@@ -1,242 +1,83 @@
-import HubProtocol
-import OverlayCrypto
-import OverlayWire
+package import HubProtocol
 package import PosternModel
-import TrustCore
 
-/// Registry, rendezvous and switchboard of relayed conversations: what a hub decides, without any input or output.
+/// Registry, rendezvous and relay permissions: what a hub decides, without any input or output.
 ///
-/// Every request comes from a node whose key the session has proved. The hub knows who is registered, who watches, what
-/// waits in mailboxes and which revocations stand; it learns neither addresses nor contents, and nobody can enumerate
-/// it: a lookup needs the target's signed grant, and without one the answer is that for a node that does not exist.
+/// An input is taken in three steps (RULES N16). ``reads(for:)`` names the rows of the store that it depends on.
+/// ``decide(_:over:)`` says what to write, given these rows; it has no effect and may be repeated. ``committed(_:)``,
+/// called once the writes are durable, changes what is in memory and returns what to do. ``process(_:in:)`` takes all
+/// three.
 ///
-/// When the store throws, the method throws and nothing has happened; the shell answers ``HubAnswer/unavailable``.
-package struct Hub<Store: HubStore> {
-    /// What the hub keeps; the shell wraps calls of the hub into its transactions.
-    package private(set) var store: Store
-    /// Whose key the hub has; the actor of what it does by itself.
-    package let key: NodeKey
+/// In the store (`Registry/`): who is registered, what waits in mailboxes, which grants are revoked. In memory
+/// (`Presence/`, `Relay/`): who is present, who waits for whom, which channels are open. The hub learns neither
+/// addresses nor contents, and nobody can enumerate it: a look-up needs the target's signed grant, and without one the
+/// answer is that for a node that does not exist.
+package struct Hub: Sendable {
     let settings: HubSettings
-    private var watchers: Set<NodeKey> = []
-    private var relays = RelayTable()
-    private var awaited = AwaitedPeers()
-    private var requestRates: RateTable
-    private var depositRates: RateTable
+    var presence: Presence
+    var relays = RelayTable()
 
-    /// The hub with `key` over what `store` holds; nobody watches yet.
-    package init(key: NodeKey, store: Store, settings: HubSettings = .defaults) {
-        self.key = key
-        self.store = store
+    /// A hub that nobody is connected to.
+    package init(settings: HubSettings = .defaults) {
         self.settings = settings
-        requestRates = RateTable(limit: settings.requests, capacity: settings.rateCount)
-        depositRates = RateTable(limit: settings.deposits, capacity: settings.rateCount)
+        presence = Presence(settings: settings)
     }
 
-    /// Nodes that watch now.
-    package var watcherCount: Int { watchers.count }
-    /// Conversations that are relayed now.
-    package var bridgeCount: Int { relays.count }
-
-    /// Takes the request `document` that `node` made; the result begins or ends with its answer.
-    package mutating func receive(
-        _ document: JSONValue,
-        id: HubRequestID,
+    /// Takes a request of `node` against the node's rates. It is read only when they allow one, since a signature in it
+    /// costs far more to verify than a request costs to refuse.
+    package mutating func admit(
         from node: NodeKey,
-        at now: Clocks
-    ) throws -> [HubAction] {
-        guard requestRates.take(node, at: now.instant) else { return [.answer(id, HubAnswer.overLimit)] }
+        at now: Instant,
+        _ read: () throws(HubRefusal) -> HubRequest
+    ) -> Result<HubRequest, HubRefusal> {
+        guard presence.admitsRequest(from: node, at: now) else { return .failure(.overLimit) }
         let request: HubRequest
         do {
-            request = try HubRequest(document)
+            request = try read()
         } catch {
-            return [.answer(id, HubAnswer.invalid(error))]
+            return .failure(error)
         }
         switch request {
-        case .register(let name):
-            return try register(name, id: id, from: node, at: now.wall)
-        case .deregister:
-            return try deregister(id: id, from: node)
-        case .deposit(let target, let sealed):
-            return try deposit(sealed, for: target, id: id, from: node, at: now)
-        case .acknowledge(let ids):
-            try store.removeMail(ids, of: node)
-            return [.answer(id, HubAnswer.done)]
-        case .resolve(let target, let grant):
-            return try resolve(target, grant: grant, id: id, from: node, at: now.wall)
-        case .release(let channel):
-            return close(RelayTable.End(node: node, channel: channel)) + [.answer(id, HubAnswer.done)]
-        case .revoke(let revocation):
-            return try revoke(revocation, id: id, from: node)
+        case .deposit:
+            return presence.admitsDeposit(from: node, at: now) ? .success(request) : .failure(.overLimit)
+        case .register, .deregister, .acknowledge, .resolve, .release, .revoke:
+            return .success(request)
         }
     }
 
-    /// `node` watches from now on; a watch that it had before is over, with all its conversations. It is given its
-    /// mail, and whoever waited for it is connected.
-    package mutating func watchOpened(by node: NodeKey, at now: Timestamp) throws -> [HubAction] {
-        let mail = try store.mail(for: node)
-        var actions = closeAll(of: node)
-        watchers.insert(node)
-        actions += mail.map { .push(node, .mail(id: $0.id, sealed: $0.sealed)) }
-        actions.append(.push(node, .ready))
-        for waiting in awaited.remove(target: node) where watchers.contains(waiting.requester) {
-            guard try isValid(waiting.grant, of: node, for: waiting.requester, at: now) else { continue }
-            guard let (channel, opened) = open(from: waiting.requester, to: node) else { continue }
-            actions += opened
-            actions.append(.push(waiting.requester, .channel(channel, peer: node)))
+    /// What the store has to be asked before ``decide(_:over:)``.
+    package func reads(for inputs: [HubInput]) -> HubReads {
+        var reads = HubReads()
+        for input in inputs { add(to: &reads, for: input) }
+        return reads
+    }
+
+    /// Decides about inputs in their order, each over `facts` and what those before it write.
+    package func decide(_ inputs: [HubInput], over facts: HubFacts) -> [HubDecision] {
+        var facts = facts
+        return inputs.map { input in
+            let decision = decide(input, over: facts)
+            facts.apply(decision.writes)
+            return decision
         }
-        return actions
     }
 
-    /// The watch of `node` ended, or the session with it did: it is away.
-    package mutating func watchClosed(by node: NodeKey) -> [HubAction] {
-        guard watchers.remove(node) != nil else { return [] }
-        awaited.remove(requester: node)
-        let actions = closeAll(of: node)
-        relays.forgetNumbers(of: node)
-        return actions
-    }
-
-    /// Removes what has waited too long; to be called now and then.
-    package mutating func tidy(at now: Timestamp) throws {
-        let age = Interval(nanoseconds: -settings.mailLifetime.nanoseconds)
-        try store.removeMail(before: now + age)
-    }
-}
-
-// Registration and mail.
-extension Hub {
-    private mutating func register(
-        _ name: String,
-        id: HubRequestID,
-        from node: NodeKey,
-        at now: Timestamp
-    ) throws -> [HubAction] {
-        let known = try store.registration(of: node)
-        if known == nil, try store.registrationCount() >= settings.nodeCount {
-            return [.answer(id, HubAnswer.overLimit)]
+    /// The writes of `decisions` are durable: they take effect.
+    package mutating func committed(_ decisions: [HubDecision]) -> [HubAction] {
+        decisions.flatMap { decision in
+            (decision.change.map { apply($0) } ?? []) + decision.actions
         }
-        let name = PlainText.clean(name, limit: RecordLimits.name)
-        let answer: JSONValue = [
-            "ok": true, "did": .string(node.did), "address": .string(node.personalAddress.description),
-            "time": .time(now),
-        ]
-        guard known?.name != name else { return [.answer(id, answer)] }
-        _ = try store.register(Registration(key: node, name: name, registered: known?.registered ?? now))
-        let event = AuditEvent(
-            .registered,
-            actor: node,
-            subject: node.did,
-            old: known.map { ["name": .string($0.name)] } ?? .null,
-            new: ["name": .string(name), "address": .string(node.personalAddress.description)]
-        )
-        return [.audit(event), .answer(id, answer)]
     }
 
-    private mutating func deregister(id: HubRequestID, from node: NodeKey) throws -> [HubAction] {
-        guard let known = try store.deregister(node) else { return [.answer(id, HubAnswer.done)] }
-        let old: JSONValue = ["name": .string(known.name)]
-        let event = AuditEvent(.deregistered, actor: node, subject: node.did, old: old)
-        return closeAll(of: node) + [.audit(event), .answer(id, HubAnswer.done)]
-    }
-
-    /// The answer never depends on the target, and the same work is done for every target (R9).
-    private mutating func deposit(
-        _ sealed: [UInt8],
-        for target: NodeKey,
-        id: HubRequestID,
-        from node: NodeKey,
-        at now: Clocks
-    ) throws -> [HubAction] {
-        guard depositRates.take(node, at: now.instant) else { return [.answer(id, HubAnswer.overLimit)] }
-        let mail = StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now.wall)
-        let isNew = try store.deposit(mail, for: target, limit: settings.mailboxCount, total: settings.mailCount)
-        let answer = HubAction.answer(id, HubAnswer.done)
-        return isNew && watchers.contains(target)
-            ? [answer, .push(target, .mail(id: mail.id, sealed: sealed))] : [answer]
-    }
-}
-
-// Rendezvous and relay.
-extension Hub {
-    private mutating func resolve(
-        _ target: NodeKey,
-        grant: Grant,
-        id: HubRequestID,
-        from node: NodeKey,
-        at now: Timestamp
-    ) throws -> [HubAction] {
-        guard watchers.contains(node) else { return [.answer(id, HubAnswer.notWatching)] }
-        let isRegistered = try store.registration(of: target) != nil
-        guard try isValid(grant, of: target, for: node, at: now), isRegistered else {
-            // The log names who asked but not after whom: the pair is nobody's business.
-            let event = AuditEvent(.accessRefused, actor: node, subject: "resolve")
-            return [.audit(event), .answer(id, HubAnswer.unknown)]
+    /// The store could not take `inputs`: nothing was decided about them. Who left has left all the same.
+    package mutating func failed(_ inputs: [HubInput]) -> [HubAction] {
+        inputs.flatMap { input -> [HubAction] in
+            switch input {
+            case .request(_, let id, _, _): [.answer(id, .refused(.unavailable))]
+            case .watchOpened(let node, _): apply(.leave(node)) + [.endWatch(node)]
+            case .watchClosed(let node): apply(.leave(node))
+            case .tidy: []
+            }
         }
-        guard watchers.contains(target) else {
-            awaited.add(requester: node, grant: grant, limit: settings.awaitedCount)
-            return [.answer(id, HubAnswer.offline)]
-        }
-        if let channel = relays.channel(of: node, with: target) {
-            return [.answer(id, HubAnswer.online(channel))]
-        }
-        guard let (channel, opened) = open(from: node, to: target) else {
-            return [.answer(id, HubAnswer.overLimit)]
-        }
-        return opened + [.answer(id, HubAnswer.online(channel))]
-    }
-
-    private mutating func revoke(_ revocation: Revocation, id: HubRequestID, from node: NodeKey) throws -> [HubAction] {
-        guard revocation.giver == node else { return [.answer(id, HubAnswer.invalid(.invalid("revocation")))] }
-        try store.revoke(
-            giver: node,
-            subject: revocation.subject,
-            until: revocation.issued,
-            limit: settings.revocationCount
-        )
-        awaited.remove(requester: revocation.subject, target: node)
-        var actions: [HubAction] = []
-        if let channel = relays.channel(of: node, with: revocation.subject) {
-            actions = close(RelayTable.End(node: node, channel: channel))
-        }
-        let until: JSONValue = ["until": .time(revocation.issued)]
-        let event = AuditEvent(.trustRevoked, actor: node, subject: revocation.subject.did, new: until)
-        return actions + [.audit(event), .answer(id, HubAnswer.done)]
-    }
-
-    /// Whether `grant` lets `requester` look `target` up: given by the target to the requester, not ended, not revoked.
-    private func isValid(
-        _ grant: Grant,
-        of target: NodeKey,
-        for requester: NodeKey,
-        at now: Timestamp
-    ) throws -> Bool {
-        let voidUntil = try store.voidUntil(giver: target, subject: requester)
-        guard grant.giver == target, grant.subject == requester, !grant.isExpired(at: now) else { return false }
-        return voidUntil.map { $0 < grant.issued } ?? true
-    }
-
-    /// Opens a conversation and tells the target. Returns the requester's channel, or nil when a bound is met.
-    private mutating func open(from node: NodeKey, to target: NodeKey) -> (RelayChannel, [HubAction])? {
-        if let channel = relays.channel(of: node, with: target) { return (channel, []) }
-        guard relays.count < settings.bridgeCount else { return nil }
-        guard relays.count(of: node) < settings.channelCount, relays.count(of: target) < settings.channelCount else {
-            return nil
-        }
-        let ends = relays.open(node, target)
-        let told = HubAction.push(target, .channel(ends.b.channel, peer: node))
-        return (ends.a.channel, [.bridge(node, ends.a.channel, target, ends.b.channel), told])
-    }
-
-    private mutating func close(_ end: RelayTable.End) -> [HubAction] {
-        guard let other = relays.close(end) else { return [] }
-        return [
-            .unbridge(end.node, end.channel),
-            .push(end.node, .closed(end.channel)),
-            .push(other.node, .closed(other.channel)),
-        ]
-    }
-
-    private mutating func closeAll(of node: NodeKey) -> [HubAction] {
-        relays.ends(of: node).flatMap { close($0) }
     }
 }

@@ -3,24 +3,17 @@ package import OverlayWire
 package import PosternModel
 package import TrustCore
 
-/// One request, as the shell counts them.
-package struct HubRequestID: Hashable, Sendable {
-    package let rawValue: UInt64
-
-    package init(_ rawValue: UInt64) {
-        self.rawValue = rawValue
-    }
-}
-
-/// What a hub wants done, in this order, after its store is durable.
+/// What a hub wants done, in this order.
 package enum HubAction: Hashable, Sendable {
     /// Answer a request.
-    case answer(HubRequestID, JSONValue)
-    /// Tell a node that watches; nothing happens if it no longer does.
+    case answer(HubRequestID, HubAnswer)
+    /// Send an event to a node; nothing happens if its event stream has ended.
     case push(NodeKey, HubEvent)
-    /// Forward sealed packets between the two conversations, both ways.
+    /// End the event stream of a node, whose mail could not be read; the node opens another.
+    case endWatch(NodeKey)
+    /// Forward sealed packets between a channel of one node and a channel of another, both ways.
     case bridge(NodeKey, RelayChannel, NodeKey, RelayChannel)
-    /// Stop forwarding for this conversation and its other end.
+    /// Stop forwarding for this channel and its other end.
     case unbridge(NodeKey, RelayChannel)
     /// Write into the audit trail.
     case audit(AuditEvent)

@@ -7,22 +7,22 @@ package struct HubSettings: Hashable, Sendable {
     package var requests = RateLimit(burst: 240, perMinute: 1_200)
     /// Mail that one node deposits, whoever it is for. More is answered `over-limit`.
     package var deposits = RateLimit(burst: 20, perMinute: 20)
-    /// Mail that waits for one node. Further mail is dropped without a word.
+    /// Mail that waits for one node. Further mail is dropped silently.
     package var mailboxCount = 100
-    /// Mail that waits altogether. Further mail is dropped without a word.
+    /// Mail that waits altogether. Further mail is dropped silently.
     package var mailCount = 100_000
     /// How long mail waits.
     package var mailLifetime = Interval.seconds(14 * 86_400)
     /// Registered nodes. Further nodes are answered `over-limit`.
     package var nodeCount = 1_000_000
-    /// Revocations kept for one giver. Beyond it the oldest is forgotten, whose grants a giver with so many
-    /// revocations has to guard itself, as every node does anyway.
+    /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any
+    /// case.
     package var revocationCount = 10_000
-    /// Relay conversations of one node.
+    /// Relay channels of one node.
     package var channelCount = 1_024
-    /// Relay conversations altogether.
+    /// Bridges altogether.
     package var bridgeCount = 100_000
-    /// Absent peers for which one node waits.
+    /// Absent peers that one node waits for.
     package var awaitedCount = 256
     /// Nodes whose rates are remembered; beyond it those that are within their rates are forgotten.
     package var rateCount = 200_000

@@ -2,30 +2,46 @@ package import OverlayWire
 package import PosternModel
 package import TrustCore
 
-/// What a hub answers. Answers that must not differ are made in one place.
-package enum HubAnswer {
+/// What a hub answers to a request: one JSON document each (Hub-API.md). Answers that must not differ are one case.
+package enum HubAnswer: Hashable, Sendable {
     /// Done, or, for mail, taken: the same whether the target exists, is full or has refused (R9).
-    package static let done: JSONValue = ["ok": true]
-    /// There is no such node, or the requester may not know of it: the same answer.
-    package static let unknown = failure("unknown", "no such node, or no valid grant of it was shown")
-    /// The requester asks too often, or the hub is full.
-    package static let overLimit = failure("over-limit", "too many requests; try again later")
-    /// A lookup by a node that does not watch: it could not be told when the conversation ends.
-    package static let notWatching = failure("not-watching", "open the event stream on port 2 first")
-    /// The hub could not write to its store.
-    package static let unavailable = failure("unavailable", "the hub cannot store this now; try again later")
+    case done
+    /// The node is registered. The address is the one that its key makes, the time is the hub's clock.
+    case registered(NodeKey, OverlayAddress, at: Timestamp)
+    /// The target is present; sealed packets for it go into the requester's channel.
+    case online(RelayChannel)
     /// The target is registered but away; the requester is told when it comes.
-    package static let offline: JSONValue = ["ok": true, "online": false]
+    case offline
+    /// Nothing was done.
+    case refused(HubRefusal)
 
-    /// The target is there; sealed packets for it go into the requester's `channel`.
-    package static func online(_ channel: RelayChannel) -> JSONValue {
-        ["ok": true, "online": true, "channel": .integer(Int64(channel.rawValue))]
+    /// The answer in `document`; throws when it is none, or one that this version does not know.
+    package init(_ document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        if try !fields.bool("ok") {
+            self = .refused(try HubRefusal(try fields.value("error")))
+        } else if fields.has("did") {
+            guard let address = OverlayAddress(try fields.text("address", limit: 64)) else { throw .invalid("address") }
+            self = .registered(try fields.key("did"), address, at: try fields.time("time"))
+        } else if fields.has("online") {
+            self = try fields.bool("online") ? .online(try fields.channel()) : .offline
+        } else {
+            self = .done
+        }
     }
 
-    /// The request is none, or holds a record that does not verify.
-    package static func invalid(_ error: RecordError) -> JSONValue { failure("invalid", error.description) }
-
-    private static func failure(_ code: String, _ message: String) -> JSONValue {
-        ["ok": false, "error": ["code": .string(code), "message": .string(message)]]
+    /// The document to send.
+    package var document: JSONValue {
+        switch self {
+        case .done: ["ok": true]
+        case .registered(let key, let address, let time):
+            [
+                "ok": true, "did": .string(key.did), "address": .string(address.description),
+                "time": .time(time),
+            ]
+        case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
+        case .offline: ["ok": true, "online": false]
+        case .refused(let refusal): ["ok": false, "error": refusal.document]
+        }
     }
 }

@@ -4,23 +4,32 @@ package import TrustCore
 
 /// What a node asks of a hub: one JSON document each (Hub-API.md).
 package enum HubRequest: Hashable, Sendable {
+    /// Keep the requester in the registry under this name.
     case register(name: String)
+    /// Forget the requester.
     case deregister
+    /// Keep sealed mail for `target`.
     case deposit(target: NodeKey, sealed: [UInt8])
+    /// Remove mail from the requester's own mailbox.
     case acknowledge([RecordID])
+    /// Open a relay channel to `target`, which gave the requester `grant`.
     case resolve(target: NodeKey, grant: Grant)
+    /// Close a channel of the requester.
     case release(RelayChannel)
+    /// Refuse the requester's earlier grants to one subject from now on.
     case revoke(Revocation)
 
-    /// The mail that one request may acknowledge.
-    package static let acknowledgedCount = 256
+    /// How much mail one request may acknowledge.
+    private static let acknowledgedCount = 256
 
-    /// The request in `document`. A record in it is verified here, so a request has no forged one.
+    /// The request in `document`. Records in it are verified here, so no request holds a forged one; a name loses what
+    /// may not be shown.
     package init(_ document: JSONValue) throws(RecordError) {
         let fields = try JSONFields(document)
         switch try fields.text("do", limit: 32) {
         case "register":
-            self = .register(name: try fields.text("name", limit: RecordLimits.name))
+            let name = try fields.text("name", limit: RecordLimits.name)
+            self = .register(name: PlainText.clean(name, limit: RecordLimits.name))
         case "deregister":
             self = .deregister
         case "deposit":
@@ -35,12 +44,21 @@ package enum HubRequest: Hashable, Sendable {
         case "resolve":
             self = .resolve(target: try fields.key("to"), grant: try Grant(verifying: try fields.value("grant")))
         case "release":
-            guard let channel = UInt32(exactly: try fields.integer("channel")) else { throw .invalid("channel") }
-            self = .release(RelayChannel(channel))
+            self = .release(try fields.channel())
         case "revoke":
             self = .revoke(try Revocation(verifying: try fields.value("revocation")))
         case _:
             throw .invalid("do")
+        }
+    }
+
+    /// The request that a node wrote as `text`, or how a hub refuses it.
+    package init(parsing text: [UInt8], limits: JSONLimits) throws(HubRefusal) {
+        guard let document = try? JSONValue(parsing: text, limits: limits) else { throw HubRefusal(.malformed) }
+        do {
+            try self.init(document)
+        } catch {
+            throw HubRefusal(error)
         }
     }
 
@@ -58,7 +76,7 @@ package enum HubRequest: Hashable, Sendable {
         case .resolve(let target, let grant):
             ["do": "resolve", "to": .string(target.did), "grant": grant.document]
         case .release(let channel):
-            ["do": "release", "channel": .integer(Int64(channel.rawValue))]
+            ["do": "release", "channel": channel.json]
         case .revoke(let revocation):
             ["do": "revoke", "revocation": revocation.document]
         }

@@ -9,8 +9,8 @@ package import OverlayWire
 package import PosternModel
 package import TrustCore
 
-/// A hub: serves registration, mail, look-ups and relayed conversations on a node of the overlay that accepts unknown
-/// keys. Confined to the node's event loop; the store works elsewhere, in batches.
+/// A hub: serves registration, mail, look-ups and relay channels on a node of the overlay that accepts unknown keys.
+/// Confined to the node's event loop; its core and its store work elsewhere, in batches (``HubWorker``).
 package final class HubService {
     /// How the hub is set up.
     package struct Settings: Sendable, Hashable {
@@ -39,16 +39,13 @@ package final class HubService {
     private let log: Logger
 
     private var phase = Phase.idle
-    private var batch: [HubInput] = []
+    private var batch: [HubArrival] = []
     private var isWorking = false
     private var lastRequest: UInt64 = 0
     private var requests: [HubRequestID: OverlayStream] = [:]
     private var watches: [NodeKey: HubWatchStream] = [:]
     private var tidying: Scheduled<Void>?
     private var drained: EventLoopPromise<Void>?
-    private var watcherCount = 0
-    private var bridgeCount = 0
-    private var requestCount: Int64 = 0
 
     private enum Phase {
         case idle
@@ -60,7 +57,7 @@ package final class HubService {
     package init(
         node: OverlayNode,
         identity: NodeIdentity,
-        store: SQLiteHubStore,
+        store: any HubStore,
         audit: any AuditTrail,
         settings: Settings = .defaults,
         logger: Logger
@@ -70,7 +67,7 @@ package final class HubService {
         self.audit = audit
         key = identity.key
         log = logger
-        worker = HubWorker(hub: Hub(key: identity.key, store: store, settings: settings.hub), store: store)
+        worker = HubWorker(settings: settings.hub, store: store)
         node.observer = self
     }
 
@@ -101,46 +98,36 @@ package final class HubService {
         return promise.futureResult
     }
 
-    /// The URL of this hub for nodes that reach it at `host` and `port`; nil when `host` is no host.
+    /// The URL of this hub for nodes that reach it at `place`; nil when that makes no URL.
     package func url(at place: HostPort) -> HubURL? {
         HubURL(place, key: key)
     }
 
-    /// Figures for status and metrics.
-    package func statistics() -> JSONValue {
-        [
-            "watchers": .integer(Int64(watcherCount)), "bridges": .integer(Int64(bridgeCount)),
-            "requests": .integer(requestCount), "waiting": .integer(Int64(batch.count)),
-        ]
-    }
-
     private func tidy() {
-        take(.tidy(at: Clocks.now().wall))
+        take(.input(.tidy(at: Clocks.now().wall)))
         tidying = node.eventLoop.assumeIsolated().scheduleTask(in: settings.tidyInterval) { self.tidy() }
     }
 
-    private func take(_ input: HubInput) {
-        batch.append(input)
+    private func take(_ arrival: HubArrival) {
+        batch.append(arrival)
         work()
     }
 
-    /// Gives what has gathered to the store, unless it is at work: then the next batch grows meanwhile.
+    /// Hands over what has gathered, unless the worker is busy: then the next batch grows meanwhile.
     private func work() {
         guard !isWorking, !batch.isEmpty else { return }
         isWorking = true
-        let inputs = batch
+        let arrivals = batch
         batch = []
         let loop = node.eventLoop
         let service = NIOLoopBound(self, eventLoop: loop)
-        worker.take(inputs) { outcome in
+        worker.take(arrivals) { outcome in
             loop.execute { service.value.worked(outcome) }
         }
     }
 
     private func worked(_ outcome: HubWorker.Outcome) {
         isWorking = false
-        watcherCount = outcome.watcherCount
-        bridgeCount = outcome.bridgeCount
         if let failure = outcome.failure {
             log.error("the hub's store failed", metadata: ["error": "\(failure)"])
         }
@@ -151,32 +138,28 @@ package final class HubService {
 
     private func perform(_ action: HubAction) {
         switch action {
-        case .answer(let id, let document):
+        case .answer(let id, let answer):
             guard let stream = requests.removeValue(forKey: id) else { return }
-            answer(stream, document)
+            send(answer, on: stream)
         case .push(let node, let event): watches[node]?.tell(event)
+        case .endWatch(let node): watches[node]?.close(.aborted)
         case .bridge(let a, let channelA, let b, let channelB): node.bridge(a, channelA, b, channelB)
         case .unbridge(let a, let channel): node.unbridge(a, channel)
         case .audit(let event): audit.record(event, at: Clocks.now().wall)
         }
     }
 
-    private func answer(_ stream: OverlayStream, _ document: JSONValue) {
-        stream.write(ByteBuffer(bytes: document.compactBytes))
+    private func send(_ answer: HubAnswer, on stream: OverlayStream) {
+        stream.write(ByteBuffer(bytes: answer.document.compactBytes))
         stream.finish()
     }
 
     private func received(_ text: [UInt8], on stream: OverlayStream) {
-        requestCount += 1
-        let limits = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
-        guard let document = try? JSONValue(parsing: text, limits: limits) else {
-            return answer(stream, HubAnswer.invalid(.malformed))
-        }
-        guard requests.count < settings.waitingRequests else { return answer(stream, HubAnswer.unavailable) }
+        guard requests.count < settings.waitingRequests else { return send(.refused(.unavailable), on: stream) }
         lastRequest += 1
         let id = HubRequestID(lastRequest)
         requests[id] = stream
-        take(.request(id, document, from: stream.peer, at: Clocks.now()))
+        take(.request(id, text: text, from: stream.peer, at: Clocks.now()))
     }
 }
 
@@ -196,11 +179,11 @@ extension HubService: OverlayObserver {
             let watch = HubWatchStream(stream: stream, bound: settings.waitingEvents) { watch in
                 guard self.watches[watch.node] === watch else { return }
                 self.watches[watch.node] = nil
-                self.take(.watchClosed(watch.node))
+                self.take(.input(.watchClosed(by: watch.node)))
             }
             let earlier = watches.updateValue(watch, forKey: peer)
             earlier?.close(.restarted)
-            take(.watchOpened(peer, at: Clocks.now().wall))
+            take(.input(.watchOpened(by: peer, at: Clocks.now().wall)))
             return watch
         default:
             return nil

@@ -6,7 +6,7 @@ import OverlayNIO
 import OverlayWire
 import PosternModel
 
-/// One request on port 1: gathers the document, hands it over when the client has finished, and writes the answer.
+/// One request on port 1: gathers the text and hands it over when the client has finished.
 final class HubRequestStream: OverlayStreamHandler {
     private let limit: Int
     private let finished: (OverlayStream, [UInt8]) -> Void

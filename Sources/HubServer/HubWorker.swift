@@ -1,76 +1,59 @@
+import Dispatch
 import HubCore
 import HubProtocol
-import OverlayCore
 import PosternModel
 
-/// Something that happened to the hub.
-enum HubInput: Sendable {
-    case request(HubRequestID, JSONValue, from: NodeKey, at: Clocks)
-    case watchOpened(NodeKey, at: Timestamp)
-    case watchClosed(NodeKey)
-    case tidy(at: Timestamp)
+/// Something that reached the hub; a request as the node wrote it.
+enum HubArrival: Sendable {
+    case request(HubRequestID, text: [UInt8], from: NodeKey, at: Clocks)
+    case input(HubInput)
 }
 
-/// The hub's mind and its store, on the store's queue: nothing here may wait for a disk on the event loop.
+/// The hub's core and its store, on a queue of their own: the event loop neither waits for a disk nor verifies the
+/// signatures in requests.
 final class HubWorker: @unchecked Sendable {
-    // Unchecked: `hub` is touched only in transactions of `store`, which run one after another.
-    private var hub: Hub<SQLiteHubStore>
-    private let store: SQLiteHubStore
+    // Unchecked: `hub` and `store` are confined to `queue`, which runs one batch after another.
+    private var hub: Hub
+    private var store: any HubStore
+    private let queue = DispatchQueue(label: "postern hub")
+    private let limits: JSONLimits
 
-    init(hub: Hub<SQLiteHubStore>, store: SQLiteHubStore) {
-        self.hub = hub
+    init(settings: HubSettings, store: any HubStore) {
+        hub = Hub(settings: settings)
         self.store = store
+        limits = JSONLimits(depth: 16, byteCount: settings.requestSize)
     }
 
     /// What became of one batch.
     struct Outcome: Sendable {
         let actions: [HubAction]
-        let watcherCount: Int
-        let bridgeCount: Int
         /// Why the store could not take it.
-        var failure: String?
+        let failure: String?
     }
 
-    /// Takes a batch in one transaction, and tells `completion`, on the store's queue, what is to be done once it is
-    /// durable.
-    ///
-    /// When the store fails, every request of the batch is answered `unavailable` and nothing is written into the audit
-    /// trail. What the batch decided about presence and relaying stands all the same: it is in memory only.
-    func take(_ batch: [HubInput], completion: @escaping @Sendable (Outcome) -> Void) {
-        store.transaction {
-            var actions: [HubAction] = []
-            for input in batch { actions += try self.process(input) }
-            return actions
-        } completion: { result in
-            switch result {
-            case .success(let actions): completion(self.outcome(actions))
-            case .failure(let error):
-                let answers = batch.compactMap { input -> HubAction? in
-                    guard case .request(let id, _, _, _) = input else { return nil }
-                    return .answer(id, HubAnswer.unavailable)
+    /// Takes a batch in one transaction of the store, and calls `completion`, on the worker's queue, with what is to be
+    /// done now that it is durable.
+    func take(_ batch: [HubArrival], completion: @escaping @Sendable (Outcome) -> Void) {
+        queue.async { completion(self.process(batch)) }
+    }
+
+    private func process(_ batch: [HubArrival]) -> Outcome {
+        var inputs: [HubInput] = []
+        var refusals: [HubAction] = []
+        for arrival in batch {
+            switch arrival {
+            case .input(let input): inputs.append(input)
+            case .request(let id, let text, let node, let now):
+                let admitted = hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
+                    try HubRequest(parsing: text, limits: limits)
                 }
-                var outcome = self.outcome(answers)
-                outcome.failure = "\(error)"
-                completion(outcome)
+                switch admitted {
+                case .success(let request): inputs.append(.request(request, id: id, from: node, at: now.wall))
+                case .failure(let refusal): refusals.append(.answer(id, .refused(refusal)))
+                }
             }
         }
-    }
-
-    private func process(_ input: HubInput) throws -> [HubAction] {
-        switch input {
-        case .request(let id, let document, let node, let now):
-            return try hub.receive(document, id: id, from: node, at: now)
-        case .watchOpened(let node, let now):
-            return try hub.watchOpened(by: node, at: now)
-        case .watchClosed(let node):
-            return hub.watchClosed(by: node)
-        case .tidy(let now):
-            try hub.tidy(at: now)
-            return []
-        }
-    }
-
-    private func outcome(_ actions: [HubAction]) -> Outcome {
-        Outcome(actions: actions, watcherCount: hub.watcherCount, bridgeCount: hub.bridgeCount)
+        let (actions, failure) = hub.process(inputs, in: &store)
+        return Outcome(actions: refusals + actions, failure: failure.map { "\($0)" })
     }
 }

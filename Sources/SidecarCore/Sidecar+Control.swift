@@ -5,29 +5,39 @@ import TrustCore
 extension Sidecar {
     /// Answers what `peer` asked on the control port. A guest may redeem its invitation and nothing else.
     package mutating func receive(
-        _ document: JSONValue,
+        _ request: PeerRequest,
         id: PeerRequestID,
         from peer: NodeKey,
         at now: Clocks
     ) -> [SidecarAction] {
-        let refusal: JSONValue = ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
-        if isGuest(peer) {
-            guard document["do"] == "redeem", let text = document["claim"]?.string,
-                let sealed = Base64URL.decode(text),
-                case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
+        switch request {
+        case .redeem(let sealed):
+            guard isGuest(peer), case .claim(let claim)? = try? Mail(opening: sealed, with: identity),
                 claim.invitation == guests[peer]
-            else { return [.answerPeer(id, refusal)] }
+            else { return [.answerPeer(id, .refused)] }
             let (answer, actions) = claimed(claim, at: now)
-            guard let answer else { return actions + [.answerPeer(id, refusal)] }
-            return actions + [.answerPeer(id, ["ok": true, "answer": .string(Base64URL.encode(answer))])]
+            return actions + [.answerPeer(id, answer.map { .redeemed(answer: $0) } ?? .refused)]
+        case .services:
+            guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
+            return [.answerPeer(id, .services(policy.services(for: subject(peer, at: now))))]
         }
-        guard isTrusted(peer, at: now) else { return [.answerPeer(id, refusal)] }
-        switch document["do"]?.string {
-        case "services":
-                        let services = policy.services(for: subject(peer, at: now))
-            return [.answerPeer(id, ["ok": true, "services": JSONValue(encoding: services)])]
-        case _:
-            return [.answerPeer(id, refusal)]
+    }
+
+    /// A peer's sidecar answered; nil: the stream or the session ended without an answer that can be read.
+    package mutating func peerAnswered(
+        _ id: SidecarRequestID,
+        _ answer: PeerAnswer?,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        switch peerRequests.removeValue(forKey: id) {
+        case .redeem(let claim):
+            guard case .redeemed(let sealed) = answer else { return [] }
+            return redeemed(claim, answer: sealed, at: now)
+        case .offers(let peer):
+            guard case .services(let services) = answer else { return offered(nil, by: peer, at: now) }
+            return offered(services, by: peer, at: now)
+        case nil:
+            return []
         }
     }
 }

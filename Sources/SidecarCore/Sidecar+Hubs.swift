@@ -1,5 +1,4 @@
 package import HubProtocol
-import OverlayWire
 package import PosternModel
 import TrustCore
 
@@ -31,7 +30,7 @@ extension Sidecar {
         return [.openWatch(hub)]
     }
 
-    /// A hub told something.
+    /// An event of a hub.
     package mutating func receive(_ event: HubEvent, from hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub] != nil else { return [] }
         switch event {
@@ -39,7 +38,7 @@ extension Sidecar {
             hubs[hub]?.isWatched = true
             return lookUpWanted(at: now)
         case .mail(let id, let sealed):
-            let acknowledgement = nextRequest(.acknowledge)
+            let acknowledgement = nextHubRequest(.acknowledge)
             return receive(mail: sealed, at: now) + [.hubRequest(acknowledgement, hub: hub, .acknowledge([id]))]
         case .channel(let channel, let peer):
             return relayOpened(channel, for: peer, at: hub, now: now)
@@ -53,40 +52,42 @@ extension Sidecar {
         }
     }
 
-    /// A hub answered; nil: the stream or the session ended without an answer.
-    package mutating func answered(_ id: SidecarRequestID, _ answer: JSONValue?, at now: Clocks) -> [SidecarAction] {
-        guard let purpose = inFlight.removeValue(forKey: id) else { return [] }
-        switch purpose {
-        case .acknowledge, .refusal:
+    /// A hub answered; nil: the stream or the session ended without an answer that can be read.
+    package mutating func hubAnswered(
+        _ id: SidecarRequestID,
+        _ answer: HubAnswer?,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        switch hubRequests.removeValue(forKey: id) {
+        case .acknowledge, .refusal, nil:
             return []
         case .register(let hub):
-            if answer?["ok"] == true {
+            switch answer {
+            case .registered, .done:
                 hubs[hub]?.needsRegistration = false
-            } else {
+            case .online, .offline, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
             }
             return []
         case .outbox(let entry, let hub):
+            switch answer {
             // What a hub finds invalid it will find invalid again.
-            guard let answer, answer["ok"] == true || answer["error"]?["code"] == "invalid" else {
+            case .done, .refused(.invalid):
+                return delivered(entry, at: hub)
+            case .registered, .online, .offline, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
-            return delivered(entry, at: hub)
         case .resolve(let hub, let peer):
-            guard let answer, answer["ok"] == true else { return [] }
-            guard answer["online"] == true else {
+            switch answer {
+            case .online(let channel):
+                return relayOpened(channel, for: peer, at: hub, now: now)
+            case .offline:
                 peers[peer].awaitedAt.insert(hub)
                 return []
+            case .done, .registered, .refused, nil:
+                return []
             }
-            guard let channel = answer["channel"]?.integer.flatMap({ UInt32(exactly: $0) }) else { return [] }
-            return relayOpened(RelayChannel(channel), for: peer, at: hub, now: now)
-        case .redeem(let claim):
-            return redeemed(claim, answer: answer, at: now)
-        case .offers(let peer):
-            let services = answer?["ok"] == true ? answer?["services"]?.array : nil
-            // Services of kinds that this version does not know are left out.
-            return offered(services?.compactMap { try? Service(decoding: $0) }, by: peer, at: now)
         }
     }
 
@@ -144,18 +145,18 @@ extension Sidecar {
 
     /// Registers where that is still to be done.
     mutating func register() -> [SidecarAction] {
-        let asked = Set(inFlight.values)
+        let asked = Set(hubRequests.values)
         return hubs.up.compactMap { hub in
             guard hubs[hub]?.needsRegistration == true, !asked.contains(.register(hub: hub)) else { return nil }
-            return .hubRequest(nextRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
+            return .hubRequest(nextHubRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
         }
     }
 
     private mutating func dropRequests(to hub: NodeKey) {
-        inFlight = inFlight.filter { _, purpose in
+        hubRequests = hubRequests.filter { _, purpose in
             switch purpose {
             case .register(let other), .outbox(_, let other), .resolve(let other, _), .refusal(let other): other != hub
-            case .acknowledge, .redeem, .offers: true
+            case .acknowledge: true
             }
         }
     }

@@ -101,7 +101,7 @@ extension Sidecar {
         let meeting = Set((claim.hubs + profile.hubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
-                nextRequest(.refusal(hub: hub)),
+                nextHubRequest(.refusal(hub: hub)),
                 hub: hub,
                 .deposit(target: claim.redeemer, sealed: sealed)
             )
@@ -212,19 +212,17 @@ extension Sidecar {
             }
             let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
             redeemAt[id] = now.instant + patience
-            guard !joining.invitation.candidates.isEmpty, !inFlight.values.contains(.redeem(id)) else {
+            guard !joining.invitation.candidates.isEmpty, !peerRequests.values.contains(.redeem(id)) else {
                 continue
             }
             guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
-            let request: JSONValue = ["do": "redeem", "claim": .string(Base64URL.encode(sealed))]
-            actions.append(.redeem(nextRequest(.redeem(id)), joining.invitation, request))
+            actions.append(.redeem(nextPeerRequest(.redeem(id)), joining.invitation, claim: sealed))
         }
         return actions
     }
 
-    /// A direct attempt ended.
-    mutating func redeemed(_ id: RecordID, answer: JSONValue?, at now: Clocks) -> [SidecarAction] {
-        guard let text = answer?["answer"]?.string, let sealed = Base64URL.decode(text) else { return [] }
+    /// The inviter answered a direct attempt.
+    mutating func redeemed(_ id: RecordID, answer sealed: [UInt8], at now: Clocks) -> [SidecarAction] {
         switch try? Mail(opening: sealed, with: identity) {
         case .acceptance(let acceptance): return acceptance.answers == id ? received(acceptance, at: now) : []
         case .rejection(let rejection): return rejection.answers == id ? received(rejection, at: now) : []

@@ -20,11 +20,11 @@ extension Sidecar {
         var actions = register()
         let outdated = book.outbox.filter { $0.value.until <= now.wall }.keys
         if !outdated.isEmpty { actions.append(record(outdated.map { .delivered($0) })) }
-        let asked = Set(inFlight.values)
+        let asked = Set(hubRequests.values)
         for (id, entry) in book.outbox.sorted(by: { $0.key.description < $1.key.description }) {
             for url in entry.hubs where hubs[url.key]?.isUp == true {
                 guard !asked.contains(.outbox(id, hub: url.key)), !isTold(id, url.key) else { continue }
-                actions.append(.hubRequest(nextRequest(.outbox(id, hub: url.key)), hub: url.key, entry.request))
+                actions.append(.hubRequest(nextHubRequest(.outbox(id, hub: url.key)), hub: url.key, entry.request))
             }
         }
         return actions

@@ -88,7 +88,7 @@ extension Sidecar {
         now: Clocks
     ) -> [SidecarAction] {
         guard standing(of: peer, at: now).isMutual, peers[peer].admittedSecret != nil else {
-            let id = nextRequest(.acknowledge)
+            let id = nextHubRequest(.acknowledge)
             return [.hubRequest(id, hub: hub, .release(channel))]
         }
         peers[peer].awaitedAt.remove(hub)
@@ -109,7 +109,7 @@ extension Sidecar {
             let asked = PeerLinks.Asked(time: now.instant, patience: patience ?? settings.resolveInterval)
             peers[peer].asked[hub] = asked
             let request = HubRequest.resolve(target: peer, grant: received)
-            actions.append(.hubRequest(nextRequest(.resolve(hub: hub, peer: peer)), hub: hub, request))
+            actions.append(.hubRequest(nextHubRequest(.resolve(hub: hub, peer: peer)), hub: hub, request))
         }
         return actions
     }

@@ -75,9 +75,9 @@ extension Sidecar {
     /// One question at a time: who asks meanwhile gets the same answer.
     private mutating func ask(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard peers[peer].offersRequest == nil else { return [] }
-        let id = nextRequest(.offers(peer))
+        let id = nextPeerRequest(.offers(peer))
         peers[peer].offersRequest = id
-        return [.peerRequest(id, peer: peer, ["do": "services"])]
+        return [.peerRequest(id, peer: peer, .services)]
     }
 
     /// A peer said what it offers; nil: it did not answer.

@@ -19,8 +19,10 @@ package struct Sidecar {
     var told: [RecordID: Set<NodeKey>] = [:]
     /// When what a hub refused to take is offered again.
     var outboxRetry: Instant?
-    /// Requests on their way, and what their answers are for.
-    var inFlight: [SidecarRequestID: Purpose] = [:]
+    /// Requests to hubs that are not answered yet, and what they are for.
+    var hubRequests: [SidecarRequestID: HubPurpose] = [:]
+    /// The same for requests to peers.
+    var peerRequests: [SidecarRequestID: PeerPurpose] = [:]
     /// When ``advance(to:)`` last looked for what had ended.
     private var advanced: Timestamp?
     private var lastRequest: UInt64 = 0
@@ -37,14 +39,18 @@ package struct Sidecar {
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
 
-    /// What a request to a hub or peer was made for.
-    enum Purpose: Hashable, Sendable {
+    /// What a request to a hub was made for.
+    enum HubPurpose: Hashable, Sendable {
         case register(hub: NodeKey)
         case acknowledge
         case outbox(RecordID, hub: NodeKey)
         /// The refusal of a claim: whoever claimed asks again when it is lost.
         case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
+    }
+
+    /// What a request to a peer's sidecar was made for.
+    enum PeerPurpose: Hashable, Sendable {
         case redeem(RecordID)
         case offers(NodeKey)
     }
@@ -150,11 +156,21 @@ package struct Sidecar {
         return .persist(facts)
     }
 
-    mutating func nextRequest(_ purpose: Purpose) -> SidecarRequestID {
-        lastRequest += 1
-        let id = SidecarRequestID(lastRequest)
-        inFlight[id] = purpose
+    mutating func nextHubRequest(_ purpose: HubPurpose) -> SidecarRequestID {
+        let id = nextRequestID()
+        hubRequests[id] = purpose
         return id
+    }
+
+    mutating func nextPeerRequest(_ purpose: PeerPurpose) -> SidecarRequestID {
+        let id = nextRequestID()
+        peerRequests[id] = purpose
+        return id
+    }
+
+    private mutating func nextRequestID() -> SidecarRequestID {
+        lastRequest += 1
+        return SidecarRequestID(lastRequest)
     }
 
     func standing(of peer: NodeKey, at now: Clocks) -> TrustState.Standing {

@@ -34,11 +34,11 @@ package enum SidecarAction: Hashable, Sendable {
     /// Open the event stream of a hub.
     case openWatch(NodeKey)
     /// Ask a peer's sidecar on the control port, and report its answer under the id.
-    case peerRequest(SidecarRequestID, peer: NodeKey, JSONValue)
+    case peerRequest(SidecarRequestID, peer: NodeKey, PeerRequest)
     /// Meet an inviter directly as its guest, deliver the sealed claim, and report the answer under the id.
-    case redeem(SidecarRequestID, Invitation, JSONValue)
+    case redeem(SidecarRequestID, Invitation, claim: [UInt8])
     /// Answer what a peer asked on the control port.
-    case answerPeer(PeerRequestID, JSONValue)
+    case answerPeer(PeerRequestID, PeerAnswer)
 
     /// Answer a command.
     case answer(CommandID, CommandAnswer)

@@ -5,6 +5,7 @@ import OverlayCrypto
 import OverlayNIO
 import OverlayWire
 import PosternModel
+import SidecarCore
 import TrustCore
 
 /// The redemption of an invitation without a hub: a node of its own, with the guest's key, that meets the inviter at
@@ -13,18 +14,18 @@ final class InvitationRedemption {
     private let invitation: Invitation
     private let host: OverlayNode
     private let log: Logger
-    private var told: ((JSONValue?) -> Void)?
+    private var told: ((PeerAnswer?) -> Void)?
     private var guest: OverlayNode?
 
     /// `told` is called once, with the inviter's answer or nil.
-    init(invitation: Invitation, node host: OverlayNode, logger: Logger, told: @escaping (JSONValue?) -> Void) {
+    init(invitation: Invitation, node host: OverlayNode, logger: Logger, told: @escaping (PeerAnswer?) -> Void) {
         self.invitation = invitation
         self.host = host
         log = logger
         self.told = told
     }
 
-    func begin(_ document: JSONValue) {
+    func begin(claim: [UInt8]) {
         guard let identity = try? NodeIdentity(seed: invitation.secret.guestSeed) else { return end(nil) }
         var settings = host.settings
         settings.listen = Self.anyAddresses(for: invitation.candidates)
@@ -33,7 +34,7 @@ final class InvitationRedemption {
         self.guest = guest
         guest.start().assumeIsolated().whenComplete { result in
             switch result {
-            case .success: self.ask(document, through: guest)
+            case .success: self.ask(.redeem(claim: claim), through: guest)
             case .failure(let error):
                 self.log.info("an invitation cannot be redeemed directly", metadata: ["error": "\(error)"])
                 self.end(nil)
@@ -41,17 +42,19 @@ final class InvitationRedemption {
         }
     }
 
-    /// Ends the visit without an answer.
+    /// Ends the attempt without an answer.
     func end() { end(nil) }
 
-    private func ask(_ document: JSONValue, through guest: OverlayNode) {
+    private func ask(_ request: PeerRequest, through guest: OverlayNode) {
         guard told != nil, let secret = PreSharedKey(bytes: invitation.secret.guestSecret) else { return end(nil) }
         let inviter = PeerConfiguration(
             key: invitation.inviter,
             preSharedKey: secret,
             candidates: Candidate.hosts(invitation.candidates)
         )
-        let question = Question(limit: SidecarRuntime.documentSize) { self.end($0) }
+        let question = Question(limit: SidecarRuntime.documentSize) { answer in
+            self.end(answer.flatMap { try? PeerAnswer($0) })
+        }
         guard guest.admit(inviter),
             let stream = try? guest.openStream(
                 to: invitation.inviter,
@@ -59,10 +62,10 @@ final class InvitationRedemption {
                 handler: question
             )
         else { return end(nil) }
-        question.ask(document, on: stream, loop: host.eventLoop)
+        question.ask(request.document, on: stream, loop: host.eventLoop)
     }
 
-    private func end(_ answer: JSONValue?) {
+    private func end(_ answer: PeerAnswer?) {
         guard let told = told.take() else { return }
         if let guest = guest.take() { _ = guest.stop() }
         told(answer)

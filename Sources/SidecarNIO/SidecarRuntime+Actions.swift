@@ -67,15 +67,18 @@ extension SidecarRuntime {
             node.expel(hub, code: .none)
         case .trustEnded(let peer): incoming?.endStreams(of: peer)
         case .hubRequest(let id, let hub, let request):
-            ask(hub, port: HubPort.requests, request.document, id: id)
+            ask(hub, port: HubPort.requests, request.document) { sidecar, answer, now in
+                sidecar.hubAnswered(id, answer.flatMap { try? HubAnswer($0) }, at: now)
+            }
         case .openWatch(let hub): openWatch(hub)
-        case .peerRequest(let id, let peer, let document):
-            ask(peer, port: SidecarPort.control, document, id: id)
-        case .redeem(let id, let invitation, let document): visit(invitation, document, id: id)
-        case .answerPeer(let id, let document):
+        case .peerRequest(let id, let peer, let request):
+            ask(peer, port: SidecarPort.control, request.document) { sidecar, answer, now in
+                sidecar.peerAnswered(id, answer.flatMap { try? PeerAnswer($0) }, at: now)
+            }
+        case .redeem(let id, let invitation, let claim): redeem(invitation, claim: claim, id: id)
+        case .answerPeer(let id, let answer):
             guard let stream = life?.peerRequests.removeValue(forKey: id) else { return }
-            stream.write(ByteBuffer(bytes: document.compactBytes))
-            stream.finish()
+            send(answer, on: stream)
         case .answer(let command, let answer): self.answer(command, answer)
         case .ping(let command, let peer, let count): ping(peer, count: count, for: command)
         case .openLocalPort(let command, let peer, let target): openLocalPort(to: peer, target, for: command)

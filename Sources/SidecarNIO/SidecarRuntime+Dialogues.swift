@@ -13,16 +13,21 @@ extension SidecarRuntime {
     /// What one document may have, in both directions.
     static let documentSize = 65_536
 
-    /// Asks the node `key` on `port`, and tells the mind the answer, or nil when none came.
-    func ask(_ key: NodeKey, port: VirtualPort, _ document: JSONValue, id: SidecarRequestID) {
+    /// Asks the node `key` on `port`, and gives the core the answer, or nil when none came.
+    func ask(
+        _ key: NodeKey,
+        port: VirtualPort,
+        _ document: JSONValue,
+        answered: @escaping (inout Sidecar, JSONValue?, Clocks) -> [SidecarAction]
+    ) {
         let question = Question(limit: Self.documentSize) { [weak self] answer in
-            self?.feed { $0.answered(id, answer, at: $1) }
+            self?.feed { answered(&$0, answer, $1) }
         }
         do {
             let stream = try node.openStream(to: key, port: port, handler: question)
             question.ask(document, on: stream, loop: node.eventLoop)
         } catch {
-            feed { $0.answered(id, nil, at: $1) }
+            feed { answered(&$0, nil, $1) }
         }
     }
 
@@ -57,23 +62,29 @@ extension SidecarRuntime {
             guard let self, self.life != nil, let document = try? JSONValue(parsing: text) else {
                 return stream.reset(.refused)
             }
+            guard let request = try? PeerRequest(document) else { return self.send(.refused, on: stream) }
             self.life?.lastPeerRequest += 1
             let id = PeerRequestID(self.life?.lastPeerRequest ?? 0)
             self.life?.peerRequests[id] = stream
-            self.feed { $0.receive(document, id: id, from: peer, at: $1) }
+            self.feed { $0.receive(request, id: id, from: peer, at: $1) }
             // What was not answered, for example because it could not be stored, is refused.
             if self.life?.peerRequests.removeValue(forKey: id) != nil { stream.reset(.refused) }
         }
     }
 
-    /// Meets an inviter as its guest and tells the mind what it answered.
-    func visit(_ invitation: Invitation, _ document: JSONValue, id: SidecarRequestID) {
-        let visit = InvitationRedemption(invitation: invitation, node: node, logger: log) { [weak self] answer in
-            self?.life?.visits[id] = nil
-            self?.feed { $0.answered(id, answer, at: $1) }
+    func send(_ answer: PeerAnswer, on stream: OverlayStream) {
+        stream.write(ByteBuffer(bytes: answer.document.compactBytes))
+        stream.finish()
+    }
+
+    /// Meets an inviter as its guest and gives the core its answer.
+    func redeem(_ invitation: Invitation, claim: [UInt8], id: SidecarRequestID) {
+        let redemption = InvitationRedemption(invitation: invitation, node: node, logger: log) { [weak self] answer in
+            self?.life?.redemptions[id] = nil
+            self?.feed { $0.peerAnswered(id, answer, at: $1) }
         }
-        life?.visits[id] = visit
-        visit.begin(document)
+        life?.redemptions[id] = redemption
+        redemption.begin(claim: claim)
     }
 }
 

@@ -81,7 +81,7 @@ package final class SidecarRuntime {
         var lastPeerRequest: UInt64 = 0
         var hubs: [NodeKey: HubURL] = [:]
         var watches: [NodeKey: WatchReader] = [:]
-        var visits: [SidecarRequestID: InvitationRedemption] = [:]
+        var redemptions: [SidecarRequestID: InvitationRedemption] = [:]
         var timer: Scheduled<Void>?
         var isCacheDirty = false
     }
@@ -155,7 +155,7 @@ package final class SidecarRuntime {
         node.eventLoop.preconditionInEventLoop()
         guard let life else { return node.eventLoop.makeSucceededVoidFuture() }
         life.timer?.cancel()
-        for visit in life.visits.values { visit.end() }
+        for redemption in life.redemptions.values { redemption.end() }
         for promise in life.commands.values { promise.fail(Problem.stopped) }
         for then in life.routes.values { then(.unavailable(.stopped)) }
         life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)

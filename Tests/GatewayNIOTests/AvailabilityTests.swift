@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
 import OverlayNIO
+import OverlayWire
 import PosternModel
 import TestSupport
 import Testing

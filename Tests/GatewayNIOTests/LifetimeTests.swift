@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import PosternModel
 import Testing
 
 @testable import GatewayNIO

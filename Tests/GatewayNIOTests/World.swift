@@ -10,6 +10,7 @@ import PosternModel
 import TestSupport
 
 @testable import GatewayNIO
+import TrustCore
 
 /// A node with its gateway.
 final class Sidecar: OverlayObserver, @unchecked Sendable {  // confined to the world's loop

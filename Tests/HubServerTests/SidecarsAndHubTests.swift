@@ -99,6 +99,20 @@ import TrustCore
         #expect(hub.trail.events.map(\.action) == [.started, .registered, .registered, .stopped])
     }
 
+    @Test(arguments: [#"{"do":"list"}"#, "[]"])
+    func `what a sidecar does not understand on the control port is refused`(text: String) async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        let caller = try await call(text, bob, from: alice, port: SidecarPort.control.rawValue)
+        try await world.on { caller.stream?.finish() }
+        let refusal = PeerAnswer.refused.document.compactText
+        try await world.eventually("it is refused") { caller.text == refusal }
+        try await stop(hub, alice, bob)
+    }
+
     @Test func `where no direct path is possible the hub relays, and the trust is the same (R4)`() async throws {
         let hub = try await hub()
         let url = try #require(hub.url)
@@ -174,7 +188,7 @@ import TrustCore
         let alice = try await sidecar(1, "alice", hubs: [url])
         try await world.eventually("registered") { first.trail.events.count == 2 }
         let target = identity(2).key
-        _ = try await world.wait { alice.runtime.perform(RequestTrust(peer: target, services: .all, note: "")) }
+        _ = try await world.wait { alice.runtime.perform(RequestTrust(peer: .peer(PeerName(target)), services: .all, note: "")) }
         try await world.wait { first.stop() }
         let second = try await hub(port: Int(url.place.port))
         let bob = try await sidecar(2, "bob", hubs: [url])

@@ -205,8 +205,8 @@ import Testing
         let invitation = try invite(alice)
         let guest = try NodeIdentity(seed: invitation.secret.guestSeed).key
         #expect(world.nodes[alice]!.admitted[guest] == invitation.secret.guestSecret)
-        #expect(world.ask(alice, as: guest, ["do": "services"])?["ok"] == false)
-        #expect(world.ask(alice, as: guest, ["do": "redeem", "claim": "AAAA"])?["ok"] == false)
+        #expect(world.ask(alice, as: guest, .services) == .refused)
+        #expect(world.ask(alice, as: guest, .redeem(claim: [0, 0, 0])) == .refused)
         #expect(
             !world.nodes[alice]!.sidecar.decide(guest, VirtualPort(80), at: world.now).isAdmitted
         )
@@ -219,7 +219,6 @@ import Testing
         let token = try invite(alice)
         world.nodes[alice]!.isRunning = false
         world.hubDown(alice)
-        _ = world.hub.watchClosed(by: alice)
         world.perform(JoinInvitation(invitation: token), at: bob)
         world.restart(bob)
         world.nodes[alice]!.isRunning = true

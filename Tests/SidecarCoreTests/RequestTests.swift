@@ -49,7 +49,6 @@ import TrustCore
     @Test mutating func `a target that is away gets the request when it comes (R9)`() throws {
         world.nodes[bob]!.isRunning = false
         world.hubDown(bob)
-        _ = world.hub.watchClosed(by: bob)
         _ = try world.answer(RequestTrust(peer: bob, services: .all, note: ""), at: alice)
         world.nodes[bob]!.isRunning = true
         world.restart(bob)
@@ -204,7 +203,7 @@ import TrustCore
         var sidecar = world.nodes[alice]!.sidecar
         var actions = sidecar.hubSession(hub, isUp: true, at: world.now)
         guard case .hubRequest(let id, hub, .register)? = actions.first else { throw RecordError.malformed }
-        _ = sidecar.answered(id, HubAnswer.overLimit, at: world.now)
+        _ = sidecar.hubAnswered(id, .refused(.overLimit), at: world.now)
         world.pass(31)
         actions = sidecar.advance(to: world.now)
         #expect(actions.contains { if case .hubRequest(_, hub, .register) = $0 { true } else { false } })

@@ -24,7 +24,7 @@ struct World {
         var answers: [CommandID: CommandAnswer] = [:]
         var routes: [RouteID: Route] = [:]
         var failures: [CommandID: Problem] = [:]
-        var peerAnswers: [JSONValue] = []
+        var peerAnswers: [PeerAnswer] = []
         var events: [AuditEvent] = []
         var ended: [NodeKey] = []
         /// What was persisted when each command was answered.
@@ -33,7 +33,10 @@ struct World {
     }
 
     var nodes: [NodeKey: Node] = [:]
-    var hub: Hub<MemoryHubStore>
+    var hub = Hub()
+    var hubStore = MemoryHubStore()
+    /// How many bridges the hub has opened and not closed.
+    var bridgeCount = 0
     let hubURL: HubURL
     var isHubUp = true
     var hubSessions: Set<NodeKey> = []
@@ -49,7 +52,6 @@ struct World {
 
     init() {
         let key = try! NodeIdentity(seed: Array(repeating: 250, count: 32)).key
-        hub = Hub(key: key, store: MemoryHubStore())
         hubURL = HubURL(.loopback(4_600), key: key)!
     }
 
@@ -103,7 +105,7 @@ struct World {
 
     mutating func hubDown(_ key: NodeKey) {
         guard hubSessions.remove(key) != nil else { return }
-        deliver(hub.watchClosed(by: key))
+        process(.watchClosed(by: key))
         let hubKey = hubURL.key
         input(key) { $0.hubSession(hubKey, isUp: false, at: $1) }
     }
@@ -189,10 +191,10 @@ struct World {
         case .hubRequest(let id, _, let request): askHub(key, id, request)
         case .openWatch:
             guard hubSessions.contains(key) else { return }
-            deliver(try! hub.watchOpened(by: key, at: now.wall))
-        case .peerRequest(let id, let peer, let document): askPeer(key, id, peer, document)
-        case .redeem(let id, let invitation, let document): redeem(key, id, invitation, document)
-        case .answerPeer(_, let document): nodes[key]?.peerAnswers.append(document)
+            process(.watchOpened(by: key, at: now.wall))
+        case .peerRequest(let id, let peer, let request): askPeer(key, id, peer, request)
+        case .redeem(let id, let invitation, let claim): redeem(key, id, invitation, claim)
+        case .answerPeer(_, let answer): nodes[key]?.peerAnswers.append(answer)
         case .routed(let id, let route): nodes[key]?.routes[id] = route
         case .ping, .openLocalPort, .readAudit: break
         case .answer(let command, let answer):
@@ -225,57 +227,89 @@ struct World {
     }
 
     private mutating func askHub(_ key: NodeKey, _ id: SidecarRequestID, _ request: HubRequest) {
-        guard hubSessions.contains(key) else { return input(key) { $0.answered(id, nil, at: $1) } }
+        guard hubSessions.contains(key) else { return input(key) { $0.hubAnswered(id, nil, at: $1) } }
         lastHubRequest += 1
         let hubID = HubRequestID(lastHubRequest)
-        let actions = try! hub.receive(request.document, id: hubID, from: key, at: now)
-        deliver(actions.filter { if case .answer = $0 { false } else { true } })
-        for case .answer(hubID, let answer) in actions { input(key) { $0.answered(id, answer, at: $1) } }
+        let admitted = hub.admit(from: key, at: now.instant) { () throws(HubRefusal) in
+            try HubRequest(parsing: request.document.compactBytes, limits: .defaults)
+        }
+        var answer: HubAnswer?
+        switch admitted {
+        case .success(let request):
+            let actions = process(.request(request, id: hubID, from: key, at: now.wall))
+            for case .answer(hubID, let given) in actions { answer = given }
+        case .failure(let refusal):
+            answer = .refused(refusal)
+        }
+        input(key) { $0.hubAnswered(id, answer, at: $1) }
     }
 
-    private mutating func deliver(_ actions: [HubAction]) {
+    /// Gives the hub an input, and the nodes what it tells them.
+    @discardableResult
+    private mutating func process(_ hubInput: HubInput) -> [HubAction] {
+        let actions = hub.process([hubInput], in: &hubStore).actions
         let hubKey = hubURL.key
-        for case .push(let node, let event) in actions {
-            mailSeen.append((node, event))
-            guard hubSessions.contains(node) else { continue }
-            input(node) { $0.receive(event, from: hubKey, at: $1) }
+        for action in actions {
+            switch action {
+            case .push(let node, let event):
+                mailSeen.append((node, event))
+                guard hubSessions.contains(node) else { continue }
+                input(node) { $0.receive(event, from: hubKey, at: $1) }
+            case .bridge: bridgeCount += 1
+            case .unbridge: bridgeCount -= 1
+            case .answer, .endWatch, .audit: break
+            }
         }
+        return actions
     }
 
-    private mutating func askPeer(_ key: NodeKey, _ id: SidecarRequestID, _ peer: NodeKey, _ document: JSONValue) {
+    private mutating func askPeer(_ key: NodeKey, _ id: SidecarRequestID, _ peer: NodeKey, _ request: PeerRequest) {
         guard nodes[key]?.sessions.contains(peer) == true else {
-            return input(key) { $0.answered(id, nil, at: $1) }
+            return input(key) { $0.peerAnswered(id, nil, at: $1) }
         }
-        let answer = ask(peer, as: key, document)
-        input(key) { $0.answered(id, answer, at: $1) }
+        let answer = ask(peer, as: key, request)
+        input(key) { $0.peerAnswered(id, answer, at: $1) }
     }
 
     private mutating func redeem(
         _ key: NodeKey,
         _ id: SidecarRequestID,
         _ invitation: Invitation,
-        _ document: JSONValue
+        _ claim: [UInt8]
     ) {
         let guest = try! NodeIdentity(seed: invitation.secret.guestSeed).key
         guard nodes[invitation.inviter]?.isRunning == true,
             nodes[invitation.inviter]?.admitted[guest] == invitation.secret.guestSecret
-        else { return input(key) { $0.answered(id, nil, at: $1) } }
-        let answer = ask(invitation.inviter, as: guest, document)
-        input(key) { $0.answered(id, answer, at: $1) }
+        else { return input(key) { $0.peerAnswered(id, nil, at: $1) } }
+        let answer = ask(invitation.inviter, as: guest, .redeem(claim: claim))
+        input(key) { $0.peerAnswered(id, answer, at: $1) }
         input(invitation.inviter) { $0.peerSession(guest, isUp: false, at: $1) }
     }
 
     /// What the sidecar of `key` answers to a request that comes from `peer` on the control port.
-    mutating func ask(_ key: NodeKey, as peer: NodeKey, _ document: JSONValue) -> JSONValue? {
+    mutating func ask(_ key: NodeKey, as peer: NodeKey, _ request: PeerRequest) -> PeerAnswer? {
         guard var node = nodes[key], node.isRunning else { return nil }
-        let actions = node.sidecar.receive(document, id: PeerRequestID(1), from: peer, at: now)
+        let actions = node.sidecar.receive(request, id: PeerRequestID(1), from: peer, at: now)
         nodes[key] = node
-        var answer: JSONValue?
+        var answer: PeerAnswer?
         for action in actions {
-            if case .answerPeer(_, let document) = action { answer = document } else { queue.append((key, action)) }
+            if case .answerPeer(_, let given) = action { answer = given } else { queue.append((key, action)) }
         }
         input(key) { _, _ in [] }
         return answer
+    }
+
+    /// Whether the hub's store has a revocation of what `giver` gave to `subject`.
+    func isRevokedAtHub(giver: NodeKey, subject: NodeKey) -> Bool {
+        let pair = GrantPair(giver: giver, subject: subject)
+        var reads = HubReads()
+        reads.revocations = [pair]
+        var (copy, isRevoked) = (hubStore, false)
+        copy.transaction(reads) { facts in
+            isRevoked = facts.voidUntil[pair] != nil
+            return []
+        }
+        return isRevoked
     }
 
     func isTrusted(_ a: NodeKey, _ b: NodeKey) -> Bool { nodes[a]!.sidecar.isTrusted(b, at: now) }

@@ -1,3 +1,4 @@
+import OverlayWire
 import PosternModel
 import Testing
 

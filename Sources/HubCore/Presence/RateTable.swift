@@ -12,7 +12,7 @@ struct RateTable: Sendable {
         self.capacity = capacity
     }
 
-    /// Takes one event of `key`. Where the table is full of busy nodes, a new one has to wait: a flood of new keys
+    /// Takes one event of `key`. When the table is full of busy nodes, a new one has to wait: a flood of new keys
     /// cannot make the hub forget who is over its rate.
     mutating func take(_ key: NodeKey, at now: Instant) -> Bool {
         if buckets[key] == nil, buckets.count >= capacity {

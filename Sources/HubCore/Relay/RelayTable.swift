@@ -1,11 +1,11 @@
 import OverlayWire
 import PosternModel
 
-/// Which conversations a hub relays: for each pair of nodes at most one, with a channel number at each of its ends.
+/// The bridges of a hub: for each pair of nodes at most one, with a channel number at each of its ends.
 ///
 /// Numbers are counted per node, so that they tell nothing about the hub's other traffic.
 struct RelayTable: Sendable {
-    /// One end of a conversation.
+    /// One end of a bridge.
     struct End: Hashable, Sendable {
         let node: NodeKey
         let channel: RelayChannel
@@ -15,17 +15,17 @@ struct RelayTable: Sendable {
     private var channels: [NodeKey: [NodeKey: RelayChannel]] = [:]
     private var lastNumbers: [NodeKey: UInt32] = [:]
 
-    /// The number of conversations.
+    /// The number of bridges.
     var count: Int { others.count / 2 }
 
-    /// The channel of `node` in its conversation with `peer`.
+    /// The channel of `node` in its bridge to `peer`.
     func channel(of node: NodeKey, with peer: NodeKey) -> RelayChannel? { channels[node]?[peer] }
 
-    /// The number of conversations of `node`.
+    /// The number of bridges of `node`.
     func count(of node: NodeKey) -> Int { channels[node]?.count ?? 0 }
 
-    /// Opens a conversation between two nodes that have none.
-    mutating func open(_ a: NodeKey, _ b: NodeKey) -> (a: End, b: End) {
+    /// Adds a bridge between two nodes that have none.
+    mutating func add(_ a: NodeKey, _ b: NodeKey) -> (a: End, b: End) {
         let ends = (a: End(node: a, channel: nextChannel(of: a)), b: End(node: b, channel: nextChannel(of: b)))
         others[ends.a] = ends.b
         others[ends.b] = ends.a
@@ -34,8 +34,8 @@ struct RelayTable: Sendable {
         return ends
     }
 
-    /// Closes the conversation that has the end `end`; returns its other end.
-    mutating func close(_ end: End) -> End? {
+    /// Removes the bridge that has the end `end`; returns its other end.
+    mutating func remove(_ end: End) -> End? {
         guard let other = others.removeValue(forKey: end) else { return nil }
         others[other] = nil
         forget(end.node, with: other.node)
@@ -48,7 +48,7 @@ struct RelayTable: Sendable {
         (channels[node] ?? [:]).values.sorted { $0.rawValue < $1.rawValue }.map { End(node: node, channel: $0) }
     }
 
-    /// Lets the numbers of a node that left begin again.
+    /// Lets the channel numbers of a node that left start again.
     mutating func forgetNumbers(of node: NodeKey) {
         if channels[node] == nil { lastNumbers[node] = nil }
     }

@@ -1,0 +1,82 @@
+import HubProtocol
+import OverlayWire
+import PosternModel
+import TrustCore
+
+// What changes in memory, and the events that follow.
+extension Hub {
+    mutating func apply(_ change: PresenceChange) -> [HubAction] {
+        switch change {
+        case .arrive(let node, let mail, let refused, let now):
+            return arrive(node, mail: mail, refused: refused, at: now)
+        case .leave(let node):
+            return leave(node)
+        case .deliver(let mail, let target):
+            guard presence.watchers.contains(target) else { return [] }
+            return [.push(target, .mail(id: mail.id, sealed: mail.sealed))]
+        case .lookUp(let id, let grant, let node, let isAllowed):
+            return lookUp(grant, by: node, id: id, isAllowed: isAllowed)
+        case .release(let node, let channel):
+            return relays.close(RelayTable.End(node: node, channel: channel))
+        case .closeChannels(let node):
+            return relays.closeAll(of: node)
+        case .endTrust(let pair):
+            presence.awaited.remove(requester: pair.subject, target: pair.giver)
+            guard let channel = relays.channel(of: pair.giver, with: pair.subject) else { return [] }
+            return relays.close(RelayTable.End(node: pair.giver, channel: channel))
+        }
+    }
+
+    private mutating func arrive(
+        _ node: NodeKey,
+        mail: [StoredMail],
+        refused: Set<NodeKey>,
+        at now: Timestamp
+    ) -> [HubAction] {
+        // A node that opens its event stream again has restarted, and knows nothing of its channels.
+        var actions = relays.closeAll(of: node)
+        presence.watchers.insert(node)
+        actions += mail.map { .push(node, .mail(id: $0.id, sealed: $0.sealed)) }
+        actions.append(.push(node, .ready))
+        for grant in presence.awaited.remove(target: node) {
+            let requester = grant.subject
+            guard presence.watchers.contains(requester), !refused.contains(requester), !grant.isExpired(at: now) else {
+                continue
+            }
+            guard let (channel, opened) = relays.open(from: requester, to: node, within: settings) else { continue }
+            actions += opened
+            actions.append(.push(requester, .channel(channel, peer: node)))
+        }
+        return actions
+    }
+
+    private mutating func leave(_ node: NodeKey) -> [HubAction] {
+        guard presence.watchers.remove(node) != nil else { return [] }
+        presence.awaited.remove(requester: node)
+        let actions = relays.closeAll(of: node)
+        relays.forgetNumbers(of: node)
+        return actions
+    }
+
+    private mutating func lookUp(
+        _ grant: Grant,
+        by node: NodeKey,
+        id: HubRequestID,
+        isAllowed: Bool
+    ) -> [HubAction] {
+        guard presence.watchers.contains(node) else { return [.answer(id, .refused(.notWatching))] }
+        guard isAllowed else {
+            // The log names who asked but not after whom: the pair is nobody's business.
+            let event = AuditEvent(.accessRefused, actor: node, subject: "resolve")
+            return [.audit(event), .answer(id, .refused(.unknown))]
+        }
+        guard presence.watchers.contains(grant.giver) else {
+            presence.awaited.add(grant, limit: settings.awaitedCount)
+            return [.answer(id, .offline)]
+        }
+        guard let (channel, opened) = relays.open(from: node, to: grant.giver, within: settings) else {
+            return [.answer(id, .refused(.overLimit))]
+        }
+        return opened + [.answer(id, .online(channel))]
+    }
+}

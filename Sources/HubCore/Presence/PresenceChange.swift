@@ -1,0 +1,22 @@
+import OverlayWire
+import PosternModel
+import TrustCore
+
+/// What a decision changes in memory, once its writes are durable.
+enum PresenceChange: Hashable, Sendable {
+    /// A node opened its event stream: it gets its mail and is connected with those who wait for it, but for the
+    /// `refused` ones, whose grants have been revoked.
+    case arrive(NodeKey, mail: [StoredMail], refused: Set<NodeKey>, at: Timestamp)
+    /// A node's event stream is over.
+    case leave(NodeKey)
+    /// Mail was stored: its reader gets it, if it is present.
+    case deliver(StoredMail, to: NodeKey)
+    /// A node looks up the giver of a grant.
+    case lookUp(HubRequestID, Grant, by: NodeKey, isAllowed: Bool)
+    /// A node closes one of its channels.
+    case release(NodeKey, RelayChannel)
+    /// All channels of a node are closed.
+    case closeChannels(of: NodeKey)
+    /// The giver's grants to the subject are void.
+    case endTrust(GrantPair)
+}

@@ -1,0 +1,38 @@
+import HubProtocol
+import PosternModel
+import TrustCore
+
+// What has to be known for each input. It depends on the input, never on what the store holds, so that a look-up or a
+// deposit costs the same whatever its target is (R8, R9).
+extension Hub {
+    func add(to reads: inout HubReads, for input: HubInput) {
+        switch input {
+        case .request(let request, _, let node, _):
+            add(to: &reads, for: request, from: node)
+        case .watchOpened(let node, _):
+            reads.mailboxes.insert(node)
+            for grant in presence.awaited.grants(of: node) {
+                reads.revocations.insert(GrantPair(giver: node, subject: grant.subject))
+            }
+        case .watchClosed, .tidy:
+            break
+        }
+    }
+
+    private func add(to reads: inout HubReads, for request: HubRequest, from node: NodeKey) {
+        switch request {
+        case .register, .deregister:
+            reads.registrations.insert(node)
+        case .deposit(let target, let sealed):
+            reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))
+            reads.mailboxCounts.insert(target)
+        case .acknowledge(let ids):
+            for id in ids { reads.mail.insert(MailKey(target: node, id: id)) }
+        case .resolve(let target, _):
+            reads.registrations.insert(target)
+            reads.revocations.insert(GrantPair(giver: target, subject: node))
+        case .release, .revoke:
+            break
+        }
+    }
+}

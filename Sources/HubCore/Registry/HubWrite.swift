@@ -1,0 +1,19 @@
+package import PosternModel
+package import TrustCore
+
+/// One change of a hub's store. The decision that asks for it has seen to it that it is allowed.
+package enum HubWrite: Hashable, Sendable {
+    /// Add a registration, or replace the one of the same node.
+    case register(Registration)
+    /// Remove a registration.
+    case deregister(NodeKey)
+    /// Add mail, behind what waits for the node, which may not be registered. The mail is not there yet.
+    case deposit(StoredMail, for: NodeKey)
+    /// Remove mail of one node. Ids that are not there change nothing.
+    case removeMail([RecordID], of: NodeKey)
+    /// Remove all mail that was deposited before this time.
+    case removeMailDeposited(before: Timestamp)
+    /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one
+    /// giver the one with the earliest time is removed.
+    case revoke(GrantPair, until: Timestamp, limit: Int)
+}

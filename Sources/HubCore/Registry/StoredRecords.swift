@@ -1,0 +1,51 @@
+package import PosternModel
+package import TrustCore
+
+/// A node that a hub has registered.
+package struct Registration: Hashable, Sendable {
+    package let key: NodeKey
+    package let name: String
+    package let registered: Timestamp
+
+    package init(key: NodeKey, name: String, registered: Timestamp) {
+        self.key = key
+        self.name = name
+        self.registered = registered
+    }
+}
+
+/// One sealed mail in a mailbox.
+package struct StoredMail: Hashable, Sendable {
+    /// Made from the sealed bytes: the same box twice is one mail.
+    package let id: RecordID
+    package let sealed: [UInt8]
+    package let deposited: Timestamp
+
+    package init(id: RecordID, sealed: [UInt8], deposited: Timestamp) {
+        self.id = id
+        self.sealed = sealed
+        self.deposited = deposited
+    }
+}
+
+/// Names one mail: the node whose mailbox it is in, and its id.
+package struct MailKey: Hashable, Sendable {
+    package let target: NodeKey
+    package let id: RecordID
+
+    package init(target: NodeKey, id: RecordID) {
+        self.target = target
+        self.id = id
+    }
+}
+
+/// Names a revocation: whose grants are void, and those to whom.
+package struct GrantPair: Hashable, Sendable {
+    package let giver: NodeKey
+    package let subject: NodeKey
+
+    package init(giver: NodeKey, subject: NodeKey) {
+        self.giver = giver
+        self.subject = subject
+    }
+}

@@ -1,0 +1,61 @@
+package import PosternModel
+package import TrustCore
+
+/// What one sidecar asks another on the control port: one JSON document each.
+package enum PeerRequest: Hashable, Sendable {
+    /// Which services may the asker use?
+    case services
+    /// A guest redeems an invitation: its claim, sealed to the inviter.
+    case redeem(claim: [UInt8])
+
+    /// The request in `document`; throws when it is none, or one that this version does not know.
+    package init(_ document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        switch try fields.text("do", limit: 32) {
+        case "services": self = .services
+        case "redeem": self = .redeem(claim: try fields.bytes("claim", limit: RecordLimits.sealed))
+        case _: throw .invalid("do")
+        }
+    }
+
+    /// The document to send.
+    package var document: JSONValue {
+        switch self {
+        case .services: ["do": "services"]
+        case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
+        }
+    }
+}
+
+/// What a sidecar answers on the control port.
+package enum PeerAnswer: Hashable, Sendable {
+    /// The services that the asker may use, and no others (R8).
+    case services([Service])
+    /// The inviter's answer to a claim, sealed to the guest.
+    case redeemed(answer: [UInt8])
+    /// This cannot be asked, or not by this peer: the same in both cases.
+    case refused
+
+    /// The answer in `document`; throws when it is none. Services of a kind that this version does not know are left
+    /// out.
+    package init(_ document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        if try !fields.bool("ok") {
+            self = .refused
+        } else if fields.has("answer") {
+            self = .redeemed(answer: try fields.bytes("answer", limit: RecordLimits.sealed))
+        } else {
+            guard let services = try fields.value("services").array else { throw .invalid("services") }
+            self = .services(services.compactMap { try? Service(decoding: $0) })
+        }
+    }
+
+    /// The document to send.
+    package var document: JSONValue {
+        switch self {
+        case .services(let services): ["ok": true, "services": JSONValue(encoding: services)]
+        case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
+        case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import HubCore
+import HubProtocol
+import OverlayCrypto
+import OverlayWire
+import PosternModel
+import Testing
+import TrustCore
+
+@Suite struct HubRegistrationTests {
+    @Test func `a node is told its self-certifying address, which is the same at every hub (R1)`() {
+        var one = HubWorld()
+        var other = HubWorld()
+        let answer = one.ask(.register(name: "alice"), from: alice).answer.document
+        #expect(answer["address"]?.string == alice.key.personalAddress.description)
+        #expect(other.ask(.register(name: "x"), from: alice).answer.document["address"] == answer["address"])
+    }
+
+    @Test func `registration, renaming and deregistration are audited, a repeated registration is not (R11)`() {
+        var world = HubWorld()
+        let first = audited(world.ask(.register(name: "a"), from: alice).actions)
+        #expect(first.map(\.action) == [.registered] && first.first?.actor == alice.key)
+        #expect(audited(world.ask(.register(name: "a"), from: alice).actions).isEmpty)
+        let renamed = audited(world.ask(.register(name: "b"), from: alice).actions)
+        #expect(renamed.first?.old == ["name": "a"] && renamed.first?.new["name"] == "b")
+        #expect(audited(world.ask(.deregister, from: alice).actions).map(\.action) == [.deregistered])
+        #expect(audited(world.ask(.deregister, from: alice).actions).isEmpty)
+    }
+
+    @Test func `a full registry takes known nodes and no new ones`() {
+        var settings = HubSettings.defaults
+        settings.nodeCount = 1
+        var world = HubWorld(settings)
+        #expect(world.ask(.register(name: "a"), from: alice).answer.isGood)
+        #expect(world.ask(.register(name: "b"), from: bob).answer == HubAnswer.refused(.overLimit))
+        #expect(world.ask(.register(name: "c"), from: alice).answer.isGood)
+    }
+
+    @Test(arguments: [
+        "{}", #"{"do":"list"}"#, #"{"do":"register"}"#, #"{"do":"deposit","to":"x","sealed":"AA"}"#, "[]", "3",
+        #"{"do":"resolve","to":"did:key:z"}"#, #"{"do":"acknowledge","ids":["!"]}"#, #"{"do":"release","channel":-1}"#,
+        "{", "",
+    ])
+    func `what is not a request is answered and changes nothing`(text: String) throws {
+        var world = HubWorld()
+        let (answer, actions) = world.ask(text: text, from: alice)
+        #expect(answer.isInvalid)
+        #expect(actions.count == 1)
+    }
+
+    @Test func `a node that asks too often is told so, and others are not held up`() {
+        var settings = HubSettings.defaults
+        settings.requests = RateLimit(burst: 2, perMinute: 60)
+        var world = HubWorld(settings)
+        let answers = (0..<3).map { _ in world.ask(.register(name: "a"), from: alice).answer }
+        #expect(answers[1].isGood && answers[2] == HubAnswer.refused(.overLimit))
+        #expect(world.ask(.register(name: "b"), from: bob).answer.isGood)
+        world.pass(1)
+        #expect(world.ask(.register(name: "a"), from: alice).answer.isGood)
+    }
+}

@@ -1,0 +1,138 @@
+import HubCore
+import HubServer
+import OverlayCrypto
+import PosternModel
+import Testing
+import TrustCore
+
+/// The stores that there are. A new one is a case here.
+enum StoreKind: CaseIterable {
+    case memory
+    case sqlite
+
+    func open() throws -> any HubStore {
+        switch self {
+        case .memory: MemoryHubStore()
+        case .sqlite: try SQLiteHubStore(path: ":memory:")
+        }
+    }
+}
+
+/// What every store does, in the words of ``HubCore/HubReads``, ``HubCore/HubFacts`` and ``HubCore/HubWrite``.
+@Suite struct HubStoreConformanceTests {
+    let alice = identity(1).key
+    let bob = identity(2).key
+    let carol = identity(3).key
+    let now = Timestamp(seconds: 1_795_000_000)
+
+    func mail(_ byte: UInt8) -> StoredMail {
+        let sealed = Array(repeating: byte, count: 20)
+        return StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now + .seconds(Int64(byte)))
+    }
+
+    /// Everything that the store holds of the tests' nodes.
+    func facts(_ store: inout any HubStore) throws -> HubFacts {
+        let nodes = [alice, bob, carol]
+        var reads = HubReads()
+        reads.registrations = Set(nodes)
+        reads.mailboxes = Set(nodes)
+        reads.mailboxCounts = Set(nodes)
+        reads.mail = Set(nodes.flatMap { node in (0..<10).map { MailKey(target: node, id: mail($0).id) } })
+        reads.revocations = Set(nodes.flatMap { giver in nodes.map { GrantPair(giver: giver, subject: $0) } })
+        var found = HubFacts()
+        try store.transaction(reads) { facts in
+            found = facts
+            return []
+        }
+        return found
+    }
+
+    func write(_ writes: HubWrite..., to store: inout any HubStore) throws {
+        try store.transaction(HubReads()) { _ in writes }
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `a registration is added, replaced and removed, and counted once`(kind: StoreKind) throws {
+        var store = try kind.open()
+        try write(.register(Registration(key: alice, name: "a", registered: now)), to: &store)
+        let renamed = Registration(key: alice, name: "b", registered: now)
+        try write(
+            .register(renamed),
+            .register(Registration(key: bob, name: "bob", registered: now + .seconds(1))),
+            to: &store
+        )
+        #expect(try facts(&store).registrations[alice] == renamed)
+        #expect(try facts(&store).nodeCount == 2)
+        try write(.deregister(alice), .deregister(alice), .deregister(carol), to: &store)
+        #expect(try facts(&store).registrations.keys.sorted { $0.did < $1.did } == [bob])
+        #expect(try facts(&store).nodeCount == 1)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `mail waits in the order of its deposit, for each node apart`(kind: StoreKind) throws {
+        var store = try kind.open()
+        try write(
+            .deposit(mail(3), for: bob),
+            .deposit(mail(1), for: bob),
+            .deposit(mail(3), for: carol),
+            to: &store
+        )
+        let facts = try facts(&store)
+        #expect(facts.mailboxes == [alice: [], bob: [mail(3), mail(1)], carol: [mail(3)]])
+        #expect(facts.mailboxCounts == [alice: 0, bob: 2, carol: 1])
+        let there = [(bob, 3), (bob, 1), (carol, 3)].map { MailKey(target: $0, id: mail($1).id) }
+        #expect(facts.mail == Set(there))
+        #expect(facts.mailCount == 3)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `mail is removed by its name for one node, and by its age for all`(kind: StoreKind) throws {
+        var store = try kind.open()
+        for byte in UInt8(1)...4 { try write(.deposit(mail(byte), for: bob), to: &store) }
+        try write(.deposit(mail(1), for: carol), to: &store)
+        try write(.removeMail([mail(1).id, mail(9).id], of: bob), .removeMail([mail(2).id], of: alice), to: &store)
+        #expect(try facts(&store).mailboxes[bob] == [mail(2), mail(3), mail(4)])
+        #expect(try facts(&store).mailCount == 4)
+        try write(.removeMailDeposited(before: now + .seconds(4)), to: &store)
+        #expect(try facts(&store).mailboxes == [alice: [], bob: [mail(4)], carol: []])
+        #expect(try facts(&store).mailCount == 1)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `the latest revocation of a pair counts, in one direction`(kind: StoreKind) throws {
+        var store = try kind.open()
+        let pair = GrantPair(giver: alice, subject: bob)
+        for seconds in [2, 5, 3] {
+            try write(.revoke(pair, until: now + .seconds(Int64(seconds)), limit: 9), to: &store)
+        }
+        #expect(try facts(&store).voidUntil == [pair: now + .seconds(5)])
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `beyond the limit of one giver its earliest revocation is dropped`(kind: StoreKind) throws {
+        var store = try kind.open()
+        let others = GrantPair(giver: bob, subject: alice)
+        try write(.revoke(others, until: now, limit: 2), to: &store)
+        for (subject, seconds) in [(bob, 7), (carol, 8), (identity(4).key, 9)] {
+            let pair = GrantPair(giver: alice, subject: subject)
+            try write(.revoke(pair, until: now + .seconds(Int64(seconds)), limit: 2), to: &store)
+        }
+        let kept = GrantPair(giver: alice, subject: carol)
+        #expect(try facts(&store).voidUntil == [others: now, kept: now + .seconds(8)])
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `a decision sees the facts from before its own writes, and the next one those after`(kind: StoreKind) throws {
+        var store = try kind.open()
+        var reads = HubReads()
+        reads.mailboxCounts = [bob]
+        var seen: [Int?] = []
+        for byte in UInt8(1)...3 {
+            try store.transaction(reads) { facts in
+                seen.append(facts.mailboxCounts[bob])
+                return [.deposit(mail(byte), for: bob)]
+            }
+        }
+        #expect(seen == [0, 1, 2])
+    }
+}
