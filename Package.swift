@@ -130,7 +130,8 @@ let package = Package(
         .target(
             name: "GatewayNIO",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCore", "TrustCore", "GatewayCore", "OverlayNIO", nio, nioPosix, log,
+                "PosternModel", "OverlayWire", "OverlayCore", "TrustCore", "GatewayCore", "OverlayNIO", nio, nioPosix,
+                log,
             ],
             swiftSettings: common + unchecked
         ),

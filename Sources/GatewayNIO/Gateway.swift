@@ -273,7 +273,9 @@ final class Exposure {
 
     init(_ service: ExposedService) {
         self.service = service
-        address = service.upstream.address.flatMap { try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port)) }
+        address = service.upstream.address.flatMap {
+            try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port))
+        }
     }
 }
 

@@ -21,7 +21,12 @@ extension Sidecar {
         if refusals.count >= settings.refusalCount { refusals.removeAll() }
         refusals[refused] = now.instant
         let subject = service.name.description
-        let event = AuditEvent(.accessRefused, actor: peer, subject: subject, new: ["reason": .string(refusal.rawValue)])
+        let event = AuditEvent(
+            .accessRefused,
+            actor: peer,
+            subject: subject,
+            new: ["reason": .string(refusal.rawValue)]
+        )
         return [.audit(event)]
     }
 

@@ -68,8 +68,7 @@ extension Sidecar {
         return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction]
-    {
+    mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let peer = try known(peerName)
         let relationship = book.relationships[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
@@ -109,7 +108,9 @@ extension Sidecar {
 
     /// The answer of a command that made or changed the trust with `peer`.
     private func answer(_ id: CommandID, withTrustIn peer: NodeKey) -> [SidecarAction] {
-        guard let relationship = book.relationships[peer] else { return [.fail(id, .notTrusted(displayName(of: peer)))] }
+        guard let relationship = book.relationships[peer] else {
+            return [.fail(id, .notTrusted(displayName(of: peer)))]
+        }
         return [.answer(id, trustDocument(of: relationship))]
     }
 

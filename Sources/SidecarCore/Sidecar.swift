@@ -181,6 +181,6 @@ package struct Sidecar {
 extension SidecarProfile {
     /// What the audit trail says about a configuration.
     var auditDocument: JSONValue {
-        return ["name": .string(name), "hubs": .texts(hubs), "expose": JSONValue(encoding: exposed.map { $0.service })]
+        ["name": .string(name), "hubs": .texts(hubs), "expose": JSONValue(encoding: exposed.map { $0.service })]
     }
 }

@@ -23,7 +23,8 @@ final class SidecarPair {
         let key = pair.serverKey
         let reached = ReachedService(
             peer: PeerName(key),
-            target: .port(LoopbackPair.port))
+            target: .port(LoopbackPair.port)
+        )
         entrance = try client.eventLoop.flatSubmit { () -> EventLoopFuture<SocketAddress> in
             guard let observer = client.value.observer as? GatewayObserver else {
                 return client.eventLoop.makeFailedFuture(BenchError("the client has no gateway"))

@@ -18,7 +18,8 @@ struct Postern: AsyncParsableCommand {
         version: version,
         subcommands: [
             InitCommand.self, UpCommand.self, HubCommand.self, DemoCommand.self, StatusCommand.self, PeersCommand.self,
-            ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self, JoinCommand.self,
+            ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self,
+            JoinCommand.self,
             CallCommand.self, AuditCommand.self, ConfigCommand.self,
         ]
     )

@@ -1,6 +1,7 @@
-@testable import GatewayCore
 import PosternModel
 import TestSupport
+
+@testable import GatewayCore
 
 /// A proxied connection with an owner that does nothing but write down what it is told to do.
 final class ConnectionWorld {

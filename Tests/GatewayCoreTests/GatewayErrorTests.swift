@@ -1,8 +1,8 @@
 import PosternModel
+import TestSupport
 import Testing
 
 @testable import GatewayCore
-import TestSupport
 
 @Suite struct GatewayErrorTests {
     @Test(arguments: GatewayError.Code.allCases)

@@ -1,7 +1,7 @@
 import PosternModel
+import TestSupport
 
 @testable import GatewayCore
-import TestSupport
 
 /// One end of the gateway, fed with text.
 final class Passage {

@@ -8,9 +8,9 @@ import OverlayNIO
 import OverlayWire
 import PosternModel
 import TestSupport
+import TrustCore
 
 @testable import GatewayNIO
-import TrustCore
 
 /// A node with its gateway.
 final class Sidecar: OverlayObserver, @unchecked Sendable {  // confined to the world's loop

@@ -188,7 +188,9 @@ import TrustCore
         let alice = try await sidecar(1, "alice", hubs: [url])
         try await world.eventually("registered") { first.trail.events.count == 2 }
         let target = identity(2).key
-        _ = try await world.wait { alice.runtime.perform(RequestTrust(peer: .peer(PeerName(target)), services: .all, note: "")) }
+        _ = try await world.wait {
+            alice.runtime.perform(RequestTrust(peer: .peer(PeerName(target)), services: .all, note: ""))
+        }
         try await world.wait { first.stop() }
         let second = try await hub(port: Int(url.place.port))
         let bob = try await sidecar(2, "bob", hubs: [url])

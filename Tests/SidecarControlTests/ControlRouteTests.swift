@@ -17,7 +17,8 @@ import TrustCore
         ApproveRequest(id: "1", services: .names(["a"])), RejectRequest(id: "1"), RevokeTrust(peer: "bob"),
         NamePeer(peer: "bob", name: "robert"),
         CreateInvitation(uses: 3, expiresMs: 3_600_000, services: .names(["a"])), CreateInvitation(),
-        PingPeer(peer: "bob", count: 7), ConnectPeer(peer: "bob"), OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))),
+        PingPeer(peer: "bob", count: 7), ConnectPeer(peer: "bob"),
+        OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))),
         OpenLocalPort(peer: "bob", service: .name("tools")),
     ]
 

@@ -164,7 +164,8 @@ import TrustCore
         #expect(again.actions.contains { if case .peerRequest = $0 { true } else { false } })
     }
 
-    private mutating func route(to peer: PeerName, _ target: ServiceTarget) -> (route: Route, actions: [SidecarAction]) {
+    private mutating func route(to peer: PeerName, _ target: ServiceTarget) -> (route: Route, actions: [SidecarAction])
+    {
         var result: (Route, [SidecarAction]) = (.asking, [])
         world.input(bob) { sidecar, now in
             result = sidecar.route(to: peer, target, id: RouteID(1), at: now)

@@ -235,7 +235,8 @@ import Testing
             try Invitation(text: String(token.token.dropLast()))
         }
         #expect(
-            world.failure(CreateInvitation(uses: 0, expiresMs: 5 * 1_000, services: .all), at: alice)?.code == "bad-invitation"
+            world.failure(CreateInvitation(uses: 0, expiresMs: 5 * 1_000, services: .all), at: alice)?.code
+                == "bad-invitation"
         )
     }
 }

@@ -225,7 +225,10 @@ import TrustCore
         )
         let lonely = world.add(5, "lonely", withHub: false)
         #expect(world.failure(RequestTrust(peer: bob, services: .all, note: ""), at: lonely)?.code == "no-hub")
-        #expect(world.failure(CreateInvitation(uses: 1, expiresMs: 60 * 1_000, services: .all), at: lonely)?.code == "no-hub")
+        #expect(
+            world.failure(CreateInvitation(uses: 1, expiresMs: 60 * 1_000, services: .all), at: lonely)?.code
+                == "no-hub"
+        )
     }
 
     @Test mutating func `every step of a trust is in the audit trail of both sides (R11)`() throws {

@@ -56,7 +56,9 @@ enum OpenAPI {
         }
     }
 
-    private static func schema<Asked: Operation>(of operation: Asked.Type) -> JSONValue { JSONSchema.schema(of: operation) }
+    private static func schema<Asked: Operation>(of operation: Asked.Type) -> JSONValue {
+        JSONSchema.schema(of: operation)
+    }
 
     private static func answerSchema<Asked: Operation>(of operation: Asked.Type) -> JSONValue {
         JSONSchema.schema(of: Asked.Answer.self)

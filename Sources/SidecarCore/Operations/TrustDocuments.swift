@@ -46,7 +46,7 @@ package struct TrustListDocument: Codable, Hashable, Sendable {
 
 extension RecordID: TextRepresentable {
     package static var textMeaning: String { "the id of a record" }
-    package static var textExample: String { "11111111111111111" }
+    package static var textExample: String { "1111111111111111" }
 
     package init(text: String) throws(Problem) {
         guard let id = RecordID(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
@@ -87,7 +87,8 @@ extension Invitation: TextRepresentable {
     package static var textExample: String { example.token }
 
     private static var example: Invitation {
-        guard let key = NodeKey(did: NodeKey.textExample), let secret = InvitationSecret(bytes: Array(repeating: 0, count: 32))
+        guard let key = NodeKey(did: NodeKey.textExample),
+            let secret = InvitationSecret(bytes: Array(repeating: 0, count: 32))
         else { preconditionFailure("the example is valid") }
         return Invitation(
             inviter: key,

@@ -30,7 +30,9 @@ struct StatusCommand: AsyncParsableCommand {
             "\(status.name)  \(status.did)", "address \(status.address), version \(status.version)",
         ]
         for hub in status.hubs {
-            lines.append("hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected"))
+            lines.append(
+                "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")
+            )
         }
         if status.hubs.isEmpty { lines.append("no hub is configured") }
         for entry in status.expose {

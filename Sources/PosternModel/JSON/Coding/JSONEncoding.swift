@@ -38,11 +38,17 @@ private final class Node {
     func set(_ value: JSONValue) { content = .value(value) }
 
     func beginObject() {
-        guard case .object = content else { return content = .object([]) }
+        guard case .object = content else {
+            content = .object([])
+            return
+        }
     }
 
     func beginArray() {
-        guard case .array = content else { return content = .array([]) }
+        guard case .array = content else {
+            content = .array([])
+            return
+        }
     }
 
     func member(_ key: String) -> Node {

@@ -121,15 +121,3 @@ extension VirtualPort: Codable {
 }
 
 extension ServiceKind: Codable {}
-
-extension JSONValue: Codable {
-    /// Any part of a document, as it stands.
-    package init(from decoder: any Decoder) throws {
-        // The decoder of this module hands values over before it comes here.
-        throw Problem.badArgument(decoder.codingPath, "cannot be read by another decoder than ours")
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        preconditionFailure("the encoder of this module takes values as they stand")
-    }
-}
