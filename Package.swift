@@ -122,7 +122,7 @@ let package = Package(
             name: "HubServer",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
-                "OverlayNIO", nio, log,
+                "OverlayNIO", "StateStore", nio, log,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common
@@ -178,7 +178,7 @@ let package = Package(
             name: "postern-bench",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
-                "OverlayNIO", "HubServer",
+                "OverlayNIO", "StateStore", "HubServer",
                 "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
             swiftSettings: common
@@ -278,6 +278,14 @@ let package = Package(
                 "TestSupport", "PosternModel", "StateStore", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
                 "OverlayCrypto", "OverlayWire", nio,
                 nioEmbedded,
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "SidecarNIOTests",
+            dependencies: [
+                "TestSupport", "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
+                "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),

@@ -51,15 +51,14 @@ final class InvitationRedemption {
             preSharedKey: secret,
             candidates: invitation.candidates
         )
-        let question = Question(limit: SidecarRuntime.documentSize) { self.end($0) }
-        guard guest.admit(inviter),
-            let stream = try? guest.openStream(
-                to: invitation.inviter,
-                port: SidecarPort.control,
-                handler: question
-            )
-        else { return end(nil) }
-        question.ask(document, on: stream, loop: host.eventLoop)
+        guard guest.admit(inviter) else { return end(nil) }
+        do {
+            try RPCClientStream.ask(document, of: invitation.inviter, port: SidecarPort.control, on: guest) {
+                self.end($0)
+            }
+        } catch {
+            end(nil)
+        }
     }
 
     private func end(_ answer: JSONValue?) {

@@ -11,35 +11,45 @@ import SidecarCore
 import StateStore
 import TrustCore
 
-// Doing what the mind wants done.
+// Doing what the core wants done.
 extension SidecarRuntime {
-    /// Gives the mind an input and does what follows, in order. An input that arises while actions are being done is
+    /// Gives the core an input and does what follows, in order. An input that arises while actions are being done is
     /// taken at once, and its actions are done after those that wait already.
     func feed(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) {
         node.eventLoop.assertInEventLoop()
-        guard life != nil else { return }
-        let actions = take(input)
-        life?.actions.append(contentsOf: actions)
+        // Taken out and put back, so that the core is changed in place.
+        guard var current = life.take() else { return }
+        let now = Clocks.now()
+        for action in input(&current.sidecar, now) {
+            current.steps.append(contentsOf: current.gate.take(action, at: now.wall))
+        }
+        life = current
+        settle()
+    }
+
+    /// Does what is to be done now, begins the next write, and arms the timer.
+    func settle() {
         guard life?.isActing == false else { return }
         life?.isActing = true
-        while let action = life?.actions.popFirst() { perform(action) }
+        while let step = life?.steps.popFirst() { perform(step) }
         life?.isActing = false
-        compactIfNeeded()
+        beginWrite()
+        if life?.stopping != nil { return finishStopping() }
         armTimer()
     }
 
-    private func take(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) -> [SidecarAction] {
-        // Taken out and put back, so that the mind is changed in place.
-        guard var current = life.take() else { return [] }
-        let actions = input(&current.sidecar, .now())
-        life = current
-        return actions
+    private func perform(_ step: CommitGate.Step) {
+        switch step {
+        case .perform(let action): perform(action)
+        case .record(let entry): life?.audit.record(entry.event, at: entry.time)
+        case .unanswered(let id): feed { $0.answered(id, nil, at: $1) }
+        case .refuse(let id): life?.peerRequests.removeValue(forKey: id)?.refuse(.refused)
+        }
     }
 
     private func perform(_ action: SidecarAction) {
         switch action {
-        case .persist(let facts): persist(facts)
-        case .audit(let event): life?.audit.record(event, at: Clocks.now().wall)
+        case .persist, .audit: preconditionFailure("the gate turns these into writes and entries")
         case .remember: rememberSoon()
         case .admit(let admission): admit(admission)
         case .expel(let peer, let code): node.expel(peer, code: code)
@@ -59,48 +69,11 @@ extension SidecarRuntime {
         case .peerRequest(let id, let peer, let document):
             ask(peer, port: SidecarPort.control, document, id: id)
         case .redeem(let id, let invitation, let document): visit(invitation, document, id: id)
-        case .answerPeer(let id, let document):
-            guard let stream = life?.peerRequests.removeValue(forKey: id) else { return }
-            stream.write(ByteBuffer(bytes: document.compactBytes))
-            stream.finish()
+        case .answerPeer(let id, let document): life?.peerRequests.removeValue(forKey: id)?.answer(document)
         case .answer(let command, let document):
             life?.commands.removeValue(forKey: command)?.succeed(document)
         case .fail(let command, let error):
             life?.commands.removeValue(forKey: command)?.fail(error)
-        }
-    }
-
-    /// Makes facts durable. When that fails, what would promise them to others is not done: commands fail, mail is not
-    /// acknowledged and peers are not answered. What closes something is done all the same, and the facts go with the
-    /// next ones.
-    private func persist(_ facts: [TrustFact]) {
-        guard let journal = life?.journal else { return }
-        let waiting = (life?.unsaved ?? []) + facts
-        do {
-            try journal.append(waiting)
-            life?.unsaved = []
-        } catch {
-            log.critical("the trust journal cannot be written", metadata: ["error": "\(error)"])
-            life?.unsaved = waiting
-            let following = Array(life?.actions ?? [])
-            life?.actions = CircularBuffer(following.compactMap { Self.withoutPromise($0, error) })
-        }
-    }
-
-    private static func withoutPromise(_ action: SidecarAction, _ error: StateFileError) -> SidecarAction? {
-        switch action {
-        case .answer(let command, _): .fail(command, .unsaved(error))
-        case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .redeem: nil
-        case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail: action
-        }
-    }
-
-    private func compactIfNeeded() {
-        guard let journal = life?.journal, journal.needsCompaction, life?.unsaved.isEmpty == true else { return }
-        do {
-            try journal.compact(to: life?.sidecar.compactedFacts(at: Clocks.now().wall) ?? [])
-        } catch {
-            log.error("the trust journal could not be compacted", metadata: ["error": "\(error)"])
         }
     }
 
@@ -160,24 +133,6 @@ extension SidecarRuntime {
         guard life != nil else { return }
         let floor = life?.floors.floor(of: url.key) ?? 0
         node.admit(PeerConfiguration(key: url.key, candidates: endpoints, isHub: true, replayFloor: floor))
-    }
-
-    /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.
-    private func rememberSoon() {
-        guard life?.isCacheDirty == false else { return }
-        life?.isCacheDirty = true
-        node.eventLoop.assumeIsolated().execute { self.saveCache() }
-    }
-
-    func saveCache() {
-        guard life?.isCacheDirty == true, let document = life?.sidecar.memoryDocument else { return }
-        life?.isCacheDirty = false
-        do {
-            let path = settings.stateDirectory + "/peers.cache"
-            try StateFile.replace(path, with: document.canonicalBytes, isDurable: false)
-        } catch {
-            log.warning("the cache of peers cannot be written", metadata: ["error": "\(error)"])
-        }
     }
 }
 

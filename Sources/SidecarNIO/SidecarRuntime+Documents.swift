@@ -5,7 +5,7 @@ import OverlayNIO
 import OverlayWire
 package import PosternModel
 import SidecarCore
-package import StateStore
+import StateStore
 
 // The documents that status, peers and ping show (INTERFACE).
 extension SidecarRuntime {
@@ -67,19 +67,11 @@ extension SidecarRuntime {
         }
     }
 
-    /// The lines of the audit trail recorded at `since` or later; nil: all.
-    package func auditLines(since: Timestamp?) throws(StateFileError) -> [String] {
-        guard let life else { return try AuditFile.lines(path: auditPath, since: since) }
-        return try life.audit.lines(since: since)
+    /// The lines of the audit trail recorded at `since` or later; nil: all. Fails with ``StateFileError``.
+    package func auditLines(since: Timestamp?) -> EventLoopFuture<[String]> {
+        guard let life else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
+        return life.audit.lines(since: since, on: node.eventLoop)
     }
-
-    /// Checks the audit trail on the disk.
-    package func verifyAudit() throws(StateFileError) -> AuditFile.Verdict {
-        life?.audit.flush()
-        return try AuditFile.verify(path: auditPath, owner: identity.key)
-    }
-
-    private var auditPath: String { settings.stateDirectory + "/audit.jsonl" }
 
     private func ping(_ key: NodeKey, left: Int, sent: Int, times: [Double]) -> EventLoopFuture<JSONValue> {
         guard left > 0 else {

@@ -14,7 +14,7 @@ extension SidecarRuntime: OverlayObserver {
         from peer: NodeKey,
         port: VirtualPort
     ) -> (any OverlayStreamHandler)? {
-        if port == SidecarPort.control { return answerControl(stream, from: peer) }
+        if port == SidecarPort.control { return life?.control.accept(stream) }
         // A guest of an invitation has a session, and so has a hub; neither is a peer.
         guard life?.sidecar.isTrusted(peer, at: .now()) == true else { return nil }
         return incoming?.accept(stream, from: peer, port: port)

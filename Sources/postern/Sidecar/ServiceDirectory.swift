@@ -86,15 +86,7 @@ final class ServiceDirectory: GatewayAuthority {
     /// The trust with `peer` is over.
     func forget(_ peer: NodeKey) {
         known[peer] = nil
-        remember(nil, of: peer)
-    }
-
-    private func remember(_ list: JSONValue?, of peer: NodeKey) {
-        do {
-            try memory.remember(list, of: peer)
-        } catch {
-            log.warning("what peers offer cannot be written", metadata: ["error": "\(error)"])
-        }
+        memory.remember(nil, of: peer)
     }
 
     /// What `peer` offers as far as we know; what an earlier run knew is asked for anew.
@@ -154,7 +146,7 @@ final class ServiceDirectory: GatewayAuthority {
                 result.map { document in
                     let offers = Offers(services: Self.offers(in: document), asked: .now())
                     self.known[key] = offers
-                    self.remember(document, of: key)
+                    self.memory.remember(document, of: key)
                     return offers
                 }
             )

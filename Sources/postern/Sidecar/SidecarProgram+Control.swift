@@ -201,11 +201,8 @@ extension SidecarProgram {
             )
             return loop.makeFailedFuture(failure)
         }
-        do {
-            let lines = try runtime.auditLines(since: since)
-            return loop.makeSucceededFuture(.array(lines.compactMap { try? JSONValue(parsing: $0) }))
-        } catch {
-            return loop.makeFailedFuture(error)
+        return runtime.auditLines(since: since).map { lines in
+            .array(lines.compactMap { try? JSONValue(parsing: $0) })
         }
     }
 }

@@ -42,12 +42,13 @@ final class SidecarProgram {
     var doors: [Door: HostPort] = [:]
     private let log: Logger
 
-    /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the
-    /// state.
+    /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
+    /// the error of binding or of opening the state.
     static func launch(
         on eventLoop: any EventLoop,
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        queue: StateQueue,
         logger: Logger
     ) -> EventLoopFuture<NIOLoopBound<SidecarProgram>> {
         eventLoop.preconditionInEventLoop()
@@ -65,6 +66,7 @@ final class SidecarProgram {
                 udp: udp,
                 identity: identity,
                 configuration: configuration,
+                queue: queue,
                 logger: logger
             )
             try program.runtime.start()
@@ -77,6 +79,7 @@ final class SidecarProgram {
         udp: [SocketAddress],
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        queue: StateQueue,
         logger: Logger
     ) {
         self.node = node
@@ -88,17 +91,24 @@ final class SidecarProgram {
             node: node,
             identity: identity,
             settings: Self.runtimeSettings(configuration, udp: udp),
+            queue: queue,
             logger: logger
         )
         let state = StateDirectory(path: configuration.state)
-        directory = ServiceDirectory(runtime: runtime, memory: OfferMemory(path: state.offersPath), logger: logger)
+        let offers = CacheFile(path: state.offersPath, queue: queue) { error in
+            logger.warning("what peers offer cannot be written", metadata: ["error": "\(error)"])
+        }
+        directory = ServiceDirectory(runtime: runtime, memory: OfferMemory(file: offers), logger: logger)
         gateway = Gateway(
             node: node,
             authority: directory,
             expose: configuration.expose.map(ExposedService.init),
             logger: logger
         )
-        reachPorts = ReachPorts(path: state.reachPortsPath)
+        let ports = CacheFile(path: state.reachPortsPath, queue: queue) { error in
+            logger.warning("the ports of reached services cannot be written", metadata: ["error": "\(error)"])
+        }
+        reachPorts = ReachPorts(file: ports)
         runtime.incoming = self
         node.observer = ObserverChain(sidecar: runtime) { [gateway, directory] peer, change in
             gateway.noteSession(with: peer, change)
