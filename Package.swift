@@ -290,6 +290,11 @@ let package = Package(
             swiftSettings: common
         ),
         .testTarget(
+            name: "posternTests",
+            dependencies: ["PosternModel", "OverlayCrypto", "StateStore", "postern", nioEmbedded, log],
+            swiftSettings: common
+        ),
+        .testTarget(
             name: "SidecarControlTests",
             dependencies: [
                 "TestSupport", "PosternModel", "SidecarControl", "StateStore", "SidecarNIO", "SidecarCore",
