@@ -1,4 +1,5 @@
 import Foundation
+import HubProtocol
 import HubServer
 import NIOCore
 import OverlayCore
@@ -176,6 +177,26 @@ import TrustCore
         let bob = try await sidecar(2, "bob", hubs: [url])
         try await world.eventually("mail from before the restart arrives") { bob.runtime.pendingCount == 1 }
         try await stop(second, alice, bob)
+    }
+
+    @Test func `a hub answers nobody before its audit trail has the change (R11)`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        try await world.on { hub.trail.hold() }
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        try await world.eventually("the registration is recorded") { hub.trail.events.count == 2 }
+        let answer = Mutex<JSONValue?>(nil)
+        try await world.on {
+            let request = HubRequest.register(name: "alice").document
+            try RPCClientStream.ask(request, of: url.key, port: HubPort.requests, on: alice.node) { document in
+                answer.withLock { $0 = document }
+            }
+        }
+        try await world.eventually("the hub has the request") { hub.service.statistics()["requests"] == 2 }
+        #expect(answer.withLock { $0 } == nil)
+        try await world.on { hub.trail.release() }
+        try await world.eventually("the hub answers") { answer.withLock { $0?["ok"] } == true }
+        try await stop(hub, alice)
     }
 
     @Test func `while the disk stands still commands wait, and everything else goes on`() async throws {

@@ -19,10 +19,23 @@ import TrustCore
 /// An audit trail that is only counted.
 final class CountedTrail: AuditTrail, @unchecked Sendable {
     private(set) var events: [AuditEvent] = []
+    private var isHeld = false
+    private var held: [@Sendable () -> Void] = []
 
     func record(_ event: AuditEvent, at time: Timestamp) { events.append(event) }
 
-    func whenRecorded(_ then: @escaping @Sendable () -> Void) { then() }
+    func whenRecorded(_ then: @escaping @Sendable () -> Void) {
+        if isHeld { held.append(then) } else { then() }
+    }
+
+    /// From now on nothing is told to be recorded, until ``release()``.
+    func hold() { isHeld = true }
+
+    func release() {
+        isHeld = false
+        for then in held { then() }
+        held = []
+    }
 }
 
 /// A hub on loopback. Confined to its loop.
