@@ -275,17 +275,14 @@ let package = Package(
         .testTarget(
             name: "StateStoreTests",
             dependencies: [
-                "TestSupport", "PosternModel", "StateStore", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
-                "OverlayCrypto", "OverlayWire", nio,
-                nioEmbedded,
+                "PosternModel", "StateStore", "TrustCore", "OverlayCrypto", nio, nioEmbedded,
             ],
             swiftSettings: common
         ),
         .testTarget(
             name: "SidecarNIOTests",
             dependencies: [
-                "TestSupport", "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
-                "OverlayCrypto", "OverlayWire",
+                "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore", "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),

@@ -1,5 +1,4 @@
 import Foundation
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOEmbedded
 import OverlayCrypto
@@ -60,6 +59,15 @@ private final class Outcomes: Sendable {
     }
 }
 
+/// What became of an append.
+private final class Outcome: Sendable {
+    private let result = Mutex<Result<JournalFile.Written, StateFileError>?>(nil)
+
+    var value: Result<JournalFile.Written, StateFileError>? { result.withLock { $0 } }
+
+    func set(_ value: Result<JournalFile.Written, StateFileError>) { result.withLock { $0 = value } }
+}
+
 /// A journal on a queue that runs when it is told to.
 private final class Journal {
     let loop = EmbeddedEventLoop()
@@ -85,14 +93,14 @@ private final class Journal {
     /// Appends a line and returns what became of it.
     @discardableResult
     func append(_ line: String, snapshot: String? = nil) throws -> JournalFile.Written {
-        let outcome = NIOLockedValueBox<Result<JournalFile.Written, StateFileError>?>(nil)
+        let outcome = Outcome()
         var replacement: (@Sendable () -> [UInt8])?
         if let snapshot { replacement = { Array((snapshot + "\n").utf8) } }
         file.append(Array((line + "\n").utf8), snapshot: replacement) { result in
-            outcome.withLockedValue { $0 = result }
+            outcome.set(result)
         }
         loop.run()
-        return try #require(outcome.withLockedValue { $0 }).get()
+        return try #require(outcome.value).get()
     }
 }
 
