@@ -122,7 +122,7 @@ let package = Package(
             name: "HubServer",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
-                "OverlayNIO", nio, log,
+                "OverlayNIO", "StateStore", nio, log,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common
@@ -178,7 +178,7 @@ let package = Package(
             name: "postern-bench",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
-                "OverlayNIO", "HubServer",
+                "OverlayNIO", "StateStore", "HubServer",
                 "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
             swiftSettings: common
@@ -275,10 +275,20 @@ let package = Package(
         .testTarget(
             name: "StateStoreTests",
             dependencies: [
-                "TestSupport", "PosternModel", "StateStore", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore",
-                "OverlayCrypto", "OverlayWire", nio,
-                nioEmbedded,
+                "PosternModel", "StateStore", "TrustCore", "OverlayCrypto", nio, nioEmbedded,
             ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "SidecarNIOTests",
+            dependencies: [
+                "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore", "OverlayCrypto", "OverlayWire",
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "posternTests",
+            dependencies: ["PosternModel", "OverlayCrypto", "StateStore", "postern", nioEmbedded, log],
             swiftSettings: common
         ),
         .testTarget(

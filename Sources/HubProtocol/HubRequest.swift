@@ -52,16 +52,6 @@ package enum HubRequest: Hashable, Sendable {
         }
     }
 
-    /// The request that a node wrote as `text`, or how a hub refuses it.
-    package init(parsing text: [UInt8], limits: JSONLimits) throws(HubRefusal) {
-        guard let document = try? JSONValue(parsing: text, limits: limits) else { throw HubRefusal(.malformed) }
-        do {
-            try self.init(document)
-        } catch {
-            throw HubRefusal(error)
-        }
-    }
-
     /// The document to send.
     package var document: JSONValue {
         switch self {

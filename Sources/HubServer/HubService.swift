@@ -7,7 +7,8 @@ package import OverlayCrypto
 package import OverlayNIO
 package import OverlayWire
 package import PosternModel
-package import TrustCore
+package import StateStore
+import TrustCore
 
 /// A hub: serves registration, mail, look-ups and relay channels on a node of the overlay that accepts unknown keys.
 /// Confined to the node's event loop; its core and its store work elsewhere, in batches (``HubWorker``).
@@ -42,8 +43,10 @@ package final class HubService {
     private var batch: [HubArrival] = []
     private var isWorking = false
     private var lastRequest: UInt64 = 0
-    private var requests: [HubRequestID: OverlayStream] = [:]
-    private var watches: [NodeKey: HubWatchStream] = [:]
+    private var requests: [HubRequestID: RPCServerStream] = [:]
+    private var watches: [NodeKey: EventStream.Writer] = [:]
+    /// The calls on port 1; made by ``start()``.
+    private var calls: RPCServer?
     private var tidying: Scheduled<Void>?
     private var drained: EventLoopPromise<Void>?
 
@@ -75,6 +78,9 @@ package final class HubService {
     package func start() {
         node.eventLoop.preconditionInEventLoop()
         phase = .serving
+        var limits = RPCServer.Limits.defaults
+        limits.request = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
+        calls = RPCServer(limits: limits) { [weak self] call, document in self?.received(document, call) }
         audit.record(AuditEvent(.started, actor: key, subject: key.did), at: Clocks.now().wall)
         tidy()
     }
@@ -127,39 +133,51 @@ package final class HubService {
     }
 
     private func worked(_ outcome: HubWorker.Outcome) {
-        isWorking = false
         if let failure = outcome.failure {
             log.error("the hub's store failed", metadata: ["error": "\(failure)"])
         }
-        for action in outcome.actions { perform(action) }
-        work()
-        if !isWorking, case .stopped = phase { drained?.succeed() }
+        record(outcome.actions) { service in
+            for action in outcome.actions { service.perform(action) }
+            service.isWorking = false
+            service.work()
+            if !service.isWorking, case .stopped = service.phase { service.drained?.succeed() }
+        }
+    }
+
+    /// Writes what `actions` tell the audit trail, and then does the rest: nobody is answered before it is recorded.
+    private func record(_ actions: [HubAction], then: @escaping @Sendable (HubService) -> Void) {
+        let now = Clocks.now().wall
+        var isRecorded = false
+        for case .audit(let event) in actions {
+            audit.record(event, at: now)
+            isRecorded = true
+        }
+        guard isRecorded else { return then(self) }
+        let loop = node.eventLoop
+        let service = NIOLoopBound(self, eventLoop: loop)
+        audit.whenRecorded { loop.execute { then(service.value) } }
     }
 
     private func perform(_ action: HubAction) {
         switch action {
-        case .answer(let id, let answer):
-            guard let stream = requests.removeValue(forKey: id) else { return }
-            send(answer, on: stream)
-        case .push(let node, let event): watches[node]?.tell(event)
+        case .answer(let id, let answer): requests.removeValue(forKey: id)?.answer(answer.document)
+        case .push(let node, let event): watches[node]?.tell(event.document)
         case .endWatch(let node): watches[node]?.close(.aborted)
         case .bridge(let a, let channelA, let b, let channelB): node.bridge(a, channelA, b, channelB)
         case .unbridge(let a, let channel): node.unbridge(a, channel)
-        case .audit(let event): audit.record(event, at: Clocks.now().wall)
+        case .audit: break
         }
     }
 
-    private func send(_ answer: HubAnswer, on stream: OverlayStream) {
-        stream.write(ByteBuffer(bytes: answer.document.compactBytes))
-        stream.finish()
-    }
-
-    private func received(_ text: [UInt8], on stream: OverlayStream) {
-        guard requests.count < settings.waitingRequests else { return send(.refused(.unavailable), on: stream) }
+    private func received(_ document: JSONValue?, _ call: RPCServerStream) {
+        guard let document else { return call.answer(HubAnswer.refused(HubRefusal(.malformed)).document) }
+        guard requests.count < settings.waitingRequests else {
+            return call.answer(HubAnswer.refused(.unavailable).document)
+        }
         lastRequest += 1
         let id = HubRequestID(lastRequest)
-        requests[id] = stream
-        take(.request(id, text: text, from: stream.peer, at: Clocks.now()))
+        requests[id] = call
+        take(.request(id, document, from: call.peer, at: Clocks.now()))
     }
 }
 
@@ -172,14 +190,12 @@ extension HubService: OverlayObserver {
         guard case .serving = phase else { return nil }
         switch port {
         case HubPort.requests:
-            return HubRequestStream(limit: settings.hub.requestSize) { stream, text in
-                self.received(text, on: stream)
-            }
+            return calls?.accept(stream)
         case HubPort.events:
-            let watch = HubWatchStream(stream: stream, bound: settings.waitingEvents) { watch in
-                guard self.watches[watch.node] === watch else { return }
-                self.watches[watch.node] = nil
-                self.take(.input(.watchClosed(by: watch.node)))
+            let watch = EventStream.Writer(stream, bound: settings.waitingEvents) { watch in
+                guard self.watches[watch.peer] === watch else { return }
+                self.watches[watch.peer] = nil
+                self.take(.input(.watchClosed(by: watch.peer)))
             }
             let earlier = watches.updateValue(watch, forKey: peer)
             earlier?.close(.restarted)

@@ -3,9 +3,9 @@ import HubCore
 import HubProtocol
 import PosternModel
 
-/// Something that reached the hub; a request as the node wrote it.
+/// Something that reached the hub; of a request the document, in which nothing is verified.
 enum HubArrival: Sendable {
-    case request(HubRequestID, text: [UInt8], from: NodeKey, at: Clocks)
+    case request(HubRequestID, JSONValue, from: NodeKey, at: Clocks)
     case input(HubInput)
 }
 
@@ -16,12 +16,10 @@ final class HubWorker: @unchecked Sendable {
     private var hub: Hub
     private var store: any HubStore
     private let queue = DispatchQueue(label: "postern hub")
-    private let limits: JSONLimits
 
     init(settings: HubSettings, store: any HubStore) {
         hub = Hub(settings: settings)
         self.store = store
-        limits = JSONLimits(depth: 16, byteCount: settings.requestSize)
     }
 
     /// What became of one batch.
@@ -43,9 +41,9 @@ final class HubWorker: @unchecked Sendable {
         for arrival in batch {
             switch arrival {
             case .input(let input): inputs.append(input)
-            case .request(let id, let text, let node, let now):
+            case .request(let id, let document, let node, let now):
                 let admitted = hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
-                    try HubRequest(parsing: text, limits: limits)
+                    do { return try HubRequest(document) } catch { throw HubRefusal(error) }
                 }
                 switch admitted {
                 case .success(let request): inputs.append(.request(request, id: id, from: node, at: now.wall))

@@ -17,6 +17,9 @@ package final class OverlayStream {
     /// Whether the peer finished and everything was read.
     package private(set) var isAtEnd = false
 
+    /// Where the stream lives.
+    var eventLoop: any EventLoop { node.eventLoop }
+
     let handle: StreamHandle
     var handler: (any OverlayStreamHandler)?
     private let node: OverlayNode

@@ -113,13 +113,14 @@ extension Sidecar {
     mutating func reconcileGuests(at now: Clocks) -> [SidecarAction] {
         let answered = answeredInvitations(at: now)
         var actions: [SidecarAction] = []
-        for (guest, id) in guests.sorted(by: { $0.key < $1.key }) where answered[id] == nil {
+        // Few change at a time, so only those are brought into an order.
+        for (guest, _) in guests.filter({ answered[$0.value] == nil }).sorted(by: { $0.key < $1.key }) {
             guests[guest] = nil
             actions.append(.expel(guest, .refused))
         }
         let admitted = Set(guests.values)
-        for (id, secret) in answered.sorted(by: { $0.key.description < $1.key.description })
-        where !admitted.contains(id) {
+        let arriving = answered.filter { !admitted.contains($0.key) }
+        for (id, secret) in arriving.sorted(by: { $0.key.description < $1.key.description }) {
             guard let guest = try? NodeIdentity(seed: secret.guestSeed).key else { continue }
             guests[guest] = id
             let admission = PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)
@@ -130,12 +131,19 @@ extension Sidecar {
 
     /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
     private func answeredInvitations(at now: Clocks) -> [RecordID: InvitationSecret] {
-        let known = book.issued.filter { now.wall < $0.value.forgotten }
-        let open = known.filter { $0.value.isOpen(at: now.wall) }
-        let ended = known.filter { open[$0.key] == nil }
-            .sorted { $0.value.invitation.expires > $1.value.invitation.expires }
-        let answered = Array(open) + ended.prefix(settings.invitationCount)
-        return Dictionary(uniqueKeysWithValues: answered.map { ($0.key, $0.value.invitation.secret) })
+        var answered: [RecordID: InvitationSecret] = [:]
+        var ended: [(id: RecordID, invitation: Invitation)] = []
+        // Every command comes here, so there is one pass and no sorting as long as there are few.
+        for (id, issued) in book.issued where now.wall < issued.forgotten {
+            if issued.isOpen(at: now.wall) {
+                answered[id] = issued.invitation.secret
+            } else {
+                ended.append((id, issued.invitation))
+            }
+        }
+        if ended.count > settings.invitationCount { ended.sort { $0.invitation.expires > $1.invitation.expires } }
+        for (id, invitation) in ended.prefix(settings.invitationCount) { answered[id] = invitation.secret }
+        return answered
     }
 
     func isGuest(_ peer: NodeKey) -> Bool { guests[peer] != nil }
@@ -147,7 +155,11 @@ extension Sidecar {
     }
 
     func nextInvitationExpiry(after time: Timestamp) -> Timestamp? {
-        book.issued.values.flatMap { [$0.invitation.expires, $0.forgotten] }.filter { $0 > time }.min()
+        var next: Timestamp?
+        for issued in book.issued.values {
+            for due in [issued.invitation.expires, issued.forgotten] where due > time { next = min(next ?? due, due) }
+        }
+        return next
     }
 }
 

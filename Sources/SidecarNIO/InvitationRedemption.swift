@@ -52,17 +52,15 @@ final class InvitationRedemption {
             preSharedKey: secret,
             candidates: Candidate.hosts(invitation.candidates)
         )
-        let question = Question(limit: SidecarRuntime.documentSize) { answer in
-            self.end(answer.flatMap { try? PeerAnswer($0) })
+        guard guest.admit(inviter) else { return end(nil) }
+        do {
+            let document = request.document
+            try RPCClientStream.ask(document, of: invitation.inviter, port: SidecarPort.control, on: guest) {
+                self.end($0.flatMap { try? PeerAnswer($0) })
+            }
+        } catch {
+            end(nil)
         }
-        guard guest.admit(inviter),
-            let stream = try? guest.openStream(
-                to: invitation.inviter,
-                port: SidecarPort.control,
-                handler: question
-            )
-        else { return end(nil) }
-        question.ask(request.document, on: stream, loop: host.eventLoop)
     }
 
     private func end(_ answer: PeerAnswer?) {

@@ -11,14 +11,15 @@ import SidecarCore
 import StateStore
 import TrustCore
 
-// Doing what the mind wants done.
+// Doing what the core wants done.
 extension SidecarRuntime {
-    /// Gives the mind an input and does what follows, in order. An input that arises while actions are being done is
+    /// Gives the core an input and does what follows, in order. An input that arises while actions are being done is
     /// taken at once, and its actions are done after those that wait already.
     func feed(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) {
         node.eventLoop.assertInEventLoop()
         guard life != nil else { return }
-        perform(take(input))
+        queue(take(input))
+        settle()
     }
 
     /// The same for an input that changes no deadline when nothing follows from it: then this costs nothing more.
@@ -27,31 +28,50 @@ extension SidecarRuntime {
         guard life != nil else { return }
         let actions = take(input)
         guard !actions.isEmpty else { return }
-        perform(actions)
-    }
-
-    private func perform(_ actions: [SidecarAction]) {
-        life?.actions.append(contentsOf: actions)
-        guard life?.isActing == false else { return }
-        life?.isActing = true
-        while let action = life?.actions.popFirst() { perform(action) }
-        life?.isActing = false
-        compactIfNeeded()
-        armTimer()
+        queue(actions)
+        settle()
     }
 
     private func take(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) -> [SidecarAction] {
-        // Taken out and put back, so that the mind is changed in place.
+        // Taken out and put back, so that the core is changed in place.
         guard var current = life.take() else { return [] }
         let actions = input(&current.sidecar, .now())
         life = current
         return actions
     }
 
+    private func queue(_ actions: [SidecarAction]) {
+        let now = Clocks.now().wall
+        for action in actions {
+            let steps = life?.gate.take(action, at: now) ?? []
+            life?.steps.append(contentsOf: steps)
+        }
+    }
+
+    /// Does what is to be done now, begins the next write, and arms the timer.
+    func settle() {
+        guard life?.isActing == false else { return }
+        life?.isActing = true
+        while let step = life?.steps.popFirst() { perform(step) }
+        life?.isActing = false
+        beginWrite()
+        if life?.stopping != nil { return finishStopping() }
+        armTimer()
+    }
+
+    private func perform(_ step: CommitGate.Step) {
+        switch step {
+        case .perform(let action): perform(action)
+        case .record(let entry): life?.audit.record(entry.event, at: entry.time)
+        case .hubUnanswered(let id): feed { $0.hubAnswered(id, nil, at: $1) }
+        case .peerUnanswered(let id): feed { $0.peerAnswered(id, nil, at: $1) }
+        case .refuse(let id): life?.peerRequests.removeValue(forKey: id)?.refuse(.refused)
+        }
+    }
+
     private func perform(_ action: SidecarAction) {
         switch action {
-        case .persist(let facts): persist(facts)
-        case .audit(let event): life?.audit.record(event, at: Clocks.now().wall)
+        case .persist, .audit: preconditionFailure("the gate turns these into writes and entries")
         case .remember: rememberSoon()
         case .admit(let admission): admit(admission)
         case .expel(let peer, let code): node.expel(peer, code: code)
@@ -76,9 +96,7 @@ extension SidecarRuntime {
                 sidecar.peerAnswered(id, answer.flatMap { try? PeerAnswer($0) }, at: now)
             }
         case .redeem(let id, let invitation, let claim): redeem(invitation, claim: claim, id: id)
-        case .answerPeer(let id, let answer):
-            guard let stream = life?.peerRequests.removeValue(forKey: id) else { return }
-            send(answer, on: stream)
+        case .answerPeer(let id, let answer): life?.peerRequests.removeValue(forKey: id)?.answer(answer.document)
         case .answer(let command, let answer): self.answer(command, answer)
         case .ping(let command, let peer, let count): ping(peer, count: count, for: command)
         case .openLocalPort(let command, let peer, let target): openLocalPort(to: peer, target, for: command)
@@ -86,42 +104,6 @@ extension SidecarRuntime {
         case .routed(let id, let route): life?.routes.removeValue(forKey: id)?(route)
         case .fail(let command, let error):
             life?.commands.removeValue(forKey: command)?.fail(error)
-        }
-    }
-
-    /// Makes facts durable. When that fails, what would promise them to others is not done: commands fail, mail is not
-    /// acknowledged and peers are not answered. What closes something is done all the same, and the facts go with the
-    /// next ones.
-    private func persist(_ facts: [TrustFact]) {
-        guard let journal = life?.journal else { return }
-        let waiting = (life?.unsaved ?? []) + facts
-        do {
-            try journal.append(waiting)
-            life?.unsaved = []
-        } catch {
-            log.critical("the trust journal cannot be written", metadata: ["error": "\(error)"])
-            life?.unsaved = waiting
-            let following = Array(life?.actions ?? [])
-            life?.actions = CircularBuffer(following.compactMap { Self.withoutPromise($0, error) })
-        }
-    }
-
-    private static func withoutPromise(_ action: SidecarAction, _ error: StateFileError) -> SidecarAction? {
-        switch action {
-        case .answer(let command, _): .fail(command, .unsaved(error))
-        case .hubRequest, .peerRequest, .answerPeer, .admit, .setRelay, .clearRelay, .redeem: nil
-        case .persist, .audit, .remember, .expel, .connect, .admitHub, .dropHub, .trustEnded, .openWatch, .fail, .ping,
-            .openLocalPort, .readAudit, .routed:
-            action
-        }
-    }
-
-    private func compactIfNeeded() {
-        guard let journal = life?.journal, journal.needsCompaction, life?.unsaved.isEmpty == true else { return }
-        do {
-            try journal.compact(to: life?.sidecar.compactedFacts(at: Clocks.now().wall) ?? [])
-        } catch {
-            log.error("the trust journal could not be compacted", metadata: ["error": "\(error)"])
         }
     }
 
@@ -189,24 +171,6 @@ extension SidecarRuntime {
                 replayFloor: floor
             )
         )
-    }
-
-    /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.
-    private func rememberSoon() {
-        guard life?.isCacheDirty == false else { return }
-        life?.isCacheDirty = true
-        node.eventLoop.assumeIsolated().execute { self.saveCache() }
-    }
-
-    func saveCache() {
-        guard life?.isCacheDirty == true, let document = life?.sidecar.memoryDocument else { return }
-        life?.isCacheDirty = false
-        do {
-            let path = settings.stateDirectory + "/peers.cache"
-            try StateFile.replace(path, with: document.canonicalBytes, isDurable: false)
-        } catch {
-            log.warning("the cache of peers cannot be written", metadata: ["error": "\(error)"])
-        }
     }
 }
 

@@ -14,7 +14,7 @@ extension SidecarRuntime: OverlayObserver {
         from peer: NodeKey,
         port: VirtualPort
     ) -> (any OverlayStreamHandler)? {
-        if port == SidecarPort.control { return answerControl(stream, from: peer) }
+        if port == SidecarPort.control { return life?.control.accept(stream) }
         return incoming?.accept(stream, from: peer, port: port)
     }
 

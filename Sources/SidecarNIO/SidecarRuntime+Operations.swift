@@ -31,11 +31,15 @@ extension SidecarRuntime {
     /// Does `operation`. Fails with ``PosternModel/Problem``.
     package func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
         node.eventLoop.preconditionInEventLoop()
-        guard life != nil, let host else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
+        guard life != nil, life?.stopping == nil, let host else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
         let promise = node.eventLoop.makePromise(of: CommandAnswer.self)
         life?.lastCommand += 1
         let id = CommandID(life?.lastCommand ?? 0)
         life?.commands[id] = promise
+        switch Asked.outline.effect {
+        case .reports: life?.gate.noteReport(id)
+        case .reads, .changes: break
+        }
         let view = View(node: node, host: host, startedAt: startedAt)
         feed { $0.perform(operation, id: id, at: $1, seeing: view) }
         return promise.futureResult.map { answer in
@@ -90,11 +94,13 @@ extension SidecarRuntime {
     /// The lines of the audit trail recorded at `since` or later; nil: all.
     func readAudit(since: Timestamp?, for command: CommandID) {
         guard let life else { return }
-        do {
-            let lines = try life.audit.lines(since: since)
-            answer(command, CommandAnswer(lines.compactMap { try? JSONValue(parsing: $0) }))
-        } catch {
-            fail(command, Problem(error))
+        life.audit.lines(since: since, on: node.eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let lines):
+                self.answer(command, CommandAnswer(lines.compactMap { try? JSONValue(parsing: $0) }))
+            case .failure(let error):
+                self.fail(command, (error as? StateFileError).map { Problem($0) } ?? .stopped)
+            }
         }
     }
 

@@ -55,6 +55,8 @@ package final class SidecarRuntime {
     let startedAt = NIODeadline.now()
     let log: Logger
     var settings: Settings
+    /// Where our files are written.
+    let queue: StateQueue
     /// Resolves the names of hubs, which blocks.
     let resolver: NIOThreadPool
     /// What there is from ``start()`` to ``stop()``.
@@ -68,35 +70,45 @@ package final class SidecarRuntime {
         let journal: JournalFile
         let audit: AuditFile
         let floors: ReplayFloorFile
-        /// Facts that could not be made durable yet.
-        var unsaved: [TrustFact] = []
-        var actions = CircularBuffer<SidecarAction>()
+        let cache: CacheFile
+        let control: RPCServer
+        /// What waits for facts to be on the disk.
+        var gate = CommitGate()
+        /// Whether the journal is to be replaced by a snapshot with the next write.
+        var needsCompaction = false
+        /// What is to be done now, in order.
+        var steps = CircularBuffer<CommitGate.Step>()
         var isActing = false
+        /// Set by ``SidecarRuntime/stop()``.
+        var stopping: EventLoopPromise<Void>?
         var commands: [CommandID: EventLoopPromise<CommandAnswer>] = [:]
         var lastCommand: UInt64 = 0
         /// Clients that wait to hear where a service is.
         var routes: [RouteID: (Route) -> Void] = [:]
         var lastRoute: UInt64 = 0
-        var peerRequests: [PeerRequestID: OverlayStream] = [:]
+        var peerRequests: [PeerRequestID: RPCServerStream] = [:]
         var lastPeerRequest: UInt64 = 0
         var hubs: [NodeKey: HubURL] = [:]
-        var watches: [NodeKey: WatchReader] = [:]
+        var watches: [NodeKey: EventStream.Reader] = [:]
         var redemptions: [SidecarRequestID: InvitationRedemption] = [:]
         var timer: Scheduled<Void>?
         var isCacheDirty = false
     }
 
-    /// A sidecar on `node`, of which it becomes the observer. It does nothing until ``start()``.
+    /// A sidecar on `node`, of which it becomes the observer, with its files written on `queue`. It does nothing until
+    /// ``start()``.
     package init(
         node: OverlayNode,
         identity: NodeIdentity,
         settings: Settings,
+        queue: StateQueue,
         resolver: NIOThreadPool = .singleton,
         logger: Logger
     ) {
         self.node = node
         self.identity = identity
         self.settings = settings
+        self.queue = queue
         self.resolver = resolver
         log = logger
         node.observer = self
@@ -107,31 +119,33 @@ package final class SidecarRuntime {
     package func start() throws(StateFileError) {
         node.eventLoop.preconditionInEventLoop()
         guard life == nil else { return }
-        let directory = settings.stateDirectory
-        let log = log
-        let (journal, facts, cut) = try JournalFile.open(path: directory + "/trust.journal")
-        if cut > 0 {
-            log.warning(
-                "an entry of the trust journal that was never completed was cut off",
-                metadata: ["bytes": "\(cut)"]
-            )
-        }
-        let audit = try AuditFile(path: directory + "/audit.jsonl", identity: identity, eventLoop: node.eventLoop) {
-            error in
+        let directory = StateDirectory(path: settings.stateDirectory)
+        let (journal, facts) = try openJournal(at: directory.journalPath)
+        let audit = try AuditFile(path: directory.auditPath, identity: identity, queue: queue) { [log] error in
             log.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
         }
-        let floors = try ReplayFloorFile(path: directory + "/replay.floors")
-        let cache = try StateFile(path: directory + "/peers.cache").readAll()
+        let floors = try ReplayFloorFile(path: directory.floorsPath)
+        let cache = CacheFile(path: directory.peersPath, queue: queue) { [log] error in
+            log.warning("the cache of peers cannot be written", metadata: ["error": "\(error)"])
+        }
         var system = SystemRandomNumberGenerator()
         let sidecar = Sidecar(
             identity: identity,
             profile: profile(of: settings),
             facts: facts,
-            memory: (try? JSONValue(parsing: cache)) ?? .null,
+            memory: (try? JSONValue(parsing: cache.load())) ?? .null,
             random: RandomSource(seed: (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &system) }),
             settings: settings.sidecar
         )
-        life = Life(sidecar: sidecar, journal: journal, audit: audit, floors: floors)
+        let control = RPCServer { [weak self] call, document in self?.receive(document, call) }
+        life = Life(
+            sidecar: sidecar,
+            journal: journal,
+            audit: audit,
+            floors: floors,
+            cache: cache,
+            control: control
+        )
         feed { $0.start(at: $1) }
     }
 
@@ -150,19 +164,18 @@ package final class SidecarRuntime {
         return promise.futureResult
     }
 
-    /// Writes what is worth keeping and ends what waits. The node is stopped by its owner afterwards.
+    /// Brings to the disk what is not there yet and ends what waits; succeeds when all files are written. The node is
+    /// stopped by its owner afterwards.
     package func stop() -> EventLoopFuture<Void> {
         node.eventLoop.preconditionInEventLoop()
-        guard let life else { return node.eventLoop.makeSucceededVoidFuture() }
-        life.timer?.cancel()
-        for redemption in life.redemptions.values { redemption.end() }
-        for promise in life.commands.values { promise.fail(Problem.stopped) }
-        for then in life.routes.values { then(.unavailable(.stopped)) }
-        life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)
-        life.audit.flush()
-        saveCache()
-        self.life = nil
-        return node.eventLoop.makeSucceededVoidFuture()
+        guard life != nil else { return node.eventLoop.makeSucceededVoidFuture() }
+        if let stopping = life?.stopping { return stopping.futureResult }
+        let promise = node.eventLoop.makePromise(of: Void.self)
+        life?.stopping = promise
+        for redemption in Array((life?.redemptions ?? [:]).values) { redemption.end() }
+        life?.gate.retry()
+        settle()
+        return promise.futureResult
     }
 
     /// The configuration changed: name, hubs and exposed services.
@@ -198,4 +211,10 @@ extension Problem {
             hint: "make room on the disk and check the state directory, then try again"
         )
     }
+
+    static let diskBehind = Problem(
+        code: "over-limit",
+        message: "too much waits for the disk",
+        hint: "check the disk of the state directory, then try again"
+    )
 }

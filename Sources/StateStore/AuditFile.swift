@@ -5,32 +5,38 @@ package import TrustCore
 
 /// The audit trail in a file of hash-chained JSON lines, with a signed head beside it (DESIGN §10).
 ///
-/// Lines are with the system as soon as they are recorded, so the end of the process loses none. A second later the
-/// head is signed and both are brought to the disk; ``flush()`` does that at once. Confined to its event loop.
-package final class AuditFile: AuditTrail {
+/// Lines are written on the queue in the order in which they are recorded, and are with the system then, so the end of
+/// the process loses none of them. A second later the head is signed and both are brought to the disk; ``close(on:)``
+/// does that at once.
+///
+/// All that changes is confined to the loop of the queue once the file is open, hence the unchecked conformance.
+package final class AuditFile: AuditTrail, @unchecked Sendable {
     private let file: StateFile
     private let headPath: String
     private let identity: NodeIdentity
-    private let eventLoop: any EventLoop
-    private let failed: (StateFileError) -> Void
+    private let queue: StateQueue
+    private let failed: @Sendable (StateFileError) -> Void
     private var chain: AuditChain
     private var byteCount: Int
-    /// Whether something was recorded since the last ``flush()``.
-    private var isDirty = false
+    /// The flush that is due; nil: nothing was recorded since the head was last signed.
+    private var flushing: Scheduled<Void>?
+
+    /// How long a line may wait for the signed head and the disk.
+    private static let flushDelay = TimeAmount.seconds(1)
 
     /// Opens or makes the log at `path` and verifies it. A half-written last line is cut off; any other fault throws,
-    /// with the line in the message. `failed` hears when an event could not be written.
+    /// with the line in the message. `failed` hears, on the queue, when an event could not be written.
     package init(
         path: String,
         identity: NodeIdentity,
-        eventLoop: any EventLoop,
-        failed: @escaping (StateFileError) -> Void
+        queue: StateQueue,
+        failed: @escaping @Sendable (StateFileError) -> Void
     ) throws(StateFileError) {
         file = try StateFile(path: path)
         try file.lock()
         headPath = Self.headPath(of: path)
         self.identity = identity
-        self.eventLoop = eventLoop
+        self.queue = queue
         self.failed = failed
         let bytes = try file.readAll()
         let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
@@ -46,36 +52,52 @@ package final class AuditFile: AuditTrail {
 
     /// Appends `event`, which happened at `time`.
     package func record(_ event: AuditEvent, at time: Timestamp) {
+        queue.run { self.append(event, at: time) }
+    }
+
+    package func whenRecorded(_ then: @escaping @Sendable () -> Void) {
+        queue.run(then)
+    }
+
+    /// The lines recorded at `since` or later; nil: all. Told on `loop`; fails with ``StateFileError``.
+    package func lines(since: Timestamp?, on loop: any EventLoop) -> EventLoopFuture<[String]> {
+        queue.run(on: loop) { try Self.lines(of: try self.file.readAll(), since: since) }
+    }
+
+    /// Brings everything recorded before to the disk, under a signed head, lets go of the file, and tells on `loop`
+    /// when that is done.
+    package func close(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        queue.run(on: loop) {
+            self.flush()
+            self.file.unlock()
+        }
+    }
+
+    private func append(_ event: AuditEvent, at time: Timestamp) {
         var next = chain
         let line = Array((next.append(event, at: time) + "\n").utf8)
         do throws(StateFileError) {
             try file.write(line, at: byteCount)
             chain = next
             byteCount += line.count
-            guard !isDirty else { return }
-            isDirty = true
-            eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in self?.flush() }
+            guard flushing == nil else { return }
+            flushing = queue.eventLoop.scheduleTask(in: Self.flushDelay) { self.flush() }
         } catch {
             failed(error)
         }
     }
 
     /// Signs the head and brings log and head to the disk.
-    package func flush() {
-        guard isDirty else { return }
-        isDirty = false
-        do {
+    private func flush() {
+        guard let due = flushing.take() else { return }
+        due.cancel()
+        do throws(StateFileError) {
             try file.synchronize()
             let seal = AuditSeal.document(of: chain.head, signedBy: identity)
             try StateFile.replace(headPath, with: Array((seal + "\n").utf8), isDurable: true)
         } catch {
             failed(error)
         }
-    }
-
-    /// The lines recorded at `since` or later; nil: all.
-    package func lines(since: Timestamp? = nil) throws(StateFileError) -> [String] {
-        try Self.lines(of: try file.readAll(), since: since)
     }
 }
 

@@ -2,7 +2,8 @@ import OverlayCrypto
 package import PosternModel
 
 /// Up to which timestamp each peer's first messages are spent: what keeps early data from being taken twice across a
-/// restart. The overlay waits for each write, so each peer has one slot that is written in place.
+/// restart. The overlay waits for each write, which therefore happens on its own loop and not on the ``StateQueue``:
+/// one small write into the system's cache, without a sync. Each peer has one slot that is written in place.
 ///
 /// A slot is 48 bytes: the peer's key (32), the timestamp (8, big endian), and the first 8 bytes of BLAKE2b-256 over
 /// both. A slot whose check does not hold is empty. Writes are with the system when they return: they survive the end

@@ -27,6 +27,14 @@ package struct StateDirectory: Hashable, Sendable {
     package var tokenPath: String { path + "/control.token" }
     /// The local ports that reached services without `listen` got.
     package var reachPortsPath: String { path + "/reach.ports" }
+    /// Whom we trust for what: see `SidecarCore`'s `TrustJournal`.
+    package var journalPath: String { path + "/trust.journal" }
+    /// The audit trail: see ``AuditFile``.
+    package var auditPath: String { path + "/audit.jsonl" }
+    /// Which first messages are spent: see ``ReplayFloorFile``.
+    package var floorsPath: String { path + "/replay.floors" }
+    /// Where peers were when they were last met.
+    package var peersPath: String { path + "/peers.cache" }
     /// What peers offered when they were last asked.
     package var offersPath: String { path + "/peers.offers" }
     /// The file that the running program locks.

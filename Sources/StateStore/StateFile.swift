@@ -64,6 +64,11 @@ package struct StateFile: ~Copyable {
         }
     }
 
+    /// Lets another process, or another opening of this one, use the file from now on.
+    package func unlock() {
+        flock(descriptor, LOCK_UN)
+    }
+
     /// The whole content, or its first `limit` bytes.
     package func readAll(limit: Int = .max) throws(StateFileError) -> [UInt8] {
         var bytes: [UInt8] = []

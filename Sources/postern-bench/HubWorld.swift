@@ -9,6 +9,7 @@ import OverlayCore
 import OverlayCrypto
 import OverlayNIO
 import PosternModel
+import StateStore
 import TrustCore
 
 /// A hub with SQLite in a temporary directory, on an event loop and thread of its own, and nodes on another that ask
@@ -195,4 +196,5 @@ private final class IgnoringHandler: OverlayStreamHandler {
 /// The audit trail is not what is measured.
 private final class UnwrittenTrail: AuditTrail {
     func record(_ event: AuditEvent, at time: Timestamp) {}
+    func whenRecorded(_ then: @escaping @Sendable () -> Void) { then() }
 }

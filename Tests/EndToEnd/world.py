@@ -40,6 +40,8 @@ class Node:
         self.state = self.folder / name
         self.namespace = namespace
         self.config = {}
+        # What the program has in its environment besides ours.
+        self.environment = {}
         self.program = None
         self.ready = None
         self._runs = 0
@@ -64,7 +66,8 @@ class Node:
     def start(self, timeout=20):
         """Starts the program and waits for its READY line."""
         self._runs += 1
-        self.program = Program(f"{self.name}-{self._runs}", self.arguments(), self.folder, self.namespace)
+        self.program = Program(
+            f"{self.name}-{self._runs}", self.arguments(), self.folder, self.namespace, self.environment)
         self.ready = json.loads(self.program.wait_for_line("READY", timeout))
         return self
 

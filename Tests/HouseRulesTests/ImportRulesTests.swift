@@ -40,8 +40,8 @@ import Testing
             "ServiceLifecycle", "UnixSignals",
         ]),
         "postern-bench": overlay.union([
-            "TrustCore", "HubProtocol", "HubCore", "GatewayCore", "HubServer", "GatewayNIO", "ArgumentParser",
-            "CAllocationCounter", "CRuntime",
+            "TrustCore", "HubProtocol", "HubCore", "GatewayCore", "StateStore", "HubServer", "GatewayNIO",
+            "ArgumentParser", "CAllocationCounter", "CRuntime",
         ]),
         "postern-sim": Set(cores.keys).union(["ArgumentParser"]),
     ]

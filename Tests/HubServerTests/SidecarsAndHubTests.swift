@@ -1,4 +1,5 @@
 import Foundation
+import HubProtocol
 import HubServer
 import NIOCore
 import OverlayCore
@@ -7,6 +8,8 @@ import OverlayNIO
 import PosternModel
 import SidecarCore
 import SidecarNIO
+import StateStore
+import Synchronization
 import TestSupport
 import Testing
 import TrustCore
@@ -29,7 +32,7 @@ import TrustCore
         hubs: [HubURL],
         relayOnly: Bool = false
     ) async throws -> RunningSidecar {
-        let (loop, path) = (world.loop, directory.path + "/" + name)
+        let (loop, path, queue) = (world.loop, directory.path + "/" + name, StateQueue(world.disk))
         try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let sidecar = try await world.on {
             try RunningSidecar(
@@ -38,6 +41,7 @@ import TrustCore
                 name: name,
                 directory: path,
                 hubs: hubs,
+                queue: queue,
                 relayOnly: relayOnly
             )
         }
@@ -198,9 +202,86 @@ import TrustCore
         try await stop(second, alice, bob)
     }
 
+    @Test func `a hub answers nobody before its audit trail has the change (R11)`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        try await world.on { hub.trail.hold() }
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        try await world.eventually("the registration is recorded") { hub.trail.events.count == 2 }
+        let answer = Mutex<JSONValue?>(nil)
+        try await world.on {
+            let request = HubRequest.register(name: "alice").document
+            try RPCClientStream.ask(request, of: url.key, port: HubPort.requests, on: alice.node) { document in
+                answer.withLock { $0 = document }
+            }
+        }
+        try await world.eventually("the hub has the request") { hub.service.statistics()["requests"] == 2 }
+        #expect(answer.withLock { $0 } == nil)
+        try await world.on { hub.trail.release() }
+        try await world.eventually("the hub answers") { answer.withLock { $0?["ok"] } == true }
+        try await stop(hub, alice)
+    }
+
+    @Test func `while the disk stands still commands wait, and everything else goes on`() async throws {
+        let hub = try await hub()
+        let url = try #require(hub.url)
+        let alice = try await sidecar(1, "alice", hubs: [url])
+        let bob = try await sidecar(2, "bob", hubs: [url])
+        try await befriend(alice, bob)
+        let journal = directory.path + "/alice/trust.journal"
+        let barrier = DispatchSemaphore(value: 0)
+        world.disk.execute { barrier.wait() }
+        let answered = Mutex(0)
+        let invitations = try await world.on {
+            (0..<50).map { _ in
+                let invited = alice.runtime.perform(.invite(uses: 1, lifetime: .seconds(60), services: .all))
+                invited.whenSuccess { _ in answered.withLock { $0 += 1 } }
+                return invited
+            }
+        }
+        let caller = try await call("meanwhile", alice, from: bob)
+        try await world.eventually("a peer's call is served") { caller.text == "meanwhile" }
+        let revoked = try await world.on { alice.runtime.perform(.revoke(peer: "bob")) }
+        try await world.eventually("a revocation cuts at once") { caller.end != nil && alice.ended == [bob.key] }
+        #expect(answered.withLock { $0 } == 0, "nothing is promised before it is on the disk")
+        barrier.signal()
+        for invitation in invitations { _ = try await invitation.get() }
+        #expect(try await revoked.get()["state"] == "revoked")
+        let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n")
+        #expect(lines.filter { $0.contains("invited") }.count <= 2, "commands that wait together share a sync")
+        try await stop(hub, alice, bob)
+    }
+
+    @Test func `a sidecar that stops has written everything, and answers what it has written`() async throws {
+        let alice = try await sidecar(1, "alice", hubs: [])
+        let barrier = DispatchSemaphore(value: 0)
+        world.disk.execute { barrier.wait() }
+        let invited = try await world.on {
+            alice.runtime.perform(.invite(uses: 1, lifetime: .seconds(60), services: .all))
+        }
+        let stopped = try await world.on { alice.stop() }
+        let late = try await world.on { alice.runtime.perform(.list) }
+        await #expect(throws: Problem.self) { try await late.get() }
+        barrier.signal()
+        #expect(try await invited.get()["invitation"] != nil)
+        try await stopped.get()
+        let state = StateDirectory(path: directory.path + "/alice")
+        #expect(try String(contentsOfFile: state.journalPath, encoding: .utf8).contains("invited"))
+        let actions = try AuditFile.lines(path: state.auditPath, since: nil).compactMap {
+            try JSONValue(parsing: $0)["action"]?.string
+        }
+        #expect(actions == ["start", "invitation.create", "stop"])
+        guard case .intact(let head) = try AuditFile.verify(path: state.auditPath, owner: alice.key) else {
+            Issue.record("the trail is broken")
+            return
+        }
+        #expect(head.sequence == 3)
+        try await world.end()
+    }
+
     private func stop(_ hub: RunningHub?, _ sidecars: RunningSidecar...) async throws {
         for sidecar in sidecars { try await world.wait { sidecar.stop() } }
         if let hub { try await world.wait { hub.stop() } }
-        try await world.group.shutdownGracefully()
+        try await world.end()
     }
 }

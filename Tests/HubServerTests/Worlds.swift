@@ -9,6 +9,7 @@ import OverlayWire
 import PosternModel
 import SidecarCore
 import SidecarNIO
+import StateStore
 import TestSupport
 import Testing
 import TrustCore
@@ -18,8 +19,23 @@ import TrustCore
 /// An audit trail that is only counted.
 final class CountedTrail: AuditTrail, @unchecked Sendable {
     private(set) var events: [AuditEvent] = []
+    private var isHeld = false
+    private var held: [@Sendable () -> Void] = []
 
     func record(_ event: AuditEvent, at time: Timestamp) { events.append(event) }
+
+    func whenRecorded(_ then: @escaping @Sendable () -> Void) {
+        if isHeld { held.append(then) } else { then() }
+    }
+
+    /// From now on nothing is told to be recorded, until ``release()``.
+    func hold() { isHeld = true }
+
+    func release() {
+        isHeld = false
+        for then in held { then() }
+        held = []
+    }
 }
 
 /// A hub on loopback. Confined to its loop.
@@ -70,6 +86,7 @@ final class RunningSidecar: StreamAcceptor, @unchecked Sendable {
         name: String,
         directory: String,
         hubs: [HubURL],
+        queue: StateQueue,
         relayOnly: Bool = false
     ) throws {
         let identity = identity(number)
@@ -81,7 +98,7 @@ final class RunningSidecar: StreamAcceptor, @unchecked Sendable {
         node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
         let rule = ExposedRule(service: Service(name: "echo", port: VirtualPort(80), kind: .tcp), allow: [.trusted])
         settings = SidecarRuntime.Settings(stateDirectory: directory, name: name, hubs: hubs, exposed: [rule])
-        runtime = SidecarRuntime(node: node, identity: identity, settings: settings, logger: logger)
+        runtime = SidecarRuntime(node: node, identity: identity, settings: settings, queue: queue, logger: logger)
         runtime.incoming = self
         runtime.host = self
     }
@@ -159,9 +176,18 @@ final class Caller: OverlayStreamHandler, @unchecked Sendable {
 /// Code that runs on one event loop, and waits there for things to become true.
 struct LoopWorld {
     let loop: any EventLoop
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    /// Where the sidecars' files are written.
+    let disk: any EventLoop
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
 
-    init() { loop = group.next() }
+    init() {
+        loop = group.next()
+        disk = group.next()
+    }
+
+    func end() async throws {
+        try await group.shutdownGracefully()
+    }
 
     /// Runs `body` on the loop and waits for its result.
     func on<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {

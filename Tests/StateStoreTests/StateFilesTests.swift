@@ -2,10 +2,8 @@ import Foundation
 import NIOCore
 import NIOEmbedded
 import OverlayCrypto
-import OverlayNIO
 import PosternModel
-import SidecarCore
-import SidecarNIO
+import Synchronization
 import Testing
 import TrustCore
 
@@ -28,7 +26,18 @@ private func identity(_ number: UInt8) -> NodeIdentity {
     try! NodeIdentity(seed: Array(repeating: number, count: 32))
 }
 
-private func fact(_ number: Int) -> TrustFact { .named(identity(1).key, "name-\(number)") }
+/// What was told, in order, from whatever thread.
+private final class Outcomes: Sendable {
+    private let told = Mutex<[Int]>([])
+
+    var numbers: [Int] { told.withLock { $0 } }
+
+    func add(_ number: Int) { told.withLock { $0.append(number) } }
+
+    func add(_ number: Int, _ result: Result<JournalFile.Written, StateFileError>) {
+        if case .success = result { add(number) }
+    }
+}
 
 @Suite struct StateFileTests {
     private let scratch = Scratch()
@@ -50,72 +59,172 @@ private func fact(_ number: Int) -> TrustFact { .named(identity(1).key, "name-\(
     }
 }
 
+/// What became of an append.
+private final class Outcome: Sendable {
+    private let result = Mutex<Result<JournalFile.Written, StateFileError>?>(nil)
+
+    var value: Result<JournalFile.Written, StateFileError>? { result.withLock { $0 } }
+
+    func set(_ value: Result<JournalFile.Written, StateFileError>) { result.withLock { $0 = value } }
+}
+
+/// A journal on a queue that runs when it is told to.
+private final class Journal {
+    let loop = EmbeddedEventLoop()
+    let file: JournalFile
+    private(set) var lines: [String] = []
+    private(set) var cutByteCount = 0
+
+    init(_ path: String) throws {
+        var found: [String] = []
+        let opened = try JournalFile.open(path: path, queue: StateQueue(loop)) { content throws(StateFileError) in
+            let whole = content.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            found = content[..<whole].split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+            guard !found.contains("damaged") else {
+                throw StateFileError(path: path, operation: "read", errorNumber: nil, message: "damaged")
+            }
+            return whole
+        }
+        file = opened.journal
+        cutByteCount = opened.cutByteCount
+        lines = found
+    }
+
+    /// Appends a line and returns what became of it.
+    @discardableResult
+    func append(_ line: String, snapshot: String? = nil) throws -> JournalFile.Written {
+        let outcome = Outcome()
+        var replacement: (@Sendable () -> [UInt8])?
+        if let snapshot { replacement = { Array((snapshot + "\n").utf8) } }
+        file.append(Array((line + "\n").utf8), snapshot: replacement) { result in
+            outcome.set(result)
+        }
+        loop.run()
+        return try #require(outcome.value).get()
+    }
+}
+
 @Suite struct JournalFileTests {
     private let scratch = Scratch()
     private var path: String { scratch.path + "/trust.journal" }
 
     @Test func `what was appended is there after the process has ended`() throws {
         do {
-            let (journal, facts, _) = try JournalFile.open(path: path)
-            #expect(facts.isEmpty)
-            for number in 0..<5 { try journal.append([fact(number), fact(number + 100)]) }
+            let journal = try Journal(path)
+            #expect(journal.lines.isEmpty)
+            for number in 0..<5 { try journal.append("line \(number)") }
         }
-        let (_, facts, cut) = try JournalFile.open(path: path)
-        #expect(facts == (0..<5).flatMap { [fact($0), fact($0 + 100)] } && cut == 0)
+        let journal = try Journal(path)
+        #expect(journal.lines == (0..<5).map { "line \($0)" } && journal.cutByteCount == 0)
+    }
+
+    @Test func `nothing is written before its turn on the queue, and then in order`() throws {
+        let journal = try Journal(path)
+        let done = Outcomes()
+        for number in 0..<3 { journal.file.append(Array("\(number)\n".utf8)) { done.add(number, $0) } }
+        #expect(done.numbers.isEmpty && FileManager.default.contents(atPath: path) == Data())
+        journal.loop.run()
+        #expect(done.numbers == [0, 1, 2] && FileManager.default.contents(atPath: path) == Data("0\n1\n2\n".utf8))
     }
 
     @Test func `a file cut at any byte opens with every whole line, and goes on from there`() throws {
         do {
-            let (journal, _, _) = try JournalFile.open(path: path)
-            for number in 0..<3 { try journal.append([fact(number)]) }
+            let journal = try Journal(path)
+            for number in 0..<3 { try journal.append("line \(number)") }
         }
         let whole = try Data(contentsOf: URL(filePath: path))
         let ends = whole.indices.filter { whole[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
         for count in 0...whole.count {
             try whole.prefix(count).write(to: URL(filePath: path))
-            let lineCount = ends.filter { $0 <= count }.count
+            let lines = (0..<ends.filter { $0 <= count }.count).map { "line \($0)" }
             do {
-                let (journal, facts, cut) = try JournalFile.open(path: path)
-                #expect(facts == (0..<lineCount).map(fact))
-                #expect(cut == count - (ends.last { $0 <= count } ?? 0))
-                try journal.append([fact(9)])
+                let journal = try Journal(path)
+                #expect(journal.lines == lines)
+                #expect(journal.cutByteCount == count - (ends.last { $0 <= count } ?? 0))
+                try journal.append("more")
             }
-            let (_, facts, cut) = try JournalFile.open(path: path)
-            #expect(facts == (0..<lineCount).map(fact) + [fact(9)] && cut == 0)
+            let journal = try Journal(path)
+            #expect(journal.lines == lines + ["more"] && journal.cutByteCount == 0)
         }
     }
 
-    @Test func `damage before the last line is refused, and the line is named`() throws {
-        do {
-            let (journal, _, _) = try JournalFile.open(path: path)
-            for number in 0..<3 { try journal.append([fact(number)]) }
-        }
-        var bytes = try Data(contentsOf: URL(filePath: path))
-        bytes[30] ^= 1
+    @Test func `content that its owner refuses is left as it is`() throws {
+        let bytes = Data("a\ndamaged\nhalf".utf8)
         try bytes.write(to: URL(filePath: path))
-        let error = #expect(throws: StateFileError.self) { _ = try JournalFile.open(path: path) }
-        #expect(error?.message.contains("line 1") == true)
-        #expect(try Data(contentsOf: URL(filePath: path)) == bytes, "nothing was changed")
+        #expect(throws: StateFileError.self) { _ = try Journal(path) }
+        #expect(try Data(contentsOf: URL(filePath: path)) == bytes)
     }
 
-    @Test func `compaction replaces the content in one step, and appends go on`() throws {
+    @Test func `a snapshot replaces the content in one step, and appends go on`() throws {
         do {
-            let (journal, _, _) = try JournalFile.open(path: path)
-            for number in 0..<9 { try journal.append([fact(number)]) }
-            try journal.compact(to: [fact(8)])
-            try journal.append([fact(10)])
+            let journal = try Journal(path)
+            for number in 0..<9 { try journal.append("line \(number)") }
+            try journal.append("line 9", snapshot: "everything")
+            try journal.append("line 10")
         }
-        let (_, facts, _) = try JournalFile.open(path: path)
-        #expect(facts == [fact(8), fact(10)])
+        #expect(try Journal(path).lines == ["everything", "line 10"])
         #expect(!FileManager.default.fileExists(atPath: path + ".new"))
     }
 
+    @Test func `where the snapshot cannot be written the line is appended`() throws {
+        do {
+            let journal = try Journal(path)
+            try journal.append("line 0")
+            try FileManager.default.createDirectory(atPath: path + ".new", withIntermediateDirectories: false)
+            #expect(try journal.append("line 1", snapshot: "everything").compactionFailure?.operation == "open")
+        }
+        #expect(try Journal(path).lines == ["line 0", "line 1"])
+    }
+
+    @Test func `compaction is due when the journal has grown to twice what it was`() throws {
+        let journal = try Journal(path)
+        let line = String(repeating: "x", count: 100 << 10)
+        #expect(try !journal.append(line).needsCompaction)
+        #expect(try !journal.append(line).needsCompaction)
+        #expect(try journal.append(line).needsCompaction)
+        #expect(try !journal.append(line, snapshot: line).needsCompaction)
+    }
+
     @Test func `two processes cannot use one journal, and nobody else can read it`() throws {
-        let (journal, _, _) = try JournalFile.open(path: path)
-        try journal.append([fact(1)])
-        #expect(throws: StateFileError.self) { _ = try JournalFile.open(path: path) }
+        let journal = try Journal(path)
+        try journal.append("line")
+        #expect(throws: StateFileError.self) { _ = try Journal(path) }
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
+    }
+}
+
+@Suite struct CacheFileTests {
+    private let scratch = Scratch()
+    private var path: String { scratch.path + "/cache" }
+
+    @Test func `the latest content is written, and what it replaced while it waited is not`() throws {
+        let loop = EmbeddedEventLoop()
+        let cache = CacheFile(path: path, queue: StateQueue(loop)) { Issue.record($0) }
+        #expect(cache.load() == [])
+        cache.save([1])
+        cache.save([2])
+        #expect(cache.load() == [], "nothing is written before its turn")
+        loop.run()
+        #expect(cache.load() == [2])
+        cache.save([3])
+        loop.run()
+        #expect(CacheFile(path: path, queue: StateQueue(loop)) { Issue.record($0) }.load() == [3])
+        #expect(SystemFile.mode(of: path)?.permissions == 0o600)
+    }
+
+    @Test func `a failure is told, and the next version is tried again`() throws {
+        let loop = EmbeddedEventLoop()
+        let failures = Outcomes()
+        let folder = scratch.path + "/folder"
+        let cache = CacheFile(path: folder + "/cache", queue: StateQueue(loop)) { _ in failures.add(0) }
+        cache.save([1])
+        loop.run()
+        #expect(failures.numbers == [0])
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        cache.save([2])
+        loop.run()
+        #expect(failures.numbers == [0] && cache.load() == [2])
     }
 }
 
@@ -125,15 +234,22 @@ private func fact(_ number: Int) -> TrustFact { .named(identity(1).key, "name-\(
     private var path: String { scratch.path + "/audit.jsonl" }
 
     private func open(_ owner: NodeIdentity = identity(1)) throws -> AuditFile {
-        try AuditFile(path: path, identity: owner, eventLoop: loop) { Issue.record($0) }
+        try AuditFile(path: path, identity: owner, queue: StateQueue(loop)) { Issue.record($0) }
+    }
+
+    private func record(_ count: Int, in audit: AuditFile) {
+        for number in 0..<count {
+            let event = AuditEvent(.trustGiven, actor: identity(1).key, subject: "\(number)")
+            audit.record(event, at: Timestamp(seconds: 1_795_000_000))
+        }
     }
 
     private func record(_ count: Int) throws {
         let audit = try open()
-        for number in 0..<count {
-            audit.record(AuditEvent(.trustGiven, actor: identity(1).key, subject: "\(number)"), at: Clocks.now().wall)
-        }
-        audit.flush()
+        record(count, in: audit)
+        let closed = audit.close(on: loop)
+        loop.run()
+        try closed.wait()
     }
 
     @Test func `the trail goes on after a restart as one chain (R11)`() throws {
@@ -145,6 +261,22 @@ private func fact(_ number: Int) -> TrustFact { .named(identity(1).key, "name-\(
         #expect(head.sequence == 6)
         #expect(try AuditFile.lines(path: path, since: nil).count == 6)
         #expect(try AuditFile.lines(path: path, since: Timestamp(seconds: 9_000_000_000)).isEmpty)
+    }
+
+    @Test func `entries are in the file when that is told, and signed a second later`() throws {
+        let audit = try open()
+        let told = Outcomes()
+        record(2, in: audit)
+        audit.whenRecorded { told.add(0) }
+        record(1, in: audit)
+        let lines = audit.lines(since: nil, on: loop)
+        #expect(told.numbers.isEmpty && FileManager.default.contents(atPath: path) == Data())
+        loop.run()
+        #expect(try told.numbers == [0] && lines.wait().count == 3)
+        #expect(FileManager.default.contents(atPath: path + ".head") == Data(), "not signed yet")
+        loop.advanceTime(by: .seconds(1))
+        let seal = try #require(FileManager.default.contents(atPath: path + ".head"))
+        #expect(try AuditSeal.verify(Array(seal)).head.sequence == 3)
     }
 
     @Test func `an edited file is refused at the start, with the line (R11, S5)`() throws {

@@ -60,7 +60,7 @@ package struct ShowStatus: Operation {
     package init() {}
 
     package typealias Answer = StatusDocument
-    package static let outline = OperationOutline.reading(
+    package static let outline = OperationOutline.reporting(
         "status",
         "Identity, hubs, services and pending requests of the sidecar."
     )
@@ -86,7 +86,7 @@ package struct ListAudit: Operation {
 
     /// The entries as they are stored.
     package typealias Answer = [JSONValue]
-    package static let outline = OperationOutline.reading("audit", "The entries of the audit trail, the oldest first.")
+    package static let outline = OperationOutline.reporting("audit", "The entries of the audit trail, the oldest first.")
 
     package func perform(
         on sidecar: inout Sidecar,

@@ -30,17 +30,37 @@ package struct OperationOutline: Hashable, Sendable {
     package let path: String
     /// One sentence.
     package let summary: String
-    /// Whether it changes anything; one that does not is a GET.
-    package let changesState: Bool
+    /// What it does to the sidecar.
+    package let effect: Effect
 
-    /// An operation that changes nothing.
-    static func reading(_ path: String, _ summary: String) -> OperationOutline {
-        OperationOutline(path: path, summary: summary, changesState: false)
+    /// What an operation does to the sidecar.
+    package enum Effect: Hashable, Sendable {
+        /// Nothing; it tells how things are now, and promises nothing.
+        case reports
+        /// Nothing; it tells what was decided, which has to be on the disk by then.
+        case reads
+        /// It changes something.
+        case changes
     }
 
-    /// An operation that changes something.
+    /// Whether it changes anything; one that does not is a GET.
+    package var changesState: Bool {
+        switch effect {
+        case .reports, .reads: false
+        case .changes: true
+        }
+    }
+
+    static func reporting(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, effect: .reports)
+    }
+
+    static func reading(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, effect: .reads)
+    }
+
     static func changing(_ path: String, _ summary: String) -> OperationOutline {
-        OperationOutline(path: path, summary: summary, changesState: true)
+        OperationOutline(path: path, summary: summary, effect: .changes)
     }
 }
 

@@ -50,7 +50,7 @@ package struct ListPeers: Operation {
     package init() {}
 
     package typealias Answer = [PeerDocument]
-    package static let outline = OperationOutline.reading("peers", "Trusted peers with address, path and round trip.")
+    package static let outline = OperationOutline.reporting("peers", "Trusted peers with address, path and round trip.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -71,7 +71,7 @@ package struct ListServices: Operation {
     }
 
     package typealias Answer = [Service]
-    package static let outline = OperationOutline.reading("services", "What a peer offers to us.")
+    package static let outline = OperationOutline.reporting("services", "What a peer offers to us.")
 
     package func perform(
         on sidecar: inout Sidecar,

@@ -83,7 +83,7 @@ private func withTrail<Result>(
     _ options: SidecarOptions,
     _ body: (String) throws(StateFileError) -> Result
 ) throws -> Result {
-    let path = try options.stateDirectory().path + "/audit.jsonl"
+    let path = try options.stateDirectory().auditPath
     guard FileManager.default.fileExists(atPath: path) else {
         throw CommandFailure(
             .failed,

@@ -49,20 +49,23 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        Console.complain(line(for: event, at: Self.now()))
+    }
+
+    /// The line that says what happened at `time`.
+    func line(for event: LogEvent, at time: Timestamp) -> String {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
-        let time = Self.now().description
         if isJSON {
             var object = JSONObject()
-            object["time"] = .string(time)
+            object["time"] = .string(time.description)
             object["level"] = .string(event.level.rawValue)
             object["message"] = .string(event.message.description)
             for (key, value) in all where object[key] == nil { object[key] = .string(value.description) }
-            Console.complain(JSONValue.object(object).compactText)
-        } else {
-            let details = all.map { " \($0.key)=\(Self.oneLine($0.value.description))" }.joined()
-            let level = event.level.rawValue.uppercased()
-            Console.complain("\(time) \(level) \(Self.oneLine(event.message.description))\(details)")
+            return JSONValue.object(object).compactText
         }
+        let details = all.map { " \($0.key)=\(Self.oneLine($0.value.description))" }.joined()
+        let level = event.level.rawValue.uppercased()
+        return "\(time) \(level) \(Self.oneLine(event.message.description))\(details)"
     }
 
     /// What strangers wrote may stand in an entry; it stays on its line.

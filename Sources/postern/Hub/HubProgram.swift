@@ -29,12 +29,21 @@ struct HubProgram {
             LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
         }
         let store = try openStore(state)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
+        let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let stateGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = dataGroup.next()
+        let queue = StateQueue(stateGroup.next())
         let parts: NIOLoopBound<Parts>
         do {
             parts = try await loop.flatSubmit {
-                Parts.launch(on: loop, identity: identity, settings: settings, store: store, logger: logger)
+                Parts.launch(
+                    on: loop,
+                    identity: identity,
+                    settings: settings,
+                    store: store,
+                    queue: queue,
+                    logger: logger
+                )
             }.get()
         } catch let error as IOError {
             throw taken(error)
@@ -47,17 +56,18 @@ struct HubProgram {
             )
         }
         let ready = try await loop.submit { parts.value.readyDocument(settings: settings, key: identity.key) }.get()
-        logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
-        Console.print("READY " + ready.compactText)
 
-        await withTaskGroup(of: Void.self) { watching in
-            watching.addTask { await ResidentCode.keepSmall() }
-            await Shutdown.wait(logger: logger) { reload(levels: levels, logger: logger) }
-            watching.cancelAll()
+        let hub = ServingService {
+            logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
+            Console.print("READY " + ready.compactText)
+        } drain: {
+            try await loop.flatSubmit { parts.value.stop() }.get()
         }
-        try await loop.flatSubmit { parts.value.stop() }.get()
+        try await Shutdown.run([hub, BackgroundService { await ResidentCode.keepSmall() }], logger: logger) {
+            reload(levels: levels, logger: logger)
+        }
         logger.info("stopped")
-        try await group.shutdownGracefully()
+        for group in [dataGroup, stateGroup] { try await group.shutdownGracefully() }
     }
 
     private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
@@ -124,15 +134,13 @@ extension HubProgram {
             identity: NodeIdentity,
             settings: HubConfiguration,
             store: SQLiteHubStore,
+            queue: StateQueue,
             logger: Logger
         ) -> EventLoopFuture<NIOLoopBound<Parts>> {
             loop.preconditionInEventLoop()
             do {
-                let audit = try AuditFile(
-                    path: settings.state + "/audit.jsonl",
-                    identity: identity,
-                    eventLoop: loop
-                ) { error in
+                let path = StateDirectory(path: settings.state).auditPath
+                let audit = try AuditFile(path: path, identity: identity, queue: queue) { error in
                     logger.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
                 }
                 var overlay = OverlayNode.Settings.defaults
@@ -159,8 +167,9 @@ extension HubProgram {
 
         func stop() -> EventLoopFuture<Void> {
             service.stop().assumeIsolated().flatMap {
-                self.audit.flush()
-                return self.node.stop()
+                self.audit.close(on: self.node.eventLoop)
+            }.flatMap {
+                self.node.stop()
             }.nonisolated()
         }
 

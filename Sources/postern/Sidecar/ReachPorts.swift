@@ -1,7 +1,7 @@
-import Foundation
 import OverlayCrypto
 import PosternConfiguration
 import PosternModel
+import StateStore
 
 /// The local ports of reached services that the configuration gives none: the same after every start.
 ///
@@ -10,15 +10,13 @@ struct ReachPorts {
     /// Below the ports that systems hand out by themselves (RFC 6335 §6, and Linux's default range).
     private static let range: ClosedRange<UInt16> = 20_000...29_999
 
-    private let path: String
-    private var ports: [String: UInt16]
+    private let file: CacheFile
+    private var ports: [String: UInt16] = [:]
 
-    /// What is remembered at `path`; a file that is not there or not readable remembers nothing.
-    init(path: String) {
-        self.path = path
-        ports = [:]
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return }
-        for member in (try? JSONValue(parsing: text))?.object?.members ?? [] {
+    /// What is remembered in `file`; one that is not there or not readable remembers nothing.
+    init(file: CacheFile) {
+        self.file = file
+        for member in (try? JSONValue(parsing: file.load()))?.object?.members ?? [] {
             ports[member.key] = member.value.integer.flatMap { UInt16(exactly: $0) }
         }
     }
@@ -35,16 +33,13 @@ struct ReachPorts {
     }
 
     /// `service` is offered at `port` from now on.
-    mutating func remember(_ port: UInt16, for service: ReachConfiguration) throws {
+    mutating func remember(_ port: UInt16, for service: ReachConfiguration) {
         let name = Self.name(of: service)
         guard ports[name] != port else { return }
         ports[name] = port
         var object = JSONObject()
         for (name, port) in ports.sorted(by: { $0.key < $1.key }) { object[name] = .integer(Int64(port)) }
-        try Data((JSONValue.object(object).compactText + "\n").utf8).write(
-            to: URL(fileURLWithPath: path),
-            options: .atomic
-        )
+        file.save(JSONValue.object(object).compactBytes + [UInt8(ascii: "\n")])
     }
 
     private static func name(of service: ReachConfiguration) -> String {

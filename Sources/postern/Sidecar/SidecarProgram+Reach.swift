@@ -46,10 +46,10 @@ extension SidecarProgram {
             target: entry.target,
             listen: listen
         )
-        return gateway.reach(service).assumeIsolated().flatMapThrowing { address in
+        return gateway.reach(service).assumeIsolated().map { address in
             let bound = listen.with(port: UInt16(address.port ?? 0))
             self.reaches.append(Reach(configured: entry, service: service, listen: bound))
-            if entry.listen == nil { try self.reachPorts.remember(bound.port, for: entry) }
+            if entry.listen == nil { self.reachPorts.remember(bound.port, for: entry) }
         }.flatMapError { error in
             if choices.count > 1 { return self.reach(entry, position: position, choices: choices.dropFirst()) }
             return self.node.eventLoop.makeFailedFuture(

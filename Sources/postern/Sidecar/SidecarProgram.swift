@@ -36,12 +36,13 @@ final class SidecarProgram {
     var opened: [LocalPort] = []
     private let log: Logger
 
-    /// Binds the underlay's sockets and puts the parts together. Fails with the error of binding or of opening the
-    /// state.
+    /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
+    /// the error of binding or of opening the state.
     static func launch(
         on eventLoop: any EventLoop,
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        queue: StateQueue,
         logger: Logger
     ) -> EventLoopFuture<NIOLoopBound<SidecarProgram>> {
         eventLoop.preconditionInEventLoop()
@@ -59,6 +60,7 @@ final class SidecarProgram {
                 udp: udp,
                 identity: identity,
                 configuration: configuration,
+                queue: queue,
                 logger: logger
             )
             try program.runtime.start()
@@ -71,6 +73,7 @@ final class SidecarProgram {
         udp: [SocketAddress],
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        queue: StateQueue,
         logger: Logger
     ) {
         self.node = node
@@ -82,6 +85,7 @@ final class SidecarProgram {
             node: node,
             identity: identity,
             settings: Self.runtimeSettings(configuration, udp: udp),
+            queue: queue,
             logger: logger
         )
         let state = StateDirectory(path: configuration.state)
@@ -91,7 +95,10 @@ final class SidecarProgram {
             expose: configuration.expose.map(ExposedService.init),
             logger: logger
         )
-        reachPorts = ReachPorts(path: state.reachPortsPath)
+        let ports = CacheFile(path: state.reachPortsPath, queue: queue) { error in
+            logger.warning("the ports of reached services cannot be written", metadata: ["error": "\(error)"])
+        }
+        reachPorts = ReachPorts(file: ports)
         runtime.incoming = gateway
         runtime.host = self
     }

@@ -5,6 +5,7 @@ import NIOPosix
 import OverlayCrypto
 import PosternConfiguration
 import PosternModel
+import ServiceLifecycle
 import SidecarControl
 import SidecarNIO
 import StateStore
@@ -27,33 +28,35 @@ struct SidecarService {
         let logger = Logger(label: "postern") { label in
             LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
         }
-        // One loop owns the overlay and the gateway; what operators ask for must not hold packets up.
+        // One loop owns the overlay and the gateway; neither what operators ask for nor a disk may hold packets up.
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let stateGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = dataGroup.next()
-        let backend = SidecarBackend(program: try await launch(identity, on: loop, logger: logger), eventLoop: loop)
-        let program = backend.program
+        let queue = StateQueue(stateGroup.next())
+        let program = try await launch(identity, on: loop, queue: queue, logger: logger)
         try await offerReaches(program, on: loop)
+        let backend = SidecarBackend(program: program, eventLoop: loop)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
         let ready = try await loop.submit { program.value.readyDocument(control: control.address) }.get()
-        logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
-        Console.print("READY " + JSONValue(encoding: ready).compactText)
 
-        await withTaskGroup(of: Void.self) { watching in
-            if let path = file.path { watching.addTask { await FileWatch(path: path).run() } }
-            watching.addTask { await ResidentCode.keepSmall() }
-            await Shutdown.wait(logger: logger) {
-                await reload(program, on: loop, levels: levels, logger: logger)
-            }
-            watching.cancelAll()
+        let sidecar = ServingService {
+            logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
+            Console.print("READY " + JSONValue(encoding: ready).compactText)
+        } drain: {
+            for channel in control.channels { try? await channel.close() }
+            try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()
+            try await queue.drain()
         }
-        for channel in control.channels { try? await channel.close() }
-        try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()
+        var services: [any ServiceLifecycle.Service] = [sidecar, BackgroundService { await ResidentCode.keepSmall() }]
+        if let path = file.path { services.append(BackgroundService { await FileWatch(path: path).run() }) }
+        try await Shutdown.run(services, logger: logger) {
+            await reload(program, on: loop, levels: levels, logger: logger)
+        }
         logger.info("stopped")
-        try await controlGroup.shutdownGracefully()
-        try await dataGroup.shutdownGracefully()
+        for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
     }
 
     private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
@@ -74,12 +77,19 @@ struct SidecarService {
     private func launch(
         _ identity: NodeIdentity,
         on loop: any EventLoop,
+        queue: StateQueue,
         logger: Logger
     ) async throws -> NIOLoopBound<SidecarProgram> {
         let settings = file.settings
         do {
             return try await loop.flatSubmit {
-                SidecarProgram.launch(on: loop, identity: identity, configuration: settings, logger: logger)
+                SidecarProgram.launch(
+                    on: loop,
+                    identity: identity,
+                    configuration: settings,
+                    queue: queue,
+                    logger: logger
+                )
             }.get()
         } catch let error as IOError {
             throw taken(at: "underlay.listen", address: settings.underlay.listen, error: error)

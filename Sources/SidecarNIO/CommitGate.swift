@@ -1,0 +1,223 @@
+import HubProtocol
+import PosternModel
+import SidecarCore
+import TrustCore
+
+/// Holds back what promises something to somebody until the facts behind it are on the disk, and lets everything else
+/// go on meanwhile.
+///
+/// Facts gather into one write while another is under way, so that many commands share one sync. What promises waits
+/// for the write that was to come, or else under way, when it arrived:
+///
+/// | action | while facts are unsaved | when their write fails |
+/// | --- | --- | --- |
+/// | answers; redemptions; mail, revocations and acknowledgements to hubs | wait | are not made: see below |
+/// | answers that only report what a peer offers, or what we offer it | are given | |
+/// | admission of a peer, and what is wanted of that peer behind it | wait | wait for the next write |
+/// | expulsion of a peer | is done, and what waits for the peer's admission is dropped | |
+/// | audit entry | is recorded behind the facts before it | is recorded |
+/// | everything else | is done | |
+///
+/// In place of a promise that is not made, a command fails, a peer is refused, and the core hears that its request has
+/// no answer. Facts of a failed write belong to the next one, which begins with the next facts or the next action that
+/// has to wait for them. A value: its owner does the steps and the writes.
+struct CommitGate {
+    /// What is to be done now.
+    enum Step: Hashable, Sendable {
+        case perform(SidecarAction)
+        /// Write an entry into the audit trail, after everything written before.
+        case record(Entry)
+        /// A request to a hub that was not made, and so has no answer.
+        case hubUnanswered(SidecarRequestID)
+        /// The same for a request to a peer.
+        case peerUnanswered(SidecarRequestID)
+        /// What a peer asked is not answered.
+        case refuse(PeerRequestID)
+    }
+
+    /// An entry of the audit trail.
+    struct Entry: Hashable, Sendable {
+        let event: AuditEvent
+        let time: Timestamp
+    }
+
+    /// What is to be written together: the facts made durable, then the entries recorded.
+    struct Write: Hashable, Sendable {
+        var facts: [TrustFact] = []
+        var entries: [Entry] = []
+    }
+
+    private struct Waiting {
+        let action: SidecarAction
+        /// The number of the write that has to succeed first.
+        let write: UInt64
+    }
+
+    /// Actions that may wait to be promised; beyond it they are treated as if the write had failed.
+    private let limit: Int
+    private var underWay: Write?
+    /// What gathers for the next write.
+    private var next = Write()
+    /// The number of the next write.
+    private var nextNumber: UInt64 = 1
+    /// Whether something asks for the next write, other than facts of a write that failed.
+    private var isWanted = false
+    private var waiting: [Waiting] = []
+    /// Commands whose answers promise nothing.
+    private var reports: Set<CommandID> = []
+
+    /// `limit`: the promises that may wait at a time. The core bounds what causes them; this bounds what a hub that
+    /// never pauses could add while the disk stands still.
+    init(limit: Int = 16_384) {
+        self.limit = limit
+    }
+
+    /// Whether nothing is being written and nothing asks to be.
+    var isIdle: Bool { underWay == nil && !isWanted }
+
+    /// The sidecar wants `action` done; returns what is to be done now.
+    mutating func take(_ action: SidecarAction, at now: Timestamp) -> [Step] {
+        switch action {
+        case .persist(let facts):
+            next.facts += facts
+            isWanted = true
+            return []
+        case .audit(let event):
+            let entry = Entry(event: event, time: now)
+            guard isWanted else { return [.record(entry)] }
+            next.entries.append(entry)
+            return []
+        case .answer(let command, _):
+            return reports.remove(command) == nil ? delay(action) : [.perform(action)]
+        case .answerPeer(_, .redeemed):
+            // It says what we have decided.
+            return delay(action)
+        case .answerPeer(_, .services), .answerPeer(_, .refused):
+            return [.perform(action)]
+        case .fail(let command, _):
+            reports.remove(command)
+            return [.perform(action)]
+        case .redeem, .admit:
+            return delay(action)
+        case .hubRequest(_, _, let request):
+            return request.isPromise ? delay(action) : [.perform(action)]
+        case .connect(let peer), .setRelay(let peer, _, _), .peerRequest(_, let peer, _):
+            let isBehindAdmission = waiting.contains { $0.action.admittedPeer == peer }
+            return isBehindAdmission ? delay(action) : [.perform(action)]
+        case .expel(let peer, _):
+            return drop(peer) + [.perform(action)]
+        case .remember, .admitHub, .dropHub, .trustEnded, .openWatch, .clearRelay, .ping, .openLocalPort, .readAudit,
+            .routed:
+            return [.perform(action)]
+        }
+    }
+
+    /// The answer of `command` reports what somebody else said, and promises nothing.
+    mutating func noteReport(_ command: CommandID) {
+        reports.insert(command)
+    }
+
+    /// The write to begin now, if there is one. Its end is told by ``finish(_:)``.
+    mutating func begin() -> Write? {
+        guard underWay == nil, isWanted else { return nil }
+        let write = next
+        underWay = write
+        next = Write()
+        nextNumber += 1
+        isWanted = false
+        return write
+    }
+
+    /// The write under way is on the disk, or `failure` says why it is not; returns what is to be done now.
+    mutating func finish(_ failure: Problem?) -> [Step] {
+        guard let write = underWay.take() else { return [] }
+        let count = waiting.firstIndex { $0.write >= nextNumber } ?? waiting.count
+        let released = waiting[..<count].map(\.action)
+        waiting.removeFirst(count)
+        guard let failure else { return released.map { .perform($0) } }
+        next.facts = write.facts + next.facts
+        var kept: [Waiting] = []
+        var steps: [Step] = []
+        for action in released {
+            if let step = Self.withoutPromise(action, failure) {
+                steps.append(step)
+            } else {
+                kept.append(Waiting(action: action, write: nextNumber))
+            }
+        }
+        waiting = kept + waiting
+        return steps
+    }
+
+    /// Asks for another try with the facts of a write that failed.
+    mutating func retry() {
+        isWanted = isWanted || !next.facts.isEmpty
+    }
+
+    /// Lets `action` wait for the write that makes the facts before it durable; without one it is done now.
+    private mutating func delay(_ action: SidecarAction) -> [Step] {
+        let write: UInt64
+        if !next.facts.isEmpty {
+            write = nextNumber
+        } else if underWay != nil {
+            write = nextNumber - 1
+        } else {
+            return [.perform(action)]
+        }
+        if waiting.count >= limit, let step = Self.withoutPromise(action, .diskBehind) { return [step] }
+        isWanted = isWanted || write == nextNumber
+        waiting.append(Waiting(action: action, write: write))
+        return []
+    }
+
+    /// Forgets what waits for the admission of `peer`.
+    private mutating func drop(_ peer: NodeKey) -> [Step] {
+        var steps: [Step] = []
+        waiting.removeAll { entry in
+            switch entry.action {
+            case .admit(let admission):
+                return admission.key == peer
+            case .connect(let other), .setRelay(let other, _, _):
+                return other == peer
+            case .peerRequest(let id, let other, _):
+                if other == peer { steps.append(.peerUnanswered(id)) }
+                return other == peer
+            case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .hubRequest, .openWatch,
+                .redeem, .answerPeer, .answer, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
+                return false
+            }
+        }
+        return steps
+    }
+
+    /// What is done in place of an action that promises what could not be stored; nil: it promises nothing to anybody
+    /// and can wait longer.
+    private static func withoutPromise(_ action: SidecarAction, _ failure: Problem) -> Step? {
+        switch action {
+        case .answer(let command, _): .perform(.fail(command, failure))
+        case .hubRequest(let id, _, _): .hubUnanswered(id)
+        case .redeem(let id, _, _): .peerUnanswered(id)
+        case .answerPeer(let id, _): .refuse(id)
+        case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
+            .openWatch, .peerRequest, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
+            nil
+        }
+    }
+}
+
+extension SidecarAction {
+    /// Whom the action admits, if it does.
+    fileprivate var admittedPeer: NodeKey? {
+        if case .admit(let admission) = self { admission.key } else { nil }
+    }
+}
+
+extension HubRequest {
+    /// Whether the hub, or somebody through it, is told what a crash must not take back.
+    fileprivate var isPromise: Bool {
+        switch self {
+        case .deposit, .acknowledge, .revoke: true
+        case .register, .deregister, .resolve, .release: false
+        }
+    }
+}

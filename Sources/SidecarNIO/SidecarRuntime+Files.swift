@@ -1,0 +1,93 @@
+import Logging
+import NIOCore
+import OverlayCrypto
+import OverlayNIO
+import PosternModel
+import SidecarCore
+import StateStore
+import TrustCore
+
+// The files of the sidecar, which are written on a queue of their own while packets go on.
+extension SidecarRuntime {
+    /// The journal at `path` and the facts in it.
+    func openJournal(at path: String) throws(StateFileError) -> (journal: JournalFile, facts: [TrustFact]) {
+        var facts: [TrustFact] = []
+        let (journal, cut) = try JournalFile.open(path: path, queue: queue) { content throws(StateFileError) in
+            do throws(JournalError) {
+                let replay = try TrustJournal.replay(content)
+                facts = replay.facts
+                return replay.validByteCount
+            } catch {
+                throw StateFileError(path: path, operation: "read", errorNumber: nil, message: "\(error)")
+            }
+        }
+        if cut > 0 {
+            log.warning(
+                "an entry of the trust journal that was never completed was cut off",
+                metadata: ["bytes": "\(cut)"]
+            )
+        }
+        return (journal, facts)
+    }
+
+    /// Begins the write that is due, unless one is under way.
+    func beginWrite() {
+        guard let write = life?.gate.begin(), let life else { return }
+        let loop = node.eventLoop
+        let runtime = NIOLoopBound(self, eventLoop: loop)
+        let audit = life.audit
+        var snapshot: (@Sendable () -> [UInt8])?
+        if life.needsCompaction {
+            let facts = life.sidecar.compactedFacts(at: Clocks.now().wall)
+            snapshot = { TrustJournal.line(facts) }
+        }
+        life.journal.append(TrustJournal.line(write.facts), snapshot: snapshot) { result in
+            for entry in write.entries { audit.record(entry.event, at: entry.time) }
+            // Nobody is told of a change before its entries are recorded.
+            audit.whenRecorded { loop.execute { runtime.value.wrote(result) } }
+        }
+    }
+
+    private func wrote(_ result: Result<JournalFile.Written, StateFileError>) {
+        guard var current = life.take() else { return }
+        switch result {
+        case .success(let written):
+            current.needsCompaction = written.needsCompaction
+            if let error = written.compactionFailure {
+                log.error("the trust journal could not be compacted", metadata: ["error": "\(error)"])
+            }
+            current.steps.append(contentsOf: current.gate.finish(nil))
+        case .failure(let error):
+            log.critical("the trust journal cannot be written", metadata: ["error": "\(error)"])
+            current.steps.append(contentsOf: current.gate.finish(.unsaved(error)))
+        }
+        life = current
+        settle()
+    }
+
+    /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.
+    func rememberSoon() {
+        guard life?.isCacheDirty == false else { return }
+        life?.isCacheDirty = true
+        node.eventLoop.assumeIsolated().execute { self.saveCache() }
+    }
+
+    private func saveCache() {
+        guard let life, life.isCacheDirty else { return }
+        self.life?.isCacheDirty = false
+        life.cache.save(life.sidecar.memoryDocument.canonicalBytes)
+    }
+
+    /// Ends the life of a sidecar that stops, once no write is under way or wanted.
+    func finishStopping() {
+        guard let life, let stopping = life.stopping, life.gate.isIdle else { return }
+        life.timer?.cancel()
+        saveCache()
+        self.life = nil
+        for promise in life.commands.values { promise.fail(Problem.stopped) }
+        for then in life.routes.values { then(.unavailable(.stopped)) }
+        life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)
+        life.journal.close()
+        life.audit.close(on: node.eventLoop).cascade(to: stopping)
+    }
+}
