@@ -64,7 +64,7 @@ struct DocumentationCheck {
     private let functions: [Int: SwiftFunction]
     private let documentedElsewhere: Set<String>
 
-    /// `documentedElsewhere` names the functions and properties that protocols ask for.
+    /// `documentedElsewhere` names what protocols ask for.
     init(_ file: SwiftFile, documentedElsewhere: Set<String> = []) {
         self.file = file
         self.documentedElsewhere = documentedElsewhere
@@ -74,7 +74,7 @@ struct DocumentationCheck {
         )
     }
 
-    /// The names of the functions and properties that the protocols of `file` ask for.
+    /// The names of the functions, properties, types and initializers that the protocols of `file` ask for.
     static func requirements(of file: SwiftFile) -> Set<String> {
         var names: Set<String> = []
         var depth: Int?
@@ -83,8 +83,12 @@ struct DocumentationCheck {
             switch token.text {
             case "protocol" where depth == nil:
                 depth = braces
-            case "func", "var":
+            case "func", "var", "associatedtype":
                 if depth != nil, position + 1 < file.tokens.count { names.insert(file.tokens[position + 1].text) }
+            case "init":
+                if depth != nil, position + 2 < file.tokens.count {
+                    names.insert("init " + file.tokens[position + 2].text)
+                }
             case "{":
                 braces += 1
             case "}":
@@ -123,9 +127,11 @@ struct DocumentationCheck {
 
     private func isRequired(_ number: Int) -> Bool {
         let words = file.code[number].split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
-        guard let keyword = words.firstIndex(where: { $0 == "func" || $0 == "var" || $0 == "let" }) else {
-            return false
+        if let keyword = words.firstIndex(of: "init"), keyword + 1 < words.count {
+            return documentedElsewhere.contains("init " + words[keyword + 1])
         }
+        let keywords: Set<String> = ["func", "var", "let", "typealias"]
+        guard let keyword = words.firstIndex(where: keywords.contains) else { return false }
         return keyword + 1 < words.count && documentedElsewhere.contains(words[keyword + 1])
     }
 

@@ -28,7 +28,7 @@ import Testing
         "StateStore": ["PosternModel", "OverlayCrypto", "TrustCore"],
         "HubServer": overlay.union(["TrustCore", "HubProtocol", "HubCore", "StateStore", "GRDB", "CPostgres"]),
         "SidecarNIO": overlay.union(["TrustCore", "HubProtocol", "SidecarCore", "StateStore"]),
-        "GatewayNIO": overlay.union(["GatewayCore"]),
+        "GatewayNIO": overlay.union(["TrustCore", "GatewayCore"]),
         "SidecarControl": ["PosternModel", "SidecarCore", "SidecarNIO", "StateStore"],
         "PosternConfiguration": ["PosternModel", "Yams"],
     ]

@@ -35,7 +35,9 @@ package struct ExposedService: Hashable, Sendable {
 
     /// The name that peers see.
     package var name: String { service.name.description }
+    /// Where peers reach it.
     package var port: VirtualPort { service.port }
+    /// How its bytes are treated.
     package var kind: ServiceKind { service.kind }
 
     /// The upstream's `host:port`, without the port where it is HTTP's own.

@@ -41,6 +41,7 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let activeStreams: Int
     }
 
+    /// Who we are.
     package let did: NodeKey
     package let address: OverlayAddress
     package let name: String
@@ -86,7 +87,10 @@ package struct ListAudit: Operation {
 
     /// The entries as they are stored.
     package typealias Answer = [JSONValue]
-    package static let outline = OperationOutline.reporting("audit", "The entries of the audit trail, the oldest first.")
+    package static let outline = OperationOutline.reporting(
+        "audit",
+        "The entries of the audit trail, the oldest first."
+    )
 
     package func perform(
         on sidecar: inout Sidecar,

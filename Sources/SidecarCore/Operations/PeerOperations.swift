@@ -10,6 +10,7 @@ package struct PathDocument: Codable, Hashable, Sendable {
         case relay
     }
 
+    /// Direct, or through a hub.
     package let kind: Kind
     /// `udp`.
     package let transport: String
@@ -112,11 +113,13 @@ package struct PingPeer: Operation {
             }
         }
 
+        /// Round trips that were begun, and those that came back.
         package let sent: Int
         package let received: Int
         package let rttMs: Times?
         package let path: PathDocument?
 
+        /// The round trips that took `milliseconds`, of `sent`.
         package init(sent: Int, milliseconds: [Double], path: PathDocument?) {
             self.sent = sent
             received = milliseconds.count
@@ -186,6 +189,7 @@ package struct OpenLocalPort: Operation {
         package let service: ServiceTarget
         package let listen: HostPort
 
+        /// The answer that tells of `port`.
         package init(_ port: LocalPort) {
             peer = port.peer
             service = port.target
