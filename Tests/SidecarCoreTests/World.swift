@@ -231,7 +231,7 @@ struct World {
         lastHubRequest += 1
         let hubID = HubRequestID(lastHubRequest)
         let admitted = hub.admit(from: key, at: now.instant) { () throws(HubRefusal) in
-            try HubRequest(parsing: request.document.compactBytes, limits: .defaults)
+            try HubRequest(received: request.document)
         }
         var answer: HubAnswer?
         switch admitted {
