@@ -177,7 +177,8 @@ let package = Package(
         .executableTarget(
             name: "postern-bench",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore",
                 "OverlayNIO", "StateStore", "HubServer",
                 "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],
@@ -288,7 +289,9 @@ let package = Package(
         ),
         .testTarget(
             name: "posternTests",
-            dependencies: ["PosternModel", "PosternConfiguration", "SidecarCore", "StateStore", "postern", nioEmbedded, log],
+            dependencies: [
+                "PosternModel", "PosternConfiguration", "SidecarCore", "StateStore", "postern", nioEmbedded, log,
+            ],
             swiftSettings: common
         ),
         .testTarget(

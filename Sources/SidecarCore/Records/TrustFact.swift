@@ -47,6 +47,26 @@ package struct TrustRelationship: Hashable, Sendable {
     /// Addresses that the peer named.
     package let candidates: [Endpoint]
     package let since: Timestamp
+
+    package init(
+        peer: NodeKey,
+        given: Grant,
+        received: Grant,
+        secret: [UInt8],
+        name: String,
+        hubs: [HubURL],
+        candidates: [Endpoint],
+        since: Timestamp
+    ) {
+        self.peer = peer
+        self.given = given
+        self.received = received
+        self.secret = secret
+        self.name = name
+        self.hubs = hubs
+        self.candidates = candidates
+        self.since = since
+    }
 }
 
 /// Something that each of some hubs has to be told. It is repeated until they all have it, so it must do no harm twice.
