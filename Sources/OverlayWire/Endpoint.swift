@@ -40,15 +40,6 @@ package enum Endpoint: Hashable, Sendable {
             false
         }
     }
-
-    /// Whether both are UDP addresses of the same host, whatever the ports.
-    package func isSameHost(as other: Endpoint) -> Bool {
-        switch (self, other) {
-        case (.ipv4(let mine, _), .ipv4(let theirs, _)): mine == theirs
-        case (.ipv6(let high, let low, _), .ipv6(let otherHigh, let otherLow, _)): high == otherHigh && low == otherLow
-        case (.ipv4, _), (.ipv6, _), (.relay, _): false
-        }
-    }
 }
 
 /// Names a conversation that a hub relays for this node. Once the node has forgotten the hub it names nothing: another

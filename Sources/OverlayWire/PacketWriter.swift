@@ -114,12 +114,6 @@ package struct PacketWriter: ~Copyable {
         count += written
     }
 
-    /// Overwrites bytes that were written before.
-    package func patch<Value: FixedWidthInteger & BitwiseCopyable>(bigEndian value: Value, at offset: Int) {
-        precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= count, "only written bytes can be patched")
-        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: offset, as: Value.self)
-    }
-
     /// Forgets everything behind `newCount`.
     package mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "a writer truncates to what it has written")

@@ -81,12 +81,6 @@ package struct TrustState: Sendable {
         }
     }
 
-    /// Whether `peer` may use the owner's service `name` at `time`, as far as grants decide.
-    package func mayUse(_ name: ServiceName, peer: NodeKey, at time: Timestamp) -> Bool {
-        guard case .mutual(let given, _) = standing(of: peer, at: time) else { return false }
-        return given.services.contains(name)
-    }
-
     /// The peers with which a trust stands at `time`, in no order.
     package func peers(at time: Timestamp) -> [NodeKey] {
         relations.keys.filter { standing(of: $0, at: time).isMutual }

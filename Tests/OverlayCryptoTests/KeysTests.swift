@@ -48,11 +48,10 @@ struct KeysTests {
         #expect(receiver.key.seal(message) != box)
     }
 
-    @Test func `the seed comes back for storing and makes the same identity`() throws {
-        let identity = try identity(3)
-        let copy = try NodeIdentity(seed: identity.withSeed { $0 })
-        #expect(copy.key == identity.key)
-        #expect(copy.exchangeKey == identity.exchangeKey)
+    @Test func `one seed makes one identity`() throws {
+        let (first, second) = (try identity(3), try identity(3))
+        #expect(first.key == second.key && first.exchangeKey == second.exchangeKey)
+        #expect(try identity(4).key != first.key)
     }
 
     @Test func `R1: addresses follow from the key and nothing else`() throws {

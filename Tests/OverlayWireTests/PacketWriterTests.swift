@@ -41,13 +41,11 @@ struct PacketWriterTests {
         #expect(rooms == [10, 6, 0, 4])
     }
 
-    @Test func `written bytes can be overwritten, cut off and seen`() {
+    @Test func `written bytes can be cut off, changed and seen`() {
         let bytes = PacketWriter.bytes(capacity: 16) {
             $0.append([1, 2, 3, 4, 5, 6])
-            $0.patch(bigEndian: UInt16(0xaabb), at: 4)
-            $0.patch(bigEndian: UInt16(0xccdd), at: 0)
             $0.truncate(to: 5)
-            #expect($0.copyBytes() == [0xcc, 0xdd, 3, 4, 0xaa])
+            #expect($0.copyBytes() == [1, 2, 3, 4, 5])
             #expect($0.withSpan { $0.byteCount } == 5)
             $0.withUnsafeBytes(in: 1..<3) { $0.swapAt(0, 1) }
             $0.append(atMost: 4) { room in
@@ -55,7 +53,7 @@ struct PacketWriterTests {
                 return 1
             }
         }
-        #expect(bytes == [0xcc, 3, 0xdd, 4, 0xaa, 9])
+        #expect(bytes == [1, 3, 2, 4, 5, 9])
     }
 
     @Test func `a field that does not fit traps`() async {
@@ -79,13 +77,7 @@ struct PacketWriterTests {
         await #expect(processExitsWith: .failure) { _ = PacketWriter.bytes(capacity: 3) { $0.limit = 4 } }
     }
 
-    @Test func `what was not written cannot be overwritten, kept or seen`() async {
-        await #expect(processExitsWith: .failure) {
-            _ = PacketWriter.bytes(capacity: 8) {
-                $0.append([1, 2])
-                $0.patch(bigEndian: UInt16(0), at: 1)
-            }
-        }
+    @Test func `what was not written cannot be kept or seen`() async {
         await #expect(processExitsWith: .failure) { _ = PacketWriter.bytes(capacity: 8) { $0.truncate(to: 1) } }
         await #expect(processExitsWith: .failure) {
             _ = PacketWriter.bytes(capacity: 8) { $0.withUnsafeBytes(in: 0..<1) { _ in } }

@@ -1,4 +1,5 @@
 import OverlayCrypto
+import PosternModel
 import TestSupport
 import Testing
 import TrustCore
@@ -18,7 +19,7 @@ import TrustCore
         #expect(state([given]).standing(of: bob.key, at: time(1)) == .given(given))
         #expect(state([received]).standing(of: bob.key, at: time(1)) == .received(received))
         for one in [given, received] {
-            #expect(!state([one]).mayUse("planner", peer: bob.key, at: time(1)))
+            #expect(!state([one]).standing(of: bob.key, at: time(1)).isMutual)
             #expect(state([one]).peers(at: time(1)).isEmpty)
         }
     }
@@ -26,9 +27,19 @@ import TrustCore
     @Test func `both grants open the services that ours names and no others (R8)`() {
         let both = state([given, received])
         #expect(both.standing(of: bob.key, at: time(1)) == .mutual(given: given, received: received))
-        #expect(both.mayUse("planner", peer: bob.key, at: time(1)))
-        #expect(!both.mayUse("clock", peer: bob.key, at: time(1)))
-        #expect(!both.mayUse("planner", peer: mallory.key, at: time(1)))
+        let policy = AccessPolicy(
+            ["planner", "clock"].enumerated().map { number, name in
+                let service = Service(name: ServiceName(name)!, port: VirtualPort(UInt16(80 + number)), kind: .http)
+                return ExposedRule(service: service, allow: [.trusted])
+            }
+        )
+        func access(_ peer: NodeKey, _ port: UInt16) -> Access {
+            let standing = both.standing(of: peer, at: time(1))
+            return policy.decide(.init(key: peer, name: nil, standing: standing), VirtualPort(port))
+        }
+        #expect(access(bob.key, 80).isAdmitted)
+        #expect(access(bob.key, 81) == .refused(.notGranted))
+        #expect(access(mallory.key, 80) == .refused(.notTrusted))
     }
 
     @Test func `a trust ends when either grant does`() {

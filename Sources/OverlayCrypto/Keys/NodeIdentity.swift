@@ -1,8 +1,8 @@
 internal import CSodium
 package import PosternModel
 
-/// Who this node is: its Ed25519 key pair and the X25519 form of it (DESIGN §4). The secrets never leave guarded memory
-/// except through ``withSeed(_:)``.
+/// Who this node is: its Ed25519 key pair and the X25519 form of it (DESIGN §4). The secrets never leave guarded
+/// memory.
 package final class NodeIdentity: Sendable {
     /// The Ed25519 public key.
     package let key: NodeKey
@@ -58,14 +58,6 @@ package final class NodeIdentity: Sendable {
     /// The message that somebody sealed to this node's key with ``NodeKey/seal(_:)``, or nil when `box` is none.
     package func openSealed(_ box: [UInt8]) -> [UInt8]? {
         exchange.openSealed(box)
-    }
-
-    /// Runs `body` on the seed, for storing it. The array is wiped afterwards, copies of it are not.
-    package func withSeed<Result>(_ body: ([UInt8]) throws -> Result) rethrows -> Result {
-        var seed = secrets.copyBytes(Layout.seed, 32)
-        // The array has 32 bytes.
-        defer { unsafe sodium_memzero(&seed, 32) }
-        return try body(seed)
     }
 }
 

@@ -1,13 +1,15 @@
 import PosternModel
 
+@testable import OverlayCrypto
+
 /// A conversation with another implementation of Noise, one hexadecimal line per message, to prove that both agree.
 ///
 /// The initiator sends message 1 and, after the handshake, one transport message after the other; the responder answers
 /// each with what it said. Then the initiator sends `hash` and the handshake's hash, the responder the same, and both
 /// are finished. `Tests/Interoperability/noise_peer.py` is the other side.
-package struct NoiseExchange: ~Copyable {
+struct NoiseExchange: ~Copyable {
     /// Why a conversation ended before its end.
-    package enum Failure: Error, Hashable, Sendable {
+    enum Failure: Error, Hashable, Sendable {
         /// A role, key or payload that cannot be used.
         case invalidArgument(String)
         /// A line that is not what comes next.
@@ -18,7 +20,7 @@ package struct NoiseExchange: ~Copyable {
     }
 
     /// Whether both sides have agreed on everything.
-    package private(set) var isFinished = false
+    private(set) var isFinished = false
 
     private let role: NoiseRole
     private let ephemeral: ExchangeKeyPair
@@ -32,7 +34,7 @@ package struct NoiseExchange: ~Copyable {
     /// A side of the conversation. `role` is `initiator` or `responder`; all others are hexadecimal: the 32-byte X25519
     /// secrets, the responder's public key (which only the initiator needs), the pre-shared key (empty for none), the
     /// prologue, and what the initiator says, the payload of message 1 first.
-    package init(
+    init(
         role: String,
         staticSecret: String,
         remoteStatic: String = "",
@@ -60,7 +62,7 @@ package struct NoiseExchange: ~Copyable {
     }
 
     /// The lines to send before any arrives: the initiator's message 1.
-    package mutating func begin() throws(Failure) -> [String] {
+    mutating func begin() throws(Failure) -> [String] {
         switch role {
         case .initiator:
             guard saidCount == 0 else { throw .unexpectedLine("") }
@@ -72,7 +74,7 @@ package struct NoiseExchange: ~Copyable {
     }
 
     /// Takes the peer's next line and gives the lines to answer with.
-    package mutating func receive(_ line: String) throws(Failure) -> [String] {
+    mutating func receive(_ line: String) throws(Failure) -> [String] {
         guard !isFinished else { throw .unexpectedLine(line) }
         if line.hasPrefix("hash ") { return try finish(line) }
         guard let message = Hex.decode(line) else { throw .unexpectedLine(line) }
