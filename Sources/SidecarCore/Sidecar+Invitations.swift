@@ -100,7 +100,7 @@ extension Sidecar {
         because reason: TrustRejection.Reason
     ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
-        guard let sealed = try? Mail.rejection(rejection).sealed() else { return (nil, []) }
+        guard let sealed = try? Mail.rejection(rejection).sealed(using: &random) else { return (nil, []) }
         let meeting = Set((claim.hubs + profile.hubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
@@ -186,7 +186,9 @@ extension Sidecar {
             grant: grant,
             hubs: meetingPlaces
         )
-        guard let sealed = try? Mail.claim(claim).sealed() else { throw .badInvitation("its key is not a valid one") }
+        guard let sealed = try? Mail.claim(claim).sealed(using: &random) else {
+            throw .badInvitation("its key is not a valid one")
+        }
         var facts: [TrustFact] = [.joining(invitation, claim)]
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
         facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
@@ -216,7 +218,7 @@ extension Sidecar {
             guard !joining.invitation.candidates.isEmpty, !inFlight.values.contains(.redeem(id)) else {
                 continue
             }
-            guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
+            guard let sealed = try? Mail.claim(joining.claim).sealed(using: &random) else { continue }
             let request: JSONValue = ["do": "redeem", "claim": .string(Base64URL.encode(sealed))]
             actions.append(.redeem(nextRequest(.redeem(id)), joining.invitation, request))
         }

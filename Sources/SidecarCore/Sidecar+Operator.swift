@@ -58,7 +58,7 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed() else { throw .unknownPeer(name) }
+        guard let sealed = try? Mail.request(request).sealed(using: &random) else { throw .unknownPeer(name) }
         // A new request replaces those before it.
         var facts = book.outgoing.values.filter { $0.target == peer }.map { TrustFact.answered($0.id) }
         facts.append(.asked(request))
@@ -87,7 +87,7 @@ extension Sidecar {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
-        if let sealed = try? Mail.rejection(rejection).sealed() {
+        if let sealed = try? Mail.rejection(rejection).sealed(using: &random) {
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed)
             facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
         }
@@ -111,7 +111,7 @@ extension Sidecar {
         let places = profile.hubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
-        if let sealed = try? Mail.revocation(revocation).sealed() {
+        if let sealed = try? Mail.revocation(revocation).sealed(using: &random) {
             facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
@@ -220,12 +220,12 @@ extension Sidecar {
     }
 
     /// The mail that tells `relationship`'s peer of our side of it.
-    func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
+    mutating func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
         guard let sealed = sealedAcceptance(of: id, relationship: relationship) else { return nil }
         return .deposit(target: relationship.peer, sealed: sealed)
     }
 
-    func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {
+    mutating func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {
         let acceptance = try? TrustAcceptance(
             from: identity,
             answering: id,
@@ -235,6 +235,7 @@ extension Sidecar {
             hubs: profile.hubs,
             candidates: profile.advertised
         )
-        return acceptance.flatMap { try? Mail.acceptance($0).sealed() }
+        guard let acceptance else { return nil }
+        return try? Mail.acceptance(acceptance).sealed(using: &random)
     }
 }

@@ -280,3 +280,11 @@ struct World {
         #expect(isTrusted(a, b) && isTrusted(b, a))
     }
 }
+
+extension Mail {
+    /// The mail sealed with the same ephemeral key in every run.
+    func sealed() throws -> [UInt8] {
+        var random = RandomSource(seed: Array(repeating: 5, count: 32))
+        return try sealed(using: &random)
+    }
+}
