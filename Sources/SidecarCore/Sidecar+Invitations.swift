@@ -172,7 +172,7 @@ extension Sidecar {
             throw .badInvitation("it names neither a hub nor an address")
         }
         if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
-            joins[known.key] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+            waitForInviter(known.key, command: id, at: now)
             redeemAt[known.key] = now.instant
             return redeemDirectly(at: now)
         }
@@ -198,7 +198,7 @@ extension Sidecar {
             subject: invitation.inviter.did,
             new: ["invitation": .string(invitation.id.description)]
         )
-        joins[claim.id] = WaitingJoin(command: id, deadline: now.instant + settings.joinPatience)
+        waitForInviter(claim.id, command: id, at: now)
         redeemAt[claim.id] = now.instant
         let written = [record(facts), .audit(event)]
         return written + reconcileHubs(at: now) + deliverOutbox(at: now) + redeemDirectly(at: now)
@@ -213,7 +213,8 @@ extension Sidecar {
                 actions += book.joining[id] == nil ? [] : [record([.answered(id)])]
                 continue
             }
-            let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
+            let isAwaited = joins.contains { $0.claim == id }
+            let patience = isAwaited ? settings.redeemInterval : settings.redeemInterval * 12
             redeemAt[id] = now.instant + patience
             guard !joining.invitation.candidates.isEmpty, !inFlight.values.contains(.redeem(id)) else {
                 continue
@@ -237,8 +238,19 @@ extension Sidecar {
 
     /// Tells operators who have waited long enough that this goes on without them.
     mutating func giveUpJoins(at now: Clocks) -> [SidecarAction] {
-        let late = joins.filter { $0.value.deadline <= now.instant }
-        for id in late.keys { joins[id] = nil }
-        return late.values.sorted { $0.command.rawValue < $1.command.rawValue }.map { .fail($0.command, .noAnswer) }
+        let late = joins.filter { $0.deadline <= now.instant }
+        joins.removeAll { $0.deadline <= now.instant }
+        return late.map { .fail($0.command, .noAnswer) }
+    }
+
+    /// The commands that waited for the answer to `claim`; none does any longer.
+    mutating func endJoins(of claim: RecordID) -> [CommandID] {
+        let ended = joins.filter { $0.claim == claim }.map(\.command)
+        joins.removeAll { $0.claim == claim }
+        return ended
+    }
+
+    private mutating func waitForInviter(_ claim: RecordID, command: CommandID, at now: Clocks) {
+        joins.append(WaitingJoin(claim: claim, command: command, deadline: now.instant + settings.joinPatience))
     }
 }

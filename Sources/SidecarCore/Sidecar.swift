@@ -24,8 +24,8 @@ package struct Sidecar {
     /// When ``advance(to:)`` last looked for what had ended.
     private var advanced: Timestamp?
     private var lastRequest: UInt64 = 0
-    /// Commands that wait for an inviter, by the id of the claim.
-    var joins: [RecordID: WaitingJoin] = [:]
+    /// Commands that wait for an inviter.
+    var joins: [WaitingJoin] = []
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
@@ -45,6 +45,8 @@ package struct Sidecar {
 
     /// A `join` whose command still waits.
     struct WaitingJoin: Hashable, Sendable {
+        /// The id of the claim.
+        let claim: RecordID
         let command: CommandID
         let deadline: Instant
     }
@@ -125,7 +127,7 @@ package struct Sidecar {
     /// When ``advance(to:)`` has something to do, or nil.
     package func nextDeadline(at now: Clocks) -> Instant? {
         var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), outboxRetry]
-        deadlines += joins.values.map(\.deadline)
+        deadlines += joins.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
         let seen = advanced ?? now.wall
