@@ -108,7 +108,10 @@ let package = Package(
         ),
         .target(
             name: "OverlaySimulation",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore",
+            ],
             swiftSettings: common
         ),
 
@@ -212,7 +215,10 @@ let package = Package(
         ),
         .testTarget(
             name: "OverlaySimulationTests",
-            dependencies: ["PosternModel", "OverlaySimulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: [
+                "PosternModel", "OverlaySimulation", "SidecarCore", "TrustCore", "OverlayCore", "OverlayCrypto",
+                "OverlayWire",
+            ],
             swiftSettings: common
         ),
         .testTarget(

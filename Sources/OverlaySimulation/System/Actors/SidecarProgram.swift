@@ -1,0 +1,196 @@
+import OverlayCrypto
+import PosternModel
+import SidecarCore
+import TrustCore
+
+/// A sidecar with its state directory: the real ``SidecarCore/Sidecar``, driven as the shell drives it.
+struct SidecarProgram {
+    /// What there is while it runs.
+    struct Life {
+        var sidecar: Sidecar
+        var queue = CommitQueue()
+        /// The bytes of the journal that are acknowledged.
+        var journalSize: Int
+        /// The line that is being written, and how many facts are in the journal after it.
+        var line: [UInt8] = []
+        var admitted: [NodeKey: PeerAdmission] = [:]
+        var hubs: Set<NodeKey> = []
+        var relays: [NodeKey: [NodeKey: RelayEnd]] = [:]
+        /// Sessions being started.
+        var connecting: Set<ProgramID> = []
+        /// Questions without an answer.
+        var questions: [SidecarRequestID: Question] = [:]
+        var watches: [ProgramID: WatchNumber] = [:]
+        /// Who asked on the control port.
+        var askers: [PeerRequestID: Asker] = [:]
+        var lastAsker: UInt64 = 0
+        /// The timer that counts.
+        var timer = 0
+    }
+
+    /// A question on a stream of its own.
+    struct Question {
+        /// Nil when it takes another way than a session.
+        let target: ProgramID?
+        /// What is sent once there is a session.
+        var unsent: MessageContent?
+    }
+
+    /// Whom an answer on the control port is for.
+    enum Asker {
+        case peer(ProgramID, SessionNumber, SidecarRequestID)
+        /// The guest of an invitation, with the key of its session.
+        case guest(Int, LifeNumber, SidecarRequestID, NodeKey)
+    }
+
+    let number: Int
+    let identity: NodeIdentity
+    var profile: SidecarProfile
+    var clock: HostClock
+    var journal = SimulatedFile()
+    var audit = SimulatedAudit()
+    private var cache: JSONValue = nil
+    var isDiskFailing = false
+    /// Nil while it does not run.
+    var life: Life?
+    private(set) var lifeNumber = LifeNumber()
+    /// All facts that were to be made durable, in their order.
+    private(set) var facts: [TrustFact] = []
+    /// How many of them somebody was told of.
+    private(set) var promisedCount = 0
+    /// How many entries of the audit trail must be there after a start.
+    private var auditedCount: Int64 = 0
+
+    init(number: Int, identity: NodeIdentity, profile: SidecarProfile, clock: HostClock) {
+        self.number = number
+        self.identity = identity
+        self.profile = profile
+        self.clock = clock
+    }
+
+    var key: NodeKey { identity.key }
+    var id: ProgramID { .sidecar(number) }
+
+    /// What its clocks show at `time` of the world.
+    func clocks(at time: Instant) -> Clocks {
+        Clocks(wall: Timestamp(nanoseconds: Int64(clock.wall(time))), instant: clock.local(time))
+    }
+
+    /// Starts it from what its disk holds; throws what a checker has to report.
+    mutating func start(random: RandomSource) throws(StartFault) {
+        let replay: TrustJournal.Replay
+        do { replay = try TrustJournal.replay(journal.content) } catch { throw .journal(error) }
+        journal.truncate(to: replay.validByteCount)
+        guard replay.facts.count >= promisedCount, replay.facts.prefix(promisedCount) == facts.prefix(promisedCount)
+        else { throw .lostFacts(found: replay.facts.count, promised: promisedCount) }
+        facts = replay.facts
+        promisedCount = replay.facts.count
+        do { try audit.open(owner: key) } catch { throw .audit(error) }
+        guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
+        lifeNumber.rawValue += 1
+        let sidecar = Sidecar(
+            identity: identity,
+            profile: profile,
+            facts: replay.facts,
+            memory: cache,
+            random: random
+        )
+        life = Life(sidecar: sidecar, journalSize: replay.validByteCount)
+    }
+
+    /// Ends it without a word; what survives `crash` is left on its disk.
+    mutating func end(_ crash: SimulatedFile.Crash, _ chance: inout Chance) {
+        // The line that is being written reaches the file, whole or not.
+        if let life, !life.line.isEmpty {
+            journal.write(Array(life.line.prefix(chance.number(in: 0...life.line.count))), at: life.journalSize)
+        }
+        journal.survive(crash, &chance)
+        auditedCount = audit.survive(crash, &chance)
+        life = nil
+    }
+
+    /// Gives the core an input. Returns what is to be done now, in order.
+    mutating func take(
+        _ input: (inout Sidecar, Clocks) -> [SidecarAction],
+        at now: Instant,
+        flaw: SystemFlaw?
+    ) -> [SidecarAction] {
+        guard var life = life.take() else { return [] }
+        let actions = input(&life.sidecar, clocks(at: now))
+        var released: [CommitQueue.Released] = []
+        for action in actions {
+            if case .persist(let more) = action { facts += more }
+            if flaw == .acknowledgesBeforeSync, action.isPromise {
+                released.append(CommitQueue.Released(action: action, factCount: facts.count))
+            } else if let free = life.queue.take(action, factCount: facts.count) {
+                released.append(free)
+            }
+        }
+        self.life = life
+        return release(released)
+    }
+
+    /// Begins to write what waits for the disk. Returns whether something does.
+    mutating func beginWrite() -> Bool {
+        guard let waiting = life?.queue.beginWrite() else { return false }
+        life?.line = TrustJournal.line(waiting)
+        return true
+    }
+
+    /// The write is over. Returns what is to be done now, and whether it has to be tried again.
+    mutating func endWrite(flaw: SystemFlaw?) -> (actions: [SidecarAction], failed: Bool) {
+        guard let line = life?.line, !line.isEmpty else { return ([], false) }
+        journal.write(line, at: life?.journalSize ?? 0)
+        life?.line = []
+        guard !isDiskFailing else {
+            let problem = Problem(code: "state-unusable", message: "the disk failed", hint: "mend it")
+            let failures = life?.queue.fail(problem, dropsPromises: flaw == .dropsBehindFailedWrites) ?? []
+            return (failures, true)
+        }
+        journal.synchronize()
+        life?.journalSize += line.count
+        return (release(life?.queue.succeed() ?? []), false)
+    }
+
+    /// What is known of peers for convenience is written; it need not survive.
+    mutating func remember() {
+        if !isDiskFailing, let document = life?.sidecar.memoryDocument { cache = document }
+    }
+
+    private mutating func release(_ released: [CommitQueue.Released]) -> [SidecarAction] {
+        for free in released where free.action.isPromise { promisedCount = max(promisedCount, free.factCount) }
+        return released.map(\.action)
+    }
+}
+
+/// Why a program does not start from what a crash has left.
+enum StartFault: Error {
+    case journal(JournalError)
+    case audit(AuditFault)
+    /// Facts that somebody was told of are not in the journal.
+    case lostFacts(found: Int, promised: Int)
+    /// Entries of the audit trail that had to survive did not.
+    case lostEntries(found: Int64, expected: Int64)
+    /// What a hub answered is not in its store.
+    case lostRow(String)
+
+    /// The promise that is broken.
+    var invariant: SystemInvariant {
+        switch self {
+        case .journal, .lostFacts, .lostRow: .durability
+        case .audit, .lostEntries: .audit
+        }
+    }
+}
+
+extension StartFault: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .journal(let error): "the journal cannot be read: \(error)"
+        case .audit(let fault): "the audit trail is broken at \(fault)"
+        case .lostFacts(let found, let promised): "\(promised) facts were promised, the journal has \(found) of them"
+        case .lostEntries(let found, let expected): "\(expected) audit entries had to survive, \(found) did"
+        case .lostRow(let row): "the hub's store has lost \(row)"
+        }
+    }
+}
