@@ -57,15 +57,21 @@ extension Sidecar {
         guard peer != key, now.wall < issued.forgotten else { return (nil, []) }
         let places = claim.hubs + profile.hubs
         if issued.redeemers.contains(peer) {
-            guard let relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
+            guard var relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
                 return refused(claim, because: .withdrawn)
             }
+            // Its grant is newer when it has ended the trust and joins again, of which this side may hear later.
+            let isRenewed = claim.grant.issued > relationship.received.issued
+            if isRenewed { relationship = relationship.renewed(by: claim.grant) }
             guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
-            let facts = outboxEntry(
-                .deposit(target: peer, sealed: sealed),
-                at: places,
-                until: issued.invitation.expires
-            )
+            let renewal: [TrustFact] = isRenewed ? [.trusted(relationship)] : []
+            let facts =
+                renewal
+                + outboxEntry(
+                    .deposit(target: peer, sealed: sealed),
+                    at: places,
+                    until: issued.invitation.expires
+                )
             return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + deliverOutbox(at: now))
         }
         guard issued.isOpen(at: now.wall) else {

@@ -22,6 +22,8 @@ extension Sidecar {
         guard request.expires > now.wall, request.issued < now.wall + settings.clockSkew else { return [] }
         guard request.expires < request.issued + settings.requestLifetime * 2 else { return [] }
         guard book.pending[request.id] == nil, book.decided[request.id] == nil else { return [] }
+        // A request that its asker has withdrawn since may arrive late.
+        guard !book.trust.revocations.contains(where: { $0.voids(request.grant) }) else { return [] }
         if let relationship = book.relationships[request.asker], request.grant.issued <= relationship.received.issued {
             return []
         }
@@ -113,10 +115,10 @@ extension Sidecar {
     private mutating func withdrawOffer(to peer: NodeKey, at hubs: [HubURL], now: Clocks) -> [SidecarAction] {
         guard book.hasOffered(peer), !standing(of: peer, at: now).isMutual else { return [] }
         let earlier = book.ownRevocation(of: peer)
-        let isWaiting = book.outbox.values.contains { entry in
+        let waitingCount = book.outbox.values.count { entry in
             if case .deposit(let target, _) = entry.request { target == peer } else { false }
         }
-        guard earlier == nil || !isWaiting else { return [] }
+        guard waitingCount < settings.waitingMailCount else { return [] }
         let revocation: Revocation
         if let earlier, book.isEnded(by: earlier) || book.hasOpenOffer(to: peer) {
             revocation = earlier

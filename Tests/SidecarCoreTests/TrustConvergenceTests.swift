@@ -165,6 +165,30 @@ import TrustCore
         #expect(ends.bob.pendingCount == 1)
     }
 
+    @Test func `a request that was withdrawn before it arrives is not asked`() {
+        var ends = Ends()
+        let late = ends.perform(request(ends.bob), at: \.alice).mail
+        let asked = ends.perform(request(ends.bob), at: \.alice).mail
+        let revoked = ends.perform(.revoke(peer: PeerName(ends.bob.key)), at: \.alice).mail
+        _ = ends.deliver(asked + revoked + late, to: \.bob)
+        #expect(ends.bob.pendingCount == 0)
+    }
+
+    @Test func `whoever ends a trust and joins again is trusted, although the end is heard of last`() throws {
+        var ends = Ends()
+        let invite = OperatorCommand.invite(uses: 1, lifetime: .seconds(3_600), services: .all)
+        let token = try #require(ends.perform(invite, at: \.alice).answer?["invitation"]?.string)
+        let claimed = ends.perform(.join(invitation: token), at: \.bob).mail
+        _ = ends.deliver(ends.deliver(claimed, to: \.alice), to: \.bob)
+        #expect(ends.secrets[0] != nil)
+        let revoked = ends.perform(.revoke(peer: PeerName(ends.alice.key)), at: \.bob).mail
+        let again = ends.perform(.join(invitation: token), at: \.bob).mail
+        _ = ends.deliver(ends.deliver(again, to: \.alice), to: \.bob)
+        _ = ends.deliver(revoked, to: \.alice)
+        #expect(ends.secrets[0] != nil)
+        #expect(ends.secrets[0] == ends.secrets[1])
+    }
+
     @Test func `a refused request gives nothing to whoever asks in return`() {
         var ends = Ends()
         let asked = ends.perform(request(ends.bob), at: \.alice).mail
