@@ -11,7 +11,7 @@ struct SidecarProgram {
         var queue = CommitQueue()
         /// The bytes of the journal that are acknowledged.
         var journalSize: Int
-        /// The line that is being written, and how many facts are in the journal after it.
+        /// The line that is being written; empty when none is.
         var line: [UInt8] = []
         var admitted: [NodeKey: PeerAdmission] = [:]
         var hubs: Set<NodeKey> = []
@@ -150,6 +150,15 @@ struct SidecarProgram {
         journal.synchronize()
         life?.journalSize += line.count
         return (release(life?.queue.succeed() ?? []), false)
+    }
+
+    /// Replaces the journal by a shorter one that says the same; nothing waits for the disk now.
+    mutating func compact(at now: Instant) {
+        guard let sidecar = life?.sidecar else { return }
+        facts = sidecar.compactedFacts(at: clocks(at: now).wall)
+        promisedCount = facts.count
+        journal.replace(with: TrustJournal.line(facts))
+        life?.journalSize = journal.content.count
     }
 
     /// What is known of peers for convenience is written; it need not survive.

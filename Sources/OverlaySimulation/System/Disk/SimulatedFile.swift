@@ -26,6 +26,12 @@ package struct SimulatedFile: Sendable {
         durable = content
     }
 
+    /// Puts `bytes` in the place of the content, durably and as a whole.
+    package mutating func replace(with bytes: [UInt8]) {
+        content = bytes
+        durable = bytes
+    }
+
     /// Brings everything written to the disk.
     package mutating func synchronize() { durable = content }
 

@@ -103,6 +103,7 @@ extension SystemWorld {
         } catch {
             return violate(error.invariant, "s\(number) cannot start: \(error)")
         }
+        if faults.happens(0.3) { sidecars[number].compact(at: now) }
         note("s\(number) starts with \(sidecars[number].facts.count) facts")
         var kept: [RecordID: Set<Int>] = [:]
         for case .redeemed(let id, let peer) in sidecars[number].facts {

@@ -38,7 +38,6 @@ extension SystemWorld {
     }
 
     private mutating func perform(_ action: SidecarAction, of number: Int) {
-        let life = sidecars[number].lifeNumber
         switch action {
         case .persist: preconditionFailure("the commit queue keeps facts")
         case .audit(let event): audit(event, of: number)
@@ -65,10 +64,10 @@ extension SystemWorld {
             if plan.flaw == .answersTwice { answer(id, document, of: number) }
         case .fail(let id, let problem): fail(id, problem)
         }
-        precondition(life == sidecars[number].lifeNumber, "an action ends no life")
     }
 
     private mutating func audit(_ event: AuditEvent, of number: Int) {
+        note("s\(number) records \(event.action.rawValue) of \(name(event.actor))")
         if plan.flaw != .skipsAudit {
             let wall = sidecars[number].clocks(at: now).wall
             let isFailing = sidecars[number].isDiskFailing
@@ -148,7 +147,7 @@ extension SystemWorld {
         }
     }
 
-    mutating func name(_ key: NodeKey) -> String { programs[key].map { "\($0)" } ?? "a guest" }
+    private func name(_ key: NodeKey) -> String { programs[key].map { "\($0)" } ?? "a guest" }
 }
 
 // Invitations without a hub.
