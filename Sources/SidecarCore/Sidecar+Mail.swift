@@ -53,7 +53,14 @@ extension Sidecar {
         return (actions ?? []) + [record([.answered(own.id)])]
     }
 
+    /// The peer says yes. What it has ended before comes first: of two approvals that cross, one may be of a request
+    /// that was withdrawn.
     mutating func received(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
+        let ended = acceptance.revocation.map { received($0, at: now) } ?? []
+        return ended + accepted(acceptance, at: now)
+    }
+
+    private mutating func accepted(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
         let given: Grant
         let asked = book.outgoing[acceptance.answers] ?? book.superseded[acceptance.answers]

@@ -246,7 +246,8 @@ extension Sidecar {
             grant: relationship.given,
             secret: relationship.secret,
             hubs: profile.hubs,
-            candidates: profile.advertised
+            candidates: profile.advertised,
+            revocation: book.ownRevocation(of: relationship.peer)
         )
         guard let acceptance else { return nil }
         return try? Mail.acceptance(acceptance).sealed(using: &random)

@@ -189,6 +189,24 @@ import TrustCore
         #expect(ends.secrets[0] == ends.secrets[1])
     }
 
+    @Test func `an approval of a withdrawn request that crosses another one leaves one secret`() {
+        for (first, second) in [(\Ends.alice, \Ends.bob), (\Ends.bob, \Ends.alice)] {
+            var ends = Ends()
+            let (asker, other) = (ends[keyPath: first], ends[keyPath: second])
+            let withdrawn = ends.perform(request(other), at: first).mail
+            let revoked = ends.perform(.revoke(peer: PeerName(other.key)), at: first).mail
+            _ = ends.deliver(revoked + withdrawn, to: second)
+            let asked = ends.perform(request(asker), at: second).mail
+            _ = ends.deliver(asked, to: first)
+            let approval = ends.perform(.approve(id: other.key.did, services: nil), at: first).mail
+            let crossing = ends.perform(.approve(id: asker.key.did, services: nil), at: second).mail
+            _ = ends.deliver(crossing, to: first)
+            _ = ends.deliver(approval, to: second)
+            #expect(ends.secrets[0] != nil)
+            #expect(ends.secrets[0] == ends.secrets[1])
+        }
+    }
+
     @Test func `a refused request gives nothing to whoever asks in return`() {
         var ends = Ends()
         let asked = ends.perform(request(ends.bob), at: \.alice).mail
