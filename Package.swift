@@ -108,7 +108,10 @@ let package = Package(
         ),
         .target(
             name: "Simulation",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore",
+            ],
             swiftSettings: common
         ),
 
@@ -212,7 +215,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["PosternModel", "Simulation", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: [
+                "PosternModel", "Simulation", "OverlayCore", "OverlayCrypto", "OverlayWire",
+            ],
             swiftSettings: common
         ),
         .testTarget(
@@ -230,8 +235,8 @@ let package = Package(
         .testTarget(
             name: "SidecarCoreTests",
             dependencies: [
-                "TestSupport", "PosternModel", "SidecarCore", "HubCore", "HubProtocol", "TrustCore", "OverlayCrypto",
-                "OverlayWire",
+                "TestSupport", "PosternModel", "SidecarCore", "HubCore", "HubProtocol", "TrustCore", "OverlayCore",
+                "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),
@@ -276,13 +281,6 @@ let package = Package(
             name: "StateStoreTests",
             dependencies: [
                 "PosternModel", "StateStore", "TrustCore", "OverlayCrypto", nio, nioEmbedded,
-            ],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "SidecarNIOTests",
-            dependencies: [
-                "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore", "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),

@@ -6,7 +6,6 @@ import Testing
 import TrustCore
 
 @testable import SidecarCore
-@testable import SidecarNIO
 
 private let now = Timestamp(seconds: 1_795_000_000)
 private let alice = try! NodeIdentity(seed: Array(repeating: 1, count: 32)).key
@@ -15,7 +14,7 @@ private let hub = try! NodeIdentity(seed: Array(repeating: 3, count: 32)).key
 private let full = Problem(code: "state-unusable", message: "no space left", hint: nil)
 
 private func fact(_ number: Int) -> TrustFact { .named(alice, "name-\(number)") }
-private func answer(_ number: UInt64) -> SidecarAction { .answer(CommandID(number), nil) }
+private func answer(_ number: UInt64) -> SidecarAction { .answer(CommandID(number), RejectRequest.Answer(id: RecordID(ofBytes: [1]))) }
 private func failure(_ number: UInt64, _ problem: Problem = full) -> CommitGate.Step {
     .perform(.fail(CommandID(number), problem))
 }
@@ -26,8 +25,8 @@ private let admission = SidecarAction.admit(
     PeerAdmission(key: bob, secret: Array(repeating: 7, count: 32), candidates: [], isGuest: false)
 )
 private let relay = SidecarAction.setRelay(bob, hub: hub, RelayChannel(4))
-private let services = SidecarAction.peerRequest(SidecarRequestID(90), peer: bob, ["do": "services"])
-private let accepted: JSONValue = ["ok": true, "answer": "c2VhbGVk"]
+private let services = SidecarAction.peerRequest(SidecarRequestID(90), peer: bob, .services)
+private let accepted = PeerAnswer.redeemed(answer: [1])
 private let event = AuditEvent(.trustGiven, actor: alice, subject: bob.did)
 private let entry = CommitGate.Entry(event: event, time: now)
 
@@ -80,7 +79,7 @@ extension CommitGate {
         _ = gate.begin()
         _ = gate.finish(full)
         gate.noteReport(CommandID(1))
-        let offers = SidecarAction.answerPeer(PeerRequestID(2), ["ok": true, "services": []])
+        let offers = SidecarAction.answerPeer(PeerRequestID(2), .services([]))
         #expect(gate.take(services, answer(1), offers) == [services, answer(1), offers].map { .perform($0) })
         #expect(gate.isIdle, "none of them is a reason to try the disk again")
         #expect(gate.take(answer(1)) == [], "a report is one answer")
@@ -123,8 +122,8 @@ extension CommitGate {
         _ = gate.take(.persist([fact(2)]), answer(5))
         #expect(
             gate.finish(full) == [
-                failure(1), .unanswered(SidecarRequestID(2)), .refuse(PeerRequestID(3)),
-                .unanswered(SidecarRequestID(4)),
+                failure(1), .hubUnanswered(SidecarRequestID(2)), .refuse(PeerRequestID(3)),
+                .hubUnanswered(SidecarRequestID(4)),
             ]
         )
         #expect(gate.begin()?.facts == [fact(1), fact(2)])
@@ -158,7 +157,7 @@ extension CommitGate {
         _ = gate.take(.persist([fact(1)]), admission, relay, .connect(bob), services, answer(1))
         #expect(
             gate.take(.expel(bob, .refused)) == [
-                .unanswered(SidecarRequestID(90)), .perform(.expel(bob, .refused)),
+                .peerUnanswered(SidecarRequestID(90)), .perform(.expel(bob, .refused)),
             ]
         )
         _ = gate.begin()
@@ -177,7 +176,7 @@ extension CommitGate {
     @Test func `more promises than may wait are refused at once`() {
         var gate = CommitGate(limit: 2)
         _ = gate.take(.persist([fact(1)]), answer(1), answer(2))
-        #expect(gate.take(answer(3), deposit(4)) == [failure(3, .diskBehind), .unanswered(SidecarRequestID(4))])
+        #expect(gate.take(answer(3), deposit(4)) == [failure(3, .diskBehind), .hubUnanswered(SidecarRequestID(4))])
         #expect(gate.take(admission) == [], "what is bounded by the number of peers waits all the same")
         _ = gate.begin()
         #expect(gate.finish(nil) == [.perform(answer(1)), .perform(answer(2)), .perform(admission)])
