@@ -52,6 +52,12 @@ package enum HubRequest: Hashable, Sendable {
         }
     }
 
+    /// The request that a node wrote, or how a hub refuses it; nil: it was no JSON within the limits.
+    package init(received document: JSONValue?) throws(HubRefusal) {
+        guard let document else { throw HubRefusal(.malformed) }
+        do throws(RecordError) { try self.init(document) } catch { throw HubRefusal(error) }
+    }
+
     /// The document to send.
     package var document: JSONValue {
         switch self {

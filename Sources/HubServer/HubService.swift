@@ -170,7 +170,6 @@ package final class HubService {
     }
 
     private func received(_ document: JSONValue?, _ call: RPCServerStream) {
-        guard let document else { return call.answer(HubAnswer.refused(HubRefusal(.malformed)).document) }
         guard requests.count < settings.waitingRequests else {
             return call.answer(HubAnswer.refused(.unavailable).document)
         }

@@ -2,11 +2,10 @@ import Dispatch
 import HubCore
 import HubProtocol
 import PosternModel
-import TrustCore
 
 /// Something that reached the hub; of a request the document, in which nothing is verified.
 enum HubArrival: Sendable {
-    case request(HubRequestID, JSONValue, from: NodeKey, at: Clocks)
+    case request(HubRequestID, JSONValue?, from: NodeKey, at: Clocks)
     case input(HubInput)
 }
 
@@ -44,7 +43,7 @@ final class HubWorker: @unchecked Sendable {
             case .input(let input): inputs.append(input)
             case .request(let id, let document, let node, let now):
                 let admitted = hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
-                    try Self.request(in: document)
+                    try HubRequest(received: document)
                 }
                 switch admitted {
                 case .success(let request): inputs.append(.request(request, id: id, from: node, at: now.wall))
@@ -54,9 +53,5 @@ final class HubWorker: @unchecked Sendable {
         }
         let (actions, failure) = hub.process(inputs, in: &store)
         return Outcome(actions: refusals + actions, failure: failure.map { "\($0)" })
-    }
-
-    private static func request(in document: JSONValue) throws(HubRefusal) -> HubRequest {
-        do throws(RecordError) { return try HubRequest(document) } catch { throw HubRefusal(error) }
     }
 }

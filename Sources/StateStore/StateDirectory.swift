@@ -35,8 +35,6 @@ package struct StateDirectory: Hashable, Sendable {
     package var floorsPath: String { path + "/replay.floors" }
     /// Where peers were when they were last met.
     package var peersPath: String { path + "/peers.cache" }
-    /// What peers offered when they were last asked.
-    package var offersPath: String { path + "/peers.offers" }
     /// The file that the running program locks.
     package var lockPath: String { path + "/lock" }
 

@@ -24,25 +24,14 @@ import TrustCore
             .revoke(Revocation(from: alice, to: bob.key, issued: time(0))),
         ]
         for request in requests {
-            let limits = JSONLimits(depth: 16, byteCount: 32_768)
-            #expect(try HubRequest(parsing: request.document.compactBytes, limits: limits) == request)
+            let document = try JSONValue(parsing: request.document.compactBytes)
+            #expect(try HubRequest(received: document) == request)
         }
     }
 
-    @Test func `a request that is cut off anywhere is refused`() {
-        let text = HubRequest.resolve(target: bob.key, grant: bobsGrant).document.compactBytes
-        for count in text.indices {
-            #expect(throws: HubRefusal(RecordError.malformed)) {
-                try HubRequest(parsing: Array(text[..<count]), limits: .defaults)
-            }
-        }
-    }
-
-    @Test func `a request beyond the limits of its text is refused`() {
-        let text = HubRequest.register(name: "planner").document.compactBytes
-        #expect(throws: HubRefusal(RecordError.malformed)) {
-            try HubRequest(parsing: text, limits: JSONLimits(depth: 16, byteCount: text.count - 1))
-        }
+    @Test func `what is no document, or no request, is refused`() {
+        #expect(throws: HubRefusal(RecordError.malformed)) { try HubRequest(received: nil) }
+        #expect(throws: HubRefusal(RecordError.missing("do"))) { try HubRequest(received: [:]) }
     }
 
     @Test func `a name in a request loses what may not be shown`() throws {

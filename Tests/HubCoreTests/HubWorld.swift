@@ -46,7 +46,7 @@ struct HubWorld {
     mutating func ask(text: String, from node: NodeIdentity) -> (answer: HubAnswer, actions: [HubAction]) {
         let id = nextID()
         let admitted = hub.admit(from: node.key, at: now.instant) { () throws(HubRefusal) in
-            try HubRequest(parsing: Array(text.utf8), limits: JSONLimits(depth: 16, byteCount: 32_768))
+            try HubRequest(received: try? JSONValue(parsing: text))
         }
         let actions: [HubAction]
         switch admitted {

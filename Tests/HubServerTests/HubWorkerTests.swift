@@ -19,7 +19,7 @@ private struct BrokenStore: HubStore {
     let now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
 
     func request(_ id: UInt64, _ text: String) -> HubArrival {
-        .request(HubRequestID(id), text: Array(text.utf8), from: alice, at: now)
+        .request(HubRequestID(id), try? JSONValue(parsing: text), from: alice, at: now)
     }
 
     func take(_ batch: [HubArrival], by worker: HubWorker) async -> HubWorker.Outcome {

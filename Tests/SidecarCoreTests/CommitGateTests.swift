@@ -14,7 +14,7 @@ private let hub = try! NodeIdentity(seed: Array(repeating: 3, count: 32)).key
 private let full = Problem(code: "state-unusable", message: "no space left", hint: nil)
 
 private func fact(_ number: Int) -> TrustFact { .named(alice, "name-\(number)") }
-private func answer(_ number: UInt64) -> SidecarAction { .answer(CommandID(number), RejectRequest.Answer(id: RecordID(ofBytes: [1]))) }
+private func answer(_ number: UInt64) -> SidecarAction { .answer(CommandID(number), CommandAnswer("done")) }
 private func failure(_ number: UInt64, _ problem: Problem = full) -> CommitGate.Step {
     .perform(.fail(CommandID(number), problem))
 }
@@ -26,7 +26,7 @@ private let admission = SidecarAction.admit(
 )
 private let relay = SidecarAction.setRelay(bob, hub: hub, RelayChannel(4))
 private let services = SidecarAction.peerRequest(SidecarRequestID(90), peer: bob, .services)
-private let accepted = PeerAnswer.redeemed(answer: [1])
+private let accepted = PeerAnswer.redeemed(answer: [1, 2, 3])
 private let event = AuditEvent(.trustGiven, actor: alice, subject: bob.did)
 private let entry = CommitGate.Entry(event: event, time: now)
 

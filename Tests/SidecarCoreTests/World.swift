@@ -231,7 +231,7 @@ struct World {
         lastHubRequest += 1
         let hubID = HubRequestID(lastHubRequest)
         let admitted = hub.admit(from: key, at: now.instant) { () throws(HubRefusal) in
-            do throws(RecordError) { return try HubRequest(request.document) } catch { throw HubRefusal(error) }
+            try HubRequest(received: request.document)
         }
         var answer: HubAnswer?
         switch admitted {

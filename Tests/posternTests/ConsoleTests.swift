@@ -1,5 +1,6 @@
 import Logging
 import PosternModel
+import SidecarCore
 import Testing
 
 @testable import postern
@@ -26,9 +27,11 @@ import Testing
         #expect(Shown.text(value) == text)
     }
 
-    @Test func `a path is named by its kind, and direct ones by their family`() {
-        #expect(Shown.path(["kind": "direct", "transport": "udp", "family": "ipv6"]) == "direct ipv6")
-        #expect(Shown.path(["kind": "relay", "transport": "udp", "family": nil]) == "relay")
+    @Test func `a path is named by its kind, and direct ones by their family`() throws {
+        let direct: JSONValue = ["kind": "direct", "transport": "udp", "family": "ipv6"]
+        let relay: JSONValue = ["kind": "relay", "transport": "udp", "family": nil]
+        #expect(Shown.path(try PathDocument(decoding: direct)) == "direct ipv6")
+        #expect(Shown.path(try PathDocument(decoding: relay)) == "relay")
         #expect(Shown.path(nil) == "none")
         #expect(Shown.milliseconds(0.123) == "0.12 ms" && Shown.milliseconds(nil) == "-")
     }

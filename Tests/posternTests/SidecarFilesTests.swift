@@ -1,6 +1,6 @@
 import Foundation
 import NIOEmbedded
-import OverlayCrypto
+import PosternConfiguration
 import PosternModel
 import StateStore
 import Testing
@@ -37,29 +37,33 @@ private final class Scratch {
     }
 }
 
-@Suite struct OfferMemoryTests {
+@Suite struct ReachPortsTests {
     private let scratch = Scratch()
     private let loop = EmbeddedEventLoop()
-    private let peer = try! NodeIdentity(seed: Array(repeating: 1, count: 32)).key
 
-    private var memory: OfferMemory {
-        OfferMemory(file: CacheFile(path: scratch.path + "/peers.offers", queue: StateQueue(loop)) { Issue.record($0) })
+    private var ports: ReachPorts {
+        ReachPorts(file: CacheFile(path: scratch.path + "/reach.ports", queue: StateQueue(loop)) { Issue.record($0) })
     }
 
-    @Test func `what a peer offered is known after a restart, until it is forgotten`() {
-        var first = memory
-        #expect(first.list(of: peer) == nil)
-        first.remember([["service": "echo"]], of: peer)
+    private func services() throws -> [ReachConfiguration] {
+        let surroundings = Surroundings(home: scratch.path, workingDirectory: scratch.path, hostName: "a")
+        let text = "reach:\n  - peer: bob\n    service: tools\n  - peer: bob\n    service: chat\n"
+        return try ConfigurationFile<SidecarConfiguration>(text: text, path: nil, surroundings: surroundings).settings
+            .reach
+    }
+
+    @Test func `a service keeps its port over restarts, and no other gets it`() throws {
+        let (tools, chat) = (try services()[0], try services()[1])
+        var first = ports
+        let port = try #require(first.candidates(for: chat).first)
+        first.remember(port, for: tools)
         loop.run()
-        var second = memory
-        #expect(second.list(of: peer) == [["service": "echo"]])
-        second.remember(nil, of: peer)
-        loop.run()
-        #expect(memory.list(of: peer) == nil)
+        #expect(ports.candidates(for: tools).first == port)
+        #expect(!ports.candidates(for: chat).contains(port))
     }
 
     @Test func `a file that is no JSON remembers nothing`() throws {
-        try "{".write(toFile: scratch.path + "/peers.offers", atomically: true, encoding: .utf8)
-        #expect(memory.list(of: peer) == nil)
+        try "{".write(toFile: scratch.path + "/reach.ports", atomically: true, encoding: .utf8)
+        #expect(try !ports.candidates(for: services()[0]).isEmpty)
     }
 }

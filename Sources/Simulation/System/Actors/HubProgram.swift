@@ -105,7 +105,7 @@ struct HubProgram {
         guard var life = life.take() else { return nil }
         defer { self.life = life }
         let admitted = life.hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
-            do throws(RecordError) { return try HubRequest(request.document) } catch { throw HubRefusal(error) }
+            try HubRequest(received: request.document)
         }
         switch admitted {
         case .success(let request):
