@@ -286,7 +286,9 @@ let package = Package(
         ),
         .testTarget(
             name: "posternTests",
-            dependencies: ["PosternModel", "PosternConfiguration", "SidecarCore", "StateStore", "postern", nioEmbedded, log],
+            dependencies: [
+                "PosternModel", "PosternConfiguration", "SidecarCore", "StateStore", "postern", nioEmbedded, log,
+            ],
             swiftSettings: common
         ),
         .testTarget(

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Simulation
 import PosternModel
+import Simulation
 
 /// Runs whole systems of sidecars and hubs, several at a time.
 struct SystemCommand: AsyncParsableCommand {

@@ -139,11 +139,16 @@ struct SidecarProgram {
         let clocks = clocks(at: now)
         var steps: [CommitGate.Step] = []
         for action in input(&life.sidecar, clocks) {
-            if case .persist(let more) = action { facts += more }
-            let isPromise = life.isPromise(action)
-            if isPromise { life.promises.append(Promise(action: action, factCount: facts.count)) }
-            if isPromise, flaw == .acknowledgesBeforeSync {
-                steps.append(.perform(action))
+            if case .persist(let more) = action {
+                facts += more
+                _ = life.gate.take(action, at: clocks.wall)
+                continue
+            }
+            if life.isPromise(action) { life.promises.append(Promise(action: action, factCount: facts.count)) }
+            if flaw == .acknowledgesBeforeSync {
+                // A gate that knows of no facts lets everything through.
+                var open = CommitGate()
+                steps += open.take(action, at: clocks.wall)
             } else {
                 steps += life.gate.take(action, at: clocks.wall)
             }
@@ -159,8 +164,8 @@ struct SidecarProgram {
         return true
     }
 
-    /// The write is over: its facts are durable, or the disk failed, and its entries are recorded. Returns what is to be
-    /// done now, and whether another try is to be scheduled.
+    /// The write is over: its facts are durable, or the disk failed, and its entries are recorded. Returns what is to
+    /// be done now, and whether another try is to be scheduled.
     mutating func endWrite(flaw: SystemFlaw?) -> (steps: [CommitGate.Step], needsRetry: Bool) {
         guard var life, let write = life.write else { return ([], false) }
         let needsRetry = isDiskFailing && !life.isRetryDue
