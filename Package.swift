@@ -180,7 +180,8 @@ let package = Package(
         .executableTarget(
             name: "postern-bench",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore",
                 "OverlayNIO", "StateStore", "HubServer",
                 "GatewayCore", "GatewayNIO", "CAllocationCounter", "CRuntime", nio, nioPosix, log, arguments,
             ],

@@ -50,6 +50,7 @@ extension Problem {
         )
     }
 
+    /// The invitation cannot be used; `why` says the reason.
     package static func badInvitation(_ why: String) -> Problem {
         Problem(
             code: "bad-invitation",
@@ -58,6 +59,7 @@ extension Problem {
         )
     }
 
+    /// The inviter refused the invitation.
     package static func refusedInvitation(_ reason: TrustRejection.Reason?) -> Problem {
         switch reason {
         case .usedUp: badInvitation("it was used as often as it may be")

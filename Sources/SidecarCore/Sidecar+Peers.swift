@@ -76,9 +76,12 @@ extension Sidecar {
 
     /// When the next look-up of a wanted peer is allowed, or nil when nobody waits for one.
     func nextLookUp(at now: Clocks) -> Instant? {
-        wantedPeers(at: now).flatMap { peer in
-            openHubs(for: peer).map { peers[peer].asked[$0]?.next ?? now.instant }
-        }.min()
+        wantedPeers(at: now).compactMap { nextLookUp(of: $0, at: now) }.min()
+    }
+
+    /// The same for one peer that is wanted.
+    func nextLookUp(of peer: NodeKey, at now: Clocks) -> Instant? {
+        openHubs(for: peer).map { peers[peer].asked[$0]?.next ?? now.instant }.min()
     }
 
     mutating func relayOpened(

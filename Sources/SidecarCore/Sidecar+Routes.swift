@@ -37,33 +37,35 @@ extension Sidecar {
     }
 
     /// Where `target` of `peer` is, for a client that connects now. When the peer is known, connected and has offered
-    /// it before, this costs a few look-ups and no action.
+    /// it before, this costs a few look-ups and no action. `due` is when ``advance(to:)`` has something to do because
+    /// of it: other deadlines stay as they are.
     package mutating func route(
         to peer: PeerName,
         _ target: ServiceTarget,
         id: RouteID,
         at now: Clocks
-    ) -> (Route, [SidecarAction]) {
+    ) -> (route: Route, actions: [SidecarAction], due: Instant?) {
         let key: NodeKey
         switch find(peer, at: now) {
         case .trusted(let found): key = found
         case .unknown:
             let hint = "name it by its did:key, or make it known by an invitation: postern join"
-            return (.unavailable(.unreachable("peer-unknown", "no peer is known as \(peer)", hint)), [])
+            return (.unavailable(.unreachable("peer-unknown", "no peer is known as \(peer)", hint)), [], nil)
         case .ambiguous(let dids):
             let message = "\(peer) can mean \(dids.joined(separator: " or "))"
-            return (.unavailable(.unreachable("peer-unknown", message, "name the peer by its did:key")), [])
+            return (.unavailable(.unreachable("peer-unknown", message, "name the peer by its did:key")), [], nil)
         case .notTrusted(_, let hint):
-            return (.unavailable(.unreachable("not-trusted", "there is no trust with \(peer) yet", hint)), [])
+            return (.unavailable(.unreachable("not-trusted", "there is no trust with \(peer) yet", hint)), [], nil)
         }
         var actions = want(key, at: now)
         if let offers = peers[key].offers, let service = offers.services.first(where: target.matches) {
             let isFresh = offers.time.map { now.instant - $0 < settings.offersFreshness } ?? false
             if !isFresh { actions += ask(key, at: now) }
-            return (.ready(key, service), actions)
+            return (.ready(key, service), actions, nextLookUp(of: key, at: now))
         }
         offersWaiters[key, default: []].append(.route(id, peer, target))
-        return (.asking, actions + ask(key, at: now))
+        actions += ask(key, at: now)
+        return (.asking, actions, nextLookUp(of: key, at: now))
     }
 
     /// Asks `peer` what it offers us; the command is answered with its list.

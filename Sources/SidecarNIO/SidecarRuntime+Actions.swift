@@ -22,22 +22,24 @@ extension SidecarRuntime {
         settle()
     }
 
-    /// The same for an input that changes no deadline when nothing follows from it: then this costs nothing more.
-    func feedQuietly(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) {
+    /// The same for an input that moves no deadline but the one that it gives: the others are not looked for again,
+    /// and when nothing follows from the input it costs nothing more.
+    func feedQuietly(_ input: (inout Sidecar, Clocks) -> (actions: [SidecarAction], due: Instant?)) {
         node.eventLoop.assertInEventLoop()
         guard life != nil else { return }
-        let actions = take(input)
+        let (actions, due) = take(input)
         guard !actions.isEmpty else { return }
         queue(actions)
-        settle()
+        settle(isQuiet: true)
+        if let due { armTimer(noLaterThan: due) }
     }
 
-    private func take(_ input: (inout Sidecar, Clocks) -> [SidecarAction]) -> [SidecarAction] {
+    private func take<Result>(_ input: (inout Sidecar, Clocks) -> Result) -> Result {
         // Taken out and put back, so that the core is changed in place.
-        guard var current = life.take() else { return [] }
-        let actions = input(&current.sidecar, .now())
+        guard var current = life.take() else { preconditionFailure("an input is taken while the sidecar runs") }
+        let result = input(&current.sidecar, .now())
         life = current
-        return actions
+        return result
     }
 
     private func queue(_ actions: [SidecarAction]) {
@@ -49,14 +51,14 @@ extension SidecarRuntime {
     }
 
     /// Does what is to be done now, begins the next write, and arms the timer.
-    func settle() {
+    func settle(isQuiet: Bool = false) {
         guard life?.isActing == false else { return }
         life?.isActing = true
         while let step = life?.steps.popFirst() { perform(step) }
         life?.isActing = false
         beginWrite()
         if life?.stopping != nil { return finishStopping() }
-        armTimer()
+        if !isQuiet { armTimer() }
     }
 
     private func perform(_ step: CommitGate.Step) {
@@ -111,10 +113,21 @@ extension SidecarRuntime {
         life?.timer?.cancel()
         life?.timer = nil
         guard let deadline = life?.sidecar.nextDeadline(at: .now()) else { return }
+        arm(at: deadline)
+    }
+
+    private func armTimer(noLaterThan deadline: Instant) {
+        if life?.timer != nil, let due = life?.timerDue, due <= deadline { return }
+        life?.timer?.cancel()
+        arm(at: deadline)
+    }
+
+    private func arm(at deadline: Instant) {
         // A deadline that has passed is due in the next turn, and no more often than each hundredth of a second.
-        let earliest = NIODeadline.now() + .milliseconds(10)
-        let due = max(deadline.deadline, earliest)
+        let due = max(deadline.deadline, NIODeadline.now() + .milliseconds(10))
+        life?.timerDue = deadline
         life?.timer = node.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
+            self.life?.timer = nil
             self.feed { $0.advance(to: $1) }
         }
     }

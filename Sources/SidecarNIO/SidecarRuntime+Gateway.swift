@@ -28,9 +28,9 @@ extension SidecarRuntime {
         var answer = Route.asking
         life?.routes[id] = then
         feedQuietly { sidecar, now in
-            let (route, actions) = sidecar.route(to: peer, target, id: id, at: now)
-            answer = route
-            return actions
+            let step = sidecar.route(to: peer, target, id: id, at: now)
+            answer = step.route
+            return (step.actions, step.due)
         }
         if case .asking = answer { return }
         life?.routes.removeValue(forKey: id)?(answer)

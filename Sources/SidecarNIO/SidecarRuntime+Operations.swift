@@ -31,7 +31,9 @@ extension SidecarRuntime {
     /// Does `operation`. Fails with ``PosternModel/Problem``.
     package func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
         node.eventLoop.preconditionInEventLoop()
-        guard life != nil, life?.stopping == nil, let host else { return node.eventLoop.makeFailedFuture(Problem.stopped) }
+        guard life != nil, life?.stopping == nil, let host else {
+            return node.eventLoop.makeFailedFuture(Problem.stopped)
+        }
         let promise = node.eventLoop.makePromise(of: CommandAnswer.self)
         life?.lastCommand += 1
         let id = CommandID(life?.lastCommand ?? 0)

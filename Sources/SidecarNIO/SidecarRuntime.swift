@@ -94,6 +94,8 @@ package final class SidecarRuntime {
         var watches: [NodeKey: EventStream.Reader] = [:]
         var redemptions: [SidecarRequestID: InvitationRedemption] = [:]
         var timer: Scheduled<Void>?
+        /// When the timer is due.
+        var timerDue: Instant?
         var isCacheDirty = false
     }
 

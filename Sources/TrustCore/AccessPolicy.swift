@@ -65,6 +65,7 @@ package struct AccessPolicy: Hashable, Sendable {
     /// The exposed services, by their port.
     private let exposed: [VirtualPort: ExposedRule]
 
+    /// A policy for `services`; of two at one port the first counts.
     package init(_ services: [ExposedRule]) {
         exposed = Dictionary(services.map { ($0.service.port, $0) }) { first, _ in first }
     }

@@ -6,7 +6,8 @@ struct Bench: Sendable {
     let run: @Sendable (Budget) throws -> [Measurement]
 
     static let all: [Bench] = [
-        .aead, .packet, .stream, .rpc, .relay, .http, .cold, .handshakes, .idle, .hubRegister, .hubLookup, .allocations,
+        .aead, .packet, .stream, .rpc, .route, .relay, .http, .cold, .handshakes, .idle, .hubRegister, .hubLookup,
+        .allocations,
         .instructions,
     ]
 }

@@ -40,7 +40,8 @@ import Testing
             "ServiceLifecycle", "UnixSignals",
         ]),
         "postern-bench": overlay.union([
-            "TrustCore", "HubProtocol", "HubCore", "GatewayCore", "StateStore", "HubServer", "GatewayNIO",
+            "TrustCore", "HubProtocol", "SidecarCore", "HubCore", "GatewayCore", "StateStore", "HubServer",
+            "GatewayNIO",
             "ArgumentParser", "CAllocationCounter", "CRuntime",
         ]),
         "postern-sim": Set(cores.keys).union(["ArgumentParser"]),

@@ -98,7 +98,7 @@ import TrustCore
         }
         #expect(port.listen == "127.0.0.1:1")
         let audit = try await world.wait { alice.runtime.perform(ListAudit()) }
-        #expect(audit.first?["action"] == "started")
+        #expect(audit.first?["action"] == "start")
         try await stop(hub, alice, bob)
         #expect(hub.trail.events.map(\.action) == [.started, .registered, .registered, .stopped])
     }

@@ -168,8 +168,9 @@ import TrustCore
     {
         var result: (Route, [SidecarAction]) = (.asking, [])
         world.input(bob) { sidecar, now in
-            result = sidecar.route(to: peer, target, id: RouteID(1), at: now)
-            return result.1
+            let step = sidecar.route(to: peer, target, id: RouteID(1), at: now)
+            result = (step.route, step.actions)
+            return step.actions
         }
         return result
     }

@@ -48,6 +48,26 @@ package struct TrustRelationship: Hashable, Sendable {
     package let candidates: [Endpoint]
     package let since: Timestamp
 
+    package init(
+        peer: NodeKey,
+        given: Grant,
+        received: Grant,
+        secret: [UInt8],
+        name: String,
+        hubs: [HubURL],
+        candidates: [Endpoint],
+        since: Timestamp
+    ) {
+        self.peer = peer
+        self.given = given
+        self.received = received
+        self.secret = secret
+        self.name = name
+        self.hubs = hubs
+        self.candidates = candidates
+        self.since = since
+    }
+
     /// The same with a newer grant of the peer.
     func renewed(by grant: Grant) -> TrustRelationship {
         TrustRelationship(

@@ -73,10 +73,12 @@ struct ServiceList: ExpressibleByArgument {
 // The nouns of the command line are parsed where they are typed.
 
 extension PeerName: ExpressibleByArgument {
+    /// What the argument names; nil when it names nothing.
     package init?(argument: String) { self.init(argument) }
 }
 
 extension TrustAddressee: ExpressibleByArgument {
+    /// What the argument names; nil when it names nothing.
     package init?(argument: String) {
         guard let addressee = try? TrustAddressee(text: argument) else { return nil }
         self = addressee
@@ -84,5 +86,6 @@ extension TrustAddressee: ExpressibleByArgument {
 }
 
 extension Timestamp: ExpressibleByArgument {
+    /// What the argument names; nil when it names nothing.
     package init?(argument: String) { self.init(argument) }
 }

@@ -1,5 +1,5 @@
-/// Any part of a document as it stands. This module's encoder and decoder hand values over whole; the forms below are for
-/// others, such as those of test frameworks.
+/// Any part of a document as it stands. The encoder and decoder of this module hand values over whole; the forms below
+/// are for others, such as those of test frameworks.
 extension JSONValue: Codable {
     package init(from decoder: any Decoder) throws {
         if let values = try? decoder.container(keyedBy: MemberKey.self) {
