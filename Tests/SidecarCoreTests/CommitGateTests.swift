@@ -152,6 +152,16 @@ extension CommitGate {
         #expect(gate.isIdle)
     }
 
+    @Test func `an admission behind a failed write is done when another try succeeds`() {
+        var gate = CommitGate()
+        _ = gate.take(.persist([fact(1)]), admission)
+        _ = gate.begin()
+        #expect(gate.finish(full) == [] && gate.begin() == nil)
+        gate.retry()
+        #expect(gate.begin()?.facts == [fact(1)])
+        #expect(gate.finish(nil) == [.perform(admission)])
+    }
+
     @Test func `an expulsion forgets what waits for the peer's admission`() {
         var gate = CommitGate()
         _ = gate.take(.persist([fact(1)]), admission, relay, .connect(bob), services, answer(1))
