@@ -103,7 +103,7 @@ let package = Package(
         ),
         .target(
             name: "GatewayCore",
-            dependencies: ["PosternModel", "OverlayWire", "CLLHTTP"],
+            dependencies: ["PosternModel", "CLLHTTP"],
             swiftSettings: common + unchecked
         ),
         .target(
@@ -154,14 +154,14 @@ let package = Package(
         .target(
             name: "SidecarControl",
             dependencies: [
-                "PosternModel", "OverlayCrypto", "SidecarCore", "StateStore", "OverlayNIO", nio, nioPosix, nioHTTP1,
+                "PosternModel", "SidecarCore", "StateStore", nio, nioPosix, nioHTTP1,
                 log,
             ],
             swiftSettings: common
         ),
         .target(
             name: "PosternConfiguration",
-            dependencies: ["PosternModel", "OverlayWire", .product(name: "Yams", package: "Yams")],
+            dependencies: ["PosternModel", .product(name: "Yams", package: "Yams")],
             swiftSettings: common
         ),
 
@@ -169,8 +169,8 @@ let package = Package(
         .executableTarget(
             name: "postern",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
-                "SidecarCore", "HubCore", "GatewayCore",
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore",
+                "SidecarCore", "GatewayCore",
                 "OverlayNIO", "HubServer", "GatewayNIO", "StateStore", "SidecarNIO", "SidecarControl",
                 "PosternConfiguration", "CRuntime", nio,
                 nioPosix, nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
@@ -190,7 +190,7 @@ let package = Package(
         .executableTarget(
             name: "postern-sim",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "Simulation", arguments,
+                "PosternModel", "OverlayCore", "Simulation", arguments,
             ],
             swiftSettings: common
         ),
@@ -201,7 +201,7 @@ let package = Package(
         .testTarget(name: "PosternModelTests", dependencies: ["TestSupport", "PosternModel"], swiftSettings: common),
         .testTarget(
             name: "OverlayWireTests",
-            dependencies: ["TestSupport", "PosternModel", "OverlayWire", "OverlayCrypto"],
+            dependencies: ["TestSupport", "PosternModel", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
@@ -216,9 +216,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: [
-                "PosternModel", "Simulation", "OverlayCore", "OverlayCrypto", "OverlayWire",
-            ],
+            dependencies: ["PosternModel", "Simulation", "OverlayCore", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
@@ -243,12 +241,12 @@ let package = Package(
         ),
         .testTarget(
             name: "GatewayCoreTests",
-            dependencies: ["TestSupport", "PosternModel", "GatewayCore", "OverlayWire"],
+            dependencies: ["TestSupport", "PosternModel", "GatewayCore"],
             swiftSettings: common
         ),
         .testTarget(
             name: "PosternConfigurationTests",
-            dependencies: ["TestSupport", "PosternModel", "PosternConfiguration", "OverlayWire"],
+            dependencies: ["TestSupport", "PosternModel", "PosternConfiguration"],
             swiftSettings: common
         ),
         .testTarget(
@@ -295,9 +293,9 @@ let package = Package(
         .testTarget(
             name: "SidecarControlTests",
             dependencies: [
-                "TestSupport", "PosternModel", "SidecarControl", "StateStore", "SidecarNIO", "SidecarCore",
-                "HubProtocol", "TrustCore",
-                "OverlayCrypto", "OverlayWire", nio, nioEmbedded, nioPosix,
+                "TestSupport", "PosternModel", "SidecarControl", "StateStore", "SidecarCore",
+                "TrustCore",
+                nio, nioPosix,
                 log,
             ],
             swiftSettings: common

@@ -12,10 +12,10 @@ import Testing
         "HubProtocol": ["PosternModel", "OverlayWire", "TrustCore"],
         "SidecarCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol"],
         "HubCore": ["PosternModel", "OverlayWire", "OverlayCrypto", "TrustCore", "HubProtocol"],
-        "GatewayCore": ["PosternModel", "OverlayWire", "CLLHTTP", "CZlib"],
+        "GatewayCore": ["PosternModel", "CLLHTTP"],
         "Simulation": [
             "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
-            "HubCore", "GatewayCore",
+            "HubCore",
         ],
     ]
 
@@ -28,14 +28,14 @@ import Testing
         "StateStore": ["PosternModel", "OverlayCrypto", "TrustCore"],
         "HubServer": overlay.union(["TrustCore", "HubProtocol", "HubCore", "StateStore", "GRDB", "CPostgres"]),
         "SidecarNIO": overlay.union(["TrustCore", "HubProtocol", "SidecarCore", "StateStore"]),
-        "GatewayNIO": overlay.union(["TrustCore", "GatewayCore"]),
-        "SidecarControl": ["PosternModel", "SidecarCore", "SidecarNIO", "StateStore"],
+        "GatewayNIO": ["PosternModel", "OverlayWire", "OverlayCore", "OverlayNIO", "TrustCore", "GatewayCore"],
+        "SidecarControl": ["PosternModel", "SidecarCore", "StateStore"],
         "PosternConfiguration": ["PosternModel", "Yams"],
     ]
 
     private static let programs: [String: Set<String>] = [
         "postern": overlay.union([
-            "TrustCore", "HubProtocol", "SidecarCore", "HubCore", "GatewayCore", "StateStore", "SidecarNIO",
+            "TrustCore", "SidecarCore", "GatewayCore", "StateStore", "SidecarNIO",
             "HubServer", "GatewayNIO", "SidecarControl", "PosternConfiguration", "CRuntime", "ArgumentParser",
             "ServiceLifecycle", "UnixSignals",
         ]),
@@ -44,7 +44,7 @@ import Testing
             "GatewayNIO",
             "ArgumentParser", "CAllocationCounter", "CRuntime",
         ]),
-        "postern-sim": Set(cores.keys).union(["ArgumentParser"]),
+        "postern-sim": ["PosternModel", "OverlayCore", "Simulation", "ArgumentParser"],
     ]
 
     /// What every shell and program may use besides.
@@ -70,6 +70,45 @@ import Testing
             }
         }
         expectNone(faults)
+    }
+
+    @Test func `every arrow of the picture is one that the code has`() {
+        let own = Set(Self.cores.keys).union(Self.shells.keys)
+        let picture = Self.cores.merging(Self.shells) { first, _ in first }.merging(Self.programs) { first, _ in first }
+        var faults: [String] = []
+        for (target, allowed) in picture.sorted(by: { $0.key < $1.key }) {
+            let used = Set(
+                SourceTree.sources.filter { $0.target == target }.flatMap { Self.imports(of: $0) }.map(\.module)
+            )
+            for module in allowed.subtracting(used).sorted() where own.contains(module) {
+                faults.append("\(target) does not import \(module)")
+            }
+        }
+        expectNone(faults)
+    }
+
+    @Test func `a target imports every target that it declares`() throws {
+        let package = try #require(SourceTree.text("Package.swift"))
+        let names = Set(SourceTree.sources.map(\.target))
+        var faults: [String] = []
+        for declaration in Self.declarations(in: package) {
+            let files =
+                SourceTree.sources.filter { $0.target == declaration.target }
+                + SourceTree.tests.filter { $0.path.hasPrefix("Tests/\(declaration.target)/") }
+            let used = Set(files.flatMap { Self.imports(of: $0) }.map(\.module))
+            for dependency in declaration.dependencies where names.contains(dependency) && !used.contains(dependency) {
+                faults.append("\(declaration.target) declares \(dependency) and does not import it")
+            }
+        }
+        expectNone(faults)
+    }
+
+    /// The targets of a manifest and the targets that they name as their dependencies.
+    private static func declarations(in package: String) -> [(target: String, dependencies: [String])] {
+        let pattern = #/arget\(\s*name: "([\w-]+)",\s*dependencies: \[((?:[^\[\]]|\[[^\]]*\])*)\]/#
+        return package.matches(of: pattern).map { match in
+            (String(match.1), match.2.matches(of: #/"([\w-]+)"/#).map { String($0.1) })
+        }
     }
 
     @Test func `every folder of the sources is a target of the design`() {
