@@ -108,7 +108,10 @@ let package = Package(
         ),
         .target(
             name: "Simulation",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore"],
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore",
+            ],
             swiftSettings: common
         ),
 
@@ -231,8 +234,8 @@ let package = Package(
         .testTarget(
             name: "SidecarCoreTests",
             dependencies: [
-                "TestSupport", "PosternModel", "SidecarCore", "HubCore", "HubProtocol", "TrustCore", "OverlayCrypto",
-                "OverlayWire",
+                "TestSupport", "PosternModel", "SidecarCore", "HubCore", "HubProtocol", "TrustCore", "OverlayCore",
+                "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),
@@ -277,13 +280,6 @@ let package = Package(
             name: "StateStoreTests",
             dependencies: [
                 "PosternModel", "StateStore", "TrustCore", "OverlayCrypto", nio, nioEmbedded,
-            ],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "SidecarNIOTests",
-            dependencies: [
-                "PosternModel", "SidecarNIO", "SidecarCore", "HubProtocol", "TrustCore", "OverlayCrypto", "OverlayWire",
             ],
             swiftSettings: common
         ),

@@ -152,6 +152,8 @@ simulated() {
 simulation() {
     say "seeded simulation, $1 seeds"
     simulated simulation 600 "$2/postern-sim" swarm --seeds "$1"
+    say "whole system, 500 seeds"
+    simulated system 300 "$2/postern-sim" system --seeds 500
     say "throughput and latency in virtual time, against Fixtures/Throughput/figures.txt"
     # What takes half a minute of all that is measured; Fixtures/Throughput/figures.txt has the same.
     simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt \

@@ -88,4 +88,11 @@ extension Problem {
             hint: "use lower-case letters, digits and hyphens, and a name that no other peer has"
         )
     }
+
+    /// More waits for the disk than may.
+    static let diskBehind = Problem(
+        code: "over-limit",
+        message: "too much waits for the disk",
+        hint: "check the disk of the state directory, then try again"
+    )
 }

@@ -1,7 +1,7 @@
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
-import PosternModel
+package import PosternModel
 import TrustCore
 
 // The documents that other programs read (INTERFACE).
@@ -10,7 +10,7 @@ extension Sidecar {
     package var pendingCount: Int { book.pending.count }
 
     /// `trust list`.
-    func trustList(at now: Timestamp) -> TrustListDocument {
+    package func trustList(at now: Timestamp) -> TrustListDocument {
         let trusted = book.relationships.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
         let pending = book.pending.values.sorted {
             ($0.received, $0.request.id.description) < ($1.received, $1.request.id.description)

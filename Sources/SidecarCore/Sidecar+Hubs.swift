@@ -129,7 +129,8 @@ extension Sidecar {
     /// Tries hubs that are down, less and less often.
     mutating func connectHubs(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = []
-        for (key, link) in hubs.links where !link.isUp && link.nextAttempt <= now.instant {
+        let due = hubs.links.filter { !$0.value.isUp && $0.value.nextAttempt <= now.instant }
+        for (key, link) in due.sorted(by: { $0.key.did < $1.key.did }) {
             hubs[key]?.nextAttempt = now.instant + link.retry
             hubs[key]?.retry = min(link.retry * 2, settings.hubRetryMaximum)
             actions.append(.connect(key))

@@ -54,15 +54,21 @@ extension Sidecar {
         guard peer != key, now.wall < issued.forgotten else { return (nil, []) }
         let places = claim.hubs + profile.hubs
         if issued.redeemers.contains(peer) {
-            guard let relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
+            guard var relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
                 return refused(claim, because: .withdrawn)
             }
+            // Its grant is newer when it has ended the trust and joins again, of which this side may hear later.
+            let isRenewed = claim.grant.issued > relationship.received.issued
+            if isRenewed { relationship = relationship.renewed(by: claim.grant) }
             guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
-            let facts = outboxEntry(
-                .deposit(target: peer, sealed: sealed),
-                at: places,
-                until: issued.invitation.expires
-            )
+            let renewal: [TrustFact] = isRenewed ? [.trusted(relationship)] : []
+            let facts =
+                renewal
+                + outboxEntry(
+                    .deposit(target: peer, sealed: sealed),
+                    at: places,
+                    until: issued.invitation.expires
+                )
             return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + deliverOutbox(at: now))
         }
         guard issued.isOpen(at: now.wall) else {
@@ -97,7 +103,7 @@ extension Sidecar {
         because reason: TrustRejection.Reason
     ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
-        guard let sealed = try? Mail.rejection(rejection).sealed() else { return (nil, []) }
+        guard let sealed = try? Mail.rejection(rejection).sealed(using: &random) else { return (nil, []) }
         let meeting = Set((claim.hubs + profile.hubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
@@ -183,7 +189,7 @@ extension Sidecar {
             throw .badInvitation("it names neither a hub nor an address")
         }
         if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
-            joins[known.key] = WaitingJoin(command: id, answer: answer, deadline: now.instant + settings.joinPatience)
+            waitForInviter(known.key, command: id, answering: answer, at: now)
             redeemAt[known.key] = now.instant
             return redeemDirectly(at: now)
         }
@@ -197,7 +203,9 @@ extension Sidecar {
             grant: grant,
             hubs: meetingPlaces
         )
-        guard let sealed = try? Mail.claim(claim).sealed() else { throw .badInvitation("its key is not a valid one") }
+        guard let sealed = try? Mail.claim(claim).sealed(using: &random) else {
+            throw .badInvitation("its key is not a valid one")
+        }
         var facts: [TrustFact] = [.joining(invitation, claim)]
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
         facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
@@ -207,7 +215,7 @@ extension Sidecar {
             subject: invitation.inviter.did,
             new: ["invitation": .string(invitation.id.description)]
         )
-        joins[claim.id] = WaitingJoin(command: id, answer: answer, deadline: now.instant + settings.joinPatience)
+        waitForInviter(claim.id, command: id, answering: answer, at: now)
         redeemAt[claim.id] = now.instant
         let written = [record(facts), .audit(event)]
         return written + reconcileHubs(at: now) + deliverOutbox(at: now) + redeemDirectly(at: now)
@@ -222,12 +230,13 @@ extension Sidecar {
                 actions += book.joining[id] == nil ? [] : [record([.answered(id)])]
                 continue
             }
-            let patience = joins[id] == nil ? settings.redeemInterval * 12 : settings.redeemInterval
+            let isAwaited = joins.contains { $0.claim == id }
+            let patience = isAwaited ? settings.redeemInterval : settings.redeemInterval * 12
             redeemAt[id] = now.instant + patience
             guard !joining.invitation.candidates.isEmpty, !peerRequests.values.contains(.redeem(id)) else {
                 continue
             }
-            guard let sealed = try? Mail.claim(joining.claim).sealed() else { continue }
+            guard let sealed = try? Mail.claim(joining.claim).sealed(using: &random) else { continue }
             actions.append(.redeem(nextPeerRequest(.redeem(id)), joining.invitation, claim: sealed))
         }
         return actions
@@ -244,8 +253,25 @@ extension Sidecar {
 
     /// Tells operators who have waited long enough that this goes on without them.
     mutating func giveUpJoins(at now: Clocks) -> [SidecarAction] {
-        let late = joins.filter { $0.value.deadline <= now.instant }
-        for id in late.keys { joins[id] = nil }
-        return late.values.sorted { $0.command.rawValue < $1.command.rawValue }.map { .fail($0.command, .noAnswer) }
+        let late = joins.filter { $0.deadline <= now.instant }
+        joins.removeAll { $0.deadline <= now.instant }
+        return late.map { .fail($0.command, .noAnswer) }
+    }
+
+    /// The commands that waited for the answer to `claim`; none does any longer.
+    mutating func endJoins(of claim: RecordID) -> [WaitingJoin] {
+        let ended = joins.filter { $0.claim == claim }
+        joins.removeAll { $0.claim == claim }
+        return ended
+    }
+
+    private mutating func waitForInviter(
+        _ claim: RecordID,
+        command: CommandID,
+        answering answer: @escaping @Sendable (TrustDocument) -> SidecarAction,
+        at now: Clocks
+    ) {
+        let deadline = now.instant + settings.joinPatience
+        joins.append(WaitingJoin(claim: claim, command: command, answer: answer, deadline: deadline))
     }
 }

@@ -1,3 +1,4 @@
+import HubProtocol
 import OverlayCrypto
 import PosternModel
 import TrustCore
@@ -21,19 +22,25 @@ extension Sidecar {
         guard request.expires > now.wall, request.issued < now.wall + settings.clockSkew else { return [] }
         guard request.expires < request.issued + settings.requestLifetime * 2 else { return [] }
         guard book.pending[request.id] == nil, book.decided[request.id] == nil else { return [] }
+        // A request that its asker has withdrawn since may arrive late.
+        guard !book.trust.revocations.contains(where: { $0.voids(request.grant) }) else { return [] }
         if let relationship = book.relationships[request.asker], request.grant.issued <= relationship.received.issued {
             return []
         }
         let isRepeated = book.pending.values.contains { $0.request.asker == request.asker }
         guard isRepeated || book.pending.count < settings.pendingCount else { return [] }
-        // An older request of the same asker that arrives late does not replace a newer one.
+        // An older request of the same asker that arrives late does not replace a newer one. The grants tell which is
+        // the older, for an asker's clock may have been set back between two requests.
         let isLate = book.pending.values.contains { entry in
-            entry.request.asker == request.asker && entry.request.issued > request.issued
+            entry.request.asker == request.asker && entry.request.grant.issued > request.grant.issued
         }
         guard !isLate else { return [] }
         let asked: JSONValue = ["services": request.services.json, "name": .string(request.name)]
         let event = AuditEvent(.trustAsked, actor: request.asker, subject: key.did, new: asked)
-        let received: [SidecarAction] = [record([.received(request, at: now.wall.inMilliseconds)]), .audit(event)]
+        // What it replaces is decided by that: a late copy of it is not asked again.
+        let replaced = book.pending.filter { $0.value.request.asker == request.asker }
+        let facts = replaced.map { TrustFact.decided($0.key, until: $0.value.request.expires) }
+        let received = [record(facts + [.received(request, at: now.wall.inMilliseconds)]), .audit(event)]
         return received + acceptCrossing(request, at: now)
     }
 
@@ -46,22 +53,31 @@ extension Sidecar {
         return (actions ?? []) + [record([.answered(own.id)])]
     }
 
+    /// The peer says yes. What it has ended before comes first: of two approvals that cross, one may be of a request
+    /// that was withdrawn.
     mutating func received(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
+        let ended = acceptance.revocation.map { received($0, at: now) } ?? []
+        return ended + accepted(acceptance, at: now)
+    }
+
+    private mutating func accepted(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
         let given: Grant
-        if let request = book.outgoing[acceptance.answers], request.target == peer {
+        let asked = book.outgoing[acceptance.answers] ?? book.superseded[acceptance.answers]
+        if let request = asked, request.target == peer {
             given = request.grant
         } else if let joining = book.joining[acceptance.answers], joining.invitation.inviter == peer {
             given = joining.claim.grant
         } else {
-            return []
+            return isNews(acceptance) ? withdrawOffer(to: peer, at: acceptance.hubs, now: now) : []
         }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return [] }
+        let crossed = crossing(acceptance, given: given, at: now)
         let relationship = TrustRelationship(
             peer: peer,
-            given: given,
+            given: crossed?.given ?? given,
             received: acceptance.grant,
-            secret: acceptance.secret.copyBytes(),
+            secret: crossed?.secret ?? acceptance.secret.copyBytes(),
             name: localName(for: peer, claimed: acceptance.name),
             hubs: acceptance.hubs,
             candidates: acceptance.candidates,
@@ -76,20 +92,67 @@ extension Sidecar {
         let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, new: services)
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + reconcileHubs(at: now)
         redeemAt[acceptance.answers] = nil
-        if let join = joins.removeValue(forKey: acceptance.answers) {
-            actions.append(join.answer(trustDocument(of: relationship)))
-        }
+        let document = trustDocument(of: relationship)
+        actions += endJoins(of: acceptance.answers).map { $0.answer(document) }
         return actions + want(peer, at: now)
+    }
+
+    /// What stays of our own acceptance when it crosses `acceptance`: each side asked, and each has accepted before it
+    /// heard of the other's yes. Our grant is the later one; the secret is that of the smaller key, or each side would
+    /// end up with the other's. Nil when nothing crosses.
+    private func crossing(
+        _ acceptance: TrustAcceptance,
+        given: Grant,
+        at now: Clocks
+    ) -> (given: Grant, secret: [UInt8])? {
+        let peer = acceptance.giver
+        guard let own = book.relationships[peer], standing(of: peer, at: now).isMutual, own.given.issued > given.issued
+        else { return nil }
+        return (own.given, key.did < peer.did ? own.secret : acceptance.secret.copyBytes())
+    }
+
+    /// Whether `acceptance` has a grant that is newer than what its giver has granted and ended before.
+    private func isNews(_ acceptance: TrustAcceptance) -> Bool {
+        let peer = acceptance.giver
+        if let known = book.relationships[peer]?.received, known.issued >= acceptance.grant.issued { return false }
+        return !book.trust.revocations.contains { $0.voids(acceptance.grant) }
+    }
+
+    /// A peer has accepted what this side no longer offers: it is told so, or it would believe in a trust for good. An
+    /// earlier revocation is repeated where it says that; a new one must not end an offer that is still open.
+    private mutating func withdrawOffer(to peer: NodeKey, at hubs: [HubURL], now: Clocks) -> [SidecarAction] {
+        guard book.hasOffered(peer), !standing(of: peer, at: now).isMutual else { return [] }
+        let earlier = book.ownRevocation(of: peer)
+        let waitingCount = book.outbox.values.count { entry in
+            if case .deposit(let target, _) = entry.request { target == peer } else { false }
+        }
+        guard waitingCount < settings.waitingMailCount else { return [] }
+        let revocation: Revocation
+        if let earlier, book.isEnded(by: earlier) || book.hasOpenOffer(to: peer) {
+            revocation = earlier
+        } else {
+            guard !book.hasOpenOffer(to: peer) else { return [] }
+            let issued = book.issueTime(towards: peer, now: now.wall)
+            revocation = Revocation(from: identity, to: peer, issued: issued)
+        }
+        guard let sealed = try? Mail.revocation(revocation).sealed(using: &random) else { return [] }
+        let facts = outboxEntry(
+            .deposit(target: peer, sealed: sealed),
+            at: hubs + profile.hubs,
+            until: now.wall + settings.requestLifetime
+        )
+        let revoked: [TrustFact] = earlier == revocation ? [] : [.revoked(revocation)]
+        return [record(revoked + facts)] + reconcileHubs(at: now) + deliverOutbox(at: now)
     }
 
     mutating func received(_ rejection: TrustRejection, at now: Clocks) -> [SidecarAction] {
         let id = rejection.answers
-        guard (book.outgoing[id]?.target ?? book.joining[id]?.invitation.inviter) == rejection.giver else { return [] }
+        let asked = book.outgoing[id] ?? book.superseded[id]
+        guard (asked?.target ?? book.joining[id]?.invitation.inviter) == rejection.giver else { return [] }
         let event = AuditEvent(.trustRefused, actor: rejection.giver, subject: key.did)
         let written = [record([.answered(id)]), .audit(event)] + reconcileHubs(at: now)
         redeemAt[id] = nil
-        guard let join = joins.removeValue(forKey: id) else { return written }
-        return written + [.fail(join.command, .refusedInvitation(rejection.reason))]
+        return written + endJoins(of: id).map { .fail($0.command, .refusedInvitation(rejection.reason)) }
     }
 
     /// The peer ended the trust: sessions and streams end at once on this side too. It counts as well when it overtakes
@@ -99,9 +162,13 @@ extension Sidecar {
         let isRelated =
             book.relationships[peer] != nil || book.outgoing.values.contains { $0.target == peer }
             || book.joining.values.contains { $0.invitation.inviter == peer }
+            || book.pending.values.contains { $0.request.asker == peer }
         guard revocation.subject == key, isRelated, !book.trust.revocations.contains(revocation) else { return [] }
         let wasMutual = standing(of: peer, at: now).isMutual
-        let written = record([.revoked(revocation)])
+        // A request that it withdraws waits no longer for a decision.
+        let withdrawn = book.pending.filter { revocation.voids($0.value.request.grant) }
+        let decided = withdrawn.map { TrustFact.decided($0.key, until: $0.value.request.expires) }
+        let written = record([.revoked(revocation)] + decided)
         guard wasMutual, !standing(of: peer, at: now).isMutual else { return [written] }
         let old: JSONValue = book.relationships[peer].map { ["services": $0.received.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: peer, subject: key.did, old: old)

@@ -57,6 +57,7 @@ extension Sidecar {
         var keys = Set(book.relationships.keys)
         keys.formUnion(book.pending.values.map(\.request.asker))
         keys.formUnion(book.outgoing.values.map(\.target))
+        keys.formUnion(book.joining.values.map(\.invitation.inviter))
         return keys
     }
 

@@ -32,10 +32,14 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed() else { throw .unknownPeer(name) }
-        // A new request replaces those before it.
-        var facts = book.outgoing.values.filter { $0.target == peer }.map { TrustFact.answered($0.id) }
-        facts.append(.asked(request))
+        guard let sealed = try? Mail.request(request).sealed(using: &random) else { throw .unknownPeer(name) }
+        // A new request replaces those before it, of which a bounded number can still be accepted.
+        var facts: [TrustFact] = [.asked(request)]
+        if book.superseded.count >= settings.outgoingCount,
+            let oldest = book.superseded.min(by: { $0.value.issued < $1.value.issued })
+        {
+            facts.append(.answered(oldest.key))
+        }
         let places = profile.hubs + (book.relationships[peer]?.hubs ?? [])
         facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
@@ -59,7 +63,7 @@ extension Sidecar {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
-        if let sealed = try? Mail.rejection(rejection).sealed() {
+        if let sealed = try? Mail.rejection(rejection).sealed(using: &random) {
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed)
             facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
         }
@@ -72,24 +76,31 @@ extension Sidecar {
         let peer = try known(peerName)
         let relationship = book.relationships[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
-        let issued = book.trust.issueTime(towards: peer, now: now.wall)
+        let issued = book.issueTime(towards: peer, now: now.wall)
         let revocation = Revocation(from: identity, to: peer, issued: issued)
         var facts: [TrustFact] = [.revoked(revocation)]
-        facts += book.outgoing.values.filter { $0.target == peer }.map { .answered($0.id) }
+        let asked = Array(book.outgoing.values) + Array(book.superseded.values)
+        facts += asked.filter { $0.target == peer }.map { .answered($0.id) }
+        let joining = book.joining.filter { $0.value.invitation.inviter == peer }.keys
+        facts += joining.map { .answered($0) }
         for (pending, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(pending, until: entry.request.expires))
         }
         let places = profile.hubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
-        if let sealed = try? Mail.revocation(revocation).sealed() {
+        if let sealed = try? Mail.revocation(revocation).sealed(using: &random) {
             facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
         let answer = RevokeTrust.Answer(did: peer, name: displayName(of: peer), state: "revoked")
-        let written = [record(facts), .audit(event)]
-        return written + reconcile(peer, at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
+        var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + deliverOutbox(at: now)
+        for claim in joining.sorted(by: { $0.description < $1.description }) {
+            redeemAt[claim] = nil
+            actions += endJoins(of: claim).map { .fail($0.command, .notTrusted(displayName(of: peer))) }
+        }
+        return actions + [.answer(id, answer)]
     }
 
     mutating func rename(
@@ -122,7 +133,9 @@ extension Sidecar {
         for (id, entry) in book.pending where entry.request.expires <= now.wall {
             facts.append(.decided(id, until: entry.request.expires))
         }
-        for (id, request) in book.outgoing where request.expires <= now.wall { facts.append(.answered(id)) }
+        for requests in [book.outgoing, book.superseded] {
+            for (id, request) in requests where request.expires <= now.wall { facts.append(.answered(id)) }
+        }
         return facts.isEmpty ? [] : [record(facts)]
     }
 
@@ -141,7 +154,7 @@ extension Sidecar {
 extension Sidecar {
     /// A grant of ours that is later than everything we signed towards `peer` before.
     func newGrant(to peer: NodeKey, services: ServiceSet, at now: Clocks) -> Grant {
-        let issued = book.trust.issueTime(towards: peer, now: now.wall)
+        let issued = book.issueTime(towards: peer, now: now.wall)
         return Grant(from: identity, to: peer, services: services, issued: issued)
     }
 
@@ -199,12 +212,12 @@ extension Sidecar {
     }
 
     /// The mail that tells `relationship`'s peer of our side of it.
-    func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
+    mutating func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
         guard let sealed = sealedAcceptance(of: id, relationship: relationship) else { return nil }
         return .deposit(target: relationship.peer, sealed: sealed)
     }
 
-    func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {
+    mutating func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {
         let acceptance = try? TrustAcceptance(
             from: identity,
             answering: id,
@@ -212,8 +225,10 @@ extension Sidecar {
             grant: relationship.given,
             secret: relationship.secret,
             hubs: profile.hubs,
-            candidates: profile.advertised
+            candidates: profile.advertised,
+            revocation: book.ownRevocation(of: relationship.peer)
         )
-        return acceptance.flatMap { try? Mail.acceptance($0).sealed() }
+        guard let acceptance else { return nil }
+        return try? Mail.acceptance(acceptance).sealed(using: &random)
     }
 }

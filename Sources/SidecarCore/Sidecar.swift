@@ -26,8 +26,8 @@ package struct Sidecar {
     /// When ``advance(to:)`` last looked for what had ended.
     private var advanced: Timestamp?
     private var lastRequest: UInt64 = 0
-    /// Commands that wait for an inviter, by the id of the claim.
-    var joins: [RecordID: WaitingJoin] = [:]
+    /// Commands that wait for an inviter.
+    var joins: [WaitingJoin] = []
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
     /// Who waits for what a peer offers.
@@ -57,6 +57,8 @@ package struct Sidecar {
 
     /// A `join` whose command still waits.
     struct WaitingJoin: Sendable {
+        /// The id of the claim.
+        let claim: RecordID
         let command: CommandID
         /// The answer, made out of the trust that comes of it.
         let answer: @Sendable (TrustDocument) -> SidecarAction
@@ -141,7 +143,7 @@ package struct Sidecar {
     /// When ``advance(to:)`` has something to do, or nil.
     package func nextDeadline(at now: Clocks) -> Instant? {
         var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), outboxRetry]
-        deadlines += joins.values.map(\.deadline)
+        deadlines += joins.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
         let seen = advanced ?? now.wall

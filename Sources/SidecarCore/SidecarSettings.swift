@@ -14,6 +14,8 @@ package struct SidecarSettings: Hashable, Sendable {
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.
     package var outboxCount = 1_000
+    /// Messages to one peer that hubs have not taken yet, beyond which no revocation is repeated to it.
+    package var waitingMailCount = 8
     /// Hubs that are used at once: our own and those of peers.
     package var hubCount = 16
     /// How long a request, and a message that a hub has not taken, is kept.

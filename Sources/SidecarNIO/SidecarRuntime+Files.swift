@@ -60,9 +60,19 @@ extension SidecarRuntime {
         case .failure(let error):
             log.critical("the trust journal cannot be written", metadata: ["error": "\(error)"])
             current.steps.append(contentsOf: current.gate.finish(.unsaved(error)))
+            current.retry = current.retry ?? scheduleRetry()
         }
         life = current
         settle()
+    }
+
+    /// Admissions wait for facts that could not be written, and nobody may ever ask for these again.
+    private func scheduleRetry() -> Scheduled<Void> {
+        node.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            self.life?.retry = nil
+            self.life?.gate.retry()
+            self.settle()
+        }
     }
 
     /// The cache is written at the end of the loop's turn, so that a burst of news costs one write.
@@ -82,6 +92,7 @@ extension SidecarRuntime {
     func finishStopping() {
         guard let life, let stopping = life.stopping, life.gate.isIdle else { return }
         life.timer?.cancel()
+        life.retry?.cancel()
         saveCache()
         self.life = nil
         for promise in life.commands.values { promise.fail(Problem.stopped) }

@@ -74,6 +74,8 @@ package final class SidecarRuntime {
         let control: RPCServer
         /// What waits for facts to be on the disk.
         var gate = CommitGate()
+        /// When facts that could not be written are tried again; nil: none failed.
+        var retry: Scheduled<Void>?
         /// Whether the journal is to be replaced by a snapshot with the next write.
         var needsCompaction = false
         /// What is to be done now, in order.
@@ -213,10 +215,4 @@ extension Problem {
             hint: "make room on the disk and check the state directory, then try again"
         )
     }
-
-    static let diskBehind = Problem(
-        code: "over-limit",
-        message: "too much waits for the disk",
-        hint: "check the disk of the state directory, then try again"
-    )
 }

@@ -11,13 +11,14 @@ import Darwin
 struct PosternSim: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postern-sim",
-        abstract: "Runs the overlay core in simulated worlds and checks what must always hold.",
+        abstract: "Runs the cores in simulated worlds and checks what must always hold.",
         discussion: """
             Time is virtual and all random comes from a seed, so a run can be repeated packet for packet.
             The exit code is 0 when every invariant held, 1 when one was violated, 64 for a wrong command line.
             """,
         subcommands: [
             RunCommand.self, SwarmCommand.self, MinimiseCommand.self, ThroughputCommand.self, FairnessCommand.self,
+            SystemCommand.self,
             ListCommand.self,
         ]
     )

@@ -108,6 +108,19 @@ import Testing
         #expect(world.nodes[bob]!.failures.values.map(\.code) == ["no-answer"])
     }
 
+    @Test mutating func `every join of one invitation gets its answer`() throws {
+        let alice = world.add(1, "alice")
+        let bob = world.add(2, "bob")
+        let token = try invite(alice)
+        world.nodes[alice]!.isRunning = false
+        let joins = [
+            world.perform(JoinInvitation(invitation: token), at: bob),
+            world.perform(JoinInvitation(invitation: token), at: bob),
+        ]
+        world.pass(25)
+        #expect(joins.map { world.nodes[bob]!.failures[$0]?.code } == ["no-answer", "no-answer"])
+    }
+
     @Test mutating func `a refusal counts only from the inviter and for our own claim`() throws {
         let alice = world.add(1, "alice")
         let (bob, mallory) = (world.add(2, "bob"), world.add(3, "mallory"))

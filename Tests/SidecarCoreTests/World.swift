@@ -340,3 +340,11 @@ extension RequestTrust {
         self.init(peer: .peer(PeerName(peer)), services: services, note: note)
     }
 }
+
+extension Mail {
+    /// The mail sealed with the same ephemeral key in every run.
+    func sealed() throws -> [UInt8] {
+        var random = RandomSource(seed: Array(repeating: 5, count: 32))
+        return try sealed(using: &random)
+    }
+}

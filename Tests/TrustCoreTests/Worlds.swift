@@ -40,3 +40,11 @@ func request(from asker: NodeIdentity = alice, to target: NodeKey = bob.key) -> 
         grant: Grant(from: asker, to: target, services: .all, issued: time(0))
     )
 }
+
+extension Mail {
+    /// The mail sealed with the same ephemeral key in every run.
+    func sealed() throws -> [UInt8] {
+        var random = RandomSource(seed: Array(repeating: 5, count: 32))
+        return try sealed(using: &random)
+    }
+}

@@ -20,13 +20,27 @@ extension NodeKey {
     }
 
     /// `message` in a box that only the holder of this key can open, and that does not tell who sealed it; nil when the
-    /// key is no point of the curve. libsodium draws the ephemeral key from the system.
-    package func seal(_ message: [UInt8]) -> [UInt8]? {
+    /// key is no point of the curve. The box is that of libsodium's `crypto_box_seal`, with an ephemeral key from
+    /// `random`: the public half of that key, then `crypto_box` under the BLAKE2b-192 of both public keys as nonce.
+    package func seal(_ message: [UInt8], using random: inout RandomSource) -> [UInt8]? {
         guard let key = try? exchangeKey() else { return nil }
-        // The box is longer than the message by sealbytes; the key holds 32 bytes.
-        return unsafe filledBytes(message.count + crypto_box_sealbytes()) {
-            unsafe crypto_box_seal($0, message, UInt64(message.count), key.bytes)
+        let seed = random.guardedBytes(32)
+        let secret = GuardedMemory(byteCount: 32)
+        // Seed, secret and public key hold 32 bytes each.
+        let ephemeral = unsafe filledBytes(32) { output in
+            unsafe seed.withBytes { seed in
+                unsafe secret.withBytes { secret in unsafe crypto_box_seed_keypair(output, secret, seed) }
+            }
         }
+        guard let ephemeral else { return nil }
+        let nonce = Hash.blake2b(ephemeral + key.bytes, byteCount: crypto_box_noncebytes())
+        // The box is longer than the message by macbytes; the nonce has noncebytes, the keys hold 32 bytes.
+        let box = unsafe filledBytes(message.count + crypto_box_macbytes()) { output in
+            unsafe secret.withBytes { secret in
+                unsafe crypto_box_easy(output, message, UInt64(message.count), nonce, key.bytes, secret)
+            }
+        }
+        return box.map { ephemeral + $0 }
     }
 
     /// BLAKE2b-256 of the key.

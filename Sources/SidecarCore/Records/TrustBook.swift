@@ -30,14 +30,19 @@ struct TrustBook: Sendable {
         let claim: InvitationClaim
     }
 
-    /// Whose grants stand.
+    /// Whose grants stand. What a request or a claim offers is not among them until it was accepted: an offer that is
+    /// refused, or replaced by another one, never counts.
     private(set) var trust: TrustState
+    /// The latest that we have offered each peer.
+    private var offered: [NodeKey: Timestamp] = [:]
     /// Peers with which a trust stands or stood.
     private(set) var relationships: [NodeKey: TrustRelationship] = [:]
     private(set) var names: [NodeKey: String] = [:]
     /// The other way round: names are unique.
     private var keys: [String: NodeKey] = [:]
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
+    /// Our requests that a later one to the same peer has replaced: the peer may accept one before it sees the other.
+    private(set) var superseded: [RecordID: TrustRequest] = [:]
     private(set) var pending: [RecordID: Pending] = [:]
     /// Requests that were decided, until a replay of them would be too old anyway.
     private(set) var decided: [RecordID: Timestamp] = [:]
@@ -53,15 +58,20 @@ struct TrustBook: Sendable {
     mutating func apply(_ fact: TrustFact) {
         switch fact {
         case .asked(let request):
+            for (id, earlier) in outgoing where earlier.target == request.target {
+                superseded[id] = outgoing.removeValue(forKey: id)
+            }
             outgoing[request.id] = request
-            trust.add(request.grant)
+            offer(request.grant)
         case .answered(let id):
-            outgoing[id] = nil
+            if let ended = outgoing.removeValue(forKey: id) {
+                superseded = superseded.filter { $0.value.target != ended.target }
+            }
+            superseded[id] = nil
             joining[id] = nil
         case .received(let request, let time):
             for (id, earlier) in pending where earlier.request.asker == request.asker { pending[id] = nil }
             pending[request.id] = Pending(request: request, received: time)
-            trust.add(request.grant)
         case .decided(let id, let until):
             pending[id] = nil
             decided[id] = until
@@ -80,7 +90,7 @@ struct TrustBook: Sendable {
             issued[id]?.redeemers.insert(peer)
         case .joining(let invitation, let claim):
             joining[claim.id] = Joining(invitation: invitation, claim: claim)
-            trust.add(claim.grant)
+            offer(claim.grant)
         case .outbox(let entry):
             outbox[entry.id] = entry
         case .delivered(let id):
@@ -97,6 +107,36 @@ struct TrustBook: Sendable {
         keys[name] = peer
     }
 
+    /// Whether we have offered `peer` our trust, as far as is remembered.
+    func hasOffered(_ peer: NodeKey) -> Bool { offered[peer] != nil }
+
+    /// Our latest revocation towards `peer`.
+    func ownRevocation(of peer: NodeKey) -> Revocation? {
+        trust.revocations.first { $0.giver == trust.owner && $0.subject == peer }
+    }
+
+    /// Whether all that we have offered `peer` is ended by `revocation`.
+    func isEnded(by revocation: Revocation) -> Bool {
+        offered[revocation.subject].map { $0 <= revocation.issued } ?? true
+    }
+
+    /// Whether `peer` may still accept something that we have offered.
+    func hasOpenOffer(to peer: NodeKey) -> Bool {
+        outgoing.values.contains { $0.target == peer } || joining.values.contains { $0.invitation.inviter == peer }
+    }
+
+    /// When a grant or revocation towards `peer` is to be issued: after all that we have signed towards it, even if the
+    /// clock went back meanwhile.
+    func issueTime(towards peer: NodeKey, now: Timestamp) -> Timestamp {
+        let time = trust.issueTime(towards: peer, now: now)
+        guard let offered = offered[peer], offered >= time else { return time }
+        return offered.inMilliseconds + .milliseconds(1)
+    }
+
+    private mutating func offer(_ grant: Grant) {
+        offered[grant.subject] = max(offered[grant.subject] ?? grant.issued, grant.issued)
+    }
+
     /// Forgets decisions about requests that were valid until `time` at most.
     mutating func forgetDecided(before time: Timestamp) {
         guard decided.values.contains(where: { $0 <= time }) else { return }
@@ -106,10 +146,14 @@ struct TrustBook: Sendable {
     /// Facts from which the same book arises, without what has ended: the content of a compacted journal.
     func compacted(at now: Timestamp) -> [TrustFact] {
         var facts: [TrustFact] = []
-        let standing = relationships.values.filter { trust.standing(of: $0.peer, at: now).isMutual }
-        for relationship in standing.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
-        facts += names.filter { $0.value != relationships[$0.key]?.name }.map { .named($0.key, $0.value) }
+        let kept = relationships.values.filter { trust.standing(of: $0.peer, at: now) != .none }
+        for relationship in kept.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
+        // A name stays its peer's for good, also when the trust with it has ended.
+        let told = Dictionary(uniqueKeysWithValues: kept.map { ($0.peer, $0.name) })
+        facts += names.filter { $0.value != told[$0.key] }.map { .named($0.key, $0.value) }
         facts += trust.revocations.map { .revoked($0) }
+        // A request comes before the one that replaces it.
+        facts += superseded.values.sorted { $0.grant.issued < $1.grant.issued }.map { .asked($0) }
         facts += outgoing.values.map { .asked($0) }
         facts += pending.values.map { .received($0.request, at: $0.received) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }

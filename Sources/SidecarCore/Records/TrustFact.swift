@@ -67,6 +67,20 @@ package struct TrustRelationship: Hashable, Sendable {
         self.candidates = candidates
         self.since = since
     }
+
+    /// The same with a newer grant of the peer.
+    func renewed(by grant: Grant) -> TrustRelationship {
+        TrustRelationship(
+            peer: peer,
+            given: given,
+            received: grant,
+            secret: secret,
+            name: name,
+            hubs: hubs,
+            candidates: candidates,
+            since: since
+        )
+    }
 }
 
 /// Something that each of some hubs has to be told. It is repeated until they all have it, so it must do no harm twice.

@@ -17,6 +17,8 @@ package struct TrustAcceptance: Hashable, Sendable {
     package let hubs: [HubURL]
     /// Addresses of the giver, as good as they were when it answered.
     package let candidates: [Endpoint]
+    /// The latest that the giver has ended towards the asker, who may not have heard of it.
+    package let revocation: Revocation?
 
     /// Who says yes.
     package var giver: NodeKey { record.signer }
@@ -31,7 +33,8 @@ package struct TrustAcceptance: Hashable, Sendable {
         grant: Grant,
         secret: [UInt8],
         hubs: [HubURL],
-        candidates: [Endpoint]
+        candidates: [Endpoint],
+        revocation: Revocation? = nil
     ) throws(RecordError) {
         guard let key = PreSharedKey(bytes: secret) else { throw .invalid("secret") }
         let name = PlainText.clean(name, limit: RecordLimits.name)
@@ -45,6 +48,7 @@ package struct TrustAcceptance: Hashable, Sendable {
         members["secret"] = .string(Base64URL.encode(secret))
         members["hubs"] = .texts(hubs)
         members["candidates"] = .texts(candidates)
+        if let revocation { members["revocation"] = revocation.document }
         record = SignedRecord(.acceptance, members, signedBy: giver)
         self.answers = answers
         self.name = name
@@ -52,6 +56,7 @@ package struct TrustAcceptance: Hashable, Sendable {
         self.secret = key
         self.hubs = hubs
         self.candidates = candidates
+        self.revocation = revocation
     }
 
     /// The acceptance in `document`, verified together with the grant in it.
@@ -69,6 +74,9 @@ package struct TrustAcceptance: Hashable, Sendable {
         self.secret = secret
         hubs = try fields.hubs()
         candidates = try fields.endpoints()
+        let ended = fields.has("revocation") ? try Revocation(verifying: try fields.value("revocation")) : nil
+        if let ended, ended.giver != record.signer || ended.subject != target { throw .invalid("revocation") }
+        revocation = ended
     }
 }
 

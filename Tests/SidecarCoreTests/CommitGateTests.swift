@@ -6,7 +6,6 @@ import Testing
 import TrustCore
 
 @testable import SidecarCore
-@testable import SidecarNIO
 
 private let now = Timestamp(seconds: 1_795_000_000)
 private let alice = try! NodeIdentity(seed: Array(repeating: 1, count: 32)).key
@@ -151,6 +150,16 @@ extension CommitGate {
         #expect(gate.begin()?.facts == [fact(1)])
         #expect(gate.finish(full) == [failure(7)])
         #expect(gate.isIdle)
+    }
+
+    @Test func `an admission behind a failed write is done when another try succeeds`() {
+        var gate = CommitGate()
+        _ = gate.take(.persist([fact(1)]), admission)
+        _ = gate.begin()
+        #expect(gate.finish(full) == [] && gate.begin() == nil)
+        gate.retry()
+        #expect(gate.begin()?.facts == [fact(1)])
+        #expect(gate.finish(nil) == [.perform(admission)])
     }
 
     @Test func `an expulsion forgets what waits for the peer's admission`() {

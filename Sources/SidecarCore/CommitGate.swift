@@ -1,7 +1,6 @@
 import HubProtocol
-import PosternModel
-import SidecarCore
-import TrustCore
+package import PosternModel
+package import TrustCore
 
 /// Holds back what promises something to somebody until the facts behind it are on the disk, and lets everything else
 /// go on meanwhile.
@@ -21,9 +20,9 @@ import TrustCore
 /// In place of a promise that is not made, a command fails, a peer is refused, and the core hears that its request has
 /// no answer. Facts of a failed write belong to the next one, which begins with the next facts or the next action that
 /// has to wait for them. A value: its owner does the steps and the writes.
-struct CommitGate {
+package struct CommitGate: Sendable {
     /// What is to be done now.
-    enum Step: Hashable, Sendable {
+    package enum Step: Hashable, Sendable {
         case perform(SidecarAction)
         /// Write an entry into the audit trail, after everything written before.
         case record(Entry)
@@ -36,18 +35,18 @@ struct CommitGate {
     }
 
     /// An entry of the audit trail.
-    struct Entry: Hashable, Sendable {
-        let event: AuditEvent
-        let time: Timestamp
+    package struct Entry: Hashable, Sendable {
+        package let event: AuditEvent
+        package let time: Timestamp
     }
 
     /// What is to be written together: the facts made durable, then the entries recorded.
-    struct Write: Hashable, Sendable {
-        var facts: [TrustFact] = []
-        var entries: [Entry] = []
+    package struct Write: Hashable, Sendable {
+        package var facts: [TrustFact] = []
+        package var entries: [Entry] = []
     }
 
-    private struct Waiting {
+    private struct Waiting: Sendable {
         let action: SidecarAction
         /// The number of the write that has to succeed first.
         let write: UInt64
@@ -68,15 +67,15 @@ struct CommitGate {
 
     /// `limit`: the promises that may wait at a time. The core bounds what causes them; this bounds what a hub that
     /// never pauses could add while the disk stands still.
-    init(limit: Int = 16_384) {
+    package init(limit: Int = 16_384) {
         self.limit = limit
     }
 
     /// Whether nothing is being written and nothing asks to be.
-    var isIdle: Bool { underWay == nil && !isWanted }
+    package var isIdle: Bool { underWay == nil && !isWanted }
 
     /// The sidecar wants `action` done; returns what is to be done now.
-    mutating func take(_ action: SidecarAction, at now: Timestamp) -> [Step] {
+    package mutating func take(_ action: SidecarAction, at now: Timestamp) -> [Step] {
         switch action {
         case .persist(let facts):
             next.facts += facts
@@ -113,12 +112,12 @@ struct CommitGate {
     }
 
     /// The answer of `command` reports what somebody else said, and promises nothing.
-    mutating func noteReport(_ command: CommandID) {
+    package mutating func noteReport(_ command: CommandID) {
         reports.insert(command)
     }
 
     /// The write to begin now, if there is one. Its end is told by ``finish(_:)``.
-    mutating func begin() -> Write? {
+    package mutating func begin() -> Write? {
         guard underWay == nil, isWanted else { return nil }
         let write = next
         underWay = write
@@ -129,7 +128,7 @@ struct CommitGate {
     }
 
     /// The write under way is on the disk, or `failure` says why it is not; returns what is to be done now.
-    mutating func finish(_ failure: Problem?) -> [Step] {
+    package mutating func finish(_ failure: Problem?) -> [Step] {
         guard let write = underWay.take() else { return [] }
         let count = waiting.firstIndex { $0.write >= nextNumber } ?? waiting.count
         let released = waiting[..<count].map(\.action)
@@ -150,7 +149,7 @@ struct CommitGate {
     }
 
     /// Asks for another try with the facts of a write that failed.
-    mutating func retry() {
+    package mutating func retry() {
         isWanted = isWanted || !next.facts.isEmpty
     }
 

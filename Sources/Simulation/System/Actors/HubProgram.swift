@@ -1,0 +1,178 @@
+import HubCore
+import HubProtocol
+import OverlayCrypto
+import OverlayWire
+import PosternModel
+import SidecarCore
+import TrustCore
+
+/// One end of a conversation that a hub relays: the node and its channel.
+struct RelayEnd: Hashable, Sendable {
+    let node: NodeKey
+    let channel: RelayChannel
+}
+
+/// A hub with its store: the real ``HubCore/Hub``, driven in batches as the shell drives it.
+struct HubProgram {
+    /// What there is while it runs.
+    struct Life {
+        var hub = Hub()
+        /// Inputs that wait for the store.
+        var batch: [HubInput] = []
+        /// The batch at the store; empty: the store is idle.
+        var underWay: [HubInput] = []
+        var requests: [HubRequestID: Request] = [:]
+        var lastRequest: UInt64 = 0
+        var watches: [NodeKey: Watch] = [:]
+        /// Where sealed packets of a conversation go.
+        var bridges: [RelayEnd: RelayEnd] = [:]
+    }
+
+    /// Whom an answer is for.
+    struct Request {
+        let sidecar: Int
+        let session: SessionNumber
+        let id: SidecarRequestID
+        let request: HubRequest
+    }
+
+    /// The event stream of a node.
+    struct Watch {
+        let sidecar: Int
+        let session: SessionNumber
+        let number: WatchNumber
+        /// When the last event arrives.
+        var lastArrival: Instant
+    }
+
+    let number: Int
+    let identity: NodeIdentity
+    let url: HubURL
+    /// What survives every crash: a transaction is there as a whole or not at all.
+    private var store = UnreliableStore()
+    var audit = SimulatedAudit()
+    /// Nil while it does not run.
+    var life: Life?
+    private(set) var lifeNumber = LifeNumber()
+    /// Mail that was taken and not fetched: what a crash must leave.
+    private var taken: [NodeKey: Set<RecordID>] = [:]
+    /// Revocations that were taken.
+    private var revoked: [GrantPair: Timestamp] = [:]
+    private var auditedCount: Int64 = 0
+
+    init(number: Int, identity: NodeIdentity, url: HubURL) {
+        self.number = number
+        self.identity = identity
+        self.url = url
+    }
+
+    var key: NodeKey { identity.key }
+    var id: ProgramID { .hub(number) }
+
+    var isDiskFailing: Bool {
+        get { store.isFailing }
+        set { store.isFailing = newValue }
+    }
+
+    /// Starts it from what its store holds.
+    mutating func start() throws(StartFault) {
+        var reads = HubReads()
+        for (target, ids) in taken { reads.mail.formUnion(ids.map { MailKey(target: target, id: $0) }) }
+        reads.revocations = Set(revoked.keys)
+        let facts = store.facts(reads)
+        guard facts.mail == reads.mail else { throw .lostRow("mail that it had taken") }
+        for (pair, until) in revoked {
+            guard let kept = facts.voidUntil[pair], kept >= until else { throw .lostRow("a revocation") }
+        }
+        do { try audit.open(owner: key) } catch { throw .audit(error) }
+        guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
+        lifeNumber.rawValue += 1
+        life = Life()
+    }
+
+    /// Ends it without a word. The transaction under way may be committed, of which nobody hears then.
+    mutating func end(_ crash: SimulatedFile.Crash, _ random: inout SeededRandom) {
+        if let life, random.happens(0.5) {
+            var hub = life.hub
+            _ = hub.process(life.underWay, in: &store)
+        }
+        auditedCount = audit.survive(crash, &random)
+        life = nil
+    }
+
+    /// Takes a request against its node's rates. Returns the answer when it does not get further.
+    mutating func admit(_ request: HubRequest, id: HubRequestID, from node: NodeKey, at now: Clocks) -> HubAction? {
+        guard var life = life.take() else { return nil }
+        defer { self.life = life }
+        let admitted = life.hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
+            try HubRequest(received: request.document)
+        }
+        switch admitted {
+        case .success(let request):
+            life.batch.append(.request(request, id: id, from: node, at: now.wall))
+            return nil
+        case .failure(let refusal):
+            return .answer(id, .refused(refusal))
+        }
+    }
+
+    /// Gives what has gathered to the store, unless it is at work. Returns whether a transaction has begun.
+    mutating func beginTransaction() -> Bool {
+        guard let batch = life?.batch, !batch.isEmpty, life?.underWay.isEmpty == true else { return false }
+        life?.underWay = batch
+        life?.batch = []
+        return true
+    }
+
+    /// The transaction is over, and committed unless the disk fails. Returns what is to be done.
+    mutating func endTransaction() -> [HubAction] {
+        guard var life = life.take() else { return [] }
+        let actions = life.hub.process(life.underWay, in: &store).actions
+        life.underWay = []
+        self.life = life
+        for case .answer(let id, .done) in actions { promise(id) }
+        return actions
+    }
+
+    /// Notes what the answer to `id` promises.
+    private mutating func promise(_ id: HubRequestID) {
+        switch life?.requests[id]?.request {
+        case .deposit(let target, let sealed):
+            let mail = MailKey(target: target, id: RecordID(ofBytes: sealed))
+            var reads = HubReads()
+            reads.mail = [mail]
+            // A full mailbox drops mail without a word.
+            if store.facts(reads).mail.contains(mail) { taken[target, default: []].insert(mail.id) }
+        case .revoke(let revocation):
+            let pair = GrantPair(giver: revocation.giver, subject: revocation.subject)
+            revoked[pair] = max(revoked[pair] ?? revocation.issued, revocation.issued)
+        case .acknowledge, .register, .deregister, .resolve, .release, nil: break
+        }
+    }
+
+    /// A node fetched mail: from here on it may be gone.
+    mutating func fetched(_ ids: [RecordID], by node: NodeKey) { taken[node]?.subtract(ids) }
+}
+
+/// A hub's store on a disk that can fail.
+private struct UnreliableStore: HubStore {
+    private struct Failure: Error {}
+
+    private var rows = MemoryHubStore()
+    var isFailing = false
+
+    mutating func transaction(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) throws {
+        guard !isFailing else { throw Failure() }
+        rows.transaction(reads, decide)
+    }
+
+    /// What it holds of the rows that `reads` names.
+    func facts(_ reads: HubReads) -> HubFacts {
+        var (copy, found) = (rows, HubFacts())
+        copy.transaction(reads) { facts in
+            found = facts
+            return []
+        }
+        return found
+    }
+}

@@ -1,0 +1,16 @@
+import OverlayCore
+import OverlayWire
+import PosternModel
+import SidecarCore
+
+/// What operators' commands see of a shell that has nothing to show.
+struct SilentView: SidecarView {
+    var version: String { "simulated" }
+    var uptime: Interval { .zero }
+    var boundAddresses: [Endpoint] { [] }
+    var localPorts: [LocalPort] { [] }
+
+    func session(with peer: NodeKey) -> PeerStatus? { nil }
+    func upstream(of name: ServiceName) -> String { "" }
+    func activeStreams(of name: ServiceName) -> Int { 0 }
+}

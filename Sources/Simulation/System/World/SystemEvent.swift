@@ -1,0 +1,51 @@
+import PosternModel
+import SidecarCore
+
+/// What is to happen in a system.
+enum SystemEvent {
+    // Of one life of a sidecar.
+    case timer(Int, LifeNumber, timer: Int)
+    case journalWritten(Int, LifeNumber)
+    case journalRetry(Int, LifeNumber)
+    case answered(Int, LifeNumber, SidecarRequestID, JSONValue?)
+    case sessionChanged(Int, LifeNumber, with: ProgramID, isUp: Bool)
+    case watchAgain(Int, LifeNumber, hub: Int)
+    case guest(GuestVisit)
+    case guestLeft(Int, LifeNumber, guest: NodeKey)
+
+    case auditFlush(ProgramID, LifeNumber)
+    case committed(Int, LifeNumber)
+
+    // Of the network.
+    case initiation(Handshake)
+    case response(Handshake, SessionNumber)
+    case handshakeTimeout(Handshake)
+    case message(Message)
+    case liveness(ProgramID, ProgramID, SessionNumber, misses: Int)
+
+    // Of the scenario.
+    case operate(Int)
+    case call(ServiceCall)
+    case endStream(Int)
+    case disturb
+    case mend(SystemFault)
+    case inspect
+}
+
+/// A client at one sidecar that calls a service of another.
+struct ServiceCall {
+    let client: Int
+    let server: Int
+    let service: Int
+    /// When it stops waiting for a session.
+    let patience: Instant
+    /// Whether it was made to see that a healed system works, and has to get its answer.
+    let isProbe: Bool
+}
+
+/// What goes wrong for a time.
+enum SystemFault {
+    case down(ProgramID)
+    case partition(ProgramPair)
+    case failingDisk(ProgramID)
+}
