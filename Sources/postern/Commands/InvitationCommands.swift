@@ -66,6 +66,8 @@ struct JoinCommand: AsyncParsableCommand {
         do throws(Problem) {
             invitation = try Invitation(text: self.invitation)
         } catch {
+            // Without a sidecar a whole invitation would be of no use either, so that is told first.
+            _ = try await sidecar.ask(ShowStatus())
             throw CommandFailure(error)
         }
         output.console.show(try await sidecar.ask(JoinInvitation(invitation: invitation))) { answer in
