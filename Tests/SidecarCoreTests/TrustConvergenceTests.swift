@@ -85,6 +85,13 @@ import TrustCore
             }
         }
 
+        /// The grants that a compacted journal of Alice's holds.
+        var grantsToAlice: [Grant] {
+            alice.compactedFacts(at: now.wall).compactMap { fact in
+                if case .trusted(let relationship) = fact { relationship.received } else { nil }
+            }
+        }
+
         private func mail(in actions: [SidecarAction]) -> [[UInt8]] {
             actions.flatMap { action -> [[UInt8]] in
                 guard case .persist(let facts) = action else { return [] }
@@ -192,6 +199,21 @@ import TrustCore
         _ = ends.deliver(revoked, to: \.alice)
         #expect(ends.secrets[0] != nil)
         #expect(ends.secrets[0] == ends.secrets[1])
+    }
+
+    @Test func `a claim that comes late does not take the place of a newer grant`() throws {
+        var ends = Ends()
+        let invited = ends.perform(CreateInvitation(expiresMs: 3_600_000), at: \.alice).answer
+        let invitation = try #require(invited).invitation
+        let claimed = ends.perform(JoinInvitation(invitation: invitation), at: \.bob).mail
+        let revoked = ends.perform(RevokeTrust(peer: PeerName(ends.alice.key)), at: \.bob).mail
+        let asked = ends.perform(request(ends.alice), at: \.bob).mail
+        _ = ends.deliver(asked, to: \.alice)
+        _ = ends.perform(ApproveRequest(id: ends.bob.key.did), at: \.alice)
+        let received = ends.grantsToAlice
+        _ = ends.deliver(claimed + revoked, to: \.alice)
+        #expect(ends.alice.isTrusted(ends.bob.key, at: ends.now))
+        #expect(received.count == 1 && ends.grantsToAlice == received)
     }
 
     @Test func `an approval of a withdrawn request that crosses another one leaves one secret`() {

@@ -78,7 +78,10 @@ struct TrustBook: Sendable {
         case .trusted(let relationship):
             trust.add(relationship.given)
             trust.add(relationship.received)
-            relationships[relationship.peer] = relationship
+            // A claim that comes late must not take the place of a newer grant, or compaction would forget that one.
+            let known = relationships[relationship.peer]?.received ?? relationship.received
+            let isNewer = known.issued > relationship.received.issued
+            relationships[relationship.peer] = isNewer ? relationship.renewed(by: known) : relationship
             name(relationship.peer, relationship.name)
         case .revoked(let revocation):
             trust.add(revocation)

@@ -94,7 +94,8 @@ struct HubProgram {
     mutating func end(_ crash: SimulatedFile.Crash, _ random: inout SeededRandom) {
         if let life, random.happens(0.5) {
             var hub = life.hub
-            _ = hub.process(life.underWay, in: &store)
+            let (_, failure) = hub.process(life.underWay, in: &store)
+            if failure == nil { noteFetched(life.underWay) }
         }
         auditedCount = audit.survive(crash, &random)
         life = nil
@@ -127,9 +128,11 @@ struct HubProgram {
     /// The transaction is over, and committed unless the disk fails. Returns what is to be done.
     mutating func endTransaction() -> [HubAction] {
         guard var life = life.take() else { return [] }
-        let actions = life.hub.process(life.underWay, in: &store).actions
+        let batch = life.underWay
+        let (actions, failure) = life.hub.process(batch, in: &store)
         life.underWay = []
         self.life = life
+        if failure == nil { noteFetched(batch) }
         for case .answer(let id, .done) in actions { promise(id) }
         return actions
     }
@@ -150,8 +153,10 @@ struct HubProgram {
         }
     }
 
-    /// A node fetched mail: from here on it may be gone.
-    mutating func fetched(_ ids: [RecordID], by node: NodeKey) { taken[node]?.subtract(ids) }
+    /// Mail that nodes have acknowledged in a committed `batch` is gone.
+    private mutating func noteFetched(_ batch: [HubInput]) {
+        for case .request(.acknowledge(let ids), _, let node, _) in batch { taken[node]?.subtract(ids) }
+    }
 }
 
 /// A hub's store on a disk that can fail.

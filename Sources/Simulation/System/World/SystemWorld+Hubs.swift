@@ -21,7 +21,6 @@ extension SystemWorld {
                 id: id,
                 request: request
             )
-            if case .acknowledge(let ids) = request { hubs[number].fetched(ids, by: key) }
             let clocks = hubClocks
             if let refusal = hubs[number].admit(request, id: asked, from: key, at: clocks) {
                 perform(refusal, ofHub: number)
