@@ -23,13 +23,6 @@ package struct Content: Sendable {
             }
         }
     }
-
-    /// The first offset at which `bytes`, which are said to begin at `start`, are wrong; nil when all are right.
-    package func mismatch(_ bytes: [UInt8], at start: Int) -> Int? {
-        let expected = self.bytes(start..<start + bytes.count)
-        guard bytes != expected else { return nil }
-        return zip(bytes, expected).enumerated().first { $0.element.0 != $0.element.1 }.map { start + $0.offset }
-    }
 }
 
 /// Names one stream or datagram of a run.
