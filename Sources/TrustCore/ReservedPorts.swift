@@ -12,6 +12,4 @@ package enum HubPort {
 package enum SidecarPort {
     /// One JSON request of a peer's sidecar and its answer per stream.
     package static let control = VirtualPort(65_281)
-    /// Ports that no service may be exposed on.
-    package static let reserved = VirtualPort(65_280)...VirtualPort(65_535)
 }
