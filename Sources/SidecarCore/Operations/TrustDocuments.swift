@@ -44,14 +44,9 @@ package struct TrustListDocument: Codable, Hashable, Sendable {
     package let outgoing: [OutgoingDocument]
 }
 
-extension RecordID: TextRepresentable {
+extension RecordID: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "the id of a record" }
     package static var textExample: String { "1111111111111111" }
-
-    package init(text: String) throws(Problem) {
-        guard let id = RecordID(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = id
-    }
 }
 
 extension ServiceSet: Codable, SchemaProviding {

@@ -19,6 +19,13 @@ extension TextRepresentable {
     }
 }
 
+extension TextRepresentable where Self: LosslessStringConvertible {
+    package init(text: String) throws(Problem) {
+        guard let value = Self(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
+        self = value
+    }
+}
+
 extension Problem {
     /// `text` is not what it should be; `meaning` says what that is.
     package static func notAccepted(_ text: String, meaning: String) -> Problem {
@@ -40,44 +47,24 @@ extension NodeKey: TextRepresentable {
     }
 }
 
-extension OverlayAddress: TextRepresentable {
+extension OverlayAddress: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "an overlay address fd…" }
     package static var textExample: String { "fd00::1" }
-
-    package init(text: String) throws(Problem) {
-        guard let address = OverlayAddress(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = address
-    }
 }
 
-extension PeerName: TextRepresentable {
+extension PeerName: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "a peer: a did:key:…, an overlay address, a name, or agent://NAME" }
     package static var textExample: String { "research" }
-
-    package init(text: String) throws(Problem) {
-        guard let name = PeerName(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = name
-    }
 }
 
-extension ServiceName: TextRepresentable {
+extension ServiceName: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "a service name of letters, digits, '-', '_' and '.', at most 63 long" }
     package static var textExample: String { "tools" }
-
-    package init(text: String) throws(Problem) {
-        guard let name = ServiceName(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = name
-    }
 }
 
-extension HostPort: TextRepresentable {
+extension HostPort: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "a host and a port, HOST:PORT" }
     package static var textExample: String { "127.0.0.1:7701" }
-
-    package init(text: String) throws(Problem) {
-        guard let place = HostPort(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = place
-    }
 }
 
 extension HubURL: TextRepresentable {
@@ -90,24 +77,14 @@ extension HubURL: TextRepresentable {
     }
 }
 
-extension AllowRule: TextRepresentable {
+extension AllowRule: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "trusted, or a peer" }
     package static var textExample: String { "trusted" }
-
-    package init(text: String) throws(Problem) {
-        guard let rule = AllowRule(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = rule
-    }
 }
 
-extension Timestamp: TextRepresentable {
+extension Timestamp: TextRepresentable, LosslessStringConvertible {
     package static var textMeaning: String { "a time in UTC (RFC 3339), such as 2026-01-31T12:00:00Z" }
     package static var textExample: String { "2026-01-31T12:00:00Z" }
-
-    package init(text: String) throws(Problem) {
-        guard let time = Timestamp(text) else { throw .notAccepted(text, meaning: Self.textMeaning) }
-        self = time
-    }
 }
 
 extension VirtualPort: Codable {
