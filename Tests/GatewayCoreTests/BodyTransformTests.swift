@@ -3,7 +3,8 @@ import Testing
 @testable import GatewayCore
 
 /// Transforms every body of one direction alike, and remembers what it saw.
-private final class StubBodies: BodyPolicy, BodyInspector, BodyEditor, @unchecked Sendable {  // confined to one test
+// Unchecked: confined to one test.
+private final class ScriptedBodies: BodyPolicy, BodyInspector, BodyEditor, @unchecked Sendable {
     enum Way {
         case inspect
         case collect(limit: Int, BodyTransform.Overflow)
@@ -69,9 +70,9 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
 
     @Test(arguments: [counted, chunked])
     func `an inspector sees the content, and the message passes as it comes`(text: String) {
-        var bodies = StubBodies(.inspect, requests: true)
+        var bodies = ScriptedBodies(.inspect, requests: true)
         cutEverywhere(text) {
-            bodies = StubBodies(.inspect, requests: true)
+            bodies = ScriptedBodies(.inspect, requests: true)
             return Passage.reach(bodies: bodies)
         } _: { passage, cut in
             #expect(passage.forwardedText == text, "cut at \(cut)")
@@ -81,7 +82,7 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
 
     @Test(arguments: [counted, chunked])
     func `nothing of a collected message passes before it is whole`(text: String) {
-        let bodies = StubBodies(.collect(limit: 100, .pass), requests: true)
+        let bodies = ScriptedBodies(.collect(limit: 100, .pass), requests: true)
         let passage = Passage.reach(bodies: bodies)
         for byte in text.utf8.dropLast() { passage.ask([byte]) }
         #expect(passage.forwardedText == "")
@@ -93,7 +94,9 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
     @Test(arguments: [counted, chunked])
     func `a replaced body has its own length, whatever framed it before, and the next message follows`(text: String) {
         cutEverywhere(text + request) {
-            Passage.reach(bodies: StubBodies(.collect(limit: 100, .pass), requests: true) { $0 + Array(" there".utf8) })
+            Passage.reach(
+                bodies: ScriptedBodies(.collect(limit: 100, .pass), requests: true) { $0 + Array(" there".utf8) }
+            )
         } _: { passage, cut in
             let edited = message(
                 "POST /a HTTP/1.1",
@@ -109,11 +112,13 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
 
     @Test func `a message at the limit is collected, one byte more overflows`() {
         for (limit, isCollected) in [(5, true), (4, false)] {
-            let passing = StubBodies(.collect(limit: limit, .pass), requests: true) { _ in Array("x".utf8) }
+            let passing = ScriptedBodies(.collect(limit: limit, .pass), requests: true) { _ in Array("x".utf8) }
             let passage = Passage.reach(bodies: passing)
             passage.ask(counted)
             #expect(passage.forwardedText.hasSuffix(isCollected ? "\r\n\r\nx" : "\r\n\r\nhello"))
-            let rejecting = Passage.reach(bodies: StubBodies(.collect(limit: limit, .reject(tooLarge)), requests: true))
+            let rejecting = Passage.reach(
+                bodies: ScriptedBodies(.collect(limit: limit, .reject(tooLarge)), requests: true)
+            )
             rejecting.ask(counted)
             #expect(rejecting.error == (isCollected ? nil : tooLarge))
             #expect(rejecting.outstandingCount == (isCollected ? 1 : 0))
@@ -121,7 +126,7 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
     }
 
     @Test func `a rejected collection is answered, behind earlier responses if there are some`() {
-        let bodies = StubBodies(.collect(limit: 4, .reject(tooLarge)), requests: true)
+        let bodies = ScriptedBodies(.collect(limit: 4, .reject(tooLarge)), requests: true)
         let alone = Passage.reach(bodies: bodies)
         alone.ask(counted)
         #expect(alone.answerToRejectedRequest == .respond(toHead: false))
@@ -133,12 +138,12 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
 
     @Test func `a request whose client waits for 100 is never collected`() {
         let text = counted.replacing("X: y", with: "Expect: 100-continue")
-        let bodies = StubBodies(.collect(limit: 100, .pass), requests: true) { _ in [] }
+        let bodies = ScriptedBodies(.collect(limit: 100, .pass), requests: true) { _ in [] }
         let passing = Passage.reach(bodies: bodies)
         passing.ask(text)
         #expect(passing.forwardedText == text)
         #expect(bodies.contents.isEmpty)
-        let rejecting = Passage.reach(bodies: StubBodies(.collect(limit: 100, .reject(tooLarge)), requests: true))
+        let rejecting = Passage.reach(bodies: ScriptedBodies(.collect(limit: 100, .reject(tooLarge)), requests: true))
         rejecting.ask(text)
         #expect(rejecting.error == tooLarge)
         #expect(rejecting.answerToRejectedRequest == .respond(toHead: false))
@@ -150,7 +155,7 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
         message("HTTP/1.1 200 OK", body: "card"),
     ])
     func `a collected response is edited, also when its end is that of the connection`(text: String) {
-        let bodies = StubBodies(.collect(limit: 100, .pass), requests: false) { $0 + Array("!".utf8) }
+        let bodies = ScriptedBodies(.collect(limit: 100, .pass), requests: false) { $0 + Array("!".utf8) }
         let passage = Passage.reach(bodies: bodies)
         passage.ask(request)
         for byte in text.utf8 { passage.answer([byte]) }
@@ -160,7 +165,7 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
     }
 
     @Test func `an agent that is lost while its response is withheld can still be told of`() {
-        let passage = Passage.reach(bodies: StubBodies(.collect(limit: 100, .pass), requests: false))
+        let passage = Passage.reach(bodies: ScriptedBodies(.collect(limit: 100, .pass), requests: false))
         passage.ask(request)
         passage.answer(message("HTTP/1.1 200 OK", "Content-Length: 9", body: "card"))
         #expect(passage.returnedText == "")
