@@ -2,7 +2,7 @@
 """Writes Noise test vectors in cacophony's JSON format with PyPI's `noiseprotocol`, an independent implementation.
 
     python3 -m venv venv && venv/bin/pip install noiseprotocol
-    venv/bin/python Fixtures/Vectors/generate-noise.py > Fixtures/Vectors/noise-ikpsk2.json
+    venv/bin/python Fixtures/Vectors/generate-noise.py > Fixtures/Vectors/noise-ikpsk1.json
 
 Every key is a hash of its name, so the output is the same each time. Static keys are the X25519 forms of Ed25519 seeds,
 which each vector names too (`init_seed`, `resp_seed`), as Postern derives them.
@@ -18,7 +18,7 @@ import warnings
 
 from noise.connection import Keypair, NoiseConnection
 
-POSTERN = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b"
+POSTERN = "Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b"
 PATTERNS = "N K X NN NK NX KN KK KX XN XK XX IN IK IX".split()
 
 
@@ -41,6 +41,14 @@ def public_key(secret):
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def prologue_to(case):
+    """What handshakes with the responder of a case begin with: the version and its Ed25519 key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(derive(case, "resp", "static")).public_key()
+    return b"postern overlay 2" + key.public_bytes_raw()
 
 
 def connect(name, case, prologue, psks):
@@ -103,19 +111,19 @@ def postern_vectors():
     """What matters to Postern: its own protocol, and the same without a pre-shared key."""
     psk = derive("psk")
     zeros = bytes(32)
-    prologue = b"postern overlay 1"
     short = [b"one", b"two", b"three", b"four", b"five", b"six"]
     empty = [b""] * 6
     long = [text(count, f"payload {count}") for count in (1000, 1100, 1, 4096, 9000, 17)]
-    yield conversation(POSTERN, "psk", short, prologue, [psk])
-    yield conversation(POSTERN, "zero psk", short, prologue, [zeros])
+    yield conversation(POSTERN, "psk", short, prologue_to("psk"), [psk])
+    yield conversation(POSTERN, "zero psk", short, prologue_to("zero psk"), [zeros])
     yield conversation(POSTERN, "no prologue", short, b"", [psk])
     yield conversation(POSTERN, "long prologue", short, text(300, "prologue"), [psk])
-    yield conversation(POSTERN, "empty payloads", empty, prologue, [psk])
+    yield conversation(POSTERN, "empty payloads", empty, prologue_to("empty payloads"), [psk])
     yield conversation(POSTERN, "nothing at all", empty, b"", [zeros])
-    yield conversation(POSTERN, "long payloads", long, prologue, [psk])
-    yield conversation("Noise_IK_25519_ChaChaPoly_BLAKE2b", "no psk", short, prologue)
-    yield conversation("Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b", "psk after message 1", short, prologue, [psk])
+    yield conversation(POSTERN, "long payloads", long, prologue_to("long payloads"), [psk])
+    yield conversation("Noise_IK_25519_ChaChaPoly_BLAKE2b", "no psk", short, prologue_to("no psk"))
+    after = "psk after message 2"
+    yield conversation("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b", after, short, prologue_to(after), [psk])
 
 
 def all_vectors():

@@ -1,3 +1,5 @@
+package import PosternModel
+
 /// The first byte of every packet (`Protocol.md` §3).
 package enum PacketType: UInt8, Sendable {
     /// Noise message 1, from the initiator.
@@ -66,6 +68,9 @@ package enum PacketLayout {
         package static let minimum = noise + noiseOverhead + macs
     }
 
-    /// The first bytes of every initiation and response hash: binds both sides to this version (Noise rev 34 §6).
-    package static let prologue = Array("postern overlay 1".utf8)
+    /// What every handshake with the holder of `responder` begins with: it binds both sides to this version and to that
+    /// very Ed25519 key, of which the static key in Noise is only a form (Noise rev 34 §6).
+    package static func prologue(to responder: NodeKey) -> [UInt8] {
+        Array("postern overlay 2".utf8) + responder.bytes
+    }
 }

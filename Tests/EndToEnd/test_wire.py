@@ -24,7 +24,7 @@ def silent(initiator, packet):
 
 
 def test_a_handshake_with_an_independent_implementation(hub):
-    """S4: Noise_IKpsk2 as `noiseprotocol` has it, with our packets around it."""
+    """S4: Noise_IKpsk1 as `noiseprotocol` has it, with our packets around it."""
     payload = Initiator(*hub).connect()
     ours, flags = struct.unpack("!QB", payload[:9])
     assert ours != 0
@@ -68,12 +68,14 @@ def test_headers_say_nothing(hub):
     assert len(numbers) == 8
 
 
-@pytest.mark.parametrize("fault", ["prologue", "mac1", "short", "truncated", "oversized", "a foreign key", "receiver"])
+@pytest.mark.parametrize("fault", ["version", "psk", "mac1", "short", "truncated", "oversized", "a foreign key", "receiver"])
 def test_a_wrong_handshake_gets_no_answer(hub, world, fault):
     did, address = hub
     initiator = Initiator(did, address)
-    if fault == "prologue":
-        packet = initiator.initiation(prologue=b"postern overlay 2")
+    if fault == "version":
+        packet = initiator.initiation(version=b"postern overlay 1")
+    elif fault == "psk":
+        packet = initiator.initiation(psk=bytes(31) + b"1")
     elif fault == "a foreign key":
         packet = Initiator(did, address, key=Initiator(did, address).key).initiation()
     elif fault == "receiver":

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from noise.connection import Keypair, NoiseConnection
 
-PROLOGUE = b"postern overlay 1"
+VERSION = b"postern overlay 2"
 INITIATION, RESPONSE, COOKIE, PROTECTED = 1, 2, 3, 4
 INITIATION_SIZE = 1200
 PADDING, PING, ACK = 0, 1, 2
@@ -139,12 +139,12 @@ class Initiator:
         self.socket.connect(address)
         self.socket.settimeout(1)
 
-    def initiation(self, timestamp=None, prologue=PROLOGUE, psk=bytes(32), flags=0):
+    def initiation(self, timestamp=None, version=VERSION, psk=bytes(32), flags=0):
         """Message 1 in its packet."""
         warnings.simplefilter("ignore")
-        self.noise = NoiseConnection.from_name(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b")
+        self.noise = NoiseConnection.from_name(b"Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b")
         self.noise.set_as_initiator()
-        self.noise.set_prologue(prologue)
+        self.noise.set_prologue(version + self.receiver)
         self.noise.set_psks(psk=psk)
         secret = bytearray(hashlib.sha512(self.seed).digest()[:32])
         self.noise.set_keypair_from_private_bytes(Keypair.STATIC, bytes(secret))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One side of a Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b conversation, by PyPI's `noiseprotocol`, over stdin and stdout.
+"""One side of a Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b conversation, by PyPI's `noiseprotocol`, over stdin and stdout.
 
 Each message is a hexadecimal line. The initiator sends message 1 and, after the handshake, one transport message after
 the other; the responder answers each with what it said. Then the initiator sends `hash` and the handshake's hash, the
@@ -31,7 +31,7 @@ def parse_arguments():
 
 
 def connect(options):
-    connection = NoiseConnection.from_name(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b")
+    connection = NoiseConnection.from_name(b"Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b")
     connection.set_prologue(options.prologue)
     connection.set_psks(psks=[options.psk])
     connection.set_keypair_from_private_bytes(Keypair.STATIC, options.static)

@@ -1,4 +1,5 @@
 import OverlayWire
+import PosternModel
 import Testing
 
 @testable import OverlayCrypto
@@ -19,18 +20,27 @@ struct NoiseSessionTests {
             psk = try #require(PreSharedKey(bytes: Array(repeating: 3, count: 32)))
         }
 
-        func initiator(prologue: [UInt8] = PacketLayout.prologue) throws -> NoiseInitiator {
-            try NoiseInitiator(
+        func initiator(responder: ExchangeKey? = nil) throws -> NoiseInitiator {
+            NoiseInitiator(
                 identity: first,
-                responder: second.exchangeKey,
+                responder: responder ?? second.exchangeKey,
                 psk: psk,
-                ephemeralSeed: Array(repeating: 4, count: 32),
-                prologue: prologue
+                prologue: PacketLayout.prologue(to: second.key),
+                ephemeral: try ExchangeKeyPair(secretBytes: Array(repeating: 4, count: 32))
             )
         }
 
-        func responder(_ identity: NodeIdentity? = nil) -> NoiseResponder {
-            NoiseResponder(identity: identity ?? second, prologue: PacketLayout.prologue)
+        func responder(_ identity: NodeIdentity? = nil, prologue: [UInt8]? = nil) -> NoiseResponder {
+            NoiseResponder(
+                identity: identity ?? second,
+                prologue: prologue ?? PacketLayout.prologue(to: second.key)
+            )
+        }
+
+        /// What `responder` reads in `message1`, if it is from the first node.
+        func read(_ message1: [UInt8], at responder: inout NoiseResponder) throws -> [UInt8] {
+            #expect(try responder.readSender(of: message1) == first.exchangeKey)
+            return try responder.readMessage1(psk: psk)
         }
 
         /// Message 1 of `initiator`.
@@ -42,18 +52,11 @@ struct NoiseSessionTests {
         }
 
         /// Message 2 of a responder that reads `message1`.
-        func message2(to message1: [UInt8], psk: PreSharedKey? = nil) throws -> (bytes: [UInt8], result: SessionSecrets)
-        {
+        func message2(to message1: [UInt8]) throws -> (bytes: [UInt8], result: SessionSecrets) {
             var responder = responder()
-            _ = try responder.readMessage1(message1)
-            return try written {
-                try responder.writeMessage2(
-                    payload: answer,
-                    psk: psk ?? self.psk,
-                    ephemeralSeed: Array(repeating: 5, count: 32),
-                    to: &$0
-                )
-            }
+            _ = try read(message1, at: &responder)
+            let ephemeral = try ExchangeKeyPair(secretBytes: Array(repeating: 5, count: 32))
+            return try written { try responder.writeMessage2(payload: answer, to: &$0, ephemeral: ephemeral) }
         }
     }
 
@@ -63,9 +66,7 @@ struct NoiseSessionTests {
         let message1 = try world.message1(&initiator)
         #expect(message1.count == world.early.count + PacketLayout.Initiation.noiseOverhead)
         var responder = world.responder()
-        let read = try responder.readMessage1(message1)
-        #expect(read.remote == world.first.exchangeKey)
-        #expect(read.payload == world.early)
+        #expect(try world.read(message1, at: &responder) == world.early)
         let message2 = try world.message2(to: message1)
         #expect(message2.bytes.count == world.answer.count + PacketLayout.Response.noiseOverhead)
         let end = try initiator.readMessage2(message2.bytes)
@@ -85,14 +86,20 @@ struct NoiseSessionTests {
             var changed = message1
             changed[bit / 8] ^= 1 << UInt8(bit % 8)
             // The top bit of an X25519 key means nothing to the curve (RFC 7748 §5), but the transcript has it.
-            #expect(throws: CryptoError.authenticationFailed) { _ = try responder.readMessage1(changed) }
-        }
-        for count in 0..<message1.count {
+            var responder = world.responder()
             #expect(throws: CryptoError.authenticationFailed) {
-                _ = try responder.readMessage1(Array(message1.prefix(count)))
+                _ = try responder.readSender(of: changed)
+                _ = try responder.readMessage1(psk: world.psk)
             }
         }
-        #expect(try responder.readMessage1(message1).payload == world.early)
+        for count in 0..<message1.count {
+            var responder = world.responder()
+            #expect(throws: CryptoError.authenticationFailed) {
+                _ = try responder.readSender(of: Array(message1.prefix(count)))
+                _ = try responder.readMessage1(psk: world.psk)
+            }
+        }
+        #expect(try world.read(message1, at: &responder) == world.early)
     }
 
     @Test func `a changed or cut message 2 is refused and the true one still works`() throws {
@@ -118,28 +125,50 @@ struct NoiseSessionTests {
         var initiator = try world.initiator()
         let message1 = try world.message1(&initiator)
         var wrongNode = world.responder(world.first)
-        #expect(throws: CryptoError.authenticationFailed) { _ = try wrongNode.readMessage1(message1) }
-        var wrongPrologue = NoiseResponder(identity: world.second, prologue: Array("postern overlay 2".utf8))
-        #expect(throws: CryptoError.authenticationFailed) { _ = try wrongPrologue.readMessage1(message1) }
-        let message2 = try world.message2(to: message1, psk: PreSharedKey.none)
-        #expect(throws: CryptoError.authenticationFailed) { _ = try initiator.readMessage2(message2.bytes) }
+        #expect(throws: CryptoError.authenticationFailed) { _ = try wrongNode.readSender(of: message1) }
+        var wrongPrologue = world.responder(prologue: Array("postern overlay 1".utf8) + world.second.key.bytes)
+        #expect(throws: CryptoError.authenticationFailed) { _ = try wrongPrologue.readSender(of: message1) }
+        var responder = world.responder()
+        _ = try responder.readSender(of: message1)
+        #expect(throws: CryptoError.authenticationFailed) { _ = try responder.readMessage1(psk: .none) }
+        // A secret that does not fit leaves the door open to the one that does.
+        #expect(try responder.readMessage1(psk: world.psk) == world.early)
+    }
+
+    @Test func `a handshake to a key is none to its opposite, which has the same X25519 form`() throws {
+        let world = try World()
+        let opposite = world.second.key.negated
+        #expect(opposite != world.second.key)
+        #expect(try opposite.exchangeKey() == world.second.exchangeKey)
+        var initiator = try world.initiator()
+        let message1 = try world.message1(&initiator)
+        var responder = world.responder(prologue: PacketLayout.prologue(to: opposite))
+        #expect(throws: CryptoError.authenticationFailed) { _ = try responder.readSender(of: message1) }
+    }
+
+    @Test func `message 1 cannot be made with the keys of its sender alone`() throws {
+        let world = try World()
+        var thief = NoiseInitiator(
+            identity: world.first,
+            responder: world.second.exchangeKey,
+            psk: .none,
+            prologue: PacketLayout.prologue(to: world.second.key),
+            ephemeral: try ExchangeKeyPair(secretBytes: Array(repeating: 6, count: 32))
+        )
+        let message1 = try written { try thief.writeMessage1(payload: world.early, to: &$0) }.bytes
+        var responder = world.responder()
+        #expect(throws: CryptoError.authenticationFailed) { _ = try world.read(message1, at: &responder) }
     }
 
     @Test func `points of low order end a handshake on both sides`() throws {
         let world = try World()
         let zero = try #require(ExchangeKey(bytes: Array(repeating: 0, count: 32)))
-        var initiator = try NoiseInitiator(
-            identity: world.first,
-            responder: zero,
-            psk: world.psk,
-            ephemeralSeed: Array(repeating: 4, count: 32),
-            prologue: []
-        )
+        var initiator = try world.initiator(responder: zero)
         let outcome = Result { try written { try initiator.writeMessage1(payload: [], to: &$0) } }
         #expect(throws: CryptoError.lowOrderPoint) { _ = try outcome.get() }
         var responder = world.responder()
         let forged = Array(repeating: UInt8(0), count: PacketLayout.Initiation.noiseOverhead)
-        #expect(throws: CryptoError.lowOrderPoint) { _ = try responder.readMessage1(forged) }
+        #expect(throws: CryptoError.lowOrderPoint) { _ = try responder.readSender(of: forged) }
     }
 
     @Test func `a message that finds no room is not written and can be tried again`() throws {
@@ -171,12 +200,15 @@ struct NoiseSessionTests {
         let message1 = try world.message1(&initiator)
         let message2 = try world.message2(to: message1).bytes
         var responder = world.responder()
+        let ephemeral = try ExchangeKeyPair(secretBytes: Array(repeating: 5, count: 32))
         let early = Result {
-            try written { try responder.writeMessage2(payload: [], psk: .none, ephemeralSeed: message1, to: &$0) }
+            try written { try responder.writeMessage2(payload: [], to: &$0, ephemeral: ephemeral) }
         }
-        #expect(throws: CryptoError.invalidKey) { _ = try early.get() }
-        _ = try responder.readMessage1(message1)
-        #expect(throws: CryptoError.exhausted) { _ = try responder.readMessage1(message1) }
+        #expect(throws: CryptoError.exhausted) { _ = try early.get() }
+        #expect(throws: CryptoError.exhausted) { _ = try responder.readMessage1(psk: world.psk) }
+        _ = try world.read(message1, at: &responder)
+        #expect(throws: CryptoError.exhausted) { _ = try responder.readMessage1(psk: world.psk) }
+        #expect(throws: CryptoError.exhausted) { _ = try responder.readSender(of: message1) }
         _ = try initiator.readMessage2(message2)
         #expect(throws: CryptoError.exhausted) { _ = try initiator.readMessage2(message2) }
     }
@@ -205,6 +237,7 @@ struct NoiseSessionTests {
 @Suite("Noise names and patterns")
 struct NoiseProtocolTests {
     @Test func `a pre-shared key stands where its number says`() throws {
+        #expect(NoisePattern("IKpsk1")?.messages == [[.e, .es, .s, .ss, .psk], [.e, .ee, .se]])
         #expect(NoisePattern("IKpsk2")?.messages == [[.e, .es, .s, .ss], [.e, .ee, .se, .psk]])
         #expect(NoisePattern("NNpsk0+psk2")?.messages == [[.psk, .e], [.e, .ee, .psk]])
         #expect(NoisePattern("XXpsk3")?.messages.last == [.s, .se, .psk])

@@ -8,15 +8,13 @@ extension Node {
     mutating func startHandshake(with peer: Peer, at now: Instant) {
         peer.needsHandshake = false
         guard let session = peer.session, peer.pending == nil else { return }
-        guard
-            var noise = try? NoiseInitiator(
-                identity: shared.identity,
-                responder: peer.exchangeKey,
-                psk: peer.preSharedKey,
-                ephemeralSeed: shared.random.bytes(32),
-                prologue: PacketLayout.prologue
-            )
-        else { return }
+        var noise = NoiseInitiator(
+            identity: shared.identity,
+            responder: peer.exchangeKey,
+            psk: peer.preSharedKey,
+            prologue: PacketLayout.prologue(to: peer.key),
+            using: &shared.random
+        )
         let payload = InitiationPayload(
             timestamp: timestamp(at: now),
             key: shared.identity.key,

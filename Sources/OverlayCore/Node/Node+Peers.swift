@@ -25,7 +25,7 @@ extension Node {
     /// Takes the admission back: the session is closed, its streams end at once, and the key gets no answer any more.
     package mutating func expel(_ key: NodeKey, code: ErrorCode, at now: Instant) {
         guard let slot = slotsByKey[key], let peer = peers[slot] else { return }
-        slotsByKey[key] = nil
+        forgetKey(of: peer)
         answered.removeAll(of: peer.handle)
         peer.isAdmitted = false
         dropPending(of: peer)

@@ -20,19 +20,20 @@ extension Node {
         }
         let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: path.remote, at: now)
         guard !isClosing, admits(packet, on: path, isProven: isProven, at: now) else { return }
-        var noise = NoiseResponder(identity: shared.identity, prologue: PacketLayout.prologue)
+        var noise = NoiseResponder(identity: shared.identity, prologue: prologue)
         guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
             let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
-            let (remote, payload) = try? noise.readMessage1(message),
-            let (initiation, end) = try? InitiationPayload.parse(unsafe payload.span.bytes)
+            let remote = try? noise.readSender(of: message)
         else {
             shared.statistics.dropped.unauthentic += 1
             return
         }
-        guard let peer = initiator(initiation, authenticatedAs: remote, at: now) else { return }
+        guard let opened = open(&noise, from: remote) else { return }
+        let initiation = opened.payload
+        guard let peer = initiator(initiation, at: now) else { return }
         let incoming = IncomingInitiation(
             payload: initiation,
-            early: Array(payload[end...]),
+            early: opened.early,
             ephemeral: ephemeral,
             index: ReceiverIndex(theirs),
             path: path,
@@ -87,13 +88,52 @@ extension Node {
         }
     }
 
-    /// The peer that may begin this handshake; nil for unknown keys, replays and the loser of a simultaneous start.
-    private mutating func initiator(
-        _ initiation: InitiationPayload,
-        authenticatedAs remote: ExchangeKey,
-        at now: Instant
-    ) -> Peer? {
-        guard let peer = claimedPeer(initiation.key, authenticatedAs: remote) else { return nil }
+    /// The payload of message 1 from the holder of `form`, under the secret of the peer that it names, and its early
+    /// frames. Who is unknown has no secret.
+    ///
+    /// Two peers can have the same X25519 form: a key and its opposite. The secrets of both are tried.
+    private mutating func open(
+        _ noise: inout NoiseResponder,
+        from form: ExchangeKey
+    ) -> (payload: InitiationPayload, early: [UInt8])? {
+        var secrets = peers(withForm: form).map(\.preSharedKey)
+        if shared.settings.acceptsUnknownPeers { secrets.append(.none) }
+        guard !secrets.isEmpty else {
+            shared.statistics.dropped.stranger += 1
+            return nil
+        }
+        for secret in secrets {
+            guard let opened = read(&noise, psk: secret) else { continue }
+            guard proves(opened.payload.key, form, with: secret) else { break }
+            return opened
+        }
+        shared.statistics.dropped.unauthentic += 1
+        return nil
+    }
+
+    /// Whether who has the static key `form` and the secret is the holder of `key`: of a peer its own secret, of an
+    /// unknown key none.
+    private func proves(_ key: NodeKey, _ form: ExchangeKey, with secret: PreSharedKey) -> Bool {
+        if let known = slotsByKey[key].flatMap({ peers[$0] }) {
+            return known.exchangeKey == form && known.preSharedKey == secret
+        }
+        return shared.settings.acceptsUnknownPeers && secret == .none && (try? key.exchangeKey()) == form
+    }
+
+    private func read(
+        _ noise: inout NoiseResponder,
+        psk: PreSharedKey
+    ) -> (payload: InitiationPayload, early: [UInt8])? {
+        guard let bytes = try? noise.readMessage1(psk: psk),
+            let (payload, end) = try? InitiationPayload.parse(unsafe bytes.span.bytes)
+        else { return nil }
+        return (payload, Array(bytes[end...]))
+    }
+
+    /// The peer that may begin this handshake; nil at the limit of peers, for replays and for the loser of a
+    /// simultaneous start.
+    private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
+        guard let peer = claimedPeer(initiation.key) else { return nil }
         guard initiation.timestamp > peer.replayFloor else {
             shared.statistics.dropped.replayed += 1
             return nil
@@ -117,21 +157,11 @@ extension Node {
         return peer
     }
 
-    /// The peer with `key`, of which `remote` is to be the X25519 form; nil when it is unknown or not that.
-    ///
-    /// The form of a known peer is known. To compute it costs as much as a Diffie-Hellman function.
-    private mutating func claimedPeer(_ key: NodeKey, authenticatedAs remote: ExchangeKey) -> Peer? {
-        let known = slotsByKey[key].flatMap { peers[$0] }
-        guard known != nil || shared.settings.acceptsUnknownPeers else {
-            shared.statistics.dropped.stranger += 1
-            return nil
-        }
-        guard remote == known?.exchangeKey ?? (try? key.exchangeKey()) else {
-            shared.statistics.dropped.unauthentic += 1
-            return nil
-        }
-        if let known { return known }
-        let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: remote, isAdmitted: false)
+    /// The peer with `key`, which has proved to be it. One that is unknown is added; nil at the limit.
+    private mutating func claimedPeer(_ key: NodeKey) -> Peer? {
+        if let known = slotsByKey[key].flatMap({ peers[$0] }) { return known }
+        guard let form = try? key.exchangeKey() else { return nil }
+        let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: form, isAdmitted: false)
         if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer
     }
@@ -194,13 +224,12 @@ extension Node {
         if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
-        let seed = shared.random.bytes(32)
         var secrets: SessionSecrets?
         let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
             $0.append(PacketType.response.rawValue)
             $0.append(bigEndian: index.rawValue)
             $0.append(bigEndian: incoming.index.rawValue)
-            secrets = try? noise.writeMessage2(payload: payload, psk: peer.preSharedKey, ephemeralSeed: seed, to: &$0)
+            secrets = try? noise.writeMessage2(payload: payload, to: &$0, using: &shared.random)
             HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
             $0.appendZeros(HandshakeMAC.byteCount)
         }

@@ -18,7 +18,9 @@ package struct Node: ~Copyable {
     var peers: [Peer?] = []
     private var freeSlots: [Int] = []
     private var generation: UInt32 = 0
-    var slotsByKey: [NodeKey: Int] = [:]
+    private(set) var slotsByKey: [NodeKey: Int] = [:]
+    /// A key among the peers by its X25519 form. The opposite key, which has the same form, may be one too.
+    private var keysByForm: [ExchangeKey: NodeKey] = [:]
     /// Slots of peers with something to send.
     var ready = RingQueue<Int>()
     var deadlines = DeadlineHeap()
@@ -27,6 +29,8 @@ package struct Node: ~Copyable {
     var answered = AnsweredHandshakes()
     var gate: HandshakeGate
     var cookies = Cookies()
+    /// What handshakes that others begin start with.
+    let prologue: [UInt8]
     let macKey: MACKey
     let cookieKey: MACKey
     let scratch = Scratch()
@@ -52,6 +56,7 @@ package struct Node: ~Copyable {
         at now: Instant
     ) {
         shared = Shared(identity: identity, settings: settings, seed: seed)
+        prologue = PacketLayout.prologue(to: identity.key)
         macKey = HandshakeMAC.key(for: identity.key)
         cookieKey = CookieSeal.key(for: identity.key)
         gate = HandshakeGate(
@@ -229,12 +234,26 @@ package struct Node: ~Copyable {
         )
         peers[slot] = peer
         slotsByKey[configuration.key] = slot
+        keysByForm[exchangeKey] = configuration.key
         return peer
+    }
+
+    /// The peers whose keys have this X25519 form: one, or two with opposite keys.
+    func peers(withForm form: ExchangeKey) -> [Peer] {
+        guard let key = keysByForm[form] else { return [] }
+        return [key, key.negated].compactMap { slotsByKey[$0].flatMap { peers[$0] } }
+    }
+
+    /// The key does not lead to the peer any more.
+    mutating func forgetKey(of peer: Peer) {
+        guard slotsByKey[peer.key] == peer.slot else { return }
+        slotsByKey[peer.key] = nil
+        if slotsByKey[peer.key.negated] == nil { keysByForm[peer.exchangeKey] = nil }
     }
 
     /// Gives the peer's slot back.
     mutating func removePeer(_ peer: Peer) {
-        if slotsByKey[peer.key] == peer.slot { slotsByKey[peer.key] = nil }
+        forgetKey(of: peer)
         deadlines.set(nil, for: peer.slot)
         peers[peer.slot] = nil
         freeSlots.append(peer.slot)

@@ -47,6 +47,15 @@ final class ExchangeKeyPair: Sendable {
         try self.init(secret: GuardedMemory(bytes))
     }
 
+    /// A new pair, whose secret never leaves guarded memory.
+    convenience init(from random: inout RandomSource) {
+        do {
+            try self.init(secret: random.guardedBytes(Self.byteCount))
+        } catch {
+            preconditionFailure("every 32 bytes are a secret")
+        }
+    }
+
     /// The secret shared with the holder of `other`, 32 bytes (RFC 7748 §6.1). Throws ``CryptoError/lowOrderPoint``
     /// when `other` is a point that makes every secret zero.
     func agree(with other: ExchangeKey) throws(CryptoError) -> GuardedMemory {

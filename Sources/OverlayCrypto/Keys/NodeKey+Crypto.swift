@@ -12,6 +12,12 @@ extension NodeKey {
         return key
     }
 
+    /// The one other key with the same X25519 form: the point with the opposite sign, which stands in the highest bit
+    /// (RFC 8032 §5.1.2). X25519 knows only the other coordinate.
+    package var negated: NodeKey {
+        NodeKey(words: Words32(a: words.a, b: words.b, c: words.c, d: words.d ^ 1 << 63))
+    }
+
     /// Whether the holder of this key signed `message`.
     package func verify(_ signature: Signature, of message: [UInt8]) -> Bool {
         Sodium.start()

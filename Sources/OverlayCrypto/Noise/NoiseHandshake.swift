@@ -68,11 +68,6 @@ struct NoiseHandshake: ~Copyable {
     /// Whose turn it is to write.
     var writer: NoiseRole { nextMessage % 2 == 0 ? .initiator : .responder }
 
-    /// Supplies the last pre-shared key of the pattern, where it becomes known only on the way.
-    mutating func supply(_ psk: PreSharedKey) {
-        psks = [psk]
-    }
-
     /// WriteMessage: the next message with `payload`. `ephemeral` is used if the message has one.
     mutating func write(payload: [UInt8], ephemeral: ExchangeKeyPair?) throws(CryptoError) -> [UInt8] {
         var attempt = NoiseHandshake(copying: self)
@@ -84,9 +79,28 @@ struct NoiseHandshake: ~Copyable {
 
     /// ReadMessage: the payload of the next message, `message`.
     mutating func read(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
-        guard message.count <= Self.maximumMessageSize else { throw .authenticationFailed }
         var attempt = NoiseHandshake(copying: self)
-        let payload = try attempt.advance(reading: message)
+        let sealed = try attempt.readTokens(of: message, endingBeforePSK: false)
+        let payload = try attempt.open(sealed)
+        self = attempt
+        return payload
+    }
+
+    /// ReadMessage as far as it goes without the pre-shared key with which the tokens of the next message end: who sent
+    /// it is known then. Gives the sealed payload, which ``read(_:psk:)`` opens.
+    mutating func readTokens(of message: [UInt8]) throws(CryptoError) -> [UInt8] {
+        var attempt = NoiseHandshake(copying: self)
+        let sealed = try attempt.readTokens(of: message, endingBeforePSK: true)
+        self = attempt
+        return sealed
+    }
+
+    /// The payload in `sealed`, what ``readTokens(of:)`` left of a message, with the pre-shared key that ends it.
+    mutating func read(_ sealed: [UInt8], psk: PreSharedKey) throws(CryptoError) -> [UInt8] {
+        var attempt = NoiseHandshake(copying: self)
+        attempt.psks = [psk]
+        try attempt.mix(.psk)
+        let payload = try attempt.open(sealed)
         self = attempt
         return payload
     }
@@ -124,10 +138,20 @@ struct NoiseHandshake: ~Copyable {
         return message
     }
 
-    private mutating func advance(reading message: [UInt8]) throws(CryptoError) -> [UInt8] {
+    /// Takes the tokens of the next message, `message`, all or all but a pre-shared key at their end, and gives the
+    /// sealed payload behind them.
+    private mutating func readTokens(
+        of message: [UInt8],
+        endingBeforePSK: Bool
+    ) throws(CryptoError) -> [UInt8] {
+        guard message.count <= Self.maximumMessageSize else { throw .authenticationFailed }
         guard !isFinished, writer != role else { throw .exhausted }
+        var tokens = noise.pattern.messages[nextMessage][...]
+        if endingBeforePSK {
+            guard tokens.popLast() == .psk else { throw .exhausted }
+        }
         var rest = message[...]
-        for token in noise.pattern.messages[nextMessage] {
+        for token in tokens {
             switch token {
             case .e:
                 let key = try Self.key(Self.take(ExchangeKeyPair.byteCount, from: &rest))
@@ -141,7 +165,12 @@ struct NoiseHandshake: ~Copyable {
                 try mix(token)
             }
         }
-        let payload = try symmetric.open(Array(rest))
+        return Array(rest)
+    }
+
+    /// The payload that ends the message whose tokens were taken.
+    private mutating func open(_ sealed: [UInt8]) throws(CryptoError) -> [UInt8] {
+        let payload = try symmetric.open(sealed)
         nextMessage += 1
         return payload
     }

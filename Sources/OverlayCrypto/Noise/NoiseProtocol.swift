@@ -7,7 +7,7 @@ struct NoiseProtocol: Hashable, Sendable {
 
     /// What Postern's sessions begin with.
     static let postern: NoiseProtocol = {
-        guard case .supported(let found) = NoiseProtocol.named("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b") else {
+        guard case .supported(let found) = NoiseProtocol.named("Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b") else {
             preconditionFailure("the protocol of Postern is among those that this target knows")
         }
         return found

@@ -61,14 +61,14 @@ enum FuzzHandshake {
     }
 
     private static func initiation(payload: [UInt8], from peer: NodeIdentity, to node: NodeIdentity) -> [UInt8] {
-        let noise = try? NoiseInitiator(
+        var random = RandomSource(seed: Array(repeating: 9, count: 32))
+        var noise = NoiseInitiator(
             identity: peer,
             responder: node.exchangeKey,
             psk: .none,
-            ephemeralSeed: Array(repeating: 9, count: 32),
-            prologue: PacketLayout.prologue
+            prologue: PacketLayout.prologue(to: node.key),
+            using: &random
         )
-        guard var noise else { preconditionFailure("the keys are points of the curve") }
         let head = PacketWriter.bytes(capacity: 2048) {
             $0.append(PacketType.initiation.rawValue)
             $0.append(bigEndian: UInt32(7))
