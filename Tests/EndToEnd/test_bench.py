@@ -8,6 +8,8 @@ import pytest
 
 from processes import PROGRAMS
 
+pytestmark = pytest.mark.alone
+
 BENCH = PROGRAMS / "postern-bench"
 NAMES = ["aead", "packet", "stream", "rpc", "relay", "http", "cold", "hub-register", "hub-lookup"]
 ONCE = ["idle", "allocations", "instructions"]

@@ -13,6 +13,8 @@ import pytest
 from raw import RawAgent, RawClient
 from world import World
 
+pytestmark = pytest.mark.alone
+
 SYNC_MS = 300
 # So short that those of a test never reach the bound of open invitations.
 LIFETIME_MS = 3_000

@@ -4,6 +4,10 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 MEBIBYTE = 1 << 20
 LIMIT = 20 * MEBIBYTE
 CONNECTIONS = 250

@@ -8,6 +8,8 @@ import pytest
 
 from processes import ROOT, Program
 
+pytestmark = pytest.mark.alone
+
 SCRIPT = ROOT / "Config" / "quickstart.sh"
 
 

@@ -13,7 +13,7 @@ import pytest
 import links
 from test_endurance import SEQUENCE, Transfer, start_world
 
-pytestmark = pytest.mark.skipif(links.why_not() is not None, reason=str(links.why_not()))
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(links.why_not() is not None, reason=str(links.why_not()))]
 
 
 def rate(world, byte_count):
