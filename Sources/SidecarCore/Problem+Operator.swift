@@ -3,12 +3,8 @@ package import TrustCore
 
 extension Problem {
     /// Nobody is known by this name.
-    package static func unknownPeer(_ name: PeerName) -> Problem {
-        Problem(
-            code: "unknown-peer",
-            message: "no peer is known as \"\(name)\"",
-            hint: "name it by its did:key, or see `postern peers` for the names in use"
-        )
+    static func unknownPeer(_ name: PeerName, hint: String) -> Problem {
+        Problem(code: "unknown-peer", message: "no peer is known as \"\(name)\"", hint: hint)
     }
 
     /// Several peers are meant by this name.
@@ -84,8 +80,16 @@ extension Problem {
     static func invalidName(_ name: String) -> Problem {
         Problem(
             code: "invalid-name",
-            message: "\"\(PlainText.clean(name, limit: 100))\" cannot be the name of a peer, or is in use",
-            hint: "use lower-case letters, digits and hyphens, and a name that no other peer has"
+            message: "\"\(PlainText.clean(name, limit: 100))\" cannot be the name of a peer",
+            hint: "use lower-case letters, digits and hyphens; \"trusted\" means every trusted peer"
+        )
+    }
+
+    static func nameTaken(_ name: String, by owner: NodeKey) -> Problem {
+        Problem(
+            code: "invalid-name",
+            message: "\"\(name)\" is the name of \(owner.did)",
+            hint: "choose another name, or give that peer another one first: `postern name \(owner.did) NAME`"
         )
     }
 

@@ -10,7 +10,7 @@ extension Sidecar {
     package var pendingCount: Int { book.pending.count }
 
     /// `trust list`.
-    package func trustList(at now: Timestamp) -> TrustListDocument {
+    package func trustList(at now: Timestamp, seeing view: any SidecarView) -> TrustListDocument {
         let trusted = book.relationships.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
         let pending = book.pending.values.sorted {
             ($0.received, $0.request.id.description) < ($1.received, $1.request.id.description)
@@ -19,22 +19,27 @@ extension Sidecar {
             ($0.issued, $0.id.description) < ($1.issued, $1.id.description)
         }
         return TrustListDocument(
-            trusted: trusted.sorted { ($0.since, $0.peer) < ($1.since, $1.peer) }.map { trustDocument(of: $0) },
-            pending: pending.map { PendingDocument($0) },
+            trusted: trusted.sorted { ($0.since, $0.peer) < ($1.since, $1.peer) }.map { relationship in
+                let uses = uses(ofName: book.names[relationship.peer], seeing: view)
+                return trustDocument(of: relationship, activating: uses)
+            },
+            pending: pending.map { PendingDocument($0, name: book.names[$0.request.asker]) },
             outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments
         )
     }
 
-    /// What a command that made or changed a trust answers.
-    func trustDocument(of relationship: TrustRelationship) -> TrustDocument {
+    /// What a command that made or changed a trust answers; `uses` is what the peer's name activates.
+    func trustDocument(of relationship: TrustRelationship, activating uses: [String] = []) -> TrustDocument {
         TrustDocument(
             did: relationship.peer,
-            name: displayName(of: relationship.peer),
+            name: book.names[relationship.peer],
+            claims: relationship.claims,
             state: "trusted",
             services: relationship.given.services,
             offers: relationship.received.services,
             since: relationship.since,
-            expires: relationship.given.expires
+            expires: relationship.given.expires,
+            activates: uses
         )
     }
 
@@ -46,7 +51,8 @@ extension Sidecar {
             let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }
             return PeerDocument(
                 did: peer,
-                name: displayName(of: peer),
+                name: book.names[peer],
+                claims: relationship.claims,
                 address: peer.personalAddress,
                 networks: [],
                 trusted: true,
@@ -85,6 +91,7 @@ extension Sidecar {
                     activeStreams: view.activeStreams(of: rule.service.name)
                 )
             },
+            unbound: unboundNames(seeing: view),
             pending: book.pending.count
         )
     }
@@ -132,7 +139,8 @@ extension Sidecar {
         OutgoingDocument(
             id: request.id,
             did: request.target,
-            name: displayName(of: request.target),
+            name: book.names[request.target],
+            claims: claims(of: request.target),
             note: request.note,
             services: request.services,
             sent: request.issued,
@@ -145,7 +153,8 @@ extension Sidecar {
             OutgoingDocument(
                 id: id,
                 did: joining.invitation.inviter,
-                name: joining.invitation.name,
+                name: book.names[joining.invitation.inviter] ?? joining.name,
+                claims: joining.invitation.name,
                 note: "invitation",
                 services: joining.invitation.services,
                 sent: joining.claim.grant.issued,
@@ -156,11 +165,12 @@ extension Sidecar {
 }
 
 extension PendingDocument {
-    fileprivate init(_ entry: TrustBook.Pending) {
+    fileprivate init(_ entry: TrustBook.Pending, name: String?) {
         self.init(
             id: entry.request.id,
             did: entry.request.asker,
-            name: entry.request.name,
+            name: name,
+            claims: entry.request.name,
             note: entry.request.note,
             services: entry.request.services,
             received: entry.received

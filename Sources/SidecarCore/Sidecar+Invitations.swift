@@ -10,12 +10,17 @@ extension Sidecar {
         uses: Int,
         lifetime: Interval,
         services: ServiceSet,
+        named petname: String?,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         guard (1...settings.invitationUses).contains(uses) else {
             throw .badInvitation("uses are between 1 and \(settings.invitationUses)")
         }
+        guard petname == nil || uses == 1 else {
+            throw .badInvitation("a name is for one peer, and \(uses) may redeem it")
+        }
+        let name = try petname.map { name throws(Problem) in try bindable(name, to: nil) }
         guard lifetime > .zero, lifetime <= settings.invitationLifetime else {
             throw .badInvitation("it is open for more than nothing and at most a year")
         }
@@ -39,7 +44,7 @@ extension Sidecar {
         ]
         let event = AuditEvent(.invited, actor: key, subject: invitation.id.description, new: new)
         let answer = CreateInvitation.Answer(invitation: invitation, expires: invitation.expires, uses: uses)
-        let written = [record([.invited(invitation, uses: uses)]), .audit(event)]
+        let written = [record([.invited(invitation, uses: uses, name: name)]), .audit(event)]
         return written + reconcileGuests(at: now) + [.answer(id, answer)]
     }
 
@@ -78,20 +83,21 @@ extension Sidecar {
         let services = issued.invitation.services
         let relationship = newRelationship(
             with: peer,
-            name: claim.name,
+            claims: claim.name,
             services: services,
             received: claim.grant,
             hubs: claim.hubs,
             at: now
         )
         guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
-        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)]
+        let binding = binding(issued.name, to: peer)
+        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)] + binding.facts
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
         let subject = claim.invitation.description
         let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
         let given = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
-        let written = [record(facts), .audit(redeemed), .audit(given)]
+        let written = [record(facts), .audit(redeemed), .audit(given)] + binding.events
         let told = reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
         return (sealed, written + told + reconcileGuests(at: now))
     }
@@ -171,9 +177,11 @@ extension Sidecar {
 
 // Invitations, on the side that redeems them.
 extension Sidecar {
-    /// Redeems `invitation`; `answering` makes the answer out of the trust that comes of it.
+    /// Redeems `invitation`; `name` is what its inviter is to be called here, and `answering` makes the answer out of
+    /// the trust that comes of it.
     mutating func join(
         _ invitation: Invitation,
+        naming name: String?,
         answering answer: @escaping @Sendable (TrustDocument) -> SidecarAction,
         id: CommandID,
         at now: Clocks
@@ -183,7 +191,9 @@ extension Sidecar {
         if standing(of: invitation.inviter, at: now).isMutual,
             let relationship = book.relationships[invitation.inviter]
         {
-            return [answer(trustDocument(of: relationship))]
+            let binding = binding(name, to: invitation.inviter)
+            let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
+            return named + [answer(trustDocument(of: relationship))]
         }
         guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
             throw .badInvitation("it names neither a hub nor an address")
@@ -191,7 +201,9 @@ extension Sidecar {
         if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
             waitForInviter(known.key, command: id, answering: answer, at: now)
             redeemAt[known.key] = now.instant
-            return redeemDirectly(at: now)
+            let isRenamed = known.value.name != name
+            let named = isRenamed ? [record([.joining(invitation, known.value.claim, name: name)])] : []
+            return named + redeemDirectly(at: now)
         }
         let grant = newGrant(to: invitation.inviter, services: .all, at: now)
         // Whoever has no hub of its own is met at the inviter's.
@@ -206,7 +218,7 @@ extension Sidecar {
         guard let sealed = try? Mail.claim(claim).sealed(using: &random) else {
             throw .badInvitation("its key is not a valid one")
         }
-        var facts: [TrustFact] = [.joining(invitation, claim)]
+        var facts: [TrustFact] = [.joining(invitation, claim, name: name)]
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
         facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
         let event = AuditEvent(

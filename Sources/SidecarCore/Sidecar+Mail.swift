@@ -63,11 +63,13 @@ extension Sidecar {
     private mutating func accepted(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
         let given: Grant
+        var name: String?
         let asked = book.outgoing[acceptance.answers] ?? book.superseded[acceptance.answers]
         if let request = asked, request.target == peer {
             given = request.grant
         } else if let joining = book.joining[acceptance.answers], joining.invitation.inviter == peer {
             given = joining.claim.grant
+            name = joining.name
         } else {
             return isNews(acceptance) ? withdrawOffer(to: peer, at: acceptance.hubs, now: now) : []
         }
@@ -78,19 +80,21 @@ extension Sidecar {
             given: crossed?.given ?? given,
             received: acceptance.grant,
             secret: crossed?.secret ?? acceptance.secret.copyBytes(),
-            name: localName(for: peer, claimed: acceptance.name),
+            claims: acceptance.name,
             hubs: acceptance.hubs,
             candidates: acceptance.candidates,
             since: now.wall.inMilliseconds
         )
-        var facts: [TrustFact] = [.answered(acceptance.answers), .trusted(relationship)]
+        let binding = binding(name, to: peer)
+        var facts: [TrustFact] = [.answered(acceptance.answers), .trusted(relationship)] + binding.facts
         // A request of theirs that crossed ours is answered by this.
         for (id, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(id, until: entry.request.expires))
         }
         let services: JSONValue = ["services": acceptance.grant.services.json]
         let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, new: services)
-        var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + reconcileHubs(at: now)
+        let written = [record(facts), .audit(event)] + binding.events
+        var actions = written + reconcile(peer, at: now) + reconcileHubs(at: now)
         redeemAt[acceptance.answers] = nil
         let document = trustDocument(of: relationship)
         actions += endJoins(of: acceptance.answers).map { $0.answer(document) }

@@ -8,19 +8,20 @@ package enum PeerFinding: Hashable, Sendable {
     case trusted(NodeKey)
     /// A key with which none stands; the hint says why and what to do.
     case notTrusted(NodeKey, hint: String)
-    /// More than one peer has this name.
+    /// More than one peer has this address.
     case ambiguous([String])
-    /// Nobody is known by it.
-    case unknown
+    /// Nobody is known by it; the hint says what to do.
+    case unknown(hint: String)
 }
 
-// Names: did, address, local name, name with the overlay's suffix, agent:// URI.
+// Names: did, address, petname, petname with the overlay's suffix, agent:// URI. A petname means the key to which this
+// operator bound it. What a peer calls itself is a claim and identifies nobody (S3).
 extension Sidecar {
     /// What `name` means, and whether it is trusted.
     package func find(_ name: PeerName, at now: Clocks) -> PeerFinding {
         let keys = candidates(for: name)
         guard keys.count <= 1 else { return .ambiguous(keys.map(\.did)) }
-        guard let key = keys.first else { return .unknown }
+        guard let key = keys.first else { return .unknown(hint: hint(forUnknown: name)) }
         guard !standing(of: key, at: now).isMutual else { return .trusted(key) }
         return .notTrusted(key, hint: hint(for: key, at: now))
     }
@@ -32,24 +33,46 @@ extension Sidecar {
         case .notTrusted(_, let hint):
             throw Problem(code: "not-trusted", message: "there is no trust with \(name)", hint: hint)
         case .ambiguous(let dids): throw .ambiguousPeer(name, dids)
-        case .unknown: throw .unknownPeer(name)
+        case .unknown(let hint): throw .unknownPeer(name, hint: hint)
         }
     }
 
-    /// The name under which `peer` is shown: its local name, else its did.
+    /// The key that `name` names, which must be somebody that we know.
+    func known(_ name: PeerName) throws(Problem) -> NodeKey {
+        let key = try stranger(name)
+        let isKnown = knownKeys.contains(key) || book.names[key] != nil
+        guard isKnown else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }
+        return key
+    }
+
+    /// The one key that `name` names, known or not.
+    func stranger(_ name: PeerName) throws(Problem) -> NodeKey {
+        let keys = candidates(for: name)
+        guard keys.count <= 1 else { throw .ambiguousPeer(name, keys.map(\.did)) }
+        guard let found = keys.first else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }
+        guard found != key else { throw .itself }
+        return found
+    }
+
+    /// The name under which messages speak of `peer`: the one that is bound to it, else its did.
     package func displayName(of peer: NodeKey) -> String { book.names[peer] ?? peer.did }
 
-    /// The local name of `peer`, if it has one.
+    /// The name that is bound to `peer`, if there is one.
     package func name(of peer: NodeKey) -> String? { book.names[peer] }
+
+    /// What `peer` calls itself; nil when it has not said so yet.
+    func claims(of peer: NodeKey) -> String? {
+        if let relationship = book.relationships[peer] { return relationship.claims }
+        if let pending = book.pending.values.first(where: { $0.request.asker == peer }) { return pending.request.name }
+        return book.joining.values.first { $0.invitation.inviter == peer }?.invitation.name
+    }
 
     /// The keys that `name` may mean.
     private func candidates(for name: PeerName) -> [NodeKey] {
         switch name.meaning {
-        case .key(let key): return [key]
-        case .address(let address): return knownKeys.filter { $0.personalAddress == address }
-        case .name(let text):
-            if let named = book.key(named: text) { return [named] }
-            return book.pending.values.filter { HostName.label(from: $0.request.name) == text }.map(\.request.asker)
+        case .key(let key): [key]
+        case .address(let address): knownKeys.filter { $0.personalAddress == address }.sorted()
+        case .name(let text): book.key(named: text).map { [$0] } ?? []
         }
     }
 
@@ -59,6 +82,24 @@ extension Sidecar {
         keys.formUnion(book.outgoing.values.map(\.target))
         keys.formUnion(book.joining.values.map(\.invitation.inviter))
         return keys
+    }
+
+    /// The peers that call themselves `name` and have no name here.
+    func claimants(of name: String) -> [NodeKey] {
+        (book.claimants[name] ?? []).filter { book.names[$0] == nil }.sorted()
+    }
+
+    private func hint(forUnknown name: PeerName) -> String {
+        guard case .name(let text) = name.meaning else {
+            return "see `postern peers` for the peers that are known"
+        }
+        let claimants = claimants(of: text)
+        guard !claimants.isEmpty else {
+            return "no peer was given this name: name it by its did:key, or bind the name: `postern name DID \(text)`"
+        }
+        let dids = claimants.map(\.did).joined(separator: " and ")
+        return "\(dids) \(claimants.count == 1 ? "claims" : "claim") to be it, which proves nothing: "
+            + "if you know that it is, `postern name DID \(text)` binds the name"
     }
 
     private func hint(for key: NodeKey, at now: Clocks) -> String {
@@ -76,36 +117,65 @@ extension Sidecar {
         case .none, .given, .mutual: return "ask for its trust: `postern trust request \(key.did)`"
         }
     }
+}
 
-    /// A name for `peer` that no other peer has: what it calls itself if that is free, so that nobody can take over
-    /// the name of somebody known (S3).
-    func localName(for peer: NodeKey, claimed: String) -> String {
-        if let name = book.names[peer] { return name }
-        let taken = Set(book.names.values)
-        let base = HostName.label(from: claimed) ?? "peer"
-        guard taken.contains(base) else { return base }
-        for number in 2...(taken.count + 2) {
-            let suffix = "-\(number)"
-            let name = base.prefix(RecordLimits.name - suffix.utf8.count) + suffix
-            if !taken.contains(String(name)) { return String(name) }
+// Binding names, which only the operator does.
+extension Sidecar {
+    /// `name` as it can be bound to `peer`; throws when it is none, or another peer's.
+    func bindable(_ name: String, to peer: NodeKey?) throws(Problem) -> String {
+        guard HostName.isLowercaseLabel(name), !Self.reservedNames.contains(name) else { throw .invalidName(name) }
+        if let owner = book.key(named: name), owner != peer { throw .nameTaken(name, by: owner) }
+        guard book.names.count < settings.nameCount || peer.map({ book.names[$0] != nil }) == true else {
+            throw .overLimit("names of peers")
         }
-        preconditionFailure("among more numbers than there are names, one is free")
+        return name
     }
 
-    /// The key that `name` names, which must be somebody that we know.
-    func known(_ name: PeerName) throws(Problem) -> NodeKey {
-        let key = try stranger(name)
-        let isKnown = knownKeys.contains(key) || book.names[key] != nil
-        guard isKnown else { throw .unknownPeer(name) }
-        return key
+    /// The name that comes with `invitation` as far as it is free: none when its inviter has one already.
+    func offeredName(by invitation: Invitation) -> String? {
+        guard book.names[invitation.inviter] == nil, let name = HostName.label(from: invitation.name) else {
+            return nil
+        }
+        return try? bindable(name, to: invitation.inviter)
     }
 
-    /// The one key that `name` names, known or not.
-    func stranger(_ name: PeerName) throws(Problem) -> NodeKey {
-        let keys = candidates(for: name)
-        guard keys.count <= 1 else { throw .ambiguousPeer(name, keys.map(\.did)) }
-        guard let found = keys.first else { throw .unknownPeer(name) }
-        guard found != key else { throw .itself }
-        return found
+    /// What binds `name` to `peer` for good; nothing when there is none, or it has become another peer's meanwhile.
+    func binding(_ name: String?, to peer: NodeKey) -> (facts: [TrustFact], events: [SidecarAction]) {
+        guard let name, book.names[peer] != name, book.key(named: name) == nil else { return ([], []) }
+        let old: JSONValue = book.names[peer].map { .string($0) } ?? .null
+        let event = AuditEvent(.renamed, actor: key, subject: peer.did, old: old, new: .string(name))
+        return ([.bound(name, to: peer)], [.audit(event)])
     }
+
+    /// What of the configuration means whoever has `name`.
+    func uses(ofName name: String?, seeing view: any SidecarView) -> [String] {
+        guard let name else { return [] }
+        return namesInUse(seeing: view)[name] ?? []
+    }
+
+    /// The names in the configuration that are bound to nobody, and what waits for them.
+    func unboundNames(seeing view: any SidecarView) -> [StatusDocument.UnboundName] {
+        let unbound = namesInUse(seeing: view).filter { book.key(named: $0.key) == nil }
+        return unbound.sorted { $0.key < $1.key }.map { name, uses in
+            StatusDocument.UnboundName(name: name, uses: uses, claimedBy: claimants(of: name))
+        }
+    }
+
+    private func namesInUse(seeing view: any SidecarView) -> [String: [String]] {
+        var uses: [String: [String]] = [:]
+        for port in view.localPorts {
+            guard case .name(let name) = port.peer.meaning else { continue }
+            uses[name, default: []].append("reach \(port.listen)")
+        }
+        for rule in profile.exposed {
+            for case .peer(let peer) in rule.allow {
+                guard case .name(let name) = peer.meaning else { continue }
+                uses[name, default: []].append("allow on \(rule.service.name)")
+            }
+        }
+        return uses
+    }
+
+    /// What an `allow` rule means by itself.
+    private static let reservedNames: Set<String> = ["trusted"]
 }

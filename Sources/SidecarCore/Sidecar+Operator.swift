@@ -9,15 +9,18 @@ extension Sidecar {
         _ name: PeerName,
         services: ServiceSet,
         note: String,
+        named petname: String?,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let peer = try stranger(name)
+        let binding = binding(try petname.map { name throws(Problem) in try bindable(name, to: peer) }, to: peer)
         if standing(of: peer, at: now).isMutual, case .names(let wanted) = services,
             let relationship = book.relationships[peer],
             ServiceSet.names(wanted).isSubset(of: relationship.received.services)
         {
-            return [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
+            let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
+            return named + [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
         }
         guard !profile.hubs.isEmpty || book.relationships[peer]?.hubs.isEmpty == false else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
@@ -32,9 +35,11 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed(using: &random) else { throw .unknownPeer(name) }
+        guard let sealed = try? Mail.request(request).sealed(using: &random) else {
+            throw .unknownPeer(name, hint: "its key cannot be one of a sidecar's")
+        }
         // A new request replaces those before it, of which a bounded number can still be accepted.
-        var facts: [TrustFact] = [.asked(request)]
+        var facts: [TrustFact] = binding.facts + [.asked(request)]
         if book.superseded.count >= settings.outgoingCount,
             let oldest = book.superseded.min(by: { $0.value.issued < $1.value.issued })
         {
@@ -45,18 +50,26 @@ extension Sidecar {
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
         let isUp = places.contains { hubs[$0.key]?.isUp == true }
         let answer = RequestTrust.Answer(id: request.id, did: peer, state: isUp ? .sent : .queued, trust: nil)
-        return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
+        let written = [record(facts), .audit(event)] + binding.events
+        return written + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
     mutating func approve(
         _ text: String,
         services: ServiceSet?,
+        named petname: String?,
         id: CommandID,
-        at now: Clocks
+        at now: Clocks,
+        seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        let pending = try pendingRequest(text)
-        let actions = try accept(pending.request, services: services ?? pending.request.services, at: now)
-        return actions + answer(id, withTrustIn: pending.request.asker)
+        let request = try pendingRequest(text).request
+        let name = try petname.map { name throws(Problem) in try bindable(name, to: request.asker) }
+        let actions = try accept(request, services: services ?? request.services, named: name, at: now)
+        guard let relationship = book.relationships[request.asker] else {
+            preconditionFailure("an accepted request leaves a relationship")
+        }
+        let uses = uses(ofName: book.names[request.asker], seeing: view)
+        return actions + [.answer(id, trustDocument(of: relationship, activating: uses))]
     }
 
     mutating func reject(_ text: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
@@ -94,7 +107,7 @@ extension Sidecar {
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
-        let answer = RevokeTrust.Answer(did: peer, name: displayName(of: peer), state: "revoked")
+        let answer = RevokeTrust.Answer(did: peer, name: name(of: peer), claims: claims(of: peer), state: "revoked")
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + deliverOutbox(at: now)
         for claim in joining.sorted(by: { $0.description < $1.description }) {
             redeemAt[claim] = nil
@@ -107,22 +120,19 @@ extension Sidecar {
         _ peerName: PeerName,
         to name: String,
         id: CommandID,
-        at now: Clocks
+        at now: Clocks,
+        seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        let peer = try known(peerName)
-        let isTaken = book.names.contains { $0.value == name && $0.key != peer }
-        guard HostName.isLowercaseLabel(name), !isTaken else { throw .invalidName(name) }
-        let old: JSONValue = .string(displayName(of: peer))
-        let event = AuditEvent(.renamed, actor: key, subject: peer.did, old: old, new: .string(name))
-        return [record([.named(peer, name)]), .audit(event)] + answer(id, withTrustIn: peer)
-    }
-
-    /// The answer of a command that made or changed the trust with `peer`.
-    private func answer(_ id: CommandID, withTrustIn peer: NodeKey) -> [SidecarAction] {
-        guard let relationship = book.relationships[peer] else {
-            return [.fail(id, .notTrusted(displayName(of: peer)))]
-        }
-        return [.answer(id, trustDocument(of: relationship))]
+        let peer = try stranger(peerName)
+        let binding = binding(try bindable(name, to: peer), to: peer)
+        let answer = NamePeer.Answer(
+            did: peer,
+            name: name,
+            claims: claims(of: peer),
+            trusted: standing(of: peer, at: now).isMutual,
+            activates: uses(ofName: name, seeing: view)
+        )
+        return (binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events) + [.answer(id, answer)]
     }
 
     /// Requests of both directions that are too old to be answered are no longer shown, and what was remembered of
@@ -162,6 +172,7 @@ extension Sidecar {
     mutating func accept(
         _ request: TrustRequest,
         services: ServiceSet,
+        named name: String? = nil,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let peer = request.asker
@@ -172,7 +183,7 @@ extension Sidecar {
         guard !places.isEmpty else { throw .noHub }
         let relationship = newRelationship(
             with: peer,
-            name: request.name,
+            claims: request.name,
             services: services,
             received: request.grant,
             hubs: request.hubs,
@@ -181,10 +192,11 @@ extension Sidecar {
         guard let mail = acceptance(of: request.id, relationship: relationship) else {
             throw .overLimit("bytes in the answer")
         }
-        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)]
+        let binding = binding(name, to: peer)
+        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)] + binding.facts
         facts += outboxEntry(mail, at: places, until: now.wall + settings.requestLifetime)
         let event = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
-        let written = [record(facts), .audit(event)]
+        let written = [record(facts), .audit(event)] + binding.events
         return written + reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
     }
 
@@ -192,7 +204,7 @@ extension Sidecar {
     /// narrows, so that running streams go on.
     mutating func newRelationship(
         with peer: NodeKey,
-        name: String,
+        claims: String,
         services: ServiceSet,
         received: Grant,
         hubs: [HubURL],
@@ -204,7 +216,7 @@ extension Sidecar {
             given: newGrant(to: peer, services: services, at: now),
             received: received,
             secret: secret ?? random.bytes(32),
-            name: localName(for: peer, claimed: name),
+            claims: claims,
             hubs: hubs,
             candidates: [],
             since: now.wall.inMilliseconds

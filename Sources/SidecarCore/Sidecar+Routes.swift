@@ -48,8 +48,7 @@ extension Sidecar {
         let key: NodeKey
         switch find(peer, at: now) {
         case .trusted(let found): key = found
-        case .unknown:
-            let hint = "name it by its did:key, or make it known by an invitation: postern join"
+        case .unknown(let hint):
             return (.unavailable(.unreachable("peer-unknown", "no peer is known as \(peer)", hint)), [], nil)
         case .ambiguous(let dids):
             let message = "\(peer) can mean \(dids.joined(separator: " or "))"

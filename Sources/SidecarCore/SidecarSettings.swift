@@ -10,6 +10,8 @@ package struct SidecarSettings: Hashable, Sendable {
     package var outgoingCount = 100
     /// Peers that are trusted.
     package var peerCount = 10_000
+    /// Names that are bound to peers.
+    package var nameCount = 20_000
     /// Invitations that can still be redeemed; of others, as many of the latest are answered with the reason.
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.

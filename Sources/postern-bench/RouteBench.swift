@@ -59,12 +59,12 @@ private struct RouteWorld {
                 given: Grant(from: own, to: last.key, services: .all, issued: now.wall),
                 received: Grant(from: last, to: own.key, services: .all, issued: now.wall),
                 secret: seed,
-                name: "peer-\(number)",
+                claims: "peer-\(number)",
                 hubs: [],
                 candidates: [],
                 since: now.wall
             )
-            facts.append(.trusted(relationship))
+            facts += [.trusted(relationship), .bound("peer-\(number)", to: last.key)]
         }
         peer = last.key
         let offered = Service(name: service, port: VirtualPort(80), kind: .mcp)

@@ -82,11 +82,11 @@ import TrustCore
         let refused = try await call("hello", bob, from: alice, port: 81)
         try await world.eventually("another port is refused") { refused.end != nil }
         #expect(
-            try await world.wait { alice.runtime.perform(ListServices(peer: "bob")) } == [
+            try await world.wait { alice.runtime.perform(ListServices(peer: PeerName(bob.key))) } == [
                 Service(name: "echo", port: VirtualPort(80), kind: .tcp)
             ]
         )
-        let ping = try await world.wait { alice.runtime.perform(PingPeer(peer: "bob", count: 3)) }
+        let ping = try await world.wait { alice.runtime.perform(PingPeer(peer: PeerName(bob.key), count: 3)) }
         #expect(ping.received == 3 && ping.path?.kind == .direct)
         let peers = try await world.wait { alice.runtime.perform(ListPeers()) }
         #expect(peers.first?.connected == true)
@@ -94,7 +94,7 @@ import TrustCore
         #expect(status.hubs.first?.connected == true && status.hubs.first?.home == true)
         #expect(status.expose.first?.upstream == "echo" && status.udp.first?.isLoopback == true)
         let port = try await world.wait {
-            alice.runtime.perform(OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))))
+            alice.runtime.perform(OpenLocalPort(peer: PeerName(bob.key), service: .port(VirtualPort(80))))
         }
         #expect(port.listen == "127.0.0.1:1")
         let audit = try await world.wait { alice.runtime.perform(ListAudit()) }
@@ -138,7 +138,7 @@ import TrustCore
         try await befriend(alice, bob)
         let caller = try await call("x", bob, from: alice)
         try await world.eventually("the stream runs") { caller.text == "x" }
-        _ = try await world.wait { bob.runtime.perform(RevokeTrust(peer: "alice")) }
+        _ = try await world.wait { bob.runtime.perform(RevokeTrust(peer: PeerName(alice.key))) }
         try await world.eventually("the caller's stream is cut") { caller.end != nil }
         try await world.eventually("both ends know") { alice.ended == [bob.key] && bob.ended == [alice.key] }
         #expect(throws: (any Error).self) {
@@ -242,7 +242,7 @@ import TrustCore
         }
         let caller = try await call("meanwhile", alice, from: bob)
         try await world.eventually("a peer's call is served") { caller.text == "meanwhile" }
-        let revoked = try await world.on { alice.runtime.perform(RevokeTrust(peer: "bob")) }
+        let revoked = try await world.on { alice.runtime.perform(RevokeTrust(peer: PeerName(bob.key))) }
         try await world.eventually("a revocation cuts at once") { caller.end != nil && alice.ended == [bob.key] }
         #expect(answered.withLock { $0 } == 0, "nothing is promised before it is on the disk")
         barrier.signal()

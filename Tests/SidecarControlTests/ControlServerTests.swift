@@ -39,15 +39,15 @@ private final class EchoBackend: ControlBackend {
     }
 
     private static let peer: JSONValue = [
-        "did": .string(NodeKey.textExample), "name": "<script>", "address": "fd00::1", "networks": [], "trusted": true,
-        "since": "2026-01-31T12:00:00Z", "connected": false, "path": nil, "rttMs": nil, "bytesSent": 1,
+        "did": .string(NodeKey.textExample), "name": nil, "claims": "<script>", "address": "fd00::1", "networks": [],
+        "trusted": true, "since": "2026-01-31T12:00:00Z", "connected": false, "path": nil, "rttMs": nil, "bytesSent": 1,
         "bytesReceived": 2, "relayedBytes": 0, "lastSeen": nil,
     ]
 
     private static let status: JSONValue = [
         "did": .string(NodeKey.textExample), "address": "fd00::1", "name": "a & b", "version": "0", "uptimeMs": 1,
         "hubs": [], "nat": ["mapping": nil, "filtering": nil, "portMapping": nil], "udp": [], "reach": [], "expose": [],
-        "pending": 0,
+        "unbound": [], "pending": 0,
     ]
 
     func readiness() -> EventLoopFuture<Readiness> {

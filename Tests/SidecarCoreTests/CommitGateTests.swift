@@ -13,7 +13,7 @@ private let bob = try! NodeIdentity(seed: Array(repeating: 2, count: 32)).key
 private let hub = try! NodeIdentity(seed: Array(repeating: 3, count: 32)).key
 private let full = Problem(code: "state-unusable", message: "no space left", hint: nil)
 
-private func fact(_ number: Int) -> TrustFact { .named(alice, "name-\(number)") }
+private func fact(_ number: Int) -> TrustFact { .bound("name-\(number)", to: alice) }
 private func answer(_ number: UInt64) -> SidecarAction { .answer(CommandID(number), CommandAnswer("done")) }
 private func failure(_ number: UInt64, _ problem: Problem = full) -> CommitGate.Step {
     .perform(.fail(CommandID(number), problem))

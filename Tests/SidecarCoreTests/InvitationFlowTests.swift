@@ -129,7 +129,7 @@ import Testing
         world.hubDown(alice)
         world.perform(JoinInvitation(invitation: token), at: bob)
         let joining = world.nodes[bob]!.sidecar.compactedFacts(at: world.now.wall).compactMap { fact in
-            if case .joining(_, let claim) = fact { claim.id } else { nil }
+            if case .joining(_, let claim, _) = fact { claim.id } else { nil }
         }
         let id = try #require(joining.first)
         let forged = TrustRejection(from: world.nodes[mallory]!.identity, to: bob, answering: id, because: .usedUp)

@@ -170,7 +170,7 @@ import TrustCore
         let second = ends.perform(request(ends.bob, for: .names([])), at: \.alice)
         _ = ends.deliver(first, to: \.bob)
         _ = ends.deliver(second.mail, to: \.bob)
-        let waiting = ends.bob.trustList(at: ends.now.wall).pending
+        let waiting = ends.bob.trustList(at: ends.now.wall, seeing: Unseen()).pending
         #expect(waiting.map(\.id) == [second.answer?.id])
         // The earlier one is not asked again by a late copy.
         _ = ends.deliver(first, to: \.bob)
@@ -253,6 +253,7 @@ import TrustCore
         _ = ends.deliver(asked, to: \.bob)
         let accepted = ends.perform(ApproveRequest(id: ends.alice.key.did), at: \.bob).mail
         _ = ends.deliver(accepted, to: \.alice)
+        _ = ends.perform(NamePeer(peer: PeerName(ends.bob.key), name: "bob"), at: \.alice)
         let revoked = ends.perform(RevokeTrust(peer: PeerName(ends.alice.key)), at: \.bob).mail
         _ = ends.deliver(revoked, to: \.alice)
         _ = ends.perform(RevokeTrust(peer: PeerName(ends.bob.key)), at: \.alice)

@@ -29,7 +29,8 @@ enum StatusPage {
             ["name", "did", "trusted", "path", "round trip", "sent", "received"],
             peers.map { peer in
                 [
-                    peer.name, peer.did.did, yes(peer.trusted), path(peer.path), milliseconds(peer.rttMs),
+                    peer.name ?? "claims to be \"\(peer.claims)\"", peer.did.did, yes(peer.trusted), path(peer.path),
+                    milliseconds(peer.rttMs),
                     String(peer.bytesSent), String(peer.bytesReceived),
                 ]
             },
@@ -56,7 +57,21 @@ enum StatusPage {
             },
             empty: "No remote service is reached."
         )
+        showUnboundNames(of: status, on: &page)
         return page.text
+    }
+
+    private static func showUnboundNames(of status: StatusDocument, on page: inout Page) {
+        guard !status.unbound.isEmpty else { return }
+        page.table(
+            "Names that nobody has",
+            ["name", "what waits for it", "claimed by"],
+            status.unbound.map { entry in
+                let claimants = entry.claimedBy.map(\.did).joined(separator: ", ")
+                return [entry.name, entry.uses.joined(separator: ", "), claimants]
+            },
+            empty: ""
+        )
     }
 
     private static func yes(_ value: Bool) -> String { value ? "yes" : "no" }

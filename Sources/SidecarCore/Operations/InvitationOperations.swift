@@ -9,11 +9,14 @@ package struct CreateInvitation: Operation {
     package let expiresMs: Int64?
     /// What its holders may use; nil: everything.
     package let services: ServiceSet?
+    /// What its redeemer is to be called here; nil: nothing. For one use only.
+    package let name: String?
 
-    package init(uses: Int? = nil, expiresMs: Int64? = nil, services: ServiceSet? = nil) {
+    package init(uses: Int? = nil, expiresMs: Int64? = nil, services: ServiceSet? = nil, name: String? = nil) {
         self.uses = uses
         self.expiresMs = expiresMs
         self.services = services
+        self.name = name
     }
 
     /// What to hand over.
@@ -35,16 +38,29 @@ package struct CreateInvitation: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         let lifetime = expiresMs.map { Interval.milliseconds($0) } ?? .seconds(86_400)
-        return try sidecar.invite(uses: uses ?? 1, lifetime: lifetime, services: services ?? .all, id: id, at: now)
+        return try sidecar.invite(
+            uses: uses ?? 1,
+            lifetime: lifetime,
+            services: services ?? .all,
+            named: name,
+            id: id,
+            at: now
+        )
     }
 }
 
 /// Redeems an invitation.
 package struct JoinInvitation: Operation {
     package let invitation: Invitation
+    /// What the inviter is to be called here; nil: what it calls itself, if nobody has that name yet.
+    package let name: String?
+    /// Whether no name is bound when `name` is nil.
+    package let unnamed: Bool?
 
-    package init(invitation: Invitation) {
+    package init(invitation: Invitation, name: String? = nil, unnamed: Bool? = nil) {
         self.invitation = invitation
+        self.name = name
+        self.unnamed = unnamed
     }
 
     package typealias Answer = TrustDocument
@@ -59,6 +75,30 @@ package struct JoinInvitation: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        try sidecar.join(invitation, answering: { .answer(id, $0) }, id: id, at: now)
+        try perform(on: &sidecar, id: id, at: now, seeing: view) { .answer(id, $0) }
+    }
+
+    /// The same, with the answer that `answer` makes of the trust.
+    func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView,
+        answering answer: @escaping @Sendable (TrustDocument) -> SidecarAction
+    ) throws(Problem) -> [SidecarAction] {
+        let petname: String?
+        if let name {
+            petname = try sidecar.bindable(name, to: invitation.inviter)
+        } else {
+            petname = unnamed == true ? nil : sidecar.offeredName(by: invitation)
+        }
+        let uses = sidecar.uses(ofName: petname ?? sidecar.name(of: invitation.inviter), seeing: view)
+        return try sidecar.join(
+            invitation,
+            naming: petname,
+            answering: { answer($0.activating(uses)) },
+            id: id,
+            at: now
+        )
     }
 }

@@ -41,6 +41,15 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let activeStreams: Int
     }
 
+    /// A name in the configuration that is bound to nobody: what it stands for waits until it is.
+    package struct UnboundName: Codable, Hashable, Sendable {
+        package let name: String
+        /// Where the configuration uses it: `reach 127.0.0.1:7701`, `allow on planner`.
+        package let uses: [String]
+        /// The peers that call themselves so, which proves nothing.
+        package let claimedBy: [NodeKey]
+    }
+
     /// Who we are.
     package let did: NodeKey
     package let address: OverlayAddress
@@ -52,6 +61,7 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let udp: [HostPort]
     package let reach: [Reach]
     package let expose: [Expose]
+    package let unbound: [UnboundName]
     /// Requests for trust that wait for a decision.
     package let pending: Int
 }

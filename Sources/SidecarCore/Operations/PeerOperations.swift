@@ -32,7 +32,10 @@ package struct PathDocument: Codable, Hashable, Sendable {
 /// A trusted peer, as `peers` shows it.
 package struct PeerDocument: Codable, Hashable, Sendable {
     package let did: NodeKey
-    package let name: String
+    /// The name that is bound to the peer; nil: it can be meant by its did only.
+    package let name: String?
+    /// What the peer calls itself, which identifies nobody.
+    package let claims: String
     package let address: OverlayAddress
     package let networks: [String]
     package let trusted: Bool

@@ -4,7 +4,10 @@ package import TrustCore
 /// A trust that stands, as `trust list` and the commands that make one show it.
 package struct TrustDocument: Codable, Hashable, Sendable {
     package let did: NodeKey
-    package let name: String
+    /// The name that is bound to the peer; nil: it can be meant by its did only.
+    package let name: String?
+    /// What the peer calls itself, which identifies nobody.
+    package let claims: String
     /// `trusted`.
     package let state: String
     /// What the peer may use of ours.
@@ -13,14 +16,33 @@ package struct TrustDocument: Codable, Hashable, Sendable {
     package let offers: ServiceSet
     package let since: Timestamp
     package let expires: Timestamp?
+    /// What of the configuration means the peer by its name.
+    package let activates: [String]
+
+    /// The same with what the name of the peer activates, when it has one.
+    func activating(_ uses: [String]) -> TrustDocument {
+        TrustDocument(
+            did: did,
+            name: name,
+            claims: claims,
+            state: state,
+            services: services,
+            offers: offers,
+            since: since,
+            expires: expires,
+            activates: name == nil ? [] : uses
+        )
+    }
 }
 
 /// A request for our trust that waits for a decision.
 package struct PendingDocument: Codable, Hashable, Sendable {
     package let id: RecordID
     package let did: NodeKey
+    /// The name that is bound to the asker, if one is.
+    package let name: String?
     /// What the asker calls itself.
-    package let name: String
+    package let claims: String
     package let note: String
     package let services: ServiceSet
     package let received: Timestamp
@@ -30,7 +52,10 @@ package struct PendingDocument: Codable, Hashable, Sendable {
 package struct OutgoingDocument: Codable, Hashable, Sendable {
     package let id: RecordID
     package let did: NodeKey
-    package let name: String
+    /// The name that is bound to the peer, or will be when the inviter answers.
+    package let name: String?
+    /// What the peer calls itself, as far as it has said so.
+    package let claims: String?
     package let note: String
     package let services: ServiceSet
     package let sent: Timestamp

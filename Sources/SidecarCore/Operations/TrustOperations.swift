@@ -8,11 +8,14 @@ package struct RequestTrust: Operation {
     package let services: ServiceSet?
     /// A text for the peer's owner.
     package let note: String?
+    /// What the peer is to be called here; nil: as `join` does for an invitation, else nothing.
+    package let name: String?
 
-    package init(peer: TrustAddressee, services: ServiceSet? = nil, note: String? = nil) {
+    package init(peer: TrustAddressee, services: ServiceSet? = nil, note: String? = nil, name: String? = nil) {
         self.peer = peer
         self.services = services
         self.note = note
+        self.name = name
     }
 
     /// What became of the request.
@@ -44,10 +47,18 @@ package struct RequestTrust: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         switch peer {
-        case .peer(let name):
-            try sidecar.request(name, services: services ?? .all, note: note ?? "", id: id, at: now)
+        case .peer(let peer):
+            return try sidecar.request(
+                peer,
+                services: services ?? .all,
+                note: note ?? "",
+                named: name,
+                id: id,
+                at: now
+            )
         case .invitation(let invitation):
-            try sidecar.join(invitation, answering: { .answer(id, Answer(trust: $0)) }, id: id, at: now)
+            let join = JoinInvitation(invitation: invitation, name: name)
+            return try join.perform(on: &sidecar, id: id, at: now, seeing: view) { .answer(id, Answer(trust: $0)) }
         }
     }
 }
@@ -65,10 +76,13 @@ package struct ApproveRequest: Operation {
     package let id: String
     /// Nil: what was asked for.
     package let services: ServiceSet?
+    /// What the asker is to be called here; nil: nothing new.
+    package let name: String?
 
-    package init(id: String, services: ServiceSet? = nil) {
+    package init(id: String, services: ServiceSet? = nil, name: String? = nil) {
         self.id = id
         self.services = services
+        self.name = name
     }
 
     package typealias Answer = TrustDocument
@@ -80,7 +94,7 @@ package struct ApproveRequest: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        try sidecar.approve(id, services: services, id: command, at: now)
+        try sidecar.approve(id, services: services, named: name, id: command, at: now, seeing: view)
     }
 }
 
@@ -121,7 +135,10 @@ package struct RevokeTrust: Operation {
     /// The trust that ended.
     package struct Answer: Codable, Hashable, Sendable {
         package let did: NodeKey
-        package let name: String
+        /// The name that is bound to the peer, if one is.
+        package let name: String?
+        /// What the peer calls itself, as far as it has said so.
+        package let claims: String?
         /// `revoked`.
         package let state: String
     }
@@ -141,7 +158,7 @@ package struct RevokeTrust: Operation {
     }
 }
 
-/// Calls a peer by another local name.
+/// Binds a name to a peer: it means this key from now on, wherever a peer is named.
 package struct NamePeer: Operation {
     package let peer: PeerName
     package let name: String
@@ -151,8 +168,19 @@ package struct NamePeer: Operation {
         self.name = name
     }
 
-    package typealias Answer = TrustDocument
-    package static let outline = OperationOutline.changing("trust/name", "Call a peer by another local name.")
+    /// Who is called so now.
+    package struct Answer: Codable, Hashable, Sendable {
+        package let did: NodeKey
+        package let name: String
+        /// What the peer calls itself, as far as it has said so.
+        package let claims: String?
+        /// Whether a trust with it stands.
+        package let trusted: Bool
+        /// What of the configuration means the peer by this name.
+        package let activates: [String]
+    }
+
+    package static let outline = OperationOutline.changing("trust/name", "Bind a name to a peer.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -160,7 +188,7 @@ package struct NamePeer: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        try sidecar.rename(peer, to: name, id: id, at: now)
+        try sidecar.rename(peer, to: name, id: id, at: now, seeing: view)
     }
 }
 
@@ -180,6 +208,6 @@ package struct ListTrust: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) -> [SidecarAction] {
-        [.answer(id, sidecar.trustList(at: now.wall))]
+        [.answer(id, sidecar.trustList(at: now.wall, seeing: view))]
     }
 }

@@ -7,6 +7,8 @@ struct TrustBook: Sendable {
     struct Issued: Hashable, Sendable {
         let invitation: Invitation
         let uses: Int
+        /// What its redeemer is to be called here.
+        let name: String?
         var redeemers: Set<NodeKey> = []
 
         /// How long its holder is still told that it has expired, whose clock may be another.
@@ -28,6 +30,8 @@ struct TrustBook: Sendable {
     struct Joining: Hashable, Sendable {
         let invitation: Invitation
         let claim: InvitationClaim
+        /// What the inviter is to be called here.
+        let name: String?
     }
 
     /// Whose grants stand. What a request or a claim offers is not among them until it was accepted: an offer that is
@@ -37,9 +41,12 @@ struct TrustBook: Sendable {
     private var offered: [NodeKey: Timestamp] = [:]
     /// Peers with which a trust stands or stood.
     private(set) var relationships: [NodeKey: TrustRelationship] = [:]
+    /// The names that the operator bound. They stay bound when a trust ends.
     private(set) var names: [NodeKey: String] = [:]
     /// The other way round: names are unique.
     private var keys: [String: NodeKey] = [:]
+    /// Who calls itself what, as a label.
+    private(set) var claimants: [String: Set<NodeKey>] = [:]
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     /// Our requests that a later one to the same peer has replaced: the peer may accept one before it sees the other.
     private(set) var superseded: [RecordID: TrustRequest] = [:]
@@ -81,18 +88,18 @@ struct TrustBook: Sendable {
             // A claim that comes late must not take the place of a newer grant, or compaction would forget that one.
             let known = relationships[relationship.peer]?.received ?? relationship.received
             let isNewer = known.issued > relationship.received.issued
+            noteClaim(of: relationship)
             relationships[relationship.peer] = isNewer ? relationship.renewed(by: known) : relationship
-            name(relationship.peer, relationship.name)
         case .revoked(let revocation):
             trust.add(revocation)
-        case .named(let peer, let name):
-            self.name(peer, name)
-        case .invited(let invitation, let uses):
-            issued[invitation.id] = Issued(invitation: invitation, uses: uses)
+        case .bound(let name, let peer):
+            bind(name, to: peer)
+        case .invited(let invitation, let uses, let name):
+            issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name)
         case .redeemed(let id, let peer):
             issued[id]?.redeemers.insert(peer)
-        case .joining(let invitation, let claim):
-            joining[claim.id] = Joining(invitation: invitation, claim: claim)
+        case .joining(let invitation, let claim, let name):
+            joining[claim.id] = Joining(invitation: invitation, claim: claim, name: name)
             offer(claim.grant)
         case .outbox(let entry):
             outbox[entry.id] = entry
@@ -101,12 +108,22 @@ struct TrustBook: Sendable {
         }
     }
 
-    /// The peer that is called `name` here.
+    /// The peer to which `name` is bound.
     func key(named name: String) -> NodeKey? { keys[name] }
 
-    private mutating func name(_ peer: NodeKey, _ name: String) {
-        if let former = names[peer], keys[former] == peer { keys[former] = nil }
-        names[peer] = name
+    private mutating func noteClaim(of relationship: TrustRelationship) {
+        let peer = relationship.peer
+        if let former = relationships[peer].flatMap({ HostName.label(from: $0.claims) }) {
+            claimants[former]?.remove(peer)
+            if claimants[former]?.isEmpty == true { claimants[former] = nil }
+        }
+        if let label = HostName.label(from: relationship.claims) { claimants[label, default: []].insert(peer) }
+    }
+
+    /// A name that is another peer's stays with that one.
+    private mutating func bind(_ name: String, to peer: NodeKey) {
+        guard keys[name] == nil else { return }
+        if let former = names.updateValue(name, forKey: peer) { keys[former] = nil }
         keys[name] = peer
     }
 
@@ -152,8 +169,7 @@ struct TrustBook: Sendable {
         let kept = relationships.values.filter { trust.standing(of: $0.peer, at: now) != .none }
         for relationship in kept.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
         // A name stays its peer's for good, also when the trust with it has ended.
-        let told = Dictionary(uniqueKeysWithValues: kept.map { ($0.peer, $0.name) })
-        facts += names.filter { $0.value != told[$0.key] }.map { .named($0.key, $0.value) }
+        facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
         facts += trust.revocations.map { .revoked($0) }
         // A request comes before the one that replaces it.
         facts += superseded.values.sorted { $0.grant.issued < $1.grant.issued }.map { .asked($0) }
@@ -161,10 +177,10 @@ struct TrustBook: Sendable {
         facts += pending.values.map { .received($0.request, at: $0.received) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
         for entry in issued.values where now < entry.forgotten {
-            facts.append(.invited(entry.invitation, uses: entry.uses))
+            facts.append(.invited(entry.invitation, uses: entry.uses, name: entry.name))
             facts += entry.redeemers.map { .redeemed(entry.invitation.id, by: $0) }
         }
-        facts += joining.values.map { .joining($0.invitation, $0.claim) }
+        facts += joining.values.map { .joining($0.invitation, $0.claim, name: $0.name) }
         facts += outbox.values.filter { $0.until > now }.map { .outbox($0) }
         return facts
     }

@@ -15,17 +15,23 @@ extension TrustFact {
         case .decided(let id, let until):
             ["fact": "decided", "id": .string(id.description), "until": .time(until)]
         case .trusted(let relationship):
-            ["fact": "bonded", "bond": relationship.document]
+            ["fact": "trusted", "trust": relationship.document]
         case .revoked(let revocation):
             ["fact": "revoked", "revocation": revocation.document]
-        case .named(let peer, let name):
-            ["fact": "named", "peer": .string(peer.did), "name": .string(name)]
-        case .invited(let invitation, let uses):
-            ["fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses))]
+        case .bound(let name, let peer):
+            ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
+        case .invited(let invitation, let uses, let name):
+            [
+                "fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses)),
+                "name": name.map { .string($0) } ?? .null,
+            ]
         case .redeemed(let id, let peer):
             ["fact": "redeemed", "invitation": .string(id.description), "by": .string(peer.did)]
-        case .joining(let invitation, let claim):
-            ["fact": "joining", "invitation": .string(invitation.token), "claim": claim.document]
+        case .joining(let invitation, let claim, let name):
+            [
+                "fact": "joining", "invitation": .string(invitation.token), "claim": claim.document,
+                "name": name.map { .string($0) } ?? .null,
+            ]
         case .outbox(let entry):
             ["fact": "errand", "errand": entry.document]
         case .delivered(let id):
@@ -45,20 +51,22 @@ extension TrustFact {
             self = .received(try TrustRequest(verifying: try fields.value("request")), at: try fields.time("at"))
         case "decided":
             self = .decided(try fields.recordID("id"), until: try fields.time("until"))
-        case "bonded":
-            self = .trusted(try TrustRelationship(try fields.value("bond")))
+        case "trusted":
+            self = .trusted(try TrustRelationship(try fields.value("trust")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
-        case "named":
-            self = .named(try fields.key("peer"), try fields.text("name", limit: RecordLimits.name))
+        case "bound":
+            self = .bound(try fields.text("name", limit: RecordLimits.name), to: try fields.key("to"))
         case "invited":
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
-            self = .invited(invitation, uses: Int(clamping: try fields.integer("uses")))
+            let uses = Int(clamping: try fields.integer("uses"))
+            self = .invited(invitation, uses: uses, name: try fields.optionalName)
         case "redeemed":
             self = .redeemed(try fields.recordID("invitation"), by: try fields.key("by"))
         case "joining":
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
-            self = .joining(invitation, try InvitationClaim(verifying: try fields.value("claim")))
+            let claim = try InvitationClaim(verifying: try fields.value("claim"))
+            self = .joining(invitation, claim, name: try fields.optionalName)
         case "errand":
             self = .outbox(try OutboxEntry(try fields.value("errand")))
         case "errandDone":
@@ -73,24 +81,32 @@ extension TrustRelationship {
     var document: JSONValue {
         [
             "peer": .string(peer.did), "given": given.document, "received": received.document,
-            "secret": .string(Base64URL.encode(secret)), "name": .string(name), "hubs": .texts(hubs),
+            "secret": .string(Base64URL.encode(secret)), "claims": .string(claims), "hubs": .texts(hubs),
             "candidates": .texts(candidates), "since": .time(since),
         ]
     }
 
-    init(_ document: JSONValue) throws(RecordError) {
+    /// The relationship in `document`, where what the peer calls itself stands in the member `claims`.
+    init(_ document: JSONValue, claims: String = "claims") throws(RecordError) {
         let fields = try JSONFields(document)
         self.init(
             peer: try fields.key("peer"),
             given: try Grant(verifying: try fields.value("given")),
             received: try Grant(verifying: try fields.value("received")),
             secret: try fields.bytes("secret", exactly: 32),
-            name: try fields.text("name", limit: RecordLimits.name),
+            claims: try fields.text(claims, limit: RecordLimits.name),
             hubs: try fields.hubs(),
             candidates: try fields.endpoints(),
             since: try fields.time("since")
         )
         guard given.subject == peer, received.giver == peer else { throw .invalid("peer") }
+    }
+}
+
+extension JSONFields {
+    /// The name that is to be bound, if one is.
+    fileprivate var optionalName: String? {
+        get throws(RecordError) { has("name") ? try text("name", limit: RecordLimits.name) : nil }
     }
 }
 

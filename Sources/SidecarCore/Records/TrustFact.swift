@@ -17,14 +17,14 @@ package enum TrustFact: Hashable, Sendable {
     case trusted(TrustRelationship)
     /// A trust was ended by either side.
     case revoked(Revocation)
-    /// A peer has this local name.
-    case named(NodeKey, String)
-    /// We made an invitation.
-    case invited(Invitation, uses: Int)
+    /// The operator bound this name to a peer.
+    case bound(String, to: NodeKey)
+    /// We made an invitation; `name` is bound to whoever redeems it.
+    case invited(Invitation, uses: Int, name: String?)
     /// An invitation of ours was redeemed by this peer.
     case redeemed(RecordID, by: NodeKey)
-    /// We redeem an invitation.
-    case joining(Invitation, InvitationClaim)
+    /// We redeem an invitation; `name` is bound to the inviter when it answers.
+    case joining(Invitation, InvitationClaim, name: String?)
     /// Hubs have to be told something.
     case outbox(OutboxEntry)
     /// Hubs have been told, or it no longer matters.
@@ -40,8 +40,8 @@ package struct TrustRelationship: Hashable, Sendable {
     package let received: Grant
     /// The 32 bytes that both sessions mix in.
     package let secret: [UInt8]
-    /// The peer's local name, unique among peers.
-    package let name: String
+    /// What the peer calls itself: it identifies nobody.
+    package let claims: String
     /// Where the peer can be met.
     package let hubs: [HubURL]
     /// Addresses that the peer named.
@@ -53,7 +53,7 @@ package struct TrustRelationship: Hashable, Sendable {
         given: Grant,
         received: Grant,
         secret: [UInt8],
-        name: String,
+        claims: String,
         hubs: [HubURL],
         candidates: [Endpoint],
         since: Timestamp
@@ -62,7 +62,7 @@ package struct TrustRelationship: Hashable, Sendable {
         self.given = given
         self.received = received
         self.secret = secret
-        self.name = name
+        self.claims = claims
         self.hubs = hubs
         self.candidates = candidates
         self.since = since
@@ -75,7 +75,7 @@ package struct TrustRelationship: Hashable, Sendable {
             given: given,
             received: grant,
             secret: secret,
-            name: name,
+            claims: claims,
             hubs: hubs,
             candidates: candidates,
             since: since

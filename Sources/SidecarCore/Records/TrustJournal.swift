@@ -31,6 +31,7 @@ package enum TrustJournal {
     /// version knows.
     package static func replay(_ bytes: [UInt8]) throws(JournalError) -> Replay {
         var facts: [TrustFact] = []
+        var former = FormerFacts()
         var start = 0
         var count = 0
         while start < bytes.count {
@@ -42,7 +43,7 @@ package enum TrustJournal {
                 break
             }
             do {
-                facts += try parse(text)
+                facts += try parse(text, &former)
             } catch {
                 throw JournalError(line: count + 1, reason: .unreadable(error))
             }
@@ -52,10 +53,19 @@ package enum TrustJournal {
         return Replay(facts: facts, validByteCount: start, lineCount: count)
     }
 
-    private static func parse(_ text: [UInt8]) throws(RecordError) -> [TrustFact] {
+    /// The names that `facts`, in their order, leave bound to somebody.
+    package static func boundNames(in facts: [TrustFact]) -> Set<String> {
+        var names: [NodeKey: String] = [:]
+        for case .bound(let name, let peer) in facts { names[peer] = name }
+        return Set(names.values)
+    }
+
+    private static func parse(_ text: [UInt8], _ former: inout FormerFacts) throws(RecordError) -> [TrustFact] {
         guard let values = (try? JSONValue(parsing: text))?.array else { throw .malformed }
         var facts: [TrustFact] = []
-        for value in values { facts.append(try TrustFact(value)) }
+        for value in values {
+            if let read = try former.read(value) { facts += read } else { facts.append(try TrustFact(value)) }
+        }
         return facts
     }
 

@@ -1,6 +1,9 @@
 import ArgumentParser
+import Foundation
 import PosternConfiguration
 import PosternModel
+import SidecarCore
+import StateStore
 
 /// `postern config`
 struct ConfigCommand: AsyncParsableCommand {
@@ -15,7 +18,7 @@ struct ConfigCommand: AsyncParsableCommand {
 struct ConfigCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Find mistakes in a configuration without starting anything."
+        abstract: "Find mistakes in a configuration without starting anything, and names that nobody has."
     )
 
     @Argument(help: ArgumentHelp("The file. Default: the one that `postern up` would read.", valueName: "file"))
@@ -31,19 +34,56 @@ struct ConfigCheckCommand: ParsableCommand {
 
     func run() throws {
         let path: String?
+        var settings: SidecarConfiguration?
         do throws(ConfigurationFailure) {
             if hub {
                 path = try ConfigurationFile<HubConfiguration>
                     .find(named: file, state: state, surroundings: .process).path
             } else {
-                path = try ConfigurationFile<SidecarConfiguration>
-                    .find(named: file, state: state, surroundings: .process).path
+                let found = try ConfigurationFile<SidecarConfiguration>
+                    .find(named: file, state: state, surroundings: .process)
+                path = found.path
+                settings = found.settings
             }
         } catch {
             throw CommandFailure(error)
         }
-        let document: JSONValue = ["file": path.map { .string($0) } ?? .null, "valid": true]
-        output.console.show(document) { _ in path.map { "\($0): no mistakes" } ?? "no file: the defaults hold" }
+        let unbound = try settings.map { try Self.unboundNames(in: $0) } ?? []
+        let document: JSONValue = [
+            "file": path.map { .string($0) } ?? .null, "valid": true, "unbound": .texts(unbound),
+        ]
+        output.console.show(document) { _ in
+            let verdict = path.map { "\($0): no mistakes" } ?? "no file: the defaults hold"
+            let names = unbound.map { "\nnobody has the name \($0): bind it with `postern name DID \($0)`" }
+            return verdict + names.joined()
+        }
+    }
+
+    /// The names of peers in `settings` that the journal of its state directory binds to nobody.
+    private static func unboundNames(in settings: SidecarConfiguration) throws -> [String] {
+        var peers = settings.reach.map(\.peer)
+        for rule in settings.expose.flatMap(\.allow) {
+            if case .peer(let peer) = rule { peers.append(peer) }
+        }
+        let names = peers.compactMap { peer in
+            if case .name(let name) = peer.meaning { name } else { nil }
+        }
+        guard !names.isEmpty else { return [] }
+        let path = StateDirectory(path: settings.state).journalPath
+        guard FileManager.default.fileExists(atPath: path) else { return Set(names).sorted() }
+        do {
+            let bound = TrustJournal.boundNames(
+                in: try TrustJournal.replay(try StateFile(reading: path).readAll()).facts
+            )
+            return Set(names).subtracting(bound).sorted()
+        } catch {
+            throw CommandFailure(
+                .failed,
+                code: "state-unusable",
+                message: "\(path): \(error)",
+                hint: "see the file's owner and mode"
+            )
+        }
     }
 }
 

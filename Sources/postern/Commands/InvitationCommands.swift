@@ -25,18 +25,26 @@ struct InviteCommand: AsyncParsableCommand {
     )
     var services: ServiceList?
 
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("What whoever redeems it is called here. Only with --uses 1.", valueName: "name")
+    )
+    var name: String?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         guard (1...1_000).contains(uses) else { throw ValidationError("--uses takes a number from 1 to 1000") }
+        guard name == nil || uses == 1 else { throw ValidationError("--as is for one peer: omit it or --uses") }
     }
 
     func run() async throws {
         let invite = CreateInvitation(
             uses: uses,
             expiresMs: expires.interval.nanoseconds / 1_000_000,
-            services: services?.services
+            services: services?.services,
+            name: name
         )
         output.console.show(try await sidecar.ask(invite)) { answer in
             """
@@ -52,14 +60,28 @@ struct InviteCommand: AsyncParsableCommand {
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join",
-        abstract: "Redeem an invitation: both sides trust each other afterwards."
+        abstract: "Redeem an invitation: both sides trust each other afterwards.",
+        discussion: """
+            The inviter is called here what it calls itself, unless somebody has that name already. Where the \
+            configuration uses the name, that is shown, and on a terminal asked first: the inviter chose the name.
+            """
     )
 
     @Argument(help: ArgumentHelp("The text that `postern invite` printed.", valueName: "invitation"))
     var invitation: String
 
+    @Option(name: .customLong("as"), help: ArgumentHelp("What the inviter is called here.", valueName: "name"))
+    var name: String?
+
+    @Flag(name: .long, help: "Give the inviter no name; only its did means it.")
+    var unnamed = false
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard name == nil || !unnamed else { throw ValidationError("--as and --unnamed exclude each other") }
+    }
 
     func run() async throws {
         let invitation: Invitation
@@ -70,9 +92,29 @@ struct JoinCommand: AsyncParsableCommand {
             _ = try await sidecar.ask(ShowStatus())
             throw CommandFailure(error)
         }
-        output.console.show(try await sidecar.ask(JoinInvitation(invitation: invitation))) { answer in
-            "\(answer.name) (\(answer.did)) is trusted; see `postern services \(answer.name)`"
+        let isNamed = try await mayBindName(of: invitation)
+        let join = JoinInvitation(invitation: invitation, name: name, unnamed: isNamed ? nil : true)
+        output.console.show(try await sidecar.ask(join)) { answer in
+            Shown.trusted(answer) + "\nsee `postern services \(answer.name ?? answer.did.did)`"
         }
+    }
+
+    /// Whether the name that the inviter chose may be bound to it: asked where the configuration waits for that name
+    /// and somebody is there to answer.
+    private func mayBindName(of invitation: Invitation) async throws -> Bool {
+        guard !unnamed else { return false }
+        guard name == nil, !output.json, Console.isInteractive else { return true }
+        let label = HostName.label(from: invitation.name)
+        guard let waiting = try await sidecar.ask(ShowStatus()).unbound.first(where: { $0.name == label }) else {
+            return true
+        }
+        return Console.confirms(
+            """
+            The inviter \(invitation.inviter.did) calls itself "\(waiting.name)".
+            Your configuration uses that name: \(waiting.uses.joined(separator: ", ")).
+            Does the name mean this inviter? [y/N]
+            """
+        )
     }
 }
 

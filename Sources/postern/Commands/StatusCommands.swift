@@ -45,6 +45,13 @@ struct StatusCommand: AsyncParsableCommand {
             let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"
             lines.append("reaches \(service) of \(entry.peer) at \(entry.listen): \(entry.state)")
         }
+        for entry in status.unbound {
+            lines.append(
+                "nobody has the name \(entry.name), on which these wait: \(entry.uses.joined(separator: ", "))"
+                    + "; bind it with `postern name DID \(entry.name)`"
+            )
+            lines += entry.claimedBy.map { "  \($0) claims to be \(entry.name), which proves nothing" }
+        }
         switch status.pending {
         case 0: lines.append("no request waits")
         case 1: lines.append("1 request waits: `postern trust list`")
@@ -69,7 +76,8 @@ struct PeersCommand: AsyncParsableCommand {
             var table = TextTable(["NAME", "PATH", "ROUND TRIP", "SENT", "RECEIVED", "ADDRESS", "DID"])
             for peer in peers {
                 table.add([
-                    peer.name, Shown.path(peer.path), Shown.milliseconds(peer.rttMs), String(peer.bytesSent),
+                    Shown.peer(peer.name, claims: peer.claims), Shown.path(peer.path), Shown.milliseconds(peer.rttMs),
+                    String(peer.bytesSent),
                     String(peer.bytesReceived), peer.address.description, peer.did.did,
                 ])
             }

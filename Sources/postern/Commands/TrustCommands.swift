@@ -36,15 +36,18 @@ struct TrustRequestCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("A text for the peer's owner.", valueName: "text"))
     var note = ""
 
+    @Option(name: .customLong("as"), help: ArgumentHelp("What the peer is called here from now on.", valueName: "name"))
+    var name: String?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let request = RequestTrust(peer: peer, services: services?.services, note: note)
+        let request = RequestTrust(peer: peer, services: services?.services, note: note, name: name)
         output.console.show(try await sidecar.ask(request)) { answer in
             let id = answer.id?.description ?? "-"
             return switch answer.state {
-            case .trusted: "\(answer.trust?.name ?? answer.did.did) is trusted"
+            case .trusted: answer.trust.map { Shown.trusted($0) } ?? "\(answer.did) is trusted"
             case .queued: "the request \(id) goes out as soon as a hub is there"
             case .sent: "the request \(id) is on its way; its owner decides"
             }
@@ -70,13 +73,15 @@ struct TrustListCommand: AsyncParsableCommand {
         var parts: [String] = []
         var trusted = TextTable(["TRUSTED", "SERVICES", "SINCE", "DID"])
         for entry in trust.trusted {
-            trusted.add([entry.name, Shown.services(entry.services), entry.since.description, entry.did.did])
+            let name = Shown.peer(entry.name, claims: entry.claims)
+            trusted.add([name, Shown.services(entry.services), entry.since.description, entry.did.did])
         }
         parts.append(trusted.hasRows ? trusted.text : "nobody is trusted yet")
         var pending = TextTable(["WAITS FOR YOU", "FROM", "SERVICES", "NOTE", "DID"])
         for entry in trust.pending {
             pending.add([
-                entry.id.description, entry.name, Shown.services(entry.services), entry.note, entry.did.did,
+                entry.id.description, Shown.peer(entry.name, claims: entry.claims), Shown.services(entry.services),
+                entry.note, entry.did.did,
             ])
         }
         if pending.hasRows {
@@ -102,12 +107,18 @@ struct TrustApproveCommand: AsyncParsableCommand {
     )
     var services: ServiceList?
 
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("What the asker is called here from now on.", valueName: "name")
+    )
+    var name: String?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let answer = try await sidecar.ask(ApproveRequest(id: id, services: services?.services))
-        output.console.show(answer) { "\($0.name) (\($0.did)) is trusted" }
+        let approval = ApproveRequest(id: id, services: services?.services, name: name)
+        output.console.show(try await sidecar.ask(approval), text: Shown.trusted)
     }
 }
 
@@ -143,8 +154,8 @@ struct TrustRevokeCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(RevokeTrust(peer: peer))) {
-            "the trust with \($0.name) (\($0.did)) has ended"
+        output.console.show(try await sidecar.ask(RevokeTrust(peer: peer))) { answer in
+            "the trust with \(answer.name.map { "\($0) (\(answer.did))" } ?? answer.did.did) has ended"
         }
     }
 }
@@ -153,7 +164,7 @@ struct TrustRevokeCommand: AsyncParsableCommand {
 struct NameCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "name",
-        abstract: "Call a trusted peer by another name on this side."
+        abstract: "Bind a name to a peer: wherever a peer is named, it means this one from now on."
     )
 
     @Argument(help: ArgumentHelp("A did, address or name.", valueName: "peer"))
@@ -167,7 +178,7 @@ struct NameCommand: AsyncParsableCommand {
 
     func run() async throws {
         output.console.show(try await sidecar.ask(NamePeer(peer: peer, name: name))) {
-            "\($0.did) is called \($0.name) from now on"
+            "\($0.did) is called \($0.name) from now on" + Shown.activated($0.activates, by: $0.name)
         }
     }
 }

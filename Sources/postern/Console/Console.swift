@@ -39,6 +39,16 @@ struct Console {
         write(text + "\n", to: STDERR_FILENO)
     }
 
+    /// Whether a person can be asked: input and messages are a terminal's.
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    /// Asks the person at the terminal; everything but a yes is a no.
+    static func confirms(_ question: String) -> Bool {
+        complain(question)
+        let answer = readLine()?.lowercased() ?? ""
+        return answer == "y" || answer == "yes"
+    }
+
     /// `text` on one line.
     private static func line(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -59,6 +59,25 @@ enum Shown {
         elements.isEmpty ? "-" : elements.map(\.description).joined(separator: ",")
     }
 
+    /// A peer by its bound name; without one by what it claims, so that nobody takes the claim for a name.
+    static func peer(_ name: String?, claims: String?) -> String {
+        name ?? claims.map { "claims to be \"\($0)\"" } ?? "-"
+    }
+
+    /// What a command that made a trust says of the peer.
+    static func trusted(_ trust: TrustDocument) -> String {
+        guard let name = trust.name else {
+            return "\(trust.did) is trusted; it \(peer(nil, claims: trust.claims)) and has no name here: "
+                + "`postern name \(trust.did) NAME`"
+        }
+        return "\(name) (\(trust.did)) is trusted" + activated(trust.activates, by: name)
+    }
+
+    /// What of the configuration means a peer since it is called `name`.
+    static func activated(_ uses: [String], by name: String) -> String {
+        uses.isEmpty ? "" : "; in the configuration \(name) means it now: \(uses.joined(separator: ", "))"
+    }
+
     static func services(_ services: ServiceSet) -> String {
         switch services {
         case .all: "*"

@@ -104,7 +104,7 @@ extension SystemWorld {
     /// Decides about the request that has waited longest. Returns whether there was one.
     private mutating func decide(_ number: Int) -> Bool {
         let wall = sidecars[number].clocks(at: now).wall
-        guard let first = sidecars[number].life?.sidecar.trustList(at: wall).pending.first,
+        guard let first = sidecars[number].life?.sidecar.trustList(at: wall, seeing: SilentView()).pending.first,
             case .sidecar(let asker)? = programs[first.did]
         else { return false }
         let id = first.id.description
