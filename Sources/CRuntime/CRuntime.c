@@ -62,3 +62,19 @@ size_t file_backed_resident_bytes(void) { return 0; }
 void release_code_pages(void) {}
 
 #endif
+
+#if defined(__GLIBC__)
+
+#include <malloc.h>
+
+// Pages within the heap go back only when they are asked for: malloc_trim(3).
+void return_free_memory(size_t least) {
+    struct mallinfo2 info = mallinfo2();
+    if (info.fordblks >= least) malloc_trim(0);
+}
+
+#else
+
+void return_free_memory(size_t least) { (void)least; }
+
+#endif

@@ -3,6 +3,7 @@ package import Logging
 package import NIOCore
 import NIOPosix
 package import OverlayNIO
+import OverlayWire
 package import PosternModel
 import TrustCore
 
@@ -22,6 +23,8 @@ package final class Gateway: StreamAcceptor {
     /// unless its client is slow: few are in use at a time.
     var rewrites = BufferRing(count: 4, capacity: Gateway.coalescingLimit)
 
+    private var admissions: Admissions
+    private var lastNumber: UInt64 = 0
     private var exposures: [VirtualPort: Exposure] = [:]
     private var listeners: [ReachedService: any Channel] = [:]
     private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
@@ -44,6 +47,7 @@ package final class Gateway: StreamAcceptor {
         self.settings = settings
         log = logger
         scratch = HeadScratch(limits: settings.heads)
+        admissions = Admissions(limits: settings.connections)
         ownNames = OwnNames(overlayNames: settings.overlayNames)
         setExposed(expose)
     }
@@ -51,6 +55,11 @@ package final class Gateway: StreamAcceptor {
     var eventLoop: any EventLoop { node.eventLoop }
 
     // MARK: Exposing
+
+    /// How many connections may be open from now on. Those that are stay.
+    package func setLimits(_ limits: ConnectionLimits) {
+        admissions.limits = limits
+    }
 
     /// Replaces the services that peers may reach. Streams that run go on.
     package func setExposed(_ services: [ExposedService]) {
@@ -66,7 +75,7 @@ package final class Gateway: StreamAcceptor {
     }
 
     /// Takes a stream that `peer` opened to `port`. Nil refuses it, in the same way whether there is no service or it
-    /// is not for this peer.
+    /// is not for this peer; a peer that may use the service is told when it is at a limit.
     package func accept(
         _ stream: OverlayStream,
         from peer: NodeKey,
@@ -79,19 +88,32 @@ package final class Gateway: StreamAcceptor {
             statistics.streamsRefused += 1
             return nil
         }
+        let now = Instant(.now())
+        guard admissions.admitStream(of: peer) else { return refuse(stream) }
+        guard let use = exposure.admit(peer, at: now) else {
+            admissions.releaseStream(of: peer)
+            return refuse(stream)
+        }
         statistics.streamsAccepted += 1
         let proxy = ProxyHandler(
             exposing: exposure,
             to: peer,
             policy: policy(exposing: exposure, to: peer),
+            budget: use.budget,
             gateway: self
         )
         insert(proxy)
-        exposure.activeStreams += 1
         let link = StreamLink(.downstream, of: proxy)
         link.attach(stream)
         proxy.begin(downstream: .stream(link))
         return link
+    }
+
+    /// Tells the peer that it is at a limit.
+    private func refuse(_ stream: OverlayStream) -> (any OverlayStreamHandler)? {
+        statistics.overLimit += 1
+        stream.reset(.overLimit)
+        return nil
     }
 
     private func policy(exposing exposure: Exposure, to peer: NodeKey) -> ForwardingPolicy {
@@ -126,11 +148,16 @@ package final class Gateway: StreamAcceptor {
         let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 512)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: Self.receiveAllocator)
+            .childChannelOption(.recvAllocator, value: ReceiveAllocator(memory: node.waitingMemory))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try port.value.accept(channel) }
             }
@@ -151,12 +178,20 @@ package final class Gateway: StreamAcceptor {
         return channel.close()
     }
 
-    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
-
-    /// Whether one more client connection is within the limit; counts it.
-    func admitsConnection() -> Bool {
+    /// Counts one more client connection, unless it is refused.
+    func admitClient() -> Admissions.ClientAdmission {
         statistics.connectionsAccepted += 1
-        return stopping == nil && proxies.count < settings.maximumConnections
+        guard stopping == nil else { return .refused }
+        if !admissions.hasRoomForClient { reclaim() }
+        let admission = admissions.admitClient()
+        if admission != .admitted { statistics.overLimit += 1 }
+        return admission
+    }
+
+    /// Ends the client's connection that has been without a request for longest.
+    private func reclaim() {
+        let idle = proxies.values.lazy.compactMap { proxy in proxy.idleSince.map { (proxy: proxy, since: $0) } }
+        idle.min { ($0.since, $0.proxy.number) < ($1.since, $1.proxy.number) }?.proxy.cut()
     }
 
     /// What clients of a service of this kind may do; nil while nobody knows the kind.
@@ -238,6 +273,12 @@ package final class Gateway: StreamAcceptor {
 
     // MARK: For proxied connections
 
+    /// A number for a new connection, larger than all before.
+    func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
     func insert(_ proxy: ProxyHandler) {
         proxies[ObjectIdentifier(proxy)] = proxy
         statistics.open = proxies.count
@@ -246,7 +287,12 @@ package final class Gateway: StreamAcceptor {
     func remove(_ proxy: ProxyHandler) {
         guard proxies.removeValue(forKey: ObjectIdentifier(proxy)) != nil else { return }
         statistics.open = proxies.count
-        proxy.exposure?.activeStreams -= 1
+        if let exposure = proxy.exposure, let peer = proxy.peer {
+            exposure.release(peer)
+            admissions.releaseStream(of: peer)
+        } else {
+            admissions.releaseClient()
+        }
         completeStopIfIdle()
     }
 
@@ -262,21 +308,8 @@ package enum ListenError: Error, Hashable, Sendable {
     case alreadyReached
     /// The gateway stops.
     case stopped
-}
-
-/// One service that peers may reach, and how many streams it serves.
-final class Exposure {
-    let service: ExposedService
-    /// The upstream, where it is named by an address: no look-up is needed then.
-    let address: SocketAddress?
-    var activeStreams = 0
-
-    init(_ service: ExposedService) {
-        self.service = service
-        address = service.upstream.address.flatMap {
-            try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port))
-        }
-    }
+    /// More connections are open than there is room for.
+    case noRoom
 }
 
 /// One loopback port for a peer's service.
@@ -291,11 +324,23 @@ final class ReachPort {
 
     /// A client connected.
     func accept(_ channel: any Channel) throws {
-        guard gateway.admitsConnection() else { throw ListenError.stopped }
+        let admission = gateway.admitClient()
+        guard admission != .refused else { throw ListenError.noRoom }
         let proxy = ProxyHandler(reaching: self, gateway: gateway)
         gateway.insert(proxy)
-        let link = ChannelLink(.downstream, of: proxy) { self.begin(proxy, $0) }
+        let link = ChannelLink(.downstream, of: proxy) {
+            if admission == .admitted { self.begin(proxy, $0) } else { self.turnAway(proxy, $0) }
+        }
         try channel.pipeline.syncOperations.addHandler(link)
+    }
+
+    /// Lets the client ask, and tells it that there is no room. One that does not ask is cut.
+    private func turnAway(_ proxy: ProxyHandler, _ link: ChannelLink) {
+        proxy.begin(downstream: .channel(link))
+        proxy.resolved(.failure(.noRoom(service.peer.description), kind: nil), self)
+        gateway.eventLoop.assumeIsolated().scheduleTask(in: gateway.settings.headTimeout) { [weak proxy] in
+            proxy?.cut()
+        }
     }
 
     private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {

@@ -18,9 +18,11 @@ package struct GatewaySettings: Hashable, Sendable {
     /// How long a connection that got an error of ours is read for the client's sake, so that it sees the error and
     /// not a reset. Default 2 s.
     package var lingerTimeout: TimeAmount
-    /// Connections and streams that are open at a time; further connections of clients are closed at once. Default
-    /// 4096.
-    package var maximumConnections: Int
+    /// How long a client may take for the head of a request once it began one, and what it may say when there is no
+    /// room for it. Default 10 s.
+    package var headTimeout: TimeAmount
+    /// Connections and streams that are open at a time. Default: what 4096 file descriptors have room for.
+    package var connections: ConnectionLimits
     /// The names of the overlay under which clients may address a reached service. Default none.
     package var overlayNames: [String]
 
@@ -31,7 +33,8 @@ package struct GatewaySettings: Hashable, Sendable {
         silenceWindow: .seconds(4),
         connectTimeout: .seconds(10),
         lingerTimeout: .seconds(2),
-        maximumConnections: 4096,
+        headTimeout: .seconds(10),
+        connections: ConnectionLimits(descriptors: 4096),
         overlayNames: []
     )
 }
@@ -44,6 +47,8 @@ package struct GatewayStatistics: Hashable, Sendable {
     package var streamsAccepted: UInt64 = 0
     /// Streams that peers may not open.
     package var streamsRefused: UInt64 = 0
+    /// Streams of peers and connections of clients for which there was no room.
+    package var overLimit: UInt64 = 0
     /// Errors of ours that clients got.
     package var errorsSent: UInt64 = 0
     /// Connections and streams that are open now.

@@ -7,22 +7,9 @@ import PosternModel
 /// Drives one ``ProxyConnection``: feeds it with what its two links bring, and performs its actions. Bytes pass through
 /// here; the connection only says which.
 final class ProxyHandler {
-    /// What a side brought and the connection has not been told of yet.
-    private struct Input {
-        enum Loss {
-            /// Both halves are done, in order.
-            case closed
-            case lost(LinkEnd)
-        }
-
-        var held: ByteBuffer?
-        /// The end came, behind what is held.
-        var hasEnded = false
-        /// The link is gone, behind the end.
-        var loss: Loss?
-    }
-
     let gateway: Gateway
+    /// In the order in which connections came.
+    let number: UInt64
     /// Our service, at the exposing end.
     let exposure: Exposure?
     /// Who is at the other end of the overlay, once that is known.
@@ -31,30 +18,48 @@ final class ProxyHandler {
     private var connector: (any UpstreamConnector)?
     private var downstream: Link?
     private var upstream: Link?
-    private var requests = Input()
-    private var responses = Input()
+    private var requests: PendingInput
+    private var responses: PendingInput
     /// What waits for the upstream to open; nil once it was open.
     private var unsent: [ByteBuffer]? = []
     /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
     private var unflushed: ChannelLink?
     private var patience: Scheduled<Void>?
     private var lingering: Scheduled<Void>?
+    private var heading: Scheduled<Void>?
     private var isPerforming = false
 
     /// A client's connection to a reached service.
     init(reaching port: ReachPort, gateway: Gateway) {
         self.gateway = gateway
         exposure = nil
+        number = gateway.nextNumber()
+        requests = PendingInput(memory: gateway.node.waitingMemory)
+        responses = PendingInput(memory: gateway.node.waitingMemory)
         connection = ProxyConnection(reaching: port.service.peer.description, scratch: gateway.scratch)
     }
 
     /// A peer's stream to an exposed service.
-    init(exposing exposure: Exposure, to peer: NodeKey, policy: ForwardingPolicy, gateway: Gateway) {
+    init(
+        exposing exposure: Exposure,
+        to peer: NodeKey,
+        policy: ForwardingPolicy,
+        budget: RequestBudget?,
+        gateway: Gateway
+    ) {
         self.gateway = gateway
         self.exposure = exposure
+        number = gateway.nextNumber()
+        requests = PendingInput(memory: gateway.node.waitingMemory)
+        responses = PendingInput(memory: gateway.node.waitingMemory)
         self.peer = peer
         connector = TCPConnector(exposure: exposure, gateway: gateway)
-        connection = ProxyConnection(exposing: exposure.service.name, policy: policy, scratch: gateway.scratch)
+        connection = ProxyConnection(
+            exposing: exposure.service.name,
+            policy: policy,
+            budget: budget,
+            scratch: gateway.scratch
+        )
     }
 
     // MARK: Beginning
@@ -113,45 +118,28 @@ final class ProxyHandler {
 
     /// Bytes that came without being asked for.
     func take(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
-        if isHolding(side) {
-            var bytes = bytes
-            self[side].held?.writeBuffer(&bytes)
-        } else if connection.wantsInput(from: side) {
+        if !self[side].isHolding, connection.wantsInput(from: side) {
             forward(bytes, from: side)
         } else {
-            self[side].held = bytes
+            self[side].hold(bytes)
         }
     }
 
     /// Whether bytes of `side` can be passed on now.
     func wantsInput(from side: ProxyConnection.Side) -> Bool {
-        !isHolding(side) && connection.wantsInput(from: side)
+        !self[side].isHolding && connection.wantsInput(from: side)
     }
 
     /// Passes on what the side brought as far as it is wanted, then asks for more.
     func pump(_ side: ProxyConnection.Side) {
-        while isHolding(side) {
-            guard connection.wantsInput(from: side), let held = self[side].held.take() else { return }
+        while self[side].isHolding {
+            guard connection.wantsInput(from: side), let held = self[side].take() else { return }
             forward(held, from: side)
         }
-        if isEnding(side) {
+        if self[side].isEnding {
             tellEnd(of: side)
         } else if connection.wantsInput(from: side) {
             link(side)?.read()
-        }
-    }
-
-    private func isHolding(_ side: ProxyConnection.Side) -> Bool {
-        switch side {
-        case .downstream: requests.held != nil
-        case .upstream: responses.held != nil
-        }
-    }
-
-    private func isEnding(_ side: ProxyConnection.Side) -> Bool {
-        switch side {
-        case .downstream: requests.hasEnded || requests.loss != nil
-        case .upstream: responses.hasEnded || responses.loss != nil
         }
     }
 
@@ -185,13 +173,13 @@ final class ProxyHandler {
             self[side].loss = .lost(end)
             pump(side)
         } else {
-            self[side] = Input()
+            self[side].clear()
             tell(.lost(end), of: side)
         }
         settle()
     }
 
-    private func tell(_ loss: Input.Loss, of side: ProxyConnection.Side) {
+    private func tell(_ loss: PendingInput.Loss, of side: ProxyConnection.Side) {
         switch (loss, side) {
         case (.closed, _): connection.closed(side)
         case (.lost, .downstream): connection.lostDownstream()
@@ -220,6 +208,9 @@ final class ProxyHandler {
     }
 
     // MARK: From above
+
+    /// When the client's bytes came last, if it has no request under way and may make room for another's; nil if not.
+    var idleSince: Instant? { connection.isReclaimable ? connection.lastRequest : nil }
 
     /// No further request is taken; ends as soon as nothing is under way.
     func drain() {
@@ -255,7 +246,8 @@ final class ProxyHandler {
             let count = connection.receiveRequests(bytes.readableBytesUInt8Span, at: Instant(.now()))
             gateway.emit(bytes) { write($0, to: .upstream) }
             if count < bytes.readableBytes {
-                requests.held = bytes.getSlice(at: bytes.readerIndex + count, length: bytes.readableBytes - count)
+                let rest = bytes.getSlice(at: bytes.readerIndex + count, length: bytes.readableBytes - count)
+                if let rest { requests.hold(rest) }
             }
             if gateway.hasSilentPeers, exposure == nil, let peer, !gateway.isPresent(peer) { notePeer() }
         case .upstream:
@@ -305,12 +297,12 @@ final class ProxyHandler {
         case .finish(let side): link(side)?.finish()
         case .close(let side): link(side)?.close()
         case .reset(let side):
-            self[side] = Input()
+            self[side].clear()
             if side == .upstream { unsent = nil }
             link(side)?.reset()
             setLink(nil, side)
         case .discard(let side):
-            self[side].held = nil
+            _ = self[side].take()
             link(side)?.discard()
             pump(side)
         case .arm(let timer): arm(timer)
@@ -336,6 +328,11 @@ final class ProxyHandler {
                 self?.connection.lingerEnded()
                 self?.settle()
             }
+        case .head:
+            heading = loop.scheduleTask(in: gateway.settings.headTimeout) { [weak self] in
+                self?.connection.headEnded()
+                self?.settle()
+            }
         }
     }
 
@@ -343,6 +340,7 @@ final class ProxyHandler {
         switch timer {
         case .patience: patience?.cancel()
         case .linger: lingering?.cancel()
+        case .head: heading?.cancel()
         }
     }
 
@@ -363,7 +361,7 @@ final class ProxyHandler {
     }
 
     // Coroutines, because an input that is got is copied with what it holds.
-    private subscript(side: ProxyConnection.Side) -> Input {
+    private subscript(side: ProxyConnection.Side) -> PendingInput {
         _read {
             switch side {
             case .downstream: yield requests

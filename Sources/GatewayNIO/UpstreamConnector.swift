@@ -7,6 +7,14 @@ import OverlayNIO
 import OverlayWire
 import PosternModel
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Opens upstreams for proxied connections: each form of target has one.
 protocol UpstreamConnector {
     /// Opens an upstream for `proxy`: hands over its link when it is open, or tells why there is none. May be called
@@ -31,7 +39,7 @@ struct TCPConnector: UpstreamConnector {
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: Gateway.receiveAllocator)
+            .channelOption(.recvAllocator, value: ReceiveAllocator(memory: gateway.node.waitingMemory))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
             }
@@ -51,11 +59,27 @@ struct TCPConnector: UpstreamConnector {
 
     private func describe(_ error: any Error) -> GatewayError {
         let service = exposure.service
+        if Self.isOwnLack(error) {
+            gateway.log.warning(
+                "there is no room for a connection to the agent behind an exposed service",
+                metadata: ["service": "\(service.name)", "error": "\(error)"]
+            )
+            return .noRoom(service.name)
+        }
         gateway.log.warning(
             "the agent behind an exposed service cannot be reached",
             metadata: ["service": "\(service.name)", "upstream": "\(service.upstreamAuthority)", "error": "\(error)"]
         )
         return Self.isTimeout(error) ? .agentTimedOut(service.name) : .agentRefused(service.name)
+    }
+
+    /// Whether this host, not the agent, had no room: for descriptors, memory, or local ports.
+    private static func isOwnLack(_ error: any Error) -> Bool {
+        switch error {
+        case let error as IOError: [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(error.errnoCode)
+        case let error as NIOConnectionError: error.connectionErrors.contains { isOwnLack($0.error) }
+        case _: false
+        }
     }
 
     private static func isTimeout(_ error: any Error) -> Bool {

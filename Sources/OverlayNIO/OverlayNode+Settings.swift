@@ -21,6 +21,9 @@ extension OverlayNode {
         package var streamHighWater: Int
         /// Waiting bytes at which such a stream becomes writable again. Default 64 KiB.
         package var streamLowWater: Int
+        /// Bytes that wait in all streams and with those who use them, beyond what the core holds; streams stop being
+        /// writable the sooner, the more wait. Default 64 MiB.
+        package var maxWaiting: Int
         /// How often the host's addresses are looked at: a change makes all paths be tried again. Default 5 s.
         package var addressCheck: TimeAmount
         /// How long a ping waits for its answer. Default 10 s.
@@ -35,6 +38,7 @@ extension OverlayNode {
             eventsPerTurn: 4096,
             streamHighWater: 256 << 10,
             streamLowWater: 64 << 10,
+            maxWaiting: 64 << 20,
             addressCheck: .seconds(5),
             pingTimeout: .seconds(10)
         )

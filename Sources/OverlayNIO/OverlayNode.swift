@@ -42,6 +42,8 @@ package final class OverlayNode {
     /// Streams of peers that are gone already, until their end was told.
     var leaving: [StreamHandle: OverlayStream] = [:]
     var pings: [PeerHandle: [EventLoopPromise<PingResult>]] = [:]
+    /// What waits outside the core.
+    package let waitingMemory: WaitingMemory
     var smallReads = BufferRing(count: 32, capacity: 2048)
     var largeReads = BufferRing(count: 8, capacity: 65_536)
 
@@ -61,6 +63,7 @@ package final class OverlayNode {
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
+        waitingMemory = WaitingMemory(limit: settings.maxWaiting)
         log = logger
         var random = SystemRandomNumberGenerator()
         let seed = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }

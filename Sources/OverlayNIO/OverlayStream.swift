@@ -54,8 +54,9 @@ package final class OverlayStream {
             rest.moveReaderIndex(forwardBy: count)
         }
         guard rest.readableBytes > 0 else { return }
-        waiting.append(rest)
-        if waiting.byteCount > node.settings.streamHighWater { isWritable = false }
+        waiting.append(rest.compacted)
+        node.waitingMemory.add(rest.readableBytes)
+        if waiting.byteCount > min(node.settings.streamHighWater, node.waitingMemory.share) { isWritable = false }
     }
 
     /// What has arrived, at most `limit` bytes; nil when there is nothing now. Reading grants the peer credit to send
@@ -93,12 +94,16 @@ package final class OverlayStream {
 
     /// The core has room again: passes on what waits, then tells the handler.
     func roomAppeared() {
-        guard waiting.drain({ node.write($0, to: handle) }) else { return closeSending() }
+        let before = waiting.byteCount
+        let isOpen = waiting.drain { node.write($0, to: handle) }
+        node.waitingMemory.add(waiting.byteCount - before)
+        guard isOpen else { return closeSending() }
         if waiting.isEmpty, case .finishing = sending {
             sending = .closed
             node.finish(handle)
         }
-        guard !isWritable, waiting.byteCount <= node.settings.streamLowWater, case .open = sending else { return }
+        let mark = min(node.settings.streamLowWater, node.waitingMemory.share / 4)
+        guard !isWritable, waiting.isEmpty || waiting.byteCount <= mark, case .open = sending else { return }
         isWritable = true
         handler?.streamWritable(self)
     }
@@ -119,6 +124,7 @@ package final class OverlayStream {
 
     private func closeSending() {
         sending = .closed
+        node.waitingMemory.add(-waiting.byteCount)
         waiting = WaitingBytes()
     }
 }

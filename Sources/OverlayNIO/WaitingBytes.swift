@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// What a stream has been given and the core had no room for, oldest first. Costs no allocation until there is
 /// something.
@@ -36,5 +36,12 @@ struct WaitingBytes {
         buffers.removeAll(keepingCapacity: true)
         head = 0
         return true
+    }
+}
+
+extension ByteBuffer {
+    /// The same bytes, in memory of their own where they would keep much more than they need from being used again.
+    package var compacted: ByteBuffer {
+        readableBytes < storageCapacity / 2 ? ByteBuffer(bytes: readableBytesView) : self
     }
 }

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("POSTERN_PROGRAMS", ROOT / ".build" / "release"))
 POSTERN = PROGRAMS / "postern"
+# Debug builds are ten times slower: loads are smaller there.
+IS_DEBUG = "debug" in PROGRAMS.parts
 
 
 def free_port(kind=socket.SOCK_STREAM):

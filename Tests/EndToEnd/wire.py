@@ -1,7 +1,7 @@
 """A second implementation of the wire, small and independent, written from `Protocol.md`: an initiator of sessions.
 
-Noise comes from PyPI's `noiseprotocol`, packet protection from `cryptography`. Enough to shake hands and exchange a few
-protected packets with ChaCha20-Poly1305; no streams, no recovery.
+Noise comes from PyPI's `noiseprotocol`, packet protection from `cryptography`. Enough to shake hands, to exchange
+protected packets with ChaCha20-Poly1305, and to open streams and acknowledge what comes; no recovery.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ VERSION = b"postern overlay 2"
 INITIATION, RESPONSE, COOKIE, PROTECTED = 1, 2, 3, 4
 INITIATION_SIZE = 1200
 PADDING, PING, ACK = 0, 1, 2
+RESET_STREAM, STOP_SENDING, STREAM, CLOSE = 0x04, 0x05, 0x08, 0x1C
+FIN, LENGTH, OPENS = 1, 2, 4
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -88,10 +90,10 @@ def read_varint(data):
     return int.from_bytes(data[:size]) & ((1 << (8 * size - 2)) - 1), data[size:]
 
 
-def parameters():
+def parameters(data=1 << 20, stream_data=1 << 18):
     """The five limits that every side must name: data, stream data, streams, packet size, acknowledgement delay."""
     encoded = b""
-    for number, value in ((1, 1 << 20), (2, 1 << 18), (3, 16), (4, 1452), (5, 25)):
+    for number, value in ((1, data), (2, stream_data), (3, 16), (4, 1452), (5, 25)):
         encoded += varint(number) + varint(len(varint(value))) + varint(value)
     return encoded
 
@@ -127,6 +129,9 @@ class Direction:
 class Initiator:
     """Begins a session with the node of `did` at a UDP address."""
 
+    # What the node may send at first, in all and on each stream.
+    credit = (1 << 20, 1 << 18)
+
     def __init__(self, did, address, seed=None, key=None):
         self.seed = seed or os.urandom(32)
         self.private = Ed25519PrivateKey.from_private_bytes(self.seed)
@@ -151,7 +156,7 @@ class Initiator:
         self.noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, exchange_key(self.receiver))
         self.noise.start_handshake()
         timestamp = time.time_ns() if timestamp is None else timestamp
-        limits = parameters()
+        limits = parameters(*self.credit)
         payload = struct.pack("!Q32sQQB", timestamp, self.claimed, self.number, 0, flags) + varint(len(limits)) + limits
         # Index and type, key, sealed key, tag and both MACs are 133 bytes; PADDING fills what the payload leaves.
         payload = payload.ljust(INITIATION_SIZE - 133, bytes([PADDING]))
@@ -185,3 +190,112 @@ class Initiator:
     def connect(self):
         self.socket.send(self.initiation())
         return self.accept(self.receive(RESPONSE))
+
+
+class Member(Initiator):
+    """A peer with a valid key that does what no sidecar would: streams without end, and answers that it never reads.
+
+    It acknowledges what comes and never repeats what it sent: a test that sends much at once paces itself.
+    """
+
+    # The least that a node counts on before it knows our limits.
+    credit = (1 << 16, 1 << 16)
+
+    def __init__(self, did, address, seed, psk):
+        super().__init__(did, address, seed=seed)
+        self.psk = psk
+
+    def initiation(self, **fields):
+        return super().initiation(psk=self.psk, **fields)
+
+    def connect(self):
+        payload = super().connect()
+        self.sent = 0
+        self.opened = 0
+        # By stream: the code of its reset.
+        self.resets = {}
+        self.seen = set()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        return payload
+
+    def send(self, frames):
+        """Seals and sends one packet; returns what it weighs."""
+        self.sent += 1
+        return self.socket.send(self.sending.seal(self.remote_index, self.sent, frames))
+
+    def open(self, port, data, fin=False):
+        """Opens a stream that begins with `data`; returns its number."""
+        stream = self.opened * 2 + (0 if self.key < self.receiver else 1)
+        self.opened += 1
+        kind = STREAM | OPENS | LENGTH | (FIN if fin else 0)
+        self.send(bytes([kind]) + varint(stream) + struct.pack("!H", port) + varint(len(data)) + data)
+        return stream
+
+    def flood(self, port, data, count, pace=32):
+        """Opens `count` streams, and takes in what comes in between."""
+        for number in range(count):
+            self.open(port, data)
+            if number % pace == pace - 1:
+                self.listen(0.005)
+
+    def listen(self, seconds):
+        """Takes in what comes for so long, and acknowledges it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                packet = self.socket.recv(65536)
+            except TimeoutError:
+                return
+            if packet[0] != PROTECTED:
+                continue
+            number, frames = self.receiving.open(packet)
+            self.seen.add(number)
+            self._take(frames)
+            if len(self.seen) % 2 == 0:
+                self.acknowledge()
+
+    def acknowledge(self):
+        """Tells the last packets that came without a gap; older ones were told before."""
+        largest = first = max(self.seen)
+        while first - 1 in self.seen and largest - first < 4000:
+            first -= 1
+        self.send(bytes([ACK]) + varint(largest) + varint(0) + varint(0) + varint(largest - first))
+
+    def close(self):
+        self.send(bytes([CLOSE]) + varint(0) + varint(0))
+
+    def _take(self, frames):
+        """Notes resets; whatever stands behind a frame of an unknown kind is not looked at."""
+        while frames:
+            kind, frames = frames[0], frames[1:]
+            if kind in (PADDING, PING):
+                continue
+            if kind == RESET_STREAM:
+                stream, frames = read_varint(frames)
+                code, frames = read_varint(frames)
+                _, frames = read_varint(frames)
+                self.resets[stream] = code
+            elif kind in (STOP_SENDING, 0x11):
+                _, frames = read_varint(frames)
+                _, frames = read_varint(frames)
+            elif kind in (0x10, 0x12):
+                _, frames = read_varint(frames)
+            elif kind in (ACK, ACK + 1):
+                _, frames = read_varint(frames)
+                _, frames = read_varint(frames)
+                count, frames = read_varint(frames)
+                for _ in range(1 + 2 * count + (3 if kind == ACK + 1 else 0)):
+                    _, frames = read_varint(frames)
+            elif kind & ~7 == STREAM:
+                _, frames = read_varint(frames)
+                if kind & OPENS:
+                    frames = frames[2:]
+                else:
+                    _, frames = read_varint(frames)
+                if not kind & LENGTH:
+                    return
+                length, frames = read_varint(frames)
+                frames = frames[length:]
+            else:
+                return

@@ -15,6 +15,7 @@ final class ConnectionWorld {
 
     /// How long each timer runs here.
     static let patience = Interval(nanoseconds: 4_000_000_000)
+    static let head = Interval.seconds(10)
     static let linger = Interval(nanoseconds: 2_000_000_000)
 
     private init(_ connection: consuming ProxyConnection) { self.connection = connection }
@@ -48,7 +49,7 @@ final class ConnectionWorld {
         case endDown, endUp, blockDown, blockUp, unblockDown, unblockUp
         case connected, connectFailed, stopDown, stopUp, sentDown, sentUp
         case closedDown, closedUp, lostDown, brokenUp, goneUp
-        case patience, linger, drain, cut, cutForTrust, giveUp
+        case patience, linger, head, drain, cut, cutForTrust, giveUp
     }
 
     /// Lets `input` happen; returns what the owner has to do, and what it sends.
@@ -87,6 +88,7 @@ final class ConnectionWorld {
         case .goneUp: connection.lostUpstream(.peerRestarted("bob"), .unavailable)
         case .patience: fire(.patience)
         case .linger: fire(.linger)
+        case .head: fire(.head)
         case .drain: connection.drain()
         case .cut: connection.cut()
         case .cutForTrust: connection.cutForTrust()
@@ -128,7 +130,8 @@ final class ConnectionWorld {
     func advance(by interval: Interval) -> String {
         now = now + interval
         var log: [String] = []
-        for timer in [ProxyConnection.Timer.patience, .linger] where (deadlines[timer] ?? .distantFuture) <= now {
+        for timer in [ProxyConnection.Timer.patience, .linger, .head] where (deadlines[timer] ?? .distantFuture) <= now
+        {
             deadlines[timer] = nil
             fire(timer)
             log += perform()
@@ -140,6 +143,7 @@ final class ConnectionWorld {
         switch timer {
         case .patience: connection.patienceEnded(peerIsPresent: peerIsPresent, unresolved: Self.unknownPolicy)
         case .linger: connection.lingerEnded()
+        case .head: connection.headEnded()
         }
     }
 
@@ -150,6 +154,7 @@ final class ConnectionWorld {
             switch action {
             case .arm(.patience): deadlines[.patience] = now + Self.patience
             case .arm(.linger): deadlines[.linger] = now + Self.linger
+            case .arm(.head): deadlines[.head] = now + Self.head
             case .cancel(let timer): deadlines[timer] = nil
             case .retire: isRetired = true
             case .connect, .resume, .answer, .finish, .close, .reset, .discard: break

@@ -80,6 +80,7 @@ extension Situation {
             [
                 .peerAbsent: "arm patience",
                 .request: "send up, connect",
+                .halfRequest: "arm head",
                 .lastRequest: "send up, connect",
                 .badRequest: "answer bad-request, finish down, discard down",
                 .endDown: "finish down, discard down",
@@ -92,11 +93,29 @@ extension Situation {
             ]
         ),
         Situation(
+            reaching: "open, in the middle of a head",
+            after: [.resolved, .halfRequest],
+            [
+                .peerAbsent: "arm patience",
+                .request: "answer bad-request, finish down, discard down",
+                .lastRequest: "answer bad-request, finish down, discard down",
+                .badRequest: "answer bad-request, finish down, discard down",
+                .endDown: "answer bad-request, finish down, discard down",
+                .stopDown: "reset down, retire",
+                .closedDown: "retire",
+                .lostDown: "retire",
+                .head: "answer request-timeout, finish down, discard down",
+                .cut: "reset down, retire",
+                .cutForTrust: "answer not-trusted, finish down, discard down",
+            ]
+        ),
+        Situation(
             reaching: "open, connecting",
             after: [.resolved, .request],
             [
                 .peerAbsent: "arm patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .connected: "resume down, resume up",
                 .connectFailed: "answer upstream-refused, finish down, discard down",
@@ -114,6 +133,7 @@ extension Situation {
             [
                 .peerPresent: "cancel patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .response: "send down",
                 .halfResponse: "send down",
@@ -137,6 +157,7 @@ extension Situation {
             [
                 .peerAbsent: "arm patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .response: "send down",
                 .halfResponse: "send down",
@@ -159,6 +180,7 @@ extension Situation {
             [
                 .peerAbsent: "arm patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .response: "send down, reset up, finish down, discard down",
                 .halfResponse: "send down, reset up, finish down, discard down",
@@ -180,6 +202,7 @@ extension Situation {
             [
                 .peerAbsent: "arm patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .badRequest: "reset up, answer bad-request, finish down, discard down",
                 .response: "reset up, finish down, discard down",
@@ -226,6 +249,7 @@ extension Situation {
             [
                 .peerAbsent: "arm patience",
                 .request: "send up",
+                .halfRequest: "arm head",
                 .lastRequest: "send up",
                 .response: "send down, finish up, finish down, discard down, discard up",
                 .halfResponse: "send down",

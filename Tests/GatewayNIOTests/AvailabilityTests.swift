@@ -167,20 +167,103 @@ import Testing
         }
     }
 
-    @Test func `connections beyond the limit are closed`() throws {
-        var settings = GatewaySettings.defaults
-        settings.maximumConnections = 1
-        try inWorld(.mcp, settings: settings) { world in
+    /// A client whose request is under way, and the agent's end of it.
+    private func ask(_ world: World, _ port: Int) throws -> (client: Socket, upstream: Socket) {
+        let client = Socket.connect(port: port)
+        client.write(getRequest)
+        let upstream = try #require(world.agent.accept())
+        _ = upstream.readHead()
+        return (client, upstream)
+    }
+
+    @Test func `clients beyond the limit are told so, and the others are served`() throws {
+        try inWorld(.mcp) { world in
             let port = try world.reach()
-            let first = Socket.connect(port: port)
-            first.write(getRequest)
-            let upstream = try #require(world.agent.accept())
-            _ = upstream.readHead()
-            #expect(Socket.connect(port: port).readToEnd() == "")
+            try world.run { world.reaching.gateway.setLimits(ConnectionLimits(descriptors: 100, total: 4)) }
+            let served = try (0..<3).map { _ in try ask(world, port) }
+            for _ in 0..<3 {
+                let late = Socket.connect(port: port)
+                late.write(getRequest)
+                let text = late.readToEnd()
+                #expect(text.hasPrefix("HTTP/1.1 503 ") && text.contains("Postern-Error: over-limit\r\n"))
+            }
+            for (client, upstream) in served {
+                upstream.write(okResponse)
+                #expect(client.readText(okResponse.utf8.count) == okResponse)
+            }
+        }
+    }
+
+    @Test func `a client without a request makes room for another at the limit`() throws {
+        try inWorld(.mcp) { world in
+            let port = try world.reach()
+            try world.run { world.reaching.gateway.setLimits(ConnectionLimits(descriptors: 100, total: 4)) }
+            let busy = try ask(world, port)
+            let silent = Socket.connect(port: port)
+            let slow = Socket.connect(port: port)
+            slow.write("GET / HT")
+            let limit = NIODeadline.now() + .seconds(5)
+            while try world.run({ world.reaching.gateway.statistics.open }) < 3, NIODeadline.now() < limit {}
+            let (client, upstream) = try ask(world, port)
+            #expect(silent.readEnding() == .reset)
             upstream.write(okResponse)
-            #expect(first.readText(okResponse.utf8.count) == okResponse)
-            let open = try world.run { world.reaching.gateway.statistics.open }
-            #expect(open == 1)
+            #expect(client.readText(okResponse.utf8.count) == okResponse)
+            busy.upstream.write(okResponse)
+            #expect(busy.client.readText(okResponse.utf8.count) == okResponse)
+        }
+    }
+
+    @Test func `a peer beyond its limit is told so, and has room again when a stream ends`() throws {
+        try inWorld(.mcp) { world in
+            let port = try world.reach()
+            try world.run {
+                world.exposing.gateway.setLimits(ConnectionLimits(descriptors: 100, perPeer: 2))
+            }
+            let served = try (0..<2).map { _ in try ask(world, port) }
+            let late = Socket.connect(port: port)
+            late.write(getRequest)
+            let text = late.readToEnd()
+            #expect(text.hasPrefix("HTTP/1.1 503 ") && text.contains("Postern-Error: over-limit\r\n"))
+            served[0].client.close()
+            #expect(served[0].upstream.readEnding() == .end)
+            served[0].upstream.close()
+            let limit = NIODeadline.now() + .seconds(5)
+            while try world.run({ world.exposing.gateway.statistics.open }) > 1, NIODeadline.now() < limit {}
+            let (client, upstream) = try ask(world, port)
+            upstream.write(okResponse)
+            #expect(client.readText(okResponse.utf8.count) == okResponse)
+        }
+    }
+
+    @Test(arguments: [ServiceLimits(concurrency: 1), ServiceLimits(requestsPerMinute: 1)])
+    func `a service serves each peer within its limits`(limits: ServiceLimits) throws {
+        try inWorld(.mcp) { world in
+            let service = ExposedService(
+                service: Service(name: "planner", port: VirtualPort(80), kind: .mcp),
+                upstream: .loopback(UInt16(world.agent.port)),
+                limits: limits
+            )
+            try world.run { world.exposing.gateway.setExposed([service]) }
+            let port = try world.reach()
+            let (client, upstream) = try ask(world, port)
+            let late = Socket.connect(port: port)
+            late.write(getRequest)
+            let text = late.readToEnd()
+            #expect(text.hasPrefix("HTTP/1.1 503 ") && text.contains("Postern-Error: over-limit\r\n"))
+            upstream.write(okResponse)
+            #expect(client.readText(okResponse.utf8.count) == okResponse)
+        }
+    }
+
+    @Test func `a client that does not complete its head is told so`() throws {
+        var settings = GatewaySettings.defaults
+        settings.headTimeout = .milliseconds(200)
+        try inWorld(.mcp, settings: settings) { world in
+            let client = Socket.connect(port: try world.reach())
+            client.write("GET /x HTTP/1.1\r\nHost: 127")
+            let text = client.readToEnd()
+            #expect(text.hasPrefix("HTTP/1.1 408 ") && text.contains("Postern-Error: request-timeout\r\n"))
+            #expect(world.agent.acceptsNothing())
         }
     }
 

@@ -100,6 +100,30 @@ struct OverlayStreamTests {
         }
     }
 
+    @Test func `the more waits in all streams, the less a further one may let wait`() async throws {
+        var settings = OverlayNode.Settings.defaults
+        settings.node.sendBuffer = 64 << 10
+        settings.node.streamWindow = 64 << 10
+        settings.node.maxStreamWindow = 64 << 10
+        settings.maxWaiting = 1 << 20
+        try await OverlayPair.run(settings: settings) { pair in
+            pair.serverObserver.accept = { _, _ in LazyHandler() }
+            let handler = CollectingHandler(pair.client.eventLoop)
+            let part = ByteBuffer(repeating: 7, count: 4096)
+            var streams: [OverlayStream] = []
+            for _ in 0..<200 {
+                let stream = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
+                streams.append(stream)
+                while stream.isWritable { stream.write(part) }
+            }
+            #expect(pair.client.waitingMemory.byteCount > 1 << 19)
+            #expect(pair.client.waitingMemory.byteCount <= 1 << 20 + 200 * 4096)
+            for stream in streams { stream.reset(.aborted) }
+            #expect(pair.client.waitingMemory.byteCount == 0)
+            return pair.client.eventLoop.makeSucceededVoidFuture()
+        }
+    }
+
     @Test func `a stream that nobody accepts is reset with no such port`() async throws {
         try await OverlayPair.run { pair in
             let handler = CollectingHandler(pair.client.eventLoop)

@@ -17,4 +17,8 @@ size_t file_backed_resident_bytes(void);
 /// page is mapped again at its next use. Does nothing on other systems than Linux.
 void release_code_pages(void);
 
+/// Gives memory back to the system that was freed and lies between what is in use, if it is `least` bytes or more. Does
+/// nothing where the C library keeps none.
+void return_free_memory(size_t least);
+
 #endif

@@ -97,7 +97,7 @@ extension ProxyConnection {
 
     /// The client's request is not to be forwarded.
     mutating func reject(_ error: GatewayError) {
-        if !http.isKnownToBeHTTP, error.code == .badRequest { return breakUp() }
+        if !http.isKnownToBeHTTP, [.badRequest, .requestTimeout].contains(error.code) { return breakUp() }
         switch http.answerToRejectedRequest {
         case .respond(let toHead):
             reset(.upstream)

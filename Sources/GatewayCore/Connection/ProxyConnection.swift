@@ -47,6 +47,8 @@ package struct ProxyConnection: ~Copyable {
         case patience
         /// How long the client is read after the last byte to it, so that it sees our error and not a reset.
         case linger
+        /// How long a client may take for the head of a request that it began.
+        case head
     }
 
     /// What the owner has to do, in this order.
@@ -81,8 +83,10 @@ package struct ProxyConnection: ~Copyable {
     var unavailable: GatewayError?
     /// What is told once the responses under way are complete.
     var rejection: GatewayError?
-    var lastRequest = Instant(nanoseconds: .min)
+    /// When bytes of a request came last.
+    package internal(set) var lastRequest = Instant(nanoseconds: .min)
     var awaitsPeer = false
+    var awaitsHead = false
     var isRetired = false
     private var actions = ActionQueue()
 
@@ -95,10 +99,17 @@ package struct ProxyConnection: ~Copyable {
     }
 
     /// A peer's stream to our service `service`.
-    package init(exposing service: String, policy: ForwardingPolicy, scratch: HeadScratch) {
+    ///
+    /// - Parameter budget: what is left of the peer's requests to it; nil: any number.
+    package init(
+        exposing service: String,
+        policy: ForwardingPolicy,
+        budget: RequestBudget? = nil,
+        scratch: HeadScratch
+    ) {
         role = .expose(service: service)
         self.scratch = scratch
-        http = HTTP1ConnectionState(policy: policy, scratch: scratch)
+        http = HTTP1ConnectionState(policy: policy, budget: budget, scratch: scratch)
         state = .open(Open())
         // A server may speak first.
         if http.carriesRawBytes { connect() }
@@ -132,8 +143,10 @@ package struct ProxyConnection: ~Copyable {
             return input.count
         }
         lastRequest = now
+        scratch.now = now
         do {
             let count = try http.receiveRequests(input)
+            watchHead()
             if upstream.presence == .absent, !scratch.plan.isEmpty { connect() }
             holdsRequests = http.holdsRequests
             endIfDone()
@@ -143,6 +156,27 @@ package struct ProxyConnection: ~Copyable {
             reject(error)
             return input.count
         }
+    }
+
+    /// Whether a client's connection has no request under way, and may make room for another's.
+    package var isReclaimable: Bool {
+        guard case .reach = role, case .open = state else { return false }
+        return http.isIdle || (http.isInRequestHead && http.outstandingCount == 0)
+    }
+
+    /// The head of a client's request must be complete in time once it has begun. A peer's sidecar sends whole heads,
+    /// and what it sends may be held up by the path.
+    private mutating func watchHead() {
+        guard awaitsHead != http.isInRequestHead, case .reach = role else { return }
+        awaitsHead.toggle()
+        queue(awaitsHead ? .arm(.head) : .cancel(.head))
+    }
+
+    /// The time for the head of a request is over.
+    package mutating func headEnded() {
+        guard awaitsHead, takesRequests, http.isInRequestHead else { return }
+        awaitsHead = false
+        reject(.headTooSlow)
     }
 
     /// Takes bytes that the upstream sent; the plan says what to send to the client for them.

@@ -32,6 +32,8 @@ package struct HTTP1ConnectionState: ~Copyable {
     private var requests: MessageReader
     private var responses: MessageReader
     private let bodies: (any BodyPolicy)?
+    /// What is left of the peer's requests; nil: any number.
+    private let budget: RequestBudget?
     private var requestBody = BodyStage()
     private var responseBody = BodyStage()
     private var waiting: [PendingRequest] = []
@@ -45,9 +47,12 @@ package struct HTTP1ConnectionState: ~Copyable {
     private var faultyRequestIsHead = false
     private var faultIsInBody = false
 
-    /// - Parameter scratch: of the loop on which the connection lives; its plan is filled by every call.
-    package init(policy: ForwardingPolicy, scratch: HeadScratch) {
+    /// - Parameters:
+    ///   - budget: of the peer whose requests these are; nil when nothing bounds them.
+    ///   - scratch: of the loop on which the connection lives; its plan is filled by every call.
+    package init(policy: ForwardingPolicy, budget: RequestBudget? = nil, scratch: HeadScratch) {
         self.policy = policy
+        self.budget = budget
         self.scratch = scratch
         bodies = policy.bodies
         requests = MessageReader(.requests, limits: scratch.limits)
@@ -78,6 +83,9 @@ package struct HTTP1ConnectionState: ~Copyable {
 
     /// Whether bytes pass as they are: a `tcp` service, or after an upgrade.
     package var carriesRawBytes: Bool { isRaw }
+
+    /// Whether the head of a request has begun and is not complete.
+    var isInRequestHead: Bool { !isRaw && !requests.isBetweenMessages && !requests.isInBody }
 
     /// Whether nothing is under way: a good moment to end.
     package var isIdle: Bool {
@@ -231,6 +239,7 @@ package struct HTTP1ConnectionState: ~Copyable {
                 edits: &scratch.edits
             )
             framing = review.framing
+            guard budget?.take(at: scratch.now) ?? true else { throw HeadFault.overLimit }
             guard requests.beginBody(framing, of: head) else { throw HeadFault.unparseable }
             clientAuthority = review.request.clientAuthority
             waiting.append(review.request)

@@ -94,6 +94,7 @@ enum HeadFault: Error, Hashable {
     case trailer
     case foreignHost
     case foreignOrigin
+    case overLimit
 
     /// The fault in words.
     var text: String {
@@ -119,6 +120,7 @@ enum HeadFault: Error, Hashable {
         case .trailer: "a trailer is malformed or not allowed"
         case .foreignHost: "Host names another machine"
         case .foreignOrigin: "Origin names another machine"
+        case .overLimit: "there are too many requests"
         }
     }
 
@@ -137,6 +139,7 @@ enum HeadFault: Error, Hashable {
                 "a web page of another origin tried to use this service",
                 hint: "open the page from an address of this machine, such as http://127.0.0.1"
             )
+        case .overLimit: .tooManyRequests
         case .tooLarge:
             GatewayError(
                 .headersTooLarge,

@@ -1,8 +1,12 @@
+import PosternModel
+
 /// Storage that all connections of one loop share, so that none of them allocates per message.
 package final class HeadScratch {
     let limits: HeadLimits
     let head: MessageHead
     var edits = HeadEdits()
+    /// The time of the call that is under way.
+    var now = Instant(nanoseconds: .min)
     /// What the last call on a connection said to send.
     package internal(set) var plan = ForwardPlan()
 

@@ -97,6 +97,34 @@ extension GatewayError {
         GatewayError(.overLimit, "peer '\(peer)' is at its limits", peer: peer, hint: "try again later")
     }
 
+    /// The peer asked more often than it may.
+    static var tooManyRequests: GatewayError {
+        GatewayError(
+            .overLimit,
+            "the service takes no more requests of this peer in this minute",
+            hint: "try again in a few seconds; its owner sets the rate by `limits.requestsPerMinute`"
+        )
+    }
+
+    /// This node has no room for another connection with `peer`, or to the agent behind the service of that name.
+    package static func noRoom(_ peer: String) -> GatewayError {
+        GatewayError(
+            .overLimit,
+            "this node has no room for another connection",
+            peer: peer,
+            hint: "try again when others have finished; `limits.connections` and the open-file limit (ulimit -n) set it"
+        )
+    }
+
+    /// A client began a request and did not complete its head.
+    static var headTooSlow: GatewayError {
+        GatewayError(
+            .requestTimeout,
+            "the head of the request did not come in time",
+            hint: "send it at once; a service that does not speak HTTP needs kind tcp"
+        )
+    }
+
     /// No further stream to `peer` can be opened.
     package static func tooManyStreams(_ peer: String) -> GatewayError {
         GatewayError(

@@ -17,6 +17,7 @@ package struct GatewayError: Error, Hashable, Sendable {
         case upstreamBroken = "upstream-broken"
         case badResponse = "bad-response"
         case overLimit = "over-limit"
+        case requestTimeout = "request-timeout"
         case shuttingDown = "shutting-down"
 
         /// The HTTP status that goes with it.
@@ -24,6 +25,7 @@ package struct GatewayError: Error, Hashable, Sendable {
             switch self {
             case .badRequest: 400
             case .foreignOrigin: 403
+            case .requestTimeout: 408
             case .foreignHost: 421
             case .headersTooLarge: 431
             case .noSuchService, .upstreamRefused, .upstreamBroken, .badResponse: 502
@@ -38,7 +40,8 @@ package struct GatewayError: Error, Hashable, Sendable {
             case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
                 .overLimit, .shuttingDown:
                 true
-            case .foreignHost, .foreignOrigin, .peerUnknown, .notTrusted, .peerAway, .noSuchService: false
+            case .foreignHost, .foreignOrigin, .requestTimeout, .peerUnknown, .notTrusted, .peerAway, .noSuchService:
+                false
             }
         }
 
@@ -94,6 +97,7 @@ package struct GatewayError: Error, Hashable, Sendable {
         switch code.status {
         case 400: "Bad Request"
         case 403: "Forbidden"
+        case 408: "Request Timeout"
         case 421: "Misdirected Request"
         case 431: "Request Header Fields Too Large"
         case 502: "Bad Gateway"

@@ -26,11 +26,18 @@ package struct ExposedService: Hashable, Sendable {
     /// The local target. It comes from configuration, never from the wire.
     package var upstream: HostPort
     package var hostPolicy: HostPolicy
+    package var limits: ServiceLimits
 
-    package init(service: Service, upstream: HostPort, hostPolicy: HostPolicy = .upstream) {
+    package init(
+        service: Service,
+        upstream: HostPort,
+        hostPolicy: HostPolicy = .upstream,
+        limits: ServiceLimits = .none
+    ) {
         self.service = service
         self.upstream = upstream
         self.hostPolicy = hostPolicy
+        self.limits = limits
     }
 
     /// The name that peers see.

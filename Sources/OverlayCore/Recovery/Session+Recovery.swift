@@ -43,7 +43,9 @@ extension Session {
             let slot = Int(slot)
             guard streams.contains(slot, generation: generation) else { return }
             let range = offset..<offset + UInt64(count)
+            let before = streams[slot].send.heldBytes
             streams[slot].send.acknowledge(range, isFin: isFin, pool: &shared.pool)
+            countMemory(slot, since: before)
             tellWritable(slot, shared: &shared)
             completeIfFinished(slot, shared: &shared)
         case .resetStream(let slot, let generation):

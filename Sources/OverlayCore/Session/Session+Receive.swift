@@ -214,7 +214,9 @@ extension Session {
         streams[slot].pendingStop = nil
         if !wasStopped, !wasDone {
             // An abort ends the stream as a whole: our half goes with it.
+            let before = streams[slot].send.heldBytes
             streams[slot].send.reset(code, pool: &shared.pool)
+            countMemory(slot, since: before)
             endStream(slot, .reset(code), shared: &shared)
             streams[slot].isEndTold = true
             schedule(slot)
@@ -231,7 +233,9 @@ extension Session {
         guard let slot = try slot(of: id, shared: &shared, at: now) else { return }
         switch streams[slot].send.phase {
         case .open, .finishing:
+            let before = streams[slot].send.heldBytes
             streams[slot].send.reset(code, pool: &shared.pool)
+            countMemory(slot, since: before)
             if !streams[slot].isKnown {
                 streams[slot].untoldStop = code
             } else if !streams[slot].isEndTold {

@@ -51,7 +51,9 @@ extension Session {
         case .finishing, .resetting, .done: throw .notWritable
         }
         let maximum = writableBytes(slot, shared: shared)
+        let before = streams[slot].send.heldBytes
         let count = streams[slot].send.write(source, 0..<source.byteCount, maximum: maximum, pool: &shared.pool)
+        countMemory(slot, since: before)
         if count < source.byteCount, !streams[slot].send.wantsRoom {
             streams[slot].send.wantsRoom = true
             if streams[slot].send.bufferedBytes == 0 { shared.starved.append(handle(slot)) }
@@ -68,11 +70,18 @@ extension Session {
     private var backlog: Int { max(Self.smallestBacklog, (path?.congestion.window ?? 0) / 2) }
 
     /// Bytes that the stream takes from the application now. What is in flight does not count against the backlog, but
-    /// like all that is held against `NodeSettings.sendBuffer` and the memory that is left.
+    /// like all that is held against `NodeSettings.sendBuffer` and the memory that is left, to the stream and to the
+    /// session. A stream that holds nothing gets a little, however much the others of its session hold.
     func writableBytes(_ slot: Int, shared: borrowing Shared) -> Int {
         let held = streams[slot].send.bufferedBytes
         let unsent = Int(streams[slot].send.unsentBytes)
-        return max(0, min(backlog - unsent, min(shared.settings.sendBuffer, shared.streamShare) - held))
+        let ofSession = max(shared.sessionShare - flow.heldMemory, held == 0 ? Int(WindowPace.smallest) : 0)
+        return max(0, min(backlog - unsent, min(shared.settings.sendBuffer, shared.streamShare) - held, ofSession))
+    }
+
+    /// Counts the memory that the sending half of the stream took or gave back since it held `before` bytes.
+    func countMemory(_ slot: Int, since before: Int) {
+        flow.heldMemory += streams[slot].send.heldBytes - before
     }
 
     /// Tells that a write can go on, once there is room for half of what may wait.
@@ -97,7 +106,9 @@ extension Session {
 
     /// Aborts both halves.
     func reset(_ slot: Int, code: ErrorCode, shared: inout Shared, at now: Instant) {
+        let before = streams[slot].send.heldBytes
         streams[slot].send.reset(code, pool: &shared.pool)
+        countMemory(slot, since: before)
         stopReceiving(slot, code: code, shared: &shared, at: now)
         endStream(slot, .reset(code), shared: &shared)
         schedule(slot)

@@ -147,7 +147,9 @@ final class Session {
         sendEpoch = nil
         peer.lastStreamGeneration = streams.lastGeneration
         for slot in streams.usedSlots {
+            let before = streams[slot].send.heldBytes
             streams[slot].send.abandon(pool: &shared.pool)
+            countMemory(slot, since: before)
             streams[slot].receive.end(pool: &shared.pool)
             streams.remove(slot)
         }

@@ -59,6 +59,9 @@ struct SendHalf {
     /// Bytes that wait in memory, acknowledged or not yet sent.
     var bufferedBytes: Int { Int(written - acknowledged) }
 
+    /// Bytes of pool memory that the half holds.
+    var heldBytes: Int { buffer.heldBytes }
+
     /// Bytes that were written and never sent.
     var unsentBytes: UInt64 { written - sent }
 

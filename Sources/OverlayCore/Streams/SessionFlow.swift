@@ -7,6 +7,8 @@ struct SessionFlow {
     private(set) var sentData: UInt64 = 0
     /// The credit of a new stream of ours.
     var peerStreamWindow: UInt64
+    /// Memory that holds what we send, on all streams together, in bytes.
+    var heldMemory = 0
     /// Streams that we may open, and have opened.
     var peerMaxStreams: UInt64
     var openedStreams: UInt64 = 0

@@ -22,7 +22,16 @@ extension SidecarConfiguration {
         )
         expose = document["expose"]?.elements.map(ExposeConfiguration.init) ?? []
         reach = document["reach"]?.elements.map(ReachConfiguration.init) ?? []
+        limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
+    }
+}
+
+extension LimitsConfiguration {
+    init(_ document: DocumentValue) {
+        connections = document["connections"]?.integer
+        connectionsPerPeer = document["connectionsPerPeer"]?.integer ?? 2048
+        memory = (document["memoryMiB"]?.integer ?? 512) << 20
     }
 }
 
@@ -36,6 +45,8 @@ extension ExposeConfiguration {
         upstream = checked(document["upstream"]?.value?.upstream)
         allow = document["allow"]?.elements.map { checked($0.value?.allowance) } ?? []
         host = checked(HostHeader(rawValue: document.required("host")))
+        concurrency = document["limits"]?["concurrency"]?.integer
+        requestsPerMinute = document["limits"]?["requestsPerMinute"]?.integer
     }
 }
 

@@ -16,6 +16,8 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var expose: [ExposeConfiguration]
     /// Services of peers that are offered on this machine.
     package var reach: [ReachConfiguration]
+    /// How much is open and waits at a time.
+    package var limits: LimitsConfiguration
     /// What is logged.
     package var log: LogConfiguration
 }
@@ -56,6 +58,10 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var allow: [AllowRule]
     /// Which `Host` the agent sees.
     package var host: HostHeader
+    /// Connections of one peer at a time; nil: no limit of its own.
+    package var concurrency: Int?
+    /// Requests of one peer in a minute; nil: any number.
+    package var requestsPerMinute: Int?
 
     /// Which `Host` header the agent sees.
     package enum HostHeader: String, Hashable, Sendable {
@@ -74,6 +80,16 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var target: ServiceTarget
     /// The local address; nil: a free port that stays the same.
     package var listen: HostPort?
+}
+
+/// `limits:`
+package struct LimitsConfiguration: Hashable, Sendable {
+    /// Connections of clients and peers together; nil: what the descriptors have room for.
+    package var connections: Int?
+    /// Connections of one peer.
+    package var connectionsPerPeer: Int
+    /// Memory for everything that waits, in bytes.
+    package var memory: Int
 }
 
 /// `log:`

@@ -43,6 +43,7 @@ extension Section {
                 summary: "services of peers that programs on this machine reach at a local port",
                 fallback: .empty
             ),
+            Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ],
         later: ["proxy", "autoReach", "trust", "networks"]
@@ -65,6 +66,30 @@ extension Section {
         ],
         later: ["portMapping", "padding"]
     )
+
+    private static let limits = Section(keys: [
+        Key(
+            name: "connections",
+            shape: .integer(16...1_000_000),
+            summary: "connections of clients and peers at a time; at least a quarter is left to either",
+            fallback: .told("what the open-file limit has room for, at most 16384"),
+            example: "4096"
+        ),
+        Key(
+            name: "connectionsPerPeer",
+            shape: .integer(1...1_000_000),
+            summary: "connections of one peer at a time; fewer while other peers have many",
+            fallback: .told("2048"),
+            example: "256"
+        ),
+        Key(
+            name: "memoryMiB",
+            shape: .integer(64...1_048_576),
+            summary: "memory for everything that waits to be sent or read; taken up at the next start",
+            fallback: .told("512"),
+            example: "512"
+        ),
+    ])
 
     private static let exposed = Section(
         keys: [
@@ -110,14 +135,33 @@ extension Section {
                 summary: "the Host header that the agent sees: its own (upstream) or the client's (preserve)",
                 fallback: .text("upstream")
             ),
+            Key(
+                name: "limits",
+                shape: .section(serviceLimits),
+                summary: "what one peer may ask of it at a time, and in a minute",
+                example: "{concurrency: 64, requestsPerMinute: 600}"
+            ),
         ],
-        later: ["methods", "limits", "signedCards", "command", "environment"],
+        later: ["methods", "signedCards", "command", "environment"],
         conditions: [
             Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
         ]
     )
+
+    private static let serviceLimits = Section(keys: [
+        Key(
+            name: "concurrency",
+            shape: .integer(1...1_000_000),
+            summary: "connections of one peer at a time, those that its clients keep open included"
+        ),
+        Key(
+            name: "requestsPerMinute",
+            shape: .integer(1...100_000_000),
+            summary: "requests of one peer in a minute; for kind tcp its connections"
+        ),
+    ])
 
     private static let reached = Section(
         keys: [

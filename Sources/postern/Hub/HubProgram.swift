@@ -20,6 +20,7 @@ struct HubProgram {
 
     /// Runs until a signal ends it.
     func run() async throws {
+        _ = Descriptors.raiseLimit()
         let settings = file.settings
         let state = StateDirectory(path: settings.state)
         let (identity, lock) = try open(state)
@@ -63,7 +64,7 @@ struct HubProgram {
         } drain: {
             try await loop.flatSubmit { parts.value.stop() }.get()
         }
-        try await Shutdown.run([hub, BackgroundService { await ResidentCode.keepSmall() }], logger: logger) {
+        try await Shutdown.run([hub, BackgroundService { await ResidentMemory.keepSmall() }], logger: logger) {
             reload(levels: levels, logger: logger)
         }
         logger.info("stopped")

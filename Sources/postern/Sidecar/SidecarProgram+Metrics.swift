@@ -14,6 +14,7 @@ extension SidecarProgram {
             ("client_connections_total", gateway.connectionsAccepted, "Connections of local clients."),
             ("streams_accepted_total", gateway.streamsAccepted, "Streams of peers to exposed services."),
             ("streams_refused_total", gateway.streamsRefused, "Streams of peers that were refused."),
+            ("over_limit_total", gateway.overLimit, "Connections and streams that found no room."),
             ("refusals_total", gateway.errorsSent, "Errors of ours that clients were told."),
         ]
         return [

@@ -34,6 +34,8 @@ final class SidecarProgram {
     var reachPorts: ReachPorts
     /// Local ports that were opened for programs; they stay until the sidecar ends.
     var opened: [LocalPort] = []
+    /// How many files and connections this process may have open.
+    private let descriptors: Int
     private let log: Logger
 
     /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
@@ -42,12 +44,16 @@ final class SidecarProgram {
         on eventLoop: any EventLoop,
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        descriptors: Int,
         queue: StateQueue,
         logger: Logger
     ) -> EventLoopFuture<NIOLoopBound<SidecarProgram>> {
         eventLoop.preconditionInEventLoop()
         var settings = OverlayNode.Settings.defaults
         settings.node.usesDirectPaths = configuration.underlay.relay != .only
+        // The rest is for what waits in sockets, and for everything that is not a byte of a stream.
+        settings.node.maxMemory = configuration.limits.memory / 4 * 3
+        settings.maxWaiting = configuration.limits.memory / 8
         do {
             settings.listen = try HostAddresses.listening(at: configuration.underlay.listen)
         } catch {
@@ -60,6 +66,7 @@ final class SidecarProgram {
                 udp: udp,
                 identity: identity,
                 configuration: configuration,
+                descriptors: descriptors,
                 queue: queue,
                 logger: logger
             )
@@ -73,6 +80,7 @@ final class SidecarProgram {
         udp: [SocketAddress],
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
+        descriptors: Int,
         queue: StateQueue,
         logger: Logger
     ) {
@@ -80,6 +88,7 @@ final class SidecarProgram {
         self.udp = udp
         self.identity = identity
         self.configuration = configuration
+        self.descriptors = descriptors
         log = logger
         runtime = SidecarRuntime(
             node: node,
@@ -93,6 +102,7 @@ final class SidecarProgram {
             node: node,
             authority: runtime,
             expose: configuration.expose.map(ExposedService.init),
+            settings: Self.gatewaySettings(configuration, descriptors: descriptors),
             logger: logger
         )
         let ports = CacheFile(path: state.reachPortsPath, queue: queue) { error in
@@ -118,14 +128,17 @@ final class SidecarProgram {
         if next.state != configuration.state { fixed.append("state") }
         if next.control != configuration.control { fixed.append("control") }
         if next.underlay != configuration.underlay { fixed.append("underlay") }
+        if next.limits.memory != configuration.limits.memory { fixed.append("limits.memoryMiB") }
         if next.log.format != configuration.log.format { fixed.append("log.format") }
         var settings = next
         settings.state = configuration.state
         settings.control = configuration.control
         settings.underlay = configuration.underlay
+        settings.limits.memory = configuration.limits.memory
         settings.log.format = configuration.log.format
         configuration = settings
         runtime.reload(Self.runtimeSettings(settings, udp: udp))
+        gateway.setLimits(ConnectionLimits(settings.limits, descriptors: descriptors))
         gateway.setExposed(settings.expose.map(ExposedService.init))
         let gone = reaches.filter { !settings.reach.contains($0.configured) }
         reaches.removeAll { !settings.reach.contains($0.configured) }
@@ -133,6 +146,12 @@ final class SidecarProgram {
         return EventLoopFuture.andAllComplete(closed, on: node.eventLoop).assumeIsolated().flatMap {
             self.reachAll()
         }.map { fixed }.nonisolated()
+    }
+
+    private static func gatewaySettings(_ configuration: SidecarConfiguration, descriptors: Int) -> GatewaySettings {
+        var settings = GatewaySettings.defaults
+        settings.connections = ConnectionLimits(configuration.limits, descriptors: descriptors)
+        return settings
     }
 
     private static func runtimeSettings(
@@ -186,7 +205,19 @@ extension ExposedService {
         self.init(
             service: entry.service,
             upstream: entry.upstream.place,
-            hostPolicy: policy
+            hostPolicy: policy,
+            limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute)
+        )
+    }
+}
+
+extension ConnectionLimits {
+    /// What the configuration says, as far as the `descriptors` of this process have room for it.
+    init(_ limits: LimitsConfiguration, descriptors: Int) {
+        self.init(
+            descriptors: descriptors,
+            total: limits.connections ?? Self.usualTotal,
+            perPeer: limits.connectionsPerPeer
         )
     }
 }

@@ -20,6 +20,7 @@ struct SidecarService {
 
     /// Runs until a signal ends it.
     func run() async throws {
+        let descriptors = Descriptors.raiseLimit()
         let settings = file.settings
         let state = StateDirectory(path: settings.state)
         let (identity, lock) = try open(state)
@@ -34,7 +35,7 @@ struct SidecarService {
         let stateGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = dataGroup.next()
         let queue = StateQueue(stateGroup.next())
-        let program = try await launch(identity, on: loop, queue: queue, logger: logger)
+        let program = try await launch(identity, descriptors: descriptors, on: loop, queue: queue, logger: logger)
         try await offerReaches(program, on: loop)
         let backend = SidecarBackend(program: program, eventLoop: loop)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
@@ -50,7 +51,9 @@ struct SidecarService {
             try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()
             try await queue.drain()
         }
-        var services: [any ServiceLifecycle.Service] = [sidecar, BackgroundService { await ResidentCode.keepSmall() }]
+        var services: [any ServiceLifecycle.Service] = [
+            sidecar, BackgroundService { await ResidentMemory.keepSmall() },
+        ]
         if let path = file.path { services.append(BackgroundService { await FileWatch(path: path).run() }) }
         try await Shutdown.run(services, logger: logger) {
             await reload(program, on: loop, levels: levels, logger: logger)
@@ -76,6 +79,7 @@ struct SidecarService {
 
     private func launch(
         _ identity: NodeIdentity,
+        descriptors: Int,
         on loop: any EventLoop,
         queue: StateQueue,
         logger: Logger
@@ -87,6 +91,7 @@ struct SidecarService {
                     on: loop,
                     identity: identity,
                     configuration: settings,
+                    descriptors: descriptors,
                     queue: queue,
                     logger: logger
                 )

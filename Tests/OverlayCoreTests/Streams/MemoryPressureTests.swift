@@ -45,7 +45,8 @@ struct MemoryPressureTests {
             #expect(pair.b.statistics.memoryInUse <= Self.memory / 3)
         }
         #expect(written.allSatisfy { $0 > 0 && $0 < Self.content.count }, "held up, but not shut out")
-        #expect(pair.a.statistics.memoryInUse >= Self.memory / 2, "the writers would take more than there is")
+        #expect(pair.a.statistics.memoryInUse >= Self.memory / 4, "the writers would take more than there is")
+        #expect(pair.a.statistics.memoryInUse <= Self.memory / 3 + 96 << 10, "one session leaves most to the others")
         // A call between the stalled streams comes through all the same.
         let call = try pair.a.openStream(to: peer, port: VirtualPort(2), at: pair.now)
         _ = try pair.a.write(streamBytes(0..<300).span.bytes, to: call, at: pair.now)

@@ -1,0 +1,50 @@
+import GatewayCore
+import NIOCore
+import PosternModel
+
+/// One service that peers may reach, and what each of them uses of it.
+final class Exposure {
+    /// What one peer uses.
+    struct Use {
+        /// Streams that are open.
+        var streams = 0
+        /// What is left of its requests; nil: any number.
+        let budget: RequestBudget?
+    }
+
+    let service: ExposedService
+    /// The upstream, where it is named by an address: no look-up is needed then.
+    let address: SocketAddress?
+    private(set) var activeStreams = 0
+    private var uses: [NodeKey: Use] = [:]
+
+    init(_ service: ExposedService) {
+        self.service = service
+        address = service.upstream.address.flatMap {
+            try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port))
+        }
+    }
+
+    /// Counts a stream of `peer`; nil, and nothing counted, at a limit of the service.
+    func admit(_ peer: NodeKey, at now: Instant) -> Use? {
+        let limits = service.limits
+        var use =
+            uses[peer]
+            ?? Use(budget: limits.requestsPerMinute.map { RequestBudget(requestsPerMinute: $0, at: now) })
+        guard use.streams < limits.concurrency ?? .max else { return nil }
+        // Requests are counted where they are read; of what is not HTTP nobody sees more than the stream.
+        if !service.kind.isHTTP, use.budget?.take(at: now) == false { return nil }
+        use.streams += 1
+        uses[peer] = use
+        activeStreams += 1
+        return use
+    }
+
+    /// A stream of `peer` that was counted is gone.
+    func release(_ peer: NodeKey) {
+        activeStreams -= 1
+        uses[peer]?.streams -= 1
+        // A budget that is used up is kept: coming again does not fill it.
+        if let use = uses[peer], use.streams == 0, use.budget == nil { uses[peer] = nil }
+    }
+}
