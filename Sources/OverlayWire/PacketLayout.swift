@@ -24,6 +24,9 @@ package enum PacketLayout {
     /// The largest handshake packet, so that one crosses every path, also a relayed one. An initiation has this size.
     package static let maximumHandshakeSize = 1200
 
+    /// A PATH_CHALLENGE or PATH_RESPONSE: type and token.
+    package static let pathFrameSize = 1 + 8
+
     /// Offsets in a protected packet: type, receiver index, masked packet number, ciphertext, tag.
     package enum Protected {
         package static let index = 1

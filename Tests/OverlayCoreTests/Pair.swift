@@ -33,6 +33,8 @@ struct Pair: ~Copyable {
     /// Sizes of the packets that vanished for that, and the largest that did not.
     var tooLarge: [Int] = []
     var largest = 0
+    /// Addresses at which nobody takes part, and the packets that were sent there.
+    var bystanders: [Endpoint: [[UInt8]]] = [:]
     /// Whether packets that are too large are refused when they are sent, as by a system that knows its interface.
     var refusesTooLarge = false
 
@@ -87,6 +89,11 @@ struct Pair: ~Copyable {
                 while start < bytes.count {
                     let end = min(start + transmit.segmentSize, bytes.count)
                     sentCount += 1
+                    guard bystanders[transmit.destination] == nil else {
+                        bystanders[transmit.destination]?.append(Array(bytes[start..<end]))
+                        start = end
+                        continue
+                    }
                     guard end - start <= carries else {
                         tooLarge.append(end - start)
                         start = end
@@ -153,4 +160,46 @@ struct Pair: ~Copyable {
         }
         return (bytes, isAtEnd)
     }
+}
+
+// What somebody does who has the keys of `a`.
+extension Pair {
+    /// A packet of the session with these frames.
+    mutating func forge(_ write: (inout PacketWriter) -> Void) -> [UInt8] {
+        guard let peer = a.peer(with: keyB), let session = a.peer(peer)?.session, let epoch = session.sendEpoch else {
+            preconditionFailure("a pair forges once it has keys")
+        }
+        let number = session.recovery.packets.next
+        session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
+        return PacketWriter.bytes(capacity: Node.maximumPacketSize) {
+            $0.append(PacketType.protected.rawValue)
+            $0.append(bigEndian: epoch.peerIndex.rawValue)
+            $0.append(bigEndian: UInt32(truncatingIfNeeded: number))
+            write(&$0)
+            epoch.sealer.seal(PacketNumber(number), in: &$0, from: 0)
+        }
+    }
+
+    /// `b` gets such a packet with `address` as its source.
+    mutating func forge(from address: Endpoint, _ write: (inout PacketWriter) -> Void) -> Int {
+        let bytes = forge(write)
+        b.receive(bytes.span.bytes, from: address, to: Self.addressB, ecn: .notECT, at: now)
+        flush()
+        return bytes.count
+    }
+
+    /// What `b` knows of `a`, which it has met.
+    var aAtB: Peer {
+        guard let handle = b.peer(with: keyA), let peer = b.peer(handle) else {
+            preconditionFailure("b is asked about a once both have met")
+        }
+        return peer
+    }
+
+    /// Bytes that went to addresses at which nobody takes part.
+    var reflectedBytes: Int { bystanders.values.joined().reduce(0) { $0 + $1.count } }
+    /// Their sizes at one of them.
+    func sizes(at bystander: Endpoint) -> [Int] { bystanders[bystander]?.map(\.count) ?? [] }
+    /// Packets that did.
+    var reflectedCount: Int { bystanders.values.reduce(0) { $0 + $1.count } }
 }

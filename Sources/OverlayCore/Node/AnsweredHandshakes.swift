@@ -7,28 +7,36 @@ struct AnsweredHandshakes {
     /// How long an answer is kept: longer than a handshake is repeated.
     static let lifetime = Interval.seconds(20)
 
-    private struct Answer {
+    /// What went out, to whom, and where the message came from.
+    struct Answer {
         var packet: [UInt8]
         var peer: PeerHandle
-        var at: Instant
+        var path: AddressPair
+        fileprivate var at: Instant
     }
 
     private var answers: [Words32: Answer] = [:]
     private var order = RingQueue<(key: Words32, at: Instant)>()
 
-    /// The answer to the handshake with this ephemeral key while it is kept, and whose handshake that was.
-    func answer(to ephemeral: Words32, at now: Instant) -> (packet: [UInt8], peer: PeerHandle)? {
+    /// The answer to the handshake with this ephemeral key while it is kept.
+    func answer(to ephemeral: Words32, at now: Instant) -> Answer? {
         guard let answer = answers[ephemeral], now - answer.at <= Self.lifetime else { return nil }
-        return (answer.packet, answer.peer)
+        return answer
     }
 
     /// Keeps an answer.
-    mutating func add(_ packet: [UInt8], to ephemeral: Words32, peer: PeerHandle, at now: Instant) {
+    mutating func add(
+        _ packet: [UInt8],
+        to ephemeral: Words32,
+        peer: PeerHandle,
+        path: AddressPair,
+        at now: Instant
+    ) {
         while let oldest = order.first, order.count >= Self.maximum || now - oldest.at > Self.lifetime {
             _ = order.popFirst()
             answers[oldest.key] = nil
         }
-        answers[ephemeral] = Answer(packet: packet, peer: peer, at: now)
+        answers[ephemeral] = Answer(packet: packet, peer: peer, path: path, at: now)
         order.append((ephemeral, now))
     }
 

@@ -116,6 +116,8 @@ extension Node {
 
     /// Queues message 1 for one path to the peer, with a second MAC if the peer has asked for it.
     mutating func send(_ pending: PendingHandshake, of peer: Peer, on path: AddressPair, at now: Instant) {
+        pending.note(sentTo: path.remote)
+        if path == peer.session?.path?.addresses { peer.session?.path?.spend(pending.packet.count) }
         var bytes = pending.packet
         if let cookie = peer.cookies.cookie(for: path.remote, at: now) {
             bytes.removeLast(HandshakeMAC.byteCount)

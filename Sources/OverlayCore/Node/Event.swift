@@ -23,7 +23,7 @@ package enum Event: Sendable {
     case replayFloor(NodeKey, UInt64)
     /// The peer sees this node's packets come from there: a reflexive candidate of ours.
     case observedAddress(by: PeerHandle, NodeKey, Candidate)
-    /// Where the peer says it can be reached.
+    /// Where the peer has answered, the latest first.
     case candidates(of: PeerHandle, NodeKey, [Candidate])
     /// The peer opened a stream to a virtual port.
     case streamOpened(StreamHandle, NodeKey, VirtualPort)

@@ -72,10 +72,19 @@ extension Node {
         )
     }
 
-    /// Queues message 1 for every way to the peer: direct ones first, then the relay (DESIGN §7).
+    /// Repetitions of a re-key on the path in use alone, before the others are tried.
+    private static let patientRetries = 2
+
+    /// Queues message 1 for every way to the peer: direct ones first, then the relay (DESIGN §7). New keys for a path
+    /// that is well are agreed there alone: the same bytes elsewhere would link the paths.
     private mutating func sendEverywhere(_ pending: PendingHandshake, of peer: Peer, at now: Instant) {
         let inUse = peer.session?.path?.addresses
-        if let inUse { send(pending, of: peer, on: inUse, at: now) }
+        if let inUse, peer.session?.mayBeginHandshake == true { send(pending, of: peer, on: inUse, at: now) }
+        if let session = peer.session, session.isEstablished, !session.isPathSilent,
+            pending.retries <= Self.patientRetries
+        {
+            return
+        }
         let usesDirectPaths = shared.settings.usesDirectPaths || peer.relays
         send(pending, of: peer, to: peer.candidates(includingDirect: usesDirectPaths), besides: inUse, at: now)
     }
@@ -144,6 +153,7 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
+        let isReached = path.isRelayed || session.isProven(path.remote) || pending.sentTo.contains(path.remote)
         peer.pending = nil
         raiseReplayFloor(of: peer, to: peer.passedOver)
         let epoch = KeyEpoch(
@@ -158,8 +168,16 @@ extension Node {
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
         established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
-        // Who answers message 1 has received it, whatever the peer began itself meanwhile.
-        if current.path?.addresses == path { current.path?.hear(at: now) }
+        if isReached {
+            // Who answers message 1 has received it, whatever the peer began itself meanwhile.
+            current.prove(path.remote, shared: &shared)
+        } else if current.path?.addresses == path {
+            current.path?.amplificationLimit = AntiAmplificationLimit(
+                received: packet.byteCount,
+                proof: .pathResponse
+            )
+            current.probe(path, reason: .proof, at: now)
+        }
         if let observed = response.parameters.observed {
             shared.events.append(peer.observed(observed, base: path.local))
         }
@@ -244,7 +262,6 @@ extension Node {
         at now: Instant
     ) -> Bool {
         session.heardAt = now
-        if !path.isRelayed { peer.noteReflexive(path.remote) }
         guard session.selector(settings: shared.settings, at: now).takesPathOfKeys else { return false }
         session.activate(path, roundTrip: roundTrip, shared: &shared, at: now)
         session.control.areCandidatesDue = true

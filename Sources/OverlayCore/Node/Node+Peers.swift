@@ -81,7 +81,7 @@ extension Node {
         if let pending = peer.pending { send(pending, of: peer, on: AddressPair(relay), at: now) }
         guard let session = peer.session, session.isEstablished else { return }
         if session.selector(settings: shared.settings, at: now).wantsRelay {
-            session.probe(AddressPair(relay), reason: .followed, shared: &shared, at: now)
+            session.probe(AddressPair(relay), reason: .followed, at: now)
         }
         settle(peer)
     }
@@ -132,7 +132,7 @@ extension Node {
     /// answer.
     package mutating func ping(_ handle: PeerHandle, at now: Instant) {
         guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
-        session.ping(shared: &shared, at: now)
+        session.ping(at: now)
         settle(peer)
     }
 

@@ -88,6 +88,7 @@ extension Node {
         session.bytesReceived += UInt64(packet.byteCount)
         if path.isRelayed { session.relayedBytes += UInt64(packet.byteCount) }
         heard(session, epoch: epoch, index: index, at: now)
+        session.hear(packet.byteCount, on: path, shared: &shared, at: now)
         scratch.withSpan(opened.byteCount) {
             receiveFrames($0, number: number, session: session, epoch: epoch, on: path, ecn: ecn, at: now)
         }
@@ -107,10 +108,7 @@ extension Node {
             }
             if epoch !== session.sendEpoch { session.seal(with: epoch, shared: &shared) }
         }
-        if !epoch.hasSpare(behind: index) {
-            for retired in epoch.retire(before: index) { shared.indices.remove(retired) }
-            session.offerIndex(epoch, shared: &shared)
-        }
+        session.replenishIndices(of: epoch, behind: index, shared: &shared)
     }
 
     private mutating func receiveFrames(
@@ -152,9 +150,7 @@ extension Node {
                 roundTrip: session.path?.roundTrip.smoothed ?? RoundTripEstimator.initial,
                 at: now
             )
-            if path == session.path?.addresses {
-                session.path?.hear(at: now)
-            } else if isLargest, summary.isNonProbing {
+            if path != session.path?.addresses, isLargest, summary.isNonProbing {
                 session.follow(path, shared: &shared, at: now)
             }
             settle(session.peer)

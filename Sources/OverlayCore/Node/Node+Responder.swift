@@ -15,7 +15,7 @@ extension Node {
             return
         }
         if let answer = answered.answer(to: ephemeral, at: now) {
-            repeatAnswer(answer.packet, to: answer.peer, on: path)
+            repeatAnswer(answer, on: path)
             return
         }
         let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: path.remote, at: now)
@@ -59,12 +59,17 @@ extension Node {
     static let maximumAnswers = 4096
 
     /// The peer repeats its first message, and gets its answer again; anybody else who does gets silence.
-    private mutating func repeatAnswer(_ answer: [UInt8], to handle: PeerHandle, on path: AddressPair) {
-        guard let peer = peer(handle), peer.mayBe(at: path.remote), outgoing.count < Self.maximumAnswers else { return }
-        outgoing.append(OutgoingHandshake(path: path, bytes: answer))
-        guard let session = peer.session, session.path?.addresses == path else { return }
-        session.path?.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
-        session.path?.spend(answer.count)
+    private mutating func repeatAnswer(_ answer: AnsweredHandshakes.Answer, on path: AddressPair) {
+        guard let peer = peer(answer.peer), outgoing.count < Self.maximumAnswers else { return }
+        guard path == answer.path || peer.mayBe(at: path.remote) else { return }
+        outgoing.append(OutgoingHandshake(path: path, bytes: answer.packet))
+        guard let inUse = peer.session?.path else { return }
+        if inUse.addresses == path {
+            inUse.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
+            inUse.spend(answer.packet.count)
+        }
+        // Whoever receives at the one address can have the keys now, and say that it is at the other.
+        if path != answer.path { inUse.amplificationLimit?.weaken() }
         settle(peer)
     }
 
@@ -203,10 +208,16 @@ extension Node {
         } else {
             begin(session, incoming, epoch: epoch, at: now)
         }
-        let isProven = incoming.isProven || incoming.path.isRelayed || session.hasProven(incoming.path)
+        let isProven = incoming.isProven || session.isProven(incoming.path.remote)
         let isPathNew = established(session, of: peer, on: incoming.path, roundTrip: nil, at: now)
-        if isPathNew, !isProven {
-            session.path?.amplificationLimit = AntiAmplificationLimit(received: PacketLayout.Initiation.byteCount)
+        if isProven {
+            session.prove(incoming.path.remote, shared: &shared)
+        } else if isPathNew {
+            // A session that has something to say for itself may need a handshake of its own.
+            session.path?.amplificationLimit = AntiAmplificationLimit(
+                received: PacketLayout.Initiation.byteCount,
+                reserve: session.flow.openedStreams > 0 ? PacketLayout.Initiation.byteCount : 0
+            )
             session.path?.spend(answerSize)
         }
         settle(peer)
@@ -237,7 +248,7 @@ extension Node {
             shared.indices.remove(index)
             return nil
         }
-        answered.add(packet, to: incoming.ephemeral, peer: peer.handle, at: now)
+        answered.add(packet, to: incoming.ephemeral, peer: peer.handle, path: incoming.path, at: now)
         outgoing.append(OutgoingHandshake(path: incoming.path, bytes: packet))
         shared.statistics.handshakesAnswered += 1
         let epoch = KeyEpoch(
@@ -290,12 +301,6 @@ extension Node {
 }
 
 extension Session {
-    /// Whether the peer has shown already that it receives at the other end of `addresses`: it is the path in use.
-    func hasProven(_ addresses: AddressPair) -> Bool {
-        guard let path else { return false }
-        return path.addresses == addresses && path.amplificationLimit == nil
-    }
-
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our
     /// own first message has not come through yet.
     func continues(with initiation: InitiationPayload) -> Bool {

@@ -117,7 +117,7 @@ extension Node {
     }
 
     /// Turns what is written into a transmission, or hands it to the relay and empties the writer.
-    private mutating func finish(
+    mutating func finish(
         _ writer: inout PacketWriter,
         on path: AddressPair,
         segmentSize: Int,
@@ -148,60 +148,6 @@ extension Node {
         if epoch.sealedBytes >= settings.rekeyAfterBytes || now - epoch.createdAt >= patience {
             startHandshake(with: session.peer, at: now)
         }
-    }
-
-    /// A challenge or response that is due.
-    private mutating func pathPacket(
-        of session: Session,
-        into writer: inout PacketWriter,
-        at now: Instant
-    ) -> Transmit? {
-        while let response = session.pendingResponses.popLast() {
-            let transmit = pathPacket(
-                FrameType.pathResponse,
-                token: response.token,
-                on: response.path,
-                of: session,
-                into: &writer,
-                at: now
-            )
-            if let transmit { return transmit }
-        }
-        for position in session.probes.indices where session.probes[position].nextAt <= now {
-            let tries = session.probes[position].tries
-            guard tries <= PathProbe.spacing.count else { continue }
-            session.probes[position].tries += 1
-            session.probes[position].sentAt = now
-            session.probes[position].nextAt = now + PathProbe.spacing[min(tries, PathProbe.spacing.count - 1)]
-            let transmit = pathPacket(
-                FrameType.pathChallenge,
-                token: session.probes[position].token,
-                on: session.probes[position].path,
-                of: session,
-                into: &writer,
-                at: now
-            )
-            if let transmit { return transmit }
-        }
-        return nil
-    }
-
-    private mutating func pathPacket(
-        _ type: UInt8,
-        token: UInt64,
-        on path: AddressPair,
-        of session: Session,
-        into writer: inout PacketWriter,
-        at now: Instant
-    ) -> Transmit? {
-        let size = path.isRelayed ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
-        let isPathInUse = path == session.path?.addresses
-        if isPathInUse, let left = session.path?.amplificationLimit?.left, left < size { return nil }
-        guard session.writePathPacket(type, token: token, size: size, to: &writer, shared: &shared, at: now) else {
-            return nil
-        }
-        if isPathInUse { session.path?.spend(writer.count) }
-        return finish(&writer, on: path, segmentSize: writer.count)
     }
 
     private mutating func closingPacket(

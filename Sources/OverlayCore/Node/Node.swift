@@ -129,6 +129,7 @@ package struct Node: ~Copyable {
             session.recovery.forgetSilence()
             session.control.isPingDue = true
             session.control.areCandidatesDue = true
+            session.unproven.renew(at: now)
             session.probeAlternatives(shared: &shared, at: now)
             settle(peer)
         }

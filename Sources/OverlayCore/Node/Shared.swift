@@ -52,6 +52,17 @@ struct Shared: ~Copyable {
         return nextSerial
     }
 
+    /// Whether an address of this scope that somebody else names makes sense here: one of a private network does if
+    /// this node has an address in such a network as well.
+    func mayReach(_ scope: AddressScope) -> Bool {
+        switch scope {
+        case .global: true
+        case .nowhere: false
+        case .loopback, .link, .site:
+            localCandidates.contains { $0.endpoint.scope == scope } || localAddresses.contains { $0.scope == scope }
+        }
+    }
+
     /// A fresh receiver index that leads to the peer in `slot`.
     mutating func newIndex(slot: Int) -> ReceiverIndex {
         while true {

@@ -54,17 +54,29 @@ final class Path {
 
     var isRelayed: Bool { addresses.isRelayed }
 
-    /// An authenticated packet came from there: the peer has our answer, so it receives there.
-    func hear(at now: Instant) {
+    /// An authentic packet of `byteCount` bytes came from there.
+    func hear(_ byteCount: Int, at now: Instant) {
         heardAt = now
-        amplificationLimit = nil
+        guard let limit = amplificationLimit else { return }
+        switch limit.proof {
+        case .authenticPacket: amplificationLimit = nil
+        case .pathResponse: amplificationLimit?.receive(byteCount)
+        }
+    }
+
+    /// Whether the peer has to answer a challenge there before it counts as reached.
+    var needsPathResponse: Bool {
+        switch amplificationLimit?.proof {
+        case .pathResponse?: true
+        case .authenticPacket?, nil: false
+        }
     }
 
     /// Whether nothing may be sent before the peer has been heard.
-    var isBlocked: Bool { amplificationLimit.map { $0.left < AntiAmplificationLimit.worthwhile } ?? false }
+    var isBlocked: Bool { amplificationLimit.map { $0.room < AntiAmplificationLimit.worthwhile } ?? false }
 
     /// The largest packet that may be sent now.
-    var sendSize: Int { amplificationLimit.map { min($0.left, packetSize) } ?? packetSize }
+    var sendSize: Int { amplificationLimit.map { min($0.room, packetSize) } ?? packetSize }
 
     /// Bytes were sent there.
     func spend(_ byteCount: Int) { amplificationLimit?.spend(byteCount) }

@@ -75,7 +75,7 @@ struct PathSelector {
         case .silence: return inUse.isSilent
         case .candidate:
             return inUse.isRelay || inUse.isSilent || roundTrip + Self.improvement < inUse.roundTrip
-        case .ping: return false
+        case .ping, .previous, .proof: return false
         }
     }
 }

@@ -1,31 +1,35 @@
 import OverlayCrypto
+import OverlayWire
 import PosternModel
 
 // Which way packets take (DESIGN §7; RFC 9000 §8.2, §9).
 extension Session {
-    func respond(to token: UInt64, on addresses: AddressPair) {
-        guard pendingResponses.count < PathResponse.maximum else { return }
-        pendingResponses.append(PathResponse(token: token, path: addresses))
+    /// A challenge came in a packet of `byteCount` bytes. Those of one packet are answered in one.
+    func respond(to token: UInt64, on addresses: AddressPair, byteCount: Int, at now: Instant) {
+        // RFC 9000 §9.3.3: who is asked on the path in use shows that it uses it, so that nobody who only forwards
+        // packets takes its place.
+        if addresses == path?.addresses { control.isPingDue = true }
+        if isAnsweringPacket, let last = pendingResponses.indices.last {
+            pendingResponses[last].add(token)
+            return
+        }
+        guard pendingResponses.count < PathResponse.maximum, PathResponse.rate.take(&responsesDue, at: now) else {
+            return
+        }
+        isAnsweringPacket = true
+        pendingResponses.append(PathResponse(token: token, path: addresses, byteCount: byteCount))
     }
 
     /// Sends a challenge on a path unless one is on its way for the same reason.
-    func probe(_ addresses: AddressPair, reason: PathProbe.Reason, shared: inout Shared, at now: Instant) {
-        let isKnown = probes.contains {
-            switch ($0.reason, reason) {
-            case (.candidate, .candidate), (.followed, .followed), (.silence, .silence): $0.path == addresses
-            case (.ping, _), (.candidate, _), (.followed, _), (.silence, _): false
+    func probe(_ addresses: AddressPair, reason: PathProbe.Reason, at now: Instant) {
+        let isRepeated =
+            switch reason {
+            case .ping: false
+            case .candidate, .followed, .previous, .silence, .proof:
+                probes.contains { $0.reason == reason && $0.path == addresses }
             }
-        }
-        guard !isKnown, probes.count < PathProbe.maximum else { return }
-        probes.append(
-            PathProbe(
-                token: shared.random.nextUInt64(),
-                path: addresses,
-                reason: reason,
-                sentAt: now,
-                nextAt: now
-            )
-        )
+        guard !isRepeated, probes.count < PathProbe.maximum else { return }
+        probes.append(PathProbe(path: addresses, reason: reason, at: now))
     }
 
     /// Sends a challenge to each of `candidates` from each of our addresses, but not on the path in use.
@@ -36,31 +40,46 @@ extension Session {
         at now: Instant
     ) {
         for candidate in candidates {
-            for addresses in AddressPair.all(from: shared.localAddresses, to: candidate.endpoint)
+            let remote = candidate.endpoint
+            if !isProven(remote) {
+                unproven.offer(remote, smallest: PathProbe.smallestPacket, isNamed: peer.isKnown(remote), at: now)
+            }
+            for addresses in AddressPair.all(from: shared.localAddresses, to: remote)
             where addresses != path?.addresses {
-                probe(addresses, reason: reason, shared: &shared, at: now)
+                probe(addresses, reason: reason, at: now)
             }
         }
     }
 
+    /// The least time between two looks for a direct path, however often the peer tells where it is.
+    private static let probeSpacing = Interval.seconds(1)
+
     /// Looks for a direct path. A relay itself is always reached directly.
     func probeCandidates(shared: inout Shared, at now: Instant) {
         guard shared.settings.usesDirectPaths, !peer.relays else { return }
-        probe(peer.candidates, reason: .candidate, shared: &shared, at: now)
+        if let probedAt, now - probedAt < Self.probeSpacing {
+            upgradeAt = min(upgradeAt ?? .distantFuture, probedAt + Self.probeSpacing)
+            return
+        }
+        probedAt = now
+        probe(peer.candidatesToProbe, reason: .candidate, shared: &shared, at: now)
         upgradeAt = now + shared.settings.upgradeInterval
     }
 
     /// The path in use is silent: tries every other one.
     func probeAlternatives(shared: inout Shared, at now: Instant) {
-        let alternatives = peer.candidates(includingDirect: shared.settings.usesDirectPaths)
         // The relay first: there may be more paths than probes.
-        probe(alternatives.reversed(), reason: .silence, shared: &shared, at: now)
+        if let relay = peer.relay, AddressPair(relay) != path?.addresses {
+            probe(AddressPair(relay), reason: .silence, at: now)
+        }
+        guard shared.settings.usesDirectPaths || peer.relays else { return }
+        probe(peer.candidatesToProbe, reason: .silence, shared: &shared, at: now)
     }
 
     /// The round trip on the path in use, for whoever asks.
-    func ping(shared: inout Shared, at now: Instant) {
+    func ping(at now: Instant) {
         guard let path else { return }
-        probe(path.addresses, reason: .ping, shared: &shared, at: now)
+        probe(path.addresses, reason: .ping, at: now)
     }
 
     /// What the choice of a path is made of, now.
@@ -77,8 +96,9 @@ extension Session {
         return PathSelector(inUse: inUse, usesDirectPaths: settings.usesDirectPaths)
     }
 
-    /// An authenticated packet with the highest number so far, and with more than probes in it, came on another path
-    /// than the one in use: the peer has moved there. It is followed once the path is validated.
+    /// An authentic packet with the highest number so far, and with more than probes in it, came on another path than
+    /// the one in use: the peer has moved there, or somebody forwards its packets. It is followed once the path is
+    /// validated.
     func follow(_ addresses: AddressPair, shared: inout Shared, at now: Instant) {
         let migration = PathSelector.Migration(
             isRelay: addresses.isRelayed,
@@ -86,22 +106,162 @@ extension Session {
             isLeading: opensEvenStreams
         )
         guard selector(settings: shared.settings, at: now).follows(migration) else { return }
-        peer.noteReflexive(addresses.remote)
-        probe(addresses, reason: .followed, shared: &shared, at: now)
+        if let forwarder, forwarder.addresses == addresses, now < forwarder.until, !isPathSilent { return }
+        probe(addresses, reason: .followed, at: now)
+        // RFC 9000 §9.3.3: the path in use is asked as well, in case the peer is still there.
+        if let path, isDoubtful(addresses) { probe(path.addresses, reason: .previous, at: now) }
+    }
+
+    /// Whether the peer may be at the far end of the path in use and somebody else at that of `addresses`.
+    private func isDoubtful(_ addresses: AddressPair) -> Bool {
+        guard let path, path.amplificationLimit == nil else { return false }
+        return !path.isRelayed && !addresses.isRelayed && !peer.mayBe(at: addresses.remote)
     }
 
     func receivePathResponse(_ token: UInt64, shared: inout Shared, at now: Instant) {
-        guard let position = probes.firstIndex(where: { $0.token == token }) else { return }
-        let probe = probes.remove(at: position)
-        let roundTrip = now - probe.sentAt
-        if case .ping = probe.reason {
-            shared.events.append(.pong(peer.handle, peer.key, roundTrip))
+        for position in probes.indices {
+            guard let answered = probes[position].answered(by: token) else { continue }
+            let probe = probes[position]
+            let isDoubtful = isDoubtful(probe.path)
+            prove(probe.path.remote, shared: &shared)
+            switch probe.reason {
+            case .candidate where answered.byteCount < PathProbe.fullSize(on: probe.path),
+                .silence where answered.byteCount < PathProbe.fullSize(on: probe.path):
+                // The address is the peer's. Whether full packets arrive there as well shows the next try.
+                probes[position].restart(at: now)
+                return
+            case .candidate, .silence, .followed, .previous, .proof, .ping:
+                probes.remove(at: position)
+            }
+            validated(probe, roundTrip: now - answered.sentAt, isDoubtful: isDoubtful, shared: &shared, at: now)
             return
         }
-        guard probe.path != path?.addresses else { return }
-        guard selector(settings: shared.settings, at: now).prefers(probe.reason, roundTrip: roundTrip) else { return }
-        activate(probe.path, roundTrip: roundTrip, shared: &shared, at: now)
     }
+
+    /// The path of `probe` carries packets in both directions.
+    private func validated(
+        _ probe: PathProbe,
+        roundTrip: Interval,
+        isDoubtful: Bool,
+        shared: inout Shared,
+        at now: Instant
+    ) {
+        switch probe.reason {
+        case .ping:
+            shared.events.append(.pong(peer.handle, peer.key, roundTrip))
+        case .proof:
+            break
+        case .previous:
+            staysOnPrevious(probe.path, shared: &shared, at: now)
+        case .candidate, .followed, .silence:
+            guard probe.path != path?.addresses else { return }
+            guard selector(settings: shared.settings, at: now).prefers(probe.reason, roundTrip: roundTrip) else {
+                return
+            }
+            let left = path
+            activate(probe.path, roundTrip: roundTrip, shared: &shared, at: now)
+            previous = isDoubtful ? left : nil
+        }
+    }
+
+    /// How long who forwards packets of a peer is not taken for the peer again.
+    private static let forwarderMemory = Interval.seconds(10)
+
+    /// The path that was in use when packets came from elsewhere still leads to the peer: whoever sent them has only
+    /// forwarded them (RFC 9000 §9.3.3). Its congestion state goes on.
+    private func staysOnPrevious(_ addresses: AddressPair, shared: inout Shared, at now: Instant) {
+        if let previous, previous.addresses == addresses, let current = path, current.addresses != addresses {
+            forwarder = (current.addresses, now + Self.forwarderMemory)
+            peer.forget(current.addresses.remote)
+            proven.removeAll { $0 == current.addresses.remote }
+            use(previous, shared: &shared)
+            recovery.forgetSilence()
+            return
+        }
+        guard addresses == path?.addresses else { return }
+        for probe in probes where probe.reason == .followed && isDoubtful(probe.path) {
+            forwarder = (probe.path, now + Self.forwarderMemory)
+        }
+        probes.removeAll { $0.reason == .followed && isDoubtful($0.path) }
+    }
+
+    // MARK: What is proven
+
+    /// Whether the peer has shown that it receives at `remote`. A relay has: the hub between has.
+    func isProven(_ remote: Endpoint) -> Bool {
+        if remote.isRelay || proven.contains(remote) { return true }
+        guard let path, path.addresses.remote == remote else { return false }
+        return path.amplificationLimit == nil
+    }
+
+    /// The peer has shown that it receives at `remote`.
+    func prove(_ remote: Endpoint, shared: inout Shared) {
+        if path?.addresses.remote == remote { path?.amplificationLimit = nil }
+        guard !remote.isRelay else { return }
+        unproven.prove(remote)
+        if !proven.contains(remote) {
+            if proven.count == Peer.maximumCandidates { proven.removeFirst() }
+            proven.append(remote)
+        }
+        if let news = peer.noteAnswer(from: remote) { shared.events.append(news) }
+    }
+
+    /// An authentic packet of `byteCount` bytes came on `addresses`.
+    func hear(_ byteCount: Int, on addresses: AddressPair, shared: inout Shared, at now: Instant) {
+        guard let path, path.addresses == addresses else {
+            if !isProven(addresses.remote) { unproven.hear(addresses.remote, byteCount: byteCount, at: now) }
+            return
+        }
+        let wasLimited = path.amplificationLimit != nil
+        path.hear(byteCount, at: now)
+        guard wasLimited else { return }
+        if path.amplificationLimit == nil {
+            prove(addresses.remote, shared: &shared)
+        } else if path.needsPathResponse {
+            probe(addresses, reason: .proof, at: now)
+        }
+    }
+
+    /// How long a challenge waits for an index each time; the peer's first packet brings some.
+    private static let indexPatience = Interval.milliseconds(25)
+
+    /// Whether a packet with challenges or responses may go to the far end of `addresses`: with `wanted` bytes, or with
+    /// `smallest` where nobody has proven to receive them.
+    func judge(
+        _ addresses: AddressPair,
+        wanted: Int,
+        smallest: Int,
+        at now: Instant
+    ) -> UnprovenAddresses.Verdict {
+        if addresses == path?.addresses, let limit = path?.amplificationLimit {
+            return limit.left >= smallest ? .allowed(smallest) : .refused
+        }
+        // Without an index of its own the packet would show that it belongs to the path in use.
+        guard addresses == path?.addresses || sendEpoch?.probingIndex != nil || isPathSilent else {
+            return .wait(until: now + Self.indexPatience)
+        }
+        if isProven(addresses.remote) { return .allowed(wanted) }
+        return unproven.judge(addresses.remote, wanted: wanted, smallest: smallest, at: now)
+    }
+
+    /// Such a packet left.
+    func spend(_ byteCount: Int, on addresses: AddressPair, at now: Instant) {
+        if addresses == path?.addresses {
+            path?.spend(byteCount)
+        } else if !isProven(addresses.remote) {
+            unproven.spend(addresses.remote, byteCount: byteCount, at: now)
+        }
+    }
+
+    /// Whether nothing has come back on the path in use for some time.
+    var isPathSilent: Bool { recovery.probeCount >= PathSelector.silentTimeouts }
+
+    /// Whether a handshake may go out on the path in use.
+    var mayBeginHandshake: Bool {
+        path?.amplificationLimit.map { $0.left >= PacketLayout.Initiation.byteCount } ?? true
+    }
+
+    // MARK: The path in use
 
     /// Packets take this path from now on. Congestion state begins anew (RFC 9000 §9.4), under another receiver index.
     func activate(_ addresses: AddressPair, roundTrip: Interval?, shared: inout Shared, at now: Instant) {
@@ -115,24 +275,29 @@ extension Session {
             at: now
         )
         if let roundTrip { next.measure(roundTrip, ackDelay: .zero, at: now) }
-        let wasSilent = recovery.probeCount >= PathSelector.silentTimeouts
-        path = next
-        pacedUntil = nil
+        let wasSilent = isPathSilent
         probes.removeAll {
             switch $0.reason {
-            case .silence, .followed: true
-            case .candidate, .ping: false
+            case .silence, .followed, .proof: true
+            case .candidate, .previous, .ping: false
             }
         }
         upgradeAt = next.isRelayed ? now + shared.settings.upgradeInterval : nil
-        if !isFirst {
-            sendEpoch?.changeIndex()
-            if wasSilent { loseEverything(shared: &shared, at: now) }
-            recovery.forgetSilence()
-        }
+        use(next, shared: &shared)
+        guard !isFirst else { return }
+        if wasSilent { loseEverything(shared: &shared, at: now) }
+        recovery.forgetSilence()
+    }
+
+    private func use(_ next: Path, shared: inout Shared) {
+        let isFirst = path == nil
+        path = next
+        previous = nil
+        pacedUntil = nil
+        if !isFirst { sendEpoch?.changeIndex() }
         if !next.isRelayed { control.isObservedDue = true }
         control.isPingDue = true
-        shared.events.append(.pathChanged(peer.handle, peer.key, addresses.remote))
+        shared.events.append(.pathChanged(peer.handle, peer.key, next.addresses.remote))
     }
 
     /// Our end of the path in use is gone: goes on from another of our addresses to the same remote one, which has
@@ -150,7 +315,7 @@ extension Session {
 
     /// Moves probes on whose time has come; those without tries left go.
     func advanceProbes(to now: Instant, shared: inout Shared) {
-        probes.removeAll { $0.nextAt <= now && $0.tries > PathProbe.spacing.count }
+        probes.removeAll { $0.nextAt <= now && $0.isUsedUp }
         if let upgradeAt, upgradeAt <= now { probeCandidates(shared: &shared, at: now) }
     }
 

@@ -148,7 +148,7 @@ extension Session {
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
     private var antiDeadlockDeadline: Instant? {
         // Who only answers is silent: a forged address would get our handshakes.
-        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
+        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake, mayBeginHandshake else { return nil }
         return blockedSince.map { $0 + Self.antiDeadlockPatience }
     }
 
@@ -186,7 +186,7 @@ extension Session {
         }
         recovery.probe { lost($0) }
         shared.statistics.probeTimeouts += 1
-        if recovery.probeCount >= PathSelector.silentTimeouts { probeAlternatives(shared: &shared, at: now) }
+        if isPathSilent { probeAlternatives(shared: &shared, at: now) }
         if recovery.probeCount >= 3, path.addresses.remote.isLocal {
             shared.events.append(.localPathSilent(peer.handle, peer.key, path.addresses.remote))
         }

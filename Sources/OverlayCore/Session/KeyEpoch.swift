@@ -9,7 +9,8 @@ final class KeyEpoch {
     let createdAt: Instant
     /// Indices by which the peer addresses us, the first from the handshake.
     private(set) var ourIndices: [ReceiverIndex]
-    /// Indices by which we address the peer: the first is in use, the others are spare for a new path.
+    /// Indices by which we address the peer: the first is for the path in use, the second for challenges and responses
+    /// on others, the rest are spare for a new path.
     private var peerIndices: [ReceiverIndex]
     /// The sequence of the last index in each direction.
     private(set) var ourSequence: UInt64 = 0
@@ -27,6 +28,8 @@ final class KeyEpoch {
 
     /// Indices that one side keeps for the other at a time.
     static let maximumIndices = 4
+    /// Indices that the peer has for its next path, and for challenges beside that.
+    static let sparesPerPath = 2
 
     init(
         serial: UInt32,
@@ -50,8 +53,13 @@ final class KeyEpoch {
     /// The index to put into packets now.
     var peerIndex: ReceiverIndex { peerIndices[0] }
 
-    /// Whether the peer has an index of ours that it has not used yet.
-    func hasSpare(behind index: ReceiverIndex) -> Bool { ourIndices.last != index }
+    /// The index to put into packets on other paths, which so have nothing in common with the one in use.
+    var probingIndex: ReceiverIndex? { peerIndices.count > 1 ? peerIndices[1] : nil }
+
+    /// How many indices of ours the peer has beyond `index`, which it uses.
+    func spares(behind index: ReceiverIndex) -> Int {
+        ourIndices.lastIndex(of: index).map { ourIndices.count - 1 - $0 } ?? 0
+    }
 
     func isAddressed(by index: ReceiverIndex) -> Bool { ourIndices.contains(index) }
 
@@ -75,17 +83,17 @@ final class KeyEpoch {
         peerIndices.append(index)
     }
 
-    /// A new path begins: what is on it must not be linked to the old one (DESIGN §5). Keeps the index when there is no
-    /// spare.
+    /// A new path begins: what is on it must not be linked to the old one, nor to the challenges that were sent on both
+    /// (DESIGN §5). Keeps the index when there is no spare.
     func changeIndex() {
-        if peerIndices.count > 1 { peerIndices.removeFirst() }
+        peerIndices.removeFirst(min(Self.sparesPerPath, peerIndices.count - 1))
     }
 
-    /// The peer uses `index`: those before it will not come again. Returns the retired ones.
+    /// The peer uses `index`: those before the pair that came before it will not come again. Returns the retired ones.
     func retire(before index: ReceiverIndex) -> [ReceiverIndex] {
-        guard let position = ourIndices.firstIndex(of: index), position > 1 else { return [] }
-        let retired = Array(ourIndices[..<(position - 1)])
-        ourIndices.removeFirst(position - 1)
+        guard let position = ourIndices.firstIndex(of: index), position > Self.sparesPerPath else { return [] }
+        let retired = Array(ourIndices[..<(position - Self.sparesPerPath)])
+        ourIndices.removeFirst(retired.count)
         return retired
     }
 }

@@ -18,8 +18,12 @@ final class Peer {
     var replayFloor: UInt64
     /// The latest timestamp of a handshake that was passed over for one of ours: a replay once ours has come through.
     var passedOver: UInt64 = 0
-    /// Where it may be reached directly, the latest first.
+    /// Where it may be reached directly, the latest first: our own configuration names it, or the peer answered there.
     private var known: [Candidate] = []
+    /// Where it says that it may be reached. Nobody else has confirmed that.
+    private(set) var told: [Candidate] = []
+    /// Addresses at which it has answered, the latest first.
+    private(set) var answered: [Endpoint] = []
     /// The relay, once a hub offered one.
     var relay: RelayHandle?
     var session: Session?
@@ -42,7 +46,7 @@ final class Peer {
         var channel: RelayChannel
     }
 
-    /// Candidates that are kept for a peer.
+    /// Candidates of each kind that are kept for a peer.
     static let maximumCandidates = 16
 
     var slot: Int { Int(handle.slot) }
@@ -62,10 +66,17 @@ final class Peer {
         add(configuration.candidates)
     }
 
-    /// Where the peer may be reached directly, the highest priority first (RFC 8445 §6.1.2.3), of equal ones the
-    /// latest.
-    var candidates: [Candidate] {
-        known.enumerated()
+    /// Where the peer may be reached directly, as we know ourselves: the highest priority first (RFC 8445 §6.1.2.3), of
+    /// equal ones the latest.
+    var candidates: [Candidate] { Self.ordered(known) }
+
+    /// The same with what the peer told: fit to be challenged, not for more.
+    var candidatesToProbe: [Candidate] {
+        Self.ordered(known + told.filter { candidate in !isKnown(candidate.endpoint) })
+    }
+
+    private static func ordered(_ candidates: [Candidate]) -> [Candidate] {
+        candidates.enumerated()
             .sorted { ($0.element.priority, $1.offset) > ($1.element.priority, $0.offset) }
             .map(\.element)
     }
@@ -79,9 +90,17 @@ final class Peer {
     /// Whether packets from `endpoint` may be the peer's: it is one of its addresses or its relay.
     func mayBe(at endpoint: Endpoint) -> Bool {
         switch endpoint {
-        case .ipv4, .ipv6: known.contains { $0.endpoint == endpoint }
+        case .ipv4, .ipv6: isKnown(endpoint) || told.contains { $0.endpoint == endpoint }
         case .relay(let relay): relay == self.relay
         }
+    }
+
+    /// Whether our own configuration names the address, or the peer has answered there.
+    func isKnown(_ endpoint: Endpoint) -> Bool { known.contains { $0.endpoint == endpoint } }
+
+    /// The peer says where it may be reached: that takes the place of what it said before.
+    func tell(_ candidates: [Candidate]) {
+        told = Array(candidates.prefix(Self.maximumCandidates))
     }
 
     /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is known gets
@@ -107,9 +126,20 @@ final class Peer {
         return .observedAddress(by: handle, key, Candidate(endpoint, kind: kind, base: base))
     }
 
-    /// The peer sends from `endpoint` (RFC 8445 §7.3.1.3).
-    func noteReflexive(_ endpoint: Endpoint) {
-        add([Candidate(endpoint, kind: .peerReflexive)])
+    /// Somebody else sends from `endpoint`.
+    func forget(_ endpoint: Endpoint) {
+        known.removeAll { $0.endpoint == endpoint && $0.kind == .peerReflexive }
+        answered.removeAll { $0 == endpoint }
+    }
+
+    /// The peer has shown that it receives at `endpoint` (RFC 8445 §7.3.1.3). Returns what is to be told of that.
+    func noteAnswer(from endpoint: Endpoint) -> Event? {
+        guard !endpoint.isRelay, answered.first != endpoint else { return nil }
+        add([told.first { $0.endpoint == endpoint } ?? Candidate(endpoint, kind: .peerReflexive)])
+        answered.removeAll { $0 == endpoint }
+        answered.insert(endpoint, at: 0)
+        if answered.count > Self.maximumCandidates { answered.removeLast() }
+        return .candidates(of: handle, key, Candidate.hosts(answered))
     }
 }
 
@@ -123,6 +153,8 @@ final class PendingHandshake {
     let startedAt: Instant
     var retryAt: Instant
     var retries = 0
+    /// Where it went: an answer from anywhere else proves nothing about its address.
+    private(set) var sentTo: [Endpoint] = []
     /// Packets that overtook the answer, bounded.
     var early: [(bytes: [UInt8], path: AddressPair, ecn: ECNCodepoint)] = []
 
@@ -134,5 +166,10 @@ final class PendingHandshake {
         self.noise = noise
         self.startedAt = startedAt
         self.retryAt = retryAt
+    }
+
+    /// The message leaves for `endpoint`.
+    func note(sentTo endpoint: Endpoint) {
+        if !sentTo.contains(endpoint) { sentTo.append(endpoint) }
     }
 }

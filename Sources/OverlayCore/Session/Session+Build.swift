@@ -12,12 +12,13 @@ extension Session {
         case acknowledgements
     }
 
-    /// Writes the header of the next packet and returns where the packet begins.
-    private func begin(_ writer: inout PacketWriter, epoch: KeyEpoch, size: Int) -> Int {
+    /// Writes the header of the next packet and returns where the packet begins. `index`: if not that of the path in
+    /// use.
+    private func begin(_ writer: inout PacketWriter, epoch: KeyEpoch, size: Int, index: ReceiverIndex? = nil) -> Int {
         let start = writer.count
         writer.limit = start + size - PacketLayout.tagSize
         writer.append(PacketType.protected.rawValue)
-        writer.append(bigEndian: epoch.peerIndex.rawValue)
+        writer.append(bigEndian: (index ?? epoch.peerIndex).rawValue)
         writer.append(bigEndian: UInt32(truncatingIfNeeded: recovery.packets.next))
         return start
     }
@@ -276,19 +277,21 @@ extension Session {
 
     // MARK: Packets of their own
 
-    /// Appends a packet with a challenge or response, padded so that the path proves its size
-    /// (RFC 9000 §8.2.1).
+    /// Appends a packet of `size` bytes with challenges or responses (RFC 9000 §8.2.1). On another path than the one in
+    /// use it has another index.
     func writePathPacket(
         _ type: UInt8,
-        token: UInt64,
+        tokens: [UInt64],
         size: Int,
+        on addresses: AddressPair,
         to writer: inout PacketWriter,
         shared: inout Shared,
         at now: Instant
     ) -> Bool {
         guard let epoch = sendEpoch else { return false }
-        let start = begin(&writer, epoch: epoch, size: size)
-        writer.appendPathToken(type, token)
+        let index = addresses == path?.addresses ? nil : epoch.probingIndex
+        let start = begin(&writer, epoch: epoch, size: size, index: index)
+        for token in tokens { writer.appendPathToken(type, token) }
         writer.appendZeros(writer.remaining)
         end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
         writer.limit = writer.capacity

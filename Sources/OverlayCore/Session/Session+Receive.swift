@@ -30,6 +30,7 @@ extension Session {
     ) throws(FrameFailure) -> PacketSummary {
         var summary = PacketSummary()
         var offset = 0
+        isAnsweringPacket = false
         while offset < payload.byteCount {
             let frame: Frame
             do {
@@ -90,7 +91,8 @@ extension Session {
         case .newIndex(let sequence, let index):
             epoch?.learn(sequence: sequence, index)
         case .pathChallenge(let token):
-            respond(to: token, on: path)
+            let byteCount = payload.byteCount + PacketLayout.Protected.overhead
+            respond(to: token, on: path, byteCount: byteCount, at: now)
         case .pathResponse(let token):
             receivePathResponse(token, shared: &shared, at: now)
         case .close(let code, let reason):
@@ -317,7 +319,7 @@ extension Session {
     }
 
     private func receive(observed endpoint: Endpoint, base: Endpoint, sequence: UInt64, shared: inout Shared) {
-        guard sequence > observedSequence else { return }
+        guard sequence > observedSequence, endpoint.scope != .nowhere else { return }
         observedSequence = sequence
         shared.events.append(peer.observed(endpoint, base: base))
     }
@@ -328,15 +330,16 @@ extension Session {
         shared: inout Shared,
         at now: Instant
     ) {
+        // Whoever a hub does not know tells it nothing; and what is older than what is known says nothing.
+        guard peer.isAdmitted, !peer.relays, frame.sequence > candidatesSequence else { return }
+        candidatesSequence = frame.sequence
         var endpoints: [Endpoint] = []
         var offset = frame.offset
         for _ in 0..<frame.count {
             guard let endpoint = try? payload.loadEndpoint(at: &offset) else { return }
-            endpoints.append(endpoint)
+            if shared.mayReach(endpoint.scope) { endpoints.append(endpoint) }
         }
-        let candidates = Candidate.hosts(endpoints)
-        peer.add(candidates)
-        shared.events.append(.candidates(of: peer.handle, peer.key, candidates))
+        peer.tell(Candidate.hosts(endpoints))
         if selector(settings: shared.settings, at: now).wantsDirectPath { probeCandidates(shared: &shared, at: now) }
     }
 }

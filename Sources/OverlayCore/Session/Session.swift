@@ -40,8 +40,21 @@ final class Session {
     var reportedMarks = ECNCounts()
     var probes: [PathProbe] = []
     var pendingResponses: [PathResponse] = []
+    /// Whether the last of them belongs to the packet that is being read, and when all of them will be paid off.
+    var isAnsweringPacket = false
+    var responsesDue = Instant(nanoseconds: .min)
     var upgradeAt: Instant?
+    /// When a direct path was last looked for.
+    var probedAt: Instant?
     var observedSequence: UInt64 = 0
+    var candidatesSequence: UInt64 = 0
+    /// Addresses at which the peer has shown that it receives, and what may go to others.
+    var proven: [Endpoint] = []
+    var unproven = UnprovenAddresses()
+    /// The path that was left for an address that nobody knew, in case the peer did not leave it.
+    var previous: Path?
+    /// Where somebody forwards the peer's packets, and until when that is not followed.
+    var forwarder: (addresses: AddressPair, until: Instant)?
 
     var streams: StreamTable
     var queues = SendQueues()
@@ -127,13 +140,23 @@ final class Session {
             other.expires = epoch.createdAt + shared.settings.oldKeysFor
         }
         sendEpoch = epoch
-        offerIndex(epoch, shared: &shared)
+        offerIndices(epoch, shared: &shared)
     }
 
-    /// Gives the peer a spare index, for the day it changes its path.
-    func offerIndex(_ epoch: KeyEpoch, shared: inout Shared) {
-        guard epoch === sendEpoch else { return }
+    /// Gives the peer an index for challenges on other paths, and those for the day it changes its path.
+    private func offerIndices(_ epoch: KeyEpoch, shared: inout Shared) {
+        while epoch.ourIndices.count < KeyEpoch.maximumIndices { offerIndex(epoch, shared: &shared) }
+    }
+
+    private func offerIndex(_ epoch: KeyEpoch, shared: inout Shared) {
         control.newIndices.append(epoch.addIndex(shared.newIndex(slot: peer.slot)))
+    }
+
+    /// The peer uses `index`: it gets as many spare ones as a change of its path takes.
+    func replenishIndices(of epoch: KeyEpoch, behind index: ReceiverIndex, shared: inout Shared) {
+        guard epoch === sendEpoch, epoch.spares(behind: index) < KeyEpoch.sparesPerPath else { return }
+        for retired in epoch.retire(before: index) { shared.indices.remove(retired) }
+        while epoch.spares(behind: index) < KeyEpoch.sparesPerPath { offerIndex(epoch, shared: &shared) }
     }
 
     func remove(_ epoch: KeyEpoch, shared: inout Shared) {

@@ -50,7 +50,7 @@ import Testing
 
     @Test func `a peer's candidates come by priority, of equal ones the latest first, and the relay last`() throws {
         let peer = try peer([Candidate(endpoint(1), kind: .serverReflexive), Candidate(endpoint(2), kind: .host)])
-        peer.noteReflexive(endpoint(3))
+        _ = peer.noteAnswer(from: endpoint(3))
         #expect(peer.candidates.map(\.endpoint) == [2, 3, 1].map(endpoint))
         peer.add([Candidate(endpoint(4), kind: .host)])
         #expect(peer.candidates.map(\.endpoint) == [4, 2, 3, 1].map(endpoint))
@@ -64,7 +64,7 @@ import Testing
     @Test func `the oldest candidates go, whatever their priority`() throws {
         let peer = try peer()
         for number in 1...UInt32(Peer.maximumCandidates) { peer.add([Candidate(endpoint(number), kind: .host)]) }
-        peer.noteReflexive(endpoint(99))
+        _ = peer.noteAnswer(from: endpoint(99))
         #expect(peer.candidates.count == Peer.maximumCandidates)
         #expect(peer.mayBe(at: endpoint(99)) && !peer.mayBe(at: endpoint(1)) && peer.mayBe(at: endpoint(2)))
         #expect(peer.candidates.last?.endpoint == endpoint(99))
@@ -72,11 +72,11 @@ import Testing
 
     @Test func `an address that is told as another kind keeps its place and gets the higher priority`() throws {
         let peer = try peer()
-        peer.noteReflexive(endpoint(1))
-        peer.noteReflexive(endpoint(2))
+        _ = peer.noteAnswer(from: endpoint(1))
+        _ = peer.noteAnswer(from: endpoint(2))
         #expect(peer.add([Candidate(endpoint(1), kind: .host)]).isEmpty)
         #expect(peer.candidates.map(\.endpoint) == [1, 2].map(endpoint))
-        peer.noteReflexive(endpoint(1))
+        _ = peer.noteAnswer(from: endpoint(1))
         #expect(peer.candidates.first == Candidate(endpoint(1), kind: .host))
     }
 

@@ -121,11 +121,9 @@ import Testing
             pair.a.setLocalAddresses([Pair.addressA], candidates: mine, at: pair.now)
             _ = try open(&pair)
             pair.run(for: .milliseconds(200))
-            let told = pair.eventsB.compactMap { event -> [Candidate]? in
-                if case .candidates(_, pair.keyA, let candidates) = event { candidates } else { nil }
-            }
+            let told = pair.aAtB.told
             // The base is the sender's own business.
-            #expect(told == (isTold ? [Candidate.hosts([Self.second, Pair.addressA])] : []))
+            #expect(told == (isTold ? Candidate.hosts([Self.second, Pair.addressA]) : []))
         }
     }
 
