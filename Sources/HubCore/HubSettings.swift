@@ -13,7 +13,7 @@ package struct HubSettings: Hashable, Sendable {
     package var mailCount = 100_000
     /// How long mail waits.
     package var mailLifetime = Interval.seconds(14 * 86_400)
-    /// Registered nodes. Further nodes are answered `over-limit`.
+    /// Registered nodes. Further nodes are answered `full`.
     package var nodeCount = 1_000_000
     /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any
     /// case.

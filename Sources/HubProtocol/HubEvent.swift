@@ -5,7 +5,7 @@ package import TrustCore
 /// What a hub tells a node on its event stream: one JSON document a line (Hub-API.md).
 package enum HubEvent: Hashable, Sendable {
     /// Sealed mail; it stays in the mailbox until it is acknowledged.
-    case mail(id: RecordID, sealed: [UInt8])
+    case mail(id: RecordID, sealed: [UInt8], as: MailClass)
     /// All mail that was waiting has been sent.
     case ready
     /// A relay channel to `peer` is open.
@@ -19,7 +19,7 @@ package enum HubEvent: Hashable, Sendable {
         switch try fields.text("event", limit: 32) {
         case "mail":
             let sealed = try fields.bytes("sealed", limit: RecordLimits.sealed)
-            self = .mail(id: try fields.recordID("id"), sealed: sealed)
+            self = .mail(id: try fields.recordID("id"), sealed: sealed, as: try MailClass(in: fields))
         case "ready": self = .ready
         case "channel": self = .channel(try fields.channel(), peer: try fields.key("peer"))
         case "closed": self = .closed(try fields.channel())
@@ -30,8 +30,11 @@ package enum HubEvent: Hashable, Sendable {
     /// The document to send.
     package var document: JSONValue {
         switch self {
-        case .mail(let id, let sealed):
-            ["event": "mail", "id": .string(id.description), "sealed": .string(Base64URL.encode(sealed))]
+        case .mail(let id, let sealed, let mailClass):
+            [
+                "event": "mail", "id": .string(id.description), "sealed": .string(Base64URL.encode(sealed)),
+                "class": .string(mailClass.name), "origin": mailClass.origin?.json ?? .null,
+            ]
         case .ready:
             ["event": "ready"]
         case .channel(let channel, let peer):

@@ -9,6 +9,11 @@ package enum HubRefusal: Error, Hashable, Sendable {
     case unknown
     /// The requester asks too often, or a bound of the hub is reached.
     case overLimit
+    /// The mail shows nothing that makes its sender known: it is taken with work of at least so many zero bits, done
+    /// for this hour (``MailWork``).
+    case workNeeded(bits: Int, hour: Int64)
+    /// The hub has as many nodes as it takes.
+    case full
     /// A look-up by a node without an event stream: it could not be told when the channel closes.
     case notWatching
     /// The hub could not write to its store.
@@ -26,19 +31,34 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case "invalid": self = .invalid(try fields.text("message"))
         case "unknown": self = .unknown
         case "over-limit": self = .overLimit
+        case "work":
+            guard let bits = Int(exactly: try fields.integer("bits")), bits >= 0 else { throw .invalid("bits") }
+            self = .workNeeded(bits: bits, hour: try fields.integer("hour"))
+        case "full": self = .full
         case "not-watching": self = .notWatching
         case "unavailable": self = .unavailable
         case _: throw .invalid("code")
         }
     }
 
-    var document: JSONValue { ["code": .string(code), "message": .string(message)] }
+    var document: JSONValue {
+        var members = JSONObject()
+        members["code"] = .string(code)
+        members["message"] = .string(message)
+        if case .workNeeded(let bits, let hour) = self {
+            members["bits"] = .integer(Int64(bits))
+            members["hour"] = .integer(hour)
+        }
+        return .object(members)
+    }
 
     private var code: String {
         switch self {
         case .invalid: "invalid"
         case .unknown: "unknown"
         case .overLimit: "over-limit"
+        case .workNeeded: "work"
+        case .full: "full"
         case .notWatching: "not-watching"
         case .unavailable: "unavailable"
         }
@@ -49,6 +69,8 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .invalid(let reason): reason
         case .unknown: "no such node, or the grant is not a valid one from it"
         case .overLimit: "too many requests; try again later"
+        case .workNeeded: "mail of a stranger is taken with work"
+        case .full: "this hub takes no more nodes"
         case .notWatching: "open the event stream on port 2 first"
         case .unavailable: "the hub cannot store this now; try again later"
         }

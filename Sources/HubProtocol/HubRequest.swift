@@ -4,12 +4,13 @@ package import TrustCore
 
 /// What a node asks of a hub: one JSON document each (Hub-API.md).
 package enum HubRequest: Hashable, Sendable {
-    /// Keep the requester in the registry under this name.
-    case register(name: String)
+    /// Keep the requester in the registry, with the ids of the contact cards whose tokens give room in its mailbox;
+    /// they replace those that it told before.
+    case register(contacts: [RecordID])
     /// Forget the requester.
     case deregister
-    /// Keep sealed mail for `target`.
-    case deposit(target: NodeKey, sealed: [UInt8])
+    /// Keep sealed mail for `target`; the evidence says why there should be room for it.
+    case deposit(target: NodeKey, sealed: [UInt8], evidence: DepositEvidence? = nil)
     /// Remove mail from the requester's own mailbox.
     case acknowledge([RecordID])
     /// Open a relay channel to `target`, which gave the requester `grant`.
@@ -21,21 +22,25 @@ package enum HubRequest: Hashable, Sendable {
 
     /// How much mail one request may acknowledge.
     private static let acknowledgedCount = 256
+    /// How many contact cards one node may have.
+    package static let contactCount = 256
 
-    /// The request in `document`. Records in it are verified here, so no request holds a forged one; a name loses what
-    /// may not be shown.
+    /// The request in `document`. Records in it are verified here, so no request holds a forged one.
     package init(_ document: JSONValue) throws(RecordError) {
         let fields = try JSONFields(document)
         switch try fields.text("do", limit: 32) {
         case "register":
-            let name = try fields.text("name", limit: RecordLimits.name)
-            self = .register(name: PlainText.clean(name, limit: RecordLimits.name))
+            let contacts = try fields.list("contacts", limit: Self.contactCount) { value in
+                value.string.flatMap { RecordID($0) }
+            }
+            self = .register(contacts: contacts)
         case "deregister":
             self = .deregister
         case "deposit":
             let sealed = try fields.bytes("sealed", limit: RecordLimits.sealed)
             guard !sealed.isEmpty else { throw .invalid("sealed") }
-            self = .deposit(target: try fields.key("to"), sealed: sealed)
+            let evidence = try DepositEvidence(in: fields)
+            self = .deposit(target: try fields.key("to"), sealed: sealed, evidence: evidence)
         case "acknowledge":
             let ids = try fields.list("ids", limit: Self.acknowledgedCount) { value in
                 value.string.flatMap { RecordID($0) }
@@ -61,12 +66,12 @@ package enum HubRequest: Hashable, Sendable {
     /// The document to send.
     package var document: JSONValue {
         switch self {
-        case .register(let name):
-            ["do": "register", "name": .string(PlainText.clean(name, limit: RecordLimits.name))]
+        case .register(let contacts):
+            ["do": "register", "contacts": .texts(contacts)]
         case .deregister:
             ["do": "deregister"]
-        case .deposit(let target, let sealed):
-            ["do": "deposit", "to": .string(target.did), "sealed": .string(Base64URL.encode(sealed))]
+        case .deposit(let target, let sealed, let evidence):
+            Self.deposit(sealed, for: target, evidence)
         case .acknowledge(let ids):
             ["do": "acknowledge", "ids": .texts(ids)]
         case .resolve(let target, let grant):
@@ -76,5 +81,14 @@ package enum HubRequest: Hashable, Sendable {
         case .revoke(let revocation):
             ["do": "revoke", "revocation": revocation.document]
         }
+    }
+
+    private static func deposit(_ sealed: [UInt8], for target: NodeKey, _ evidence: DepositEvidence?) -> JSONValue {
+        var members = JSONObject()
+        members["do"] = "deposit"
+        members["to"] = .string(target.did)
+        members["sealed"] = .string(Base64URL.encode(sealed))
+        if let member = evidence?.member { members[member.name] = member.value }
+        return .object(members)
     }
 }

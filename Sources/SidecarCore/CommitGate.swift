@@ -105,8 +105,8 @@ package struct CommitGate: Sendable {
             return isBehindAdmission ? delay(action) : [.perform(action)]
         case .expel(let peer, _):
             return drop(peer) + [.perform(action)]
-        case .remember, .admitHub, .dropHub, .trustEnded, .openWatch, .clearRelay, .ping, .openLocalPort, .readAudit,
-            .routed:
+        case .remember, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .clearRelay, .ping, .openLocalPort,
+            .readAudit, .routed:
             return [.perform(action)]
         }
     }
@@ -181,7 +181,7 @@ package struct CommitGate: Sendable {
             case .peerRequest(let id, let other, _):
                 if other == peer { steps.append(.peerUnanswered(id)) }
                 return other == peer
-            case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .hubRequest, .openWatch,
+            case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .hubRequest, .work, .openWatch,
                 .redeem, .answerPeer, .answer, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
                 return false
             }
@@ -198,7 +198,7 @@ package struct CommitGate: Sendable {
         case .redeem(let id, _, _): .peerUnanswered(id)
         case .answerPeer(let id, _): .refuse(id)
         case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
-            .openWatch, .peerRequest, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
+            .work, .openWatch, .peerRequest, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
             nil
         }
     }

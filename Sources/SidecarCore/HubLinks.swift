@@ -1,4 +1,5 @@
 import PosternModel
+import TrustCore
 
 /// The hubs that the sidecar talks to, and how each does.
 struct HubLinks: Sendable {
@@ -8,8 +9,10 @@ struct HubLinks: Sendable {
         /// One of our own, at which we register.
         var isOurs: Bool
         var isUp = false
-        /// Whether it has yet to take our registration in this session.
-        var needsRegistration = false
+        /// The contact cards with which it has registered us in this session; nil: it has not.
+        var registered: [RecordID]?
+        /// What it may still make us work.
+        var work: TokenBucket
         /// Whether its event stream is open.
         var isWatched = false
         /// When to try again while it is down.

@@ -9,7 +9,7 @@ extension Sidecar {
         guard var link = hubs[hub] else { return [] }
         link.isUp = isUp
         link.isWatched = false
-        link.needsRegistration = isUp
+        link.registered = nil
         link.nextAttempt = now.instant + settings.hubRetry
         link.retry = settings.hubRetry
         hubs[hub] = link
@@ -37,7 +37,7 @@ extension Sidecar {
         case .ready:
             hubs[hub]?.isWatched = true
             return lookUpWanted(at: now)
-        case .mail(let id, let sealed):
+        case .mail(let id, let sealed, _):
             let acknowledgement = nextHubRequest(.acknowledge)
             return receive(mail: sealed, at: now) + [.hubRequest(acknowledgement, hub: hub, .acknowledge([id]))]
         case .channel(let channel, let peer):
@@ -59,21 +59,25 @@ extension Sidecar {
         at now: Clocks
     ) -> [SidecarAction] {
         switch hubRequests.removeValue(forKey: id) {
-        case .acknowledge, .refusal, nil:
+        case .acknowledge, .refusal, .work, nil:
             return []
-        case .register(let hub):
+        case .register(let hub, let contacts):
             switch answer {
             case .registered, .done:
-                hubs[hub]?.needsRegistration = false
+                hubs[hub]?.registered = contacts
+                // The contact cards may have changed meanwhile.
+                return register()
             case .online, .offline, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
+                return []
             }
-            return []
         case .outbox(let entry, let hub):
             switch answer {
             // What a hub finds invalid it will find invalid again.
             case .done, .refused(.invalid):
                 return delivered(entry, at: hub)
+            case .refused(.workNeeded(let bits, let hour)):
+                return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
             case .registered, .online, .offline, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
@@ -110,6 +114,7 @@ extension Sidecar {
                 hubs[url.key] = HubLinks.Link(
                     url: url,
                     isOurs: ours.contains(url.key),
+                    work: TokenBucket(at: now.instant),
                     nextAttempt: now.instant,
                     retry: settings.hubRetry
                 )
@@ -138,25 +143,26 @@ extension Sidecar {
         return actions
     }
 
-    mutating func registerEverywhere(ifRenamedFrom old: SidecarProfile) -> [SidecarAction] {
-        guard old.name != profile.name else { return [] }
-        for hub in hubs.up { hubs[hub]?.needsRegistration = true }
-        return register()
-    }
-
-    /// Registers where that is still to be done.
+    /// Registers where that is still to be done; where our contact cards have changed it is.
     mutating func register() -> [SidecarAction] {
-        let asked = Set(hubRequests.values)
+        var registering: Set<NodeKey> = []
+        for case .register(let hub, _) in hubRequests.values { registering.insert(hub) }
         return hubs.up.compactMap { hub in
-            guard hubs[hub]?.needsRegistration == true, !asked.contains(.register(hub: hub)) else { return nil }
-            return .hubRequest(nextHubRequest(.register(hub: hub)), hub: hub, .register(name: profile.name))
+            // Who knows of our cards knows our own hubs.
+            guard let link = hubs[hub], !registering.contains(hub) else { return nil }
+            let contacts = link.isOurs ? self.contacts : []
+            guard link.registered != contacts else { return nil }
+            let id = nextHubRequest(.register(hub: hub, contacts: contacts))
+            return .hubRequest(id, hub: hub, .register(contacts: contacts))
         }
     }
 
     private mutating func dropRequests(to hub: NodeKey) {
         hubRequests = hubRequests.filter { _, purpose in
             switch purpose {
-            case .register(let other), .outbox(_, let other), .resolve(let other, _), .refusal(let other): other != hub
+            case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
+                .refusal(let other):
+                other != hub
             case .acknowledge: true
             }
         }

@@ -70,7 +70,7 @@ extension Sidecar {
             let facts =
                 renewal
                 + outboxEntry(
-                    .deposit(target: peer, sealed: sealed),
+                    .deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant)),
                     at: places,
                     until: issued.invitation.expires
                 )
@@ -93,7 +93,8 @@ extension Sidecar {
         let binding = binding(issued.name, to: peer)
         var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)] + binding.facts
         let until = now.wall + settings.requestLifetime
-        facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
+        let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant))
+        facts += outboxEntry(deposit, at: places, until: until)
         let subject = claim.invitation.description
         let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
         let given = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
@@ -115,7 +116,7 @@ extension Sidecar {
             SidecarAction.hubRequest(
                 nextHubRequest(.refusal(hub: hub)),
                 hub: hub,
-                .deposit(target: claim.redeemer, sealed: sealed)
+                .deposit(target: claim.redeemer, sealed: sealed, evidence: .grant(claim.grant))
             )
         }
         return (sealed, actions)
@@ -138,7 +139,10 @@ extension Sidecar {
             let admission = PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)
             actions.append(.admit(admission))
         }
-        return actions
+        guard !actions.isEmpty else { return [] }
+        // A claim that comes by a hub finds room there.
+        contacts = answered.values.compactMap { $0.contactToken?.id }.sorted { $0.description < $1.description }
+        return actions + register()
     }
 
     /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
@@ -219,7 +223,8 @@ extension Sidecar {
             throw .badInvitation("its key is not a valid one")
         }
         var facts: [TrustFact] = [.joining(invitation, claim, name: name)]
-        let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed)
+        let evidence = invitation.secret.contactToken.map { DepositEvidence.contact($0) }
+        let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed, evidence: evidence)
         facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
         let event = AuditEvent(
             .trustAsked,

@@ -71,7 +71,7 @@ extension Sidecar {
             given = joining.claim.grant
             name = joining.name
         } else {
-            return isNews(acceptance) ? withdrawOffer(to: peer, at: acceptance.hubs, now: now) : []
+            return isNews(acceptance) ? withdrawOffer(answering: acceptance, at: now) : []
         }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return [] }
         let crossed = crossing(acceptance, given: given, at: now)
@@ -124,11 +124,12 @@ extension Sidecar {
 
     /// A peer has accepted what this side no longer offers: it is told so, or it would believe in a trust for good. An
     /// earlier revocation is repeated where it says that; a new one must not end an offer that is still open.
-    private mutating func withdrawOffer(to peer: NodeKey, at hubs: [HubURL], now: Clocks) -> [SidecarAction] {
+    private mutating func withdrawOffer(answering acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
+        let peer = acceptance.giver
         guard book.hasOffered(peer), !standing(of: peer, at: now).isMutual else { return [] }
         let earlier = book.ownRevocation(of: peer)
         let waitingCount = book.outbox.values.count { entry in
-            if case .deposit(let target, _) = entry.request { target == peer } else { false }
+            if case .deposit(let target, _, _) = entry.request { target == peer } else { false }
         }
         guard waitingCount < settings.waitingMailCount else { return [] }
         let revocation: Revocation
@@ -141,8 +142,8 @@ extension Sidecar {
         }
         guard let sealed = try? Mail.revocation(revocation).sealed(using: &random) else { return [] }
         let facts = outboxEntry(
-            .deposit(target: peer, sealed: sealed),
-            at: hubs + profile.hubs,
+            .deposit(target: peer, sealed: sealed, evidence: .grant(acceptance.grant)),
+            at: acceptance.hubs + profile.hubs,
             until: now.wall + settings.requestLifetime
         )
         let revoked: [TrustFact] = earlier == revocation ? [] : [.revoked(revocation)]

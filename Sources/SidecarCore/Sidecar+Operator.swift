@@ -46,7 +46,8 @@ extension Sidecar {
             facts.append(.answered(oldest.key))
         }
         let places = profile.hubs + (book.relationships[peer]?.hubs ?? [])
-        facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: request.expires)
+        let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence(towards: peer, at: now))
+        facts += outboxEntry(deposit, at: places, until: request.expires)
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
         let isUp = places.contains { hubs[$0.key]?.isUp == true }
         let answer = RequestTrust.Answer(id: request.id, did: peer, state: isUp ? .sent : .queued, trust: nil)
@@ -77,7 +78,8 @@ extension Sidecar {
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
         if let sealed = try? Mail.rejection(rejection).sealed(using: &random) {
-            let deposit = HubRequest.deposit(target: request.asker, sealed: sealed)
+            let evidence = DepositEvidence.grant(request.grant)
+            let deposit = HubRequest.deposit(target: request.asker, sealed: sealed, evidence: evidence)
             facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
         }
         let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
@@ -103,7 +105,8 @@ extension Sidecar {
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
         if let sealed = try? Mail.revocation(revocation).sealed(using: &random) {
-            facts += outboxEntry(.deposit(target: peer, sealed: sealed), at: places, until: until)
+            let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence(towards: peer, at: now))
+            facts += outboxEntry(deposit, at: places, until: until)
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
@@ -226,7 +229,7 @@ extension Sidecar {
     /// The mail that tells `relationship`'s peer of our side of it.
     mutating func acceptance(of id: RecordID, relationship: TrustRelationship) -> HubRequest? {
         guard let sealed = sealedAcceptance(of: id, relationship: relationship) else { return nil }
-        return .deposit(target: relationship.peer, sealed: sealed)
+        return .deposit(target: relationship.peer, sealed: sealed, evidence: .grant(relationship.received))
     }
 
     mutating func sealedAcceptance(of id: RecordID, relationship: TrustRelationship) -> [UInt8]? {

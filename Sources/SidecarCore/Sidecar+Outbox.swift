@@ -1,6 +1,6 @@
 import HubProtocol
-import PosternModel
-import TrustCore
+package import PosternModel
+package import TrustCore
 
 // What hubs have to be told, until they have been told.
 extension Sidecar {
@@ -23,11 +23,41 @@ extension Sidecar {
         let asked = Set(hubRequests.values)
         for (id, entry) in book.outbox.sorted(by: { $0.key.description < $1.key.description }) {
             for url in entry.hubs where hubs[url.key]?.isUp == true {
-                guard !asked.contains(.outbox(id, hub: url.key)), !isTold(id, url.key) else { continue }
+                guard asked.isDisjoint(with: [.outbox(id, hub: url.key), .work(id, hub: url.key)]) else { continue }
+                guard !isTold(id, url.key) else { continue }
                 actions.append(.hubRequest(nextHubRequest(.outbox(id, hub: url.key)), hub: url.key, entry.request))
             }
         }
         return actions
+    }
+
+    /// What shows a hub that `peer` knows us: its grant, while it stands.
+    func evidence(towards peer: NodeKey, at now: Clocks) -> DepositEvidence? {
+        guard let grant = book.relationships[peer]?.received, !grant.isExpired(at: now.wall) else { return nil }
+        return .grant(grant)
+    }
+
+    /// A hub asks for work before it takes a deposit. What it asks is bounded: a hub can make us wait, not heat the
+    /// room.
+    mutating func work(on id: RecordID, for hub: NodeKey, bits: Int, hour: Int64, at now: Clocks) -> [SidecarAction] {
+        guard case .deposit(let target, let sealed, _) = book.outbox[id]?.request else { return [] }
+        guard bits <= settings.workSize, hubs[hub]?.work.take(settings.work, at: now.instant) == true else {
+            outboxRetry = now.instant + settings.hubRetryMaximum
+            return []
+        }
+        let challenge = WorkChallenge(hub: hub, sender: key, target: target, sealed: sealed, hour: hour)
+        return [.work(nextHubRequest(.work(id, hub: hub)), challenge, bits: bits)]
+    }
+
+    /// The work for a deposit is done, or was given up.
+    package mutating func worked(_ id: SidecarRequestID, _ work: MailWork?, at now: Clocks) -> [SidecarAction] {
+        guard case .work(let entry, let hub) = hubRequests.removeValue(forKey: id) else { return [] }
+        guard let work, case .deposit(let target, let sealed, _) = book.outbox[entry]?.request else {
+            outboxRetry = now.instant + settings.hubRetryMaximum
+            return []
+        }
+        let deposit = HubRequest.deposit(target: target, sealed: sealed, evidence: .work(work))
+        return [.hubRequest(nextHubRequest(.outbox(entry, hub: hub)), hub: hub, deposit)]
     }
 
     /// One hub knows. The entry is done when all do.

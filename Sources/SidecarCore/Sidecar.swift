@@ -30,6 +30,8 @@ package struct Sidecar {
     var joins: [WaitingJoin] = []
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
+    /// The contact cards that our hubs are told: one for each invitation that is answered.
+    var contacts: [RecordID] = []
     /// Who waits for what a peer offers.
     var offersWaiters: [NodeKey: [OffersWaiter]] = [:]
     /// When refusals were last recorded.
@@ -41,9 +43,11 @@ package struct Sidecar {
 
     /// What a request to a hub was made for.
     enum HubPurpose: Hashable, Sendable {
-        case register(hub: NodeKey)
+        case register(hub: NodeKey, contacts: [RecordID])
         case acknowledge
         case outbox(RecordID, hub: NodeKey)
+        /// Work for a deposit, which this node does itself.
+        case work(RecordID, hub: NodeKey)
         /// The refusal of a claim: whoever claimed asks again when it is lost.
         case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
@@ -118,7 +122,7 @@ package struct Sidecar {
             old: old.auditDocument,
             new: profile.auditDocument
         )
-        return [.audit(event)] + reconcileHubs(at: now) + registerEverywhere(ifRenamedFrom: old)
+        return [.audit(event)] + reconcileHubs(at: now) + register()
     }
 
     /// The addresses under which we may be reached directly, for invitations and acceptances.

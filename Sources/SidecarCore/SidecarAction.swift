@@ -31,6 +31,9 @@ package enum SidecarAction: Hashable, Sendable {
 
     /// Ask a hub, and report its answer under the id.
     case hubRequest(SidecarRequestID, hub: NodeKey, HubRequest)
+    /// Do work of so many zero bits, which takes from milliseconds to seconds of a processor, and report it under the
+    /// id.
+    case work(SidecarRequestID, WorkChallenge, bits: Int)
     /// Open the event stream of a hub.
     case openWatch(NodeKey)
     /// Ask a peer's sidecar on the control port, and report its answer under the id.

@@ -20,6 +20,9 @@ package struct SidecarSettings: Hashable, Sendable {
     package var waitingMailCount = 8
     /// Hubs that are used at once: our own and those of peers.
     package var hubCount = 16
+    /// The most zero bits of work that is done for a deposit, and how often one hub may ask for work.
+    package var workSize = WorkChallenge.largestSize
+    package var work = RateLimit(burst: 16, perMinute: 4)
     /// How long a request, and a message that a hub has not taken, is kept.
     package var requestLifetime = Interval.seconds(14 * 86_400)
     /// How far ahead of ours the clock of an asker may be.

@@ -92,6 +92,7 @@ extension SidecarRuntime {
             ask(hub, port: HubPort.requests, request.document) { sidecar, answer, now in
                 sidecar.hubAnswered(id, answer.flatMap { try? HubAnswer($0) }, at: now)
             }
+        case .work(let id, let challenge, let bits): work(on: challenge, bits: bits, for: id)
         case .openWatch(let hub): openWatch(hub)
         case .peerRequest(let id, let peer, let request):
             ask(peer, port: SidecarPort.control, request.document) { sidecar, answer, now in

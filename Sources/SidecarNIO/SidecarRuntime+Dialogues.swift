@@ -1,6 +1,7 @@
 import HubProtocol
 import Logging
 import NIOCore
+import NIOPosix
 import OverlayCore
 import OverlayNIO
 import OverlayWire
@@ -26,6 +27,20 @@ extension SidecarRuntime {
             }
         } catch {
             feed { answered(&$0, nil, $1) }
+        }
+    }
+
+    /// Does the work that a hub asks for, off the event loop and one piece after another, so that it never takes more
+    /// than one processor.
+    func work(on challenge: WorkChallenge, bits: Int, for id: SidecarRequestID) {
+        let earlier = life?.lastWork ?? node.eventLoop.makeSucceededVoidFuture()
+        let work = earlier.flatMap { [resolver, loop = node.eventLoop] in
+            resolver.runIfActive(eventLoop: loop) { challenge.solve(bits: bits) }
+        }
+        // The next piece begins also when this one failed.
+        life?.lastWork = work.map { _ in }.recover { _ in }
+        work.assumeIsolated().whenComplete { result in
+            self.feed { $0.worked(id, try? result.get(), at: $1) }
         }
     }
 

@@ -57,7 +57,7 @@ package final class SidecarRuntime {
     var settings: Settings
     /// Where our files are written.
     let queue: StateQueue
-    /// Resolves the names of hubs, which blocks.
+    /// Resolves the names of hubs and works for them, which blocks.
     let resolver: NIOThreadPool
     /// What there is from ``start()`` to ``stop()``.
     var life: Life?
@@ -93,6 +93,8 @@ package final class SidecarRuntime {
         var hubs: [NodeKey: HubURL] = [:]
         var watches: [NodeKey: EventStream.Reader] = [:]
         var redemptions: [SidecarRequestID: InvitationRedemption] = [:]
+        /// The end of the work that hubs have asked for.
+        var lastWork: EventLoopFuture<Void>?
         var timer: Scheduled<Void>?
         /// When the timer is due.
         var timerDue: Instant?

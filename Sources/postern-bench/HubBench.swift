@@ -11,8 +11,10 @@ extension Bench {
         let world = try HubWorld()
         let client = try world.client()
         let time = budget.perRound(parts: 3)
-        // A name that changes is written every time.
-        let requests = { @Sendable (count: Int) in HubRequest.register(name: "node \(count)") }
+        // Contact cards that change are written every time.
+        let requests = { @Sendable (count: Int) in
+            HubRequest.register(contacts: [RecordID(ofBytes: Array("\(count)".utf8))])
+        }
         let together = try rates(of: client, inFlight: 64, budget, time, requests)
         let alone = try rates(of: client, inFlight: 1, budget, time, requests)
         let fresh = try budget.sample {
@@ -20,7 +22,7 @@ extension Bench {
             let start = monotonicSeconds()
             repeat {
                 let stranger = try world.client()
-                try stranger.ask(.register(name: "stranger"))
+                try stranger.ask(.register(contacts: []))
                 try stranger.stop()
                 count += 1
             } while monotonicSeconds() - start < time
@@ -43,7 +45,7 @@ extension Bench {
         let world = try HubWorld()
         let (client, target) = (try world.client(), try world.client())
         for one in [client, target] {
-            try one.ask(.register(name: "node"))
+            try one.ask(.register(contacts: []))
             try one.watch()
         }
         let grant = Grant(

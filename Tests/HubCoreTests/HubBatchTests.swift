@@ -58,7 +58,7 @@ struct RandomInputs {
     private mutating func request(of node: NodeIdentity, at now: Timestamp) -> HubRequest {
         let other = pick(Self.identities.filter { $0.key != node.key })
         switch random.next() % 10 {
-        case 0, 1: return .register(name: pick(["a", "b"]))
+        case 0, 1: return .register(contacts: pick([[], [RecordID(ofBytes: [1])]]))
         case 2: return .deregister
         case 3, 4: return .deposit(target: other.key, sealed: pick(Self.boxes))
         case 5: return .acknowledge([RecordID(ofBytes: pick(Self.boxes)), RecordID(ofBytes: pick(Self.boxes))])
@@ -114,7 +114,7 @@ struct RandomInputs {
         let resolve = HubRequest.resolve(target: bob.key, grant: bobsGrant)
         let input = HubInput.request(resolve, id: world.nextID(), from: alice.key, at: world.now.wall)
         var facts = HubFacts()
-        facts.registrations[bob.key] = Registration(key: bob.key, name: "bob", registered: time(0))
+        facts.registrations[bob.key] = Registration(key: bob.key, contacts: [], registered: time(0))
         let first = world.hub.decide([input], over: facts)
         #expect(world.hub.decide([input], over: facts) == first)
         facts.voidUntil[GrantPair(giver: bob.key, subject: alice.key)] = time(5)

@@ -9,16 +9,29 @@ import TrustCore
     @Test func `events come back from their documents`() throws {
         let events: [HubEvent] = [
             .ready, .closed(RelayChannel(7)), .channel(RelayChannel(.max), peer: alice.key),
-            .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3]),
+            .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .known),
+            .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .contact(from: MailOrigin(0))),
+            .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .stranger(from: MailOrigin(.max))),
         ]
         for event in events { #expect(try HubEvent(event.document) == event) }
         #expect(throws: RecordError.self) { try HubEvent(["event": "closed", "channel": 4_294_967_296]) }
         #expect(throws: RecordError.self) { try HubEvent(["event": "other"]) }
+        let withoutOrigin: JSONValue = [
+            "event": "mail", "id": .string(RecordID(ofBytes: [1]).description), "sealed": "AA", "class": "stranger",
+        ]
+        #expect(throws: RecordError.missing("origin")) { try HubEvent(withoutOrigin) }
     }
 
     @Test func `requests come back from their documents`() throws {
+        let token = try #require(ContactToken(bytes: Array(0..<16)))
+        let challenge = WorkChallenge(hub: carol.key, sender: alice.key, target: bob.key, sealed: [1], hour: 498_000)
+        let work = try #require(challenge.solve(bits: 4))
         let requests: [HubRequest] = [
-            .register(name: "planner"), .deregister, .deposit(target: bob.key, sealed: [1, 2, 3]),
+            .register(contacts: [RecordID(ofBytes: [1])]), .deregister,
+            .deposit(target: bob.key, sealed: [1, 2, 3]),
+            .deposit(target: bob.key, sealed: [1], evidence: .grant(bobsGrant)),
+            .deposit(target: bob.key, sealed: [1], evidence: .contact(token)),
+            .deposit(target: bob.key, sealed: [1], evidence: .work(work)),
             .acknowledge([RecordID(ofBytes: [1]), RecordID(ofBytes: [2])]),
             .resolve(target: bob.key, grant: bobsGrant), .release(RelayChannel(.max)),
             .revoke(Revocation(from: alice, to: bob.key, issued: time(0))),
@@ -34,15 +47,28 @@ import TrustCore
         #expect(throws: HubRefusal(RecordError.missing("do"))) { try HubRequest(received: [:]) }
     }
 
-    @Test func `a name in a request loses what may not be shown`() throws {
-        let request = try HubRequest(["do": "register", "name": "pla\u{202e}nner\n"])
-        #expect(request == .register(name: "pla nner "))
+    @Test func `mail shows one kind of evidence, in its own form`() throws {
+        let token: JSONValue = .string(Base64URL.encode([UInt8](repeating: 1, count: 16)))
+        let bad: [(String, JSONValue)] = [
+            ("contact", "AA"), ("work", ["hour": 1, "number": -1]), ("work", ["hour": 1]), ("grant", [:]),
+            ("work", ["hour": 1, "number": 9_007_199_254_740_992]),
+        ]
+        for (name, value) in bad {
+            var members = HubRequest.deposit(target: bob.key, sealed: [1]).document.object ?? JSONObject()
+            members[name] = value
+            #expect(throws: RecordError.self) { try HubRequest(.object(members)) }
+        }
+        var both = HubRequest.deposit(target: bob.key, sealed: [1]).document.object ?? JSONObject()
+        both["contact"] = token
+        #expect(throws: Never.self) { try HubRequest(.object(both)) }
+        both["work"] = ["hour": 1, "number": 1]
+        #expect(throws: RecordError.invalid("evidence")) { try HubRequest(.object(both)) }
     }
 
     @Test func `answers come back from their documents`() throws {
         let refusals: [HubRefusal] = [
             .invalid("the record's member \"do\" has an invalid value"), .unknown, .overLimit, .notWatching,
-            .unavailable,
+            .unavailable, .full, .workNeeded(bits: 16, hour: 498_000),
         ]
         let answers: [HubAnswer] =
             [

@@ -46,13 +46,13 @@ struct SharedStore: HubStore {
 
     @Test mutating func `when the store fails, nothing of the batch has happened`() {
         _ = process(.watchOpened(by: alice.key, at: time(0)), .watchOpened(by: bob.key, at: time(0)))
-        _ = ask(.register(name: "bob"), from: bob)
+        _ = ask(.register(contacts: []), from: bob)
         let opened = ask(.resolve(target: bob.key, grant: bobsGrant), from: alice)
         #expect(opened.last == .answer(HubRequestID(1), .online(RelayChannel(1))))
         store.isFull = true
         let revocation = Revocation(from: bob, to: alice.key, issued: time(5))
         let requests: [(HubRequest, NodeIdentity)] = [
-            (.register(name: "a"), alice), (.deregister, bob), (.deposit(target: bob.key, sealed: [1]), alice),
+            (.register(contacts: []), alice), (.deregister, bob), (.deposit(target: bob.key, sealed: [1]), alice),
             (.revoke(revocation), bob), (.resolve(target: bob.key, grant: bobsGrant), alice),
         ]
         for (request, node) in requests {
@@ -65,7 +65,7 @@ struct SharedStore: HubStore {
     }
 
     @Test mutating func `a node whose mail cannot be read loses its event stream, and is not present`() {
-        _ = ask(.register(name: "bob"), from: bob)
+        _ = ask(.register(contacts: []), from: bob)
         _ = process(.watchOpened(by: alice.key, at: time(0)))
         store.isFull = true
         #expect(process(.watchOpened(by: bob.key, at: time(0))) == [.endWatch(bob.key)])
@@ -77,7 +77,7 @@ struct SharedStore: HubStore {
     }
 
     @Test mutating func `a node that leaves while the store fails has left`() {
-        _ = ask(.register(name: "bob"), from: bob)
+        _ = ask(.register(contacts: []), from: bob)
         _ = process(.watchOpened(by: alice.key, at: time(0)), .watchOpened(by: bob.key, at: time(0)))
         _ = ask(.resolve(target: bob.key, grant: bobsGrant), from: alice)
         store.isFull = true
@@ -88,9 +88,9 @@ struct SharedStore: HubStore {
         var settings = HubSettings.defaults
         settings.nodeCount = 1
         var hub = Hub(settings: settings)
-        var store = SharedStore(registration: Registration(key: carol.key, name: "carol", registered: time(0)))
-        let register = HubInput.request(.register(name: "a"), id: HubRequestID(1), from: alice.key, at: time(0))
+        var store = SharedStore(registration: Registration(key: carol.key, contacts: [], registered: time(0)))
+        let register = HubInput.request(.register(contacts: []), id: HubRequestID(1), from: alice.key, at: time(0))
         let (actions, failure) = hub.process([register], in: &store)
-        #expect(actions == [.answer(HubRequestID(1), .refused(.overLimit))] && failure == nil)
+        #expect(actions == [.answer(HubRequestID(1), .refused(.full))] && failure == nil)
     }
 }

@@ -33,7 +33,7 @@ import TrustCore
         var world = HubWorld()
         _ = world.ask(deposit(1), from: alice)
         let events = pushes(world.watch(bob), to: bob)
-        guard case .mail(let id, let sealed)? = events.first else { throw RecordError.malformed }
+        guard case .mail(let id, let sealed, _)? = events.first else { throw RecordError.malformed }
         #expect(sealed == Array(repeating: 1, count: 40) && events.last == .ready)
         _ = world.leave(bob)
         #expect(pushes(world.watch(bob), to: bob).count == 2, "mail stays until it is acknowledged")

@@ -10,18 +10,19 @@ import TrustCore
     @Test func `a node is told its self-certifying address, which is the same at every hub (R1)`() {
         var one = HubWorld()
         var other = HubWorld()
-        let answer = one.ask(.register(name: "alice"), from: alice).answer.document
+        let answer = one.ask(.register(contacts: []), from: alice).answer.document
         #expect(answer["address"]?.string == alice.key.personalAddress.description)
-        #expect(other.ask(.register(name: "x"), from: alice).answer.document["address"] == answer["address"])
+        #expect(other.ask(.register(contacts: []), from: alice).answer.document["address"] == answer["address"])
     }
 
-    @Test func `registration, renaming and deregistration are audited, a repeated registration is not (R11)`() {
+    @Test func `registration and deregistration are audited, repeated or with other contact cards they are not (R11)`()
+    {
         var world = HubWorld()
-        let first = audited(world.ask(.register(name: "a"), from: alice).actions)
+        let first = audited(world.ask(.register(contacts: []), from: alice).actions)
         #expect(first.map(\.action) == [.registered] && first.first?.actor == alice.key)
-        #expect(audited(world.ask(.register(name: "a"), from: alice).actions).isEmpty)
-        let renamed = audited(world.ask(.register(name: "b"), from: alice).actions)
-        #expect(renamed.first?.old == ["name": "a"] && renamed.first?.new["name"] == "b")
+        #expect(audited(world.ask(.register(contacts: []), from: alice).actions).isEmpty)
+        let cards = HubRequest.register(contacts: [RecordID(ofBytes: [1])])
+        #expect(audited(world.ask(cards, from: alice).actions).isEmpty)
         #expect(audited(world.ask(.deregister, from: alice).actions).map(\.action) == [.deregistered])
         #expect(audited(world.ask(.deregister, from: alice).actions).isEmpty)
     }
@@ -30,13 +31,14 @@ import TrustCore
         var settings = HubSettings.defaults
         settings.nodeCount = 1
         var world = HubWorld(settings)
-        #expect(world.ask(.register(name: "a"), from: alice).answer.isGood)
-        #expect(world.ask(.register(name: "b"), from: bob).answer == HubAnswer.refused(.overLimit))
-        #expect(world.ask(.register(name: "c"), from: alice).answer.isGood)
+        #expect(world.ask(.register(contacts: []), from: alice).answer.isGood)
+        #expect(world.ask(.register(contacts: []), from: bob).answer == HubAnswer.refused(.full))
+        #expect(world.ask(.register(contacts: []), from: alice).answer.isGood)
     }
 
     @Test(arguments: [
-        "{}", #"{"do":"list"}"#, #"{"do":"register"}"#, #"{"do":"deposit","to":"x","sealed":"AA"}"#, "[]", "3",
+        "{}", #"{"do":"list"}"#, #"{"do":"register","contacts":["!"]}"#, #"{"do":"deposit","to":"x","sealed":"AA"}"#,
+        "[]", "3",
         #"{"do":"resolve","to":"did:key:z"}"#, #"{"do":"acknowledge","ids":["!"]}"#, #"{"do":"release","channel":-1}"#,
         "{", "",
     ])
@@ -51,10 +53,10 @@ import TrustCore
         var settings = HubSettings.defaults
         settings.requests = RateLimit(burst: 2, perMinute: 60)
         var world = HubWorld(settings)
-        let answers = (0..<3).map { _ in world.ask(.register(name: "a"), from: alice).answer }
+        let answers = (0..<3).map { _ in world.ask(.register(contacts: []), from: alice).answer }
         #expect(answers[1].isGood && answers[2] == HubAnswer.refused(.overLimit))
-        #expect(world.ask(.register(name: "b"), from: bob).answer.isGood)
+        #expect(world.ask(.register(contacts: []), from: bob).answer.isGood)
         world.pass(1)
-        #expect(world.ask(.register(name: "a"), from: alice).answer.isGood)
+        #expect(world.ask(.register(contacts: []), from: alice).answer.isGood)
     }
 }

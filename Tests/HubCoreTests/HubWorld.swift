@@ -70,7 +70,7 @@ struct HubWorld {
     /// Registers and watches.
     mutating func join(_ nodes: NodeIdentity...) {
         for node in nodes {
-            _ = ask(.register(name: "n"), from: node)
+            _ = ask(.register(contacts: []), from: node)
             _ = watch(node)
         }
     }

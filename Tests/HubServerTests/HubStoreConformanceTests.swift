@@ -54,11 +54,11 @@ enum StoreKind: CaseIterable {
     @Test(arguments: StoreKind.allCases)
     func `a registration is added, replaced and removed, and counted once`(kind: StoreKind) throws {
         var store = try kind.open()
-        try write(.register(Registration(key: alice, name: "a", registered: now)), to: &store)
-        let renamed = Registration(key: alice, name: "b", registered: now)
+        try write(.register(Registration(key: alice, contacts: [], registered: now)), to: &store)
+        let renamed = Registration(key: alice, contacts: [RecordID(ofBytes: [1])], registered: now)
         try write(
             .register(renamed),
-            .register(Registration(key: bob, name: "bob", registered: now + .seconds(1))),
+            .register(Registration(key: bob, contacts: [], registered: now + .seconds(1))),
             to: &store
         )
         #expect(try facts(&store).registrations[alice] == renamed)

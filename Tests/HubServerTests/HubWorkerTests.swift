@@ -31,7 +31,7 @@ private struct BrokenStore: HubStore {
     @Test func `what is not a request is refused, and the rest of its batch is taken`() async throws {
         let worker = HubWorker(settings: .defaults, store: MemoryHubStore())
         let batch = [
-            request(1, "{"), request(2, #"{"do":"register","name":"a"}"#), request(3, #"{"do":"dance"}"#),
+            request(1, "{"), request(2, #"{"do":"register"}"#), request(3, #"{"do":"dance"}"#),
             .input(.tidy(at: now.wall)),
         ]
         let outcome = await take(batch, by: worker)
@@ -56,7 +56,7 @@ private struct BrokenStore: HubStore {
 
     @Test func `the error of a store is reported beside the answers`() async {
         let worker = HubWorker(settings: .defaults, store: BrokenStore())
-        let outcome = await take([request(1, #"{"do":"register","name":"a"}"#)], by: worker)
+        let outcome = await take([request(1, #"{"do":"register"}"#)], by: worker)
         #expect(outcome.actions == [.answer(HubRequestID(1), .refused(.unavailable))])
         #expect(outcome.failure == "Broken()")
     }

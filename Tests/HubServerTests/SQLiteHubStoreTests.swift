@@ -53,7 +53,7 @@ final class TemporaryDirectory {
         let store = try SQLiteHubStore(path: path)
         try store.transaction(HubReads()) { _ in
             [
-                .register(Registration(key: alice, name: "alice", registered: now)), .deposit(mail(1), for: bob),
+                .register(Registration(key: alice, contacts: [], registered: now)), .deposit(mail(1), for: bob),
                 .revoke(GrantPair(giver: alice, subject: bob), until: now, limit: 9),
             ]
         }
@@ -75,7 +75,7 @@ final class TemporaryDirectory {
         // The same mail a second time violates the store's own uniqueness.
         #expect(throws: (any Error).self) {
             try store.transaction(HubReads()) { _ in
-                [.register(Registration(key: alice, name: "a", registered: now)), .deposit(mail(1), for: bob)]
+                [.register(Registration(key: alice, contacts: [], registered: now)), .deposit(mail(1), for: bob)]
             }
         }
         #expect(try facts(store) == before)

@@ -210,7 +210,7 @@ import TrustCore
         try await world.eventually("the registration is recorded") { hub.trail.events.count == 2 }
         let answer = Mutex<JSONValue?>(nil)
         try await world.on {
-            let request = HubRequest.register(name: "alice").document
+            let request = HubRequest.register(contacts: []).document
             try RPCClientStream.ask(request, of: url.key, port: HubPort.requests, on: alice.node) { document in
                 answer.withLock { $0 = document }
             }

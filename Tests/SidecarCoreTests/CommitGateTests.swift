@@ -67,7 +67,7 @@ extension CommitGate {
         let actions: [SidecarAction] = [
             .remember, .connect(bob), relay, services, .openWatch(hub), .dropHub(hub), .expel(bob, .refused),
             .trustEnded(bob), .fail(CommandID(5), full),
-            .hubRequest(SidecarRequestID(6), hub: hub, .register(name: "a")),
+            .hubRequest(SidecarRequestID(6), hub: hub, .register(contacts: [])),
             .hubRequest(SidecarRequestID(7), hub: hub, .release(RelayChannel(1))),
         ]
         #expect(actions.flatMap { gate.take($0, at: now) } == actions.map { .perform($0) })

@@ -142,7 +142,9 @@ import Testing
         for rejection in [forged, other] {
             let sealed = try Mail.rejection(rejection).sealed()
             let hub = world.hubURL.key
-            world.input(bob) { $0.receive(.mail(id: RecordID(ofBytes: sealed), sealed: sealed), from: hub, at: $1) }
+            world.input(bob) {
+                $0.receive(.mail(id: RecordID(ofBytes: sealed), sealed: sealed, as: .known), from: hub, at: $1)
+            }
         }
         #expect(world.nodes[bob]!.failures.isEmpty)
     }
@@ -165,7 +167,9 @@ import Testing
             let sealed = try Mail.claim(claim).sealed()
             let hub = world.hubURL.key
             let before = world.mailSeen.count
-            world.input(alice) { $0.receive(.mail(id: RecordID(ofBytes: sealed), sealed: sealed), from: hub, at: $1) }
+            world.input(alice) {
+                $0.receive(.mail(id: RecordID(ofBytes: sealed), sealed: sealed, as: .known), from: hub, at: $1)
+            }
             #expect(world.mailSeen.count == before + answers)
         }
         #expect(world.nodes[alice]!.journal == journal)

@@ -127,7 +127,11 @@ import TrustCore
             hubs: [],
             candidates: []
         )
-        let event = HubEvent.mail(id: RecordID(ofBytes: [2]), sealed: try Mail.acceptance(acceptance).sealed())
+        let event = HubEvent.mail(
+            id: RecordID(ofBytes: [2]),
+            sealed: try Mail.acceptance(acceptance).sealed(),
+            as: .known
+        )
         let hub = world.hubURL.key
         world.input(alice) { $0.receive(event, from: hub, at: $1) }
         #expect(!world.isTrusted(alice, bob))
@@ -146,7 +150,11 @@ import TrustCore
             hubs: [],
             candidates: []
         )
-        let event = HubEvent.mail(id: RecordID(ofBytes: [2]), sealed: try Mail.acceptance(acceptance).sealed())
+        let event = HubEvent.mail(
+            id: RecordID(ofBytes: [2]),
+            sealed: try Mail.acceptance(acceptance).sealed(),
+            as: .known
+        )
         let hub = world.hubURL.key
         world.input(alice) { $0.receive(event, from: hub, at: $1) }
         #expect(!world.isTrusted(alice, mallory.key) && !world.isTrusted(alice, bob))
@@ -174,7 +182,7 @@ import TrustCore
                     nonce: Array(repeating: nonce, count: 16)
                 )
                 let request = TrustRequest(from: asker, terms: terms, grant: grant)
-                let event = HubEvent.mail(id: request.id, sealed: try Mail.request(request).sealed())
+                let event = HubEvent.mail(id: request.id, sealed: try Mail.request(request).sealed(), as: .known)
                 _ = sidecar.receive(event, from: world.hubURL.key, at: world.now)
             }
         }

@@ -55,7 +55,7 @@ import TrustCore
         /// Delivers mail; returns what is answered to it by mail.
         mutating func deliver(_ mail: [[UInt8]], to end: WritableKeyPath<Ends, Sidecar>) -> [[UInt8]] {
             mail.flatMap { sealed in
-                let event = HubEvent.mail(id: RecordID(ofBytes: sealed), sealed: sealed)
+                let event = HubEvent.mail(id: RecordID(ofBytes: sealed), sealed: sealed, as: .known)
                 let actions = self[keyPath: end].receive(event, from: hub.key, at: now)
                 return settle(actions, at: end)
             }
@@ -96,7 +96,7 @@ import TrustCore
             actions.flatMap { action -> [[UInt8]] in
                 guard case .persist(let facts) = action else { return [] }
                 return facts.compactMap { fact in
-                    guard case .outbox(let entry) = fact, case .deposit(_, let sealed) = entry.request else {
+                    guard case .outbox(let entry) = fact, case .deposit(_, let sealed, _) = entry.request else {
                         return nil
                     }
                     return sealed

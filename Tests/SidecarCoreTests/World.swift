@@ -189,6 +189,9 @@ struct World {
         case .dropHub: hubDown(key)
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)
         case .hubRequest(let id, _, let request): askHub(key, id, request)
+        case .work(let id, let challenge, let bits):
+            let work = challenge.solve(bits: bits)
+            input(key) { $0.worked(id, work, at: $1) }
         case .openWatch:
             guard hubSessions.contains(key) else { return }
             process(.watchOpened(by: key, at: now.wall))

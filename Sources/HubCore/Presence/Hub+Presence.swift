@@ -13,7 +13,7 @@ extension Hub {
             return leave(node)
         case .deliver(let mail, let target):
             guard presence.watchers.contains(target) else { return [] }
-            return [.push(target, .mail(id: mail.id, sealed: mail.sealed))]
+            return [.push(target, .mail(id: mail.id, sealed: mail.sealed, as: .known))]
         case .lookUp(let id, let grant, let node, let isAllowed):
             return lookUp(grant, by: node, id: id, isAllowed: isAllowed)
         case .release(let node, let channel):
@@ -36,7 +36,7 @@ extension Hub {
         // A node that opens its event stream again has restarted, and knows nothing of its channels.
         var actions = relays.closeAll(of: node)
         presence.watchers.insert(node)
-        actions += mail.map { .push(node, .mail(id: $0.id, sealed: $0.sealed)) }
+        actions += mail.map { .push(node, .mail(id: $0.id, sealed: $0.sealed, as: .known)) }
         actions.append(.push(node, .ready))
         for grant in presence.awaited.remove(target: node) {
             let requester = grant.subject

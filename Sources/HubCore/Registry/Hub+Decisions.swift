@@ -31,11 +31,11 @@ extension Hub {
         over facts: HubFacts
     ) -> HubDecision {
         switch request {
-        case .register(let name):
-            return register(name, id: id, from: node, at: now, over: facts)
+        case .register(let contacts):
+            return register(contacts, id: id, from: node, at: now, over: facts)
         case .deregister:
             return deregister(id: id, from: node, over: facts)
-        case .deposit(let target, let sealed):
+        case .deposit(let target, let sealed, _):
             let mail = StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now)
             return deposit(mail, for: target, id: id, over: facts)
         case .acknowledge(let ids):
@@ -53,7 +53,7 @@ extension Hub {
     }
 
     private func register(
-        _ name: String,
+        _ contacts: [RecordID],
         id: HubRequestID,
         from node: NodeKey,
         at now: Timestamp,
@@ -61,25 +61,20 @@ extension Hub {
     ) -> HubDecision {
         let known = facts.registrations[node]
         guard known != nil || facts.nodeCount < settings.nodeCount else {
-            return .answer(id, .refused(.overLimit))
+            return .answer(id, .refused(.full))
         }
         let answer = HubAnswer.registered(node, node.personalAddress, at: now)
-        guard known?.name != name else { return .answer(id, answer) }
-        let registration = Registration(key: node, name: name, registered: known?.registered ?? now)
-        let event = AuditEvent(
-            .registered,
-            actor: node,
-            subject: node.did,
-            old: known.map { ["name": .string($0.name)] } ?? .null,
-            new: ["name": .string(name), "address": .string(node.personalAddress.description)]
-        )
-        return HubDecision(writes: [.register(registration)], actions: [.audit(event), .answer(id, answer)])
+        guard known?.contacts != contacts else { return .answer(id, answer) }
+        let registration = Registration(key: node, contacts: contacts, registered: known?.registered ?? now)
+        let address: JSONValue = ["address": .string(node.personalAddress.description)]
+        let event = AuditEvent(.registered, actor: node, subject: node.did, new: address)
+        let audited: [HubAction] = known == nil ? [.audit(event)] : []
+        return HubDecision(writes: [.register(registration)], actions: audited + [.answer(id, answer)])
     }
 
     private func deregister(id: HubRequestID, from node: NodeKey, over facts: HubFacts) -> HubDecision {
-        guard let known = facts.registrations[node] else { return .answer(id, .done) }
-        let old: JSONValue = ["name": .string(known.name)]
-        let event = AuditEvent(.deregistered, actor: node, subject: node.did, old: old)
+        guard facts.registrations[node] != nil else { return .answer(id, .done) }
+        let event = AuditEvent(.deregistered, actor: node, subject: node.did)
         return HubDecision(
             writes: [.deregister(node)],
             change: .closeChannels(of: node),

@@ -23,7 +23,7 @@ extension Hub {
         switch request {
         case .register, .deregister:
             reads.registrations.insert(node)
-        case .deposit(let target, let sealed):
+        case .deposit(let target, let sealed, _):
             reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))
             reads.mailboxCounts.insert(target)
         case .acknowledge(let ids):

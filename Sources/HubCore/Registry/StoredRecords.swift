@@ -4,12 +4,13 @@ package import TrustCore
 /// A node that a hub has registered.
 package struct Registration: Hashable, Sendable {
     package let key: NodeKey
-    package let name: String
+    /// The ids of its contact cards, in their order.
+    package let contacts: [RecordID]
     package let registered: Timestamp
 
-    package init(key: NodeKey, name: String, registered: Timestamp) {
+    package init(key: NodeKey, contacts: [RecordID], registered: Timestamp) {
         self.key = key
-        self.name = name
+        self.contacts = contacts
         self.registered = registered
     }
 }

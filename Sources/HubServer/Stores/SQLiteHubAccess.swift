@@ -13,11 +13,12 @@ struct SQLiteHubAccess {
         facts.nodeCount = counts.nodes
         facts.mailCount = counts.mail
         for key in reads.registrations {
-            let statement = try database.cachedStatement(sql: "SELECT name, registered FROM node WHERE key = ?")
+            let statement = try database.cachedStatement(sql: "SELECT contacts, registered FROM node WHERE key = ?")
             guard let row = try Row.fetchOne(statement, arguments: [key.blob]) else { continue }
+            let contacts: String = row[0]
             facts.registrations[key] = Registration(
                 key: key,
-                name: row[0],
+                contacts: contacts.split(separator: " ").compactMap { RecordID($0) },
                 registered: Timestamp(nanoseconds: row[1])
             )
         }
@@ -84,11 +85,12 @@ struct SQLiteHubAccess {
 
     private mutating func register(_ registration: Registration, in database: Database) throws {
         let (key, registered) = (registration.key.blob, registration.registered.nanoseconds)
-        try database.cachedStatement(sql: "UPDATE node SET name = ?, registered = ? WHERE key = ?")
-            .execute(arguments: [registration.name, registered, key])
+        let contacts = registration.contacts.map(\.description).joined(separator: " ")
+        try database.cachedStatement(sql: "UPDATE node SET contacts = ?, registered = ? WHERE key = ?")
+            .execute(arguments: [contacts, registered, key])
         guard database.changesCount == 0 else { return }
-        try database.cachedStatement(sql: "INSERT INTO node (key, name, registered) VALUES (?, ?, ?)")
-            .execute(arguments: [key, registration.name, registered])
+        try database.cachedStatement(sql: "INSERT INTO node (key, contacts, registered) VALUES (?, ?, ?)")
+            .execute(arguments: [key, contacts, registered])
         counts.nodes += 1
     }
 

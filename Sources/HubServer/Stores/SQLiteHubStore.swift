@@ -73,6 +73,15 @@ package final class SQLiteHubStore: HubStore {
                     """
             )
         }
+        // Names of nodes are nobody's business here; contact cards are.
+        migrator.registerMigration("2") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE node ADD COLUMN contacts TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE node DROP COLUMN name;
+                    """
+            )
+        }
         return migrator
     }
 }

@@ -112,6 +112,10 @@ package struct InvitationSecret: Hashable, Sendable {
     package var invitationID: RecordID { RecordID(ofBytes: derived("postern invitation id 1")) }
     /// Proves possession in a claim.
     var macKey: [UInt8] { derived("postern invitation mac 1") }
+    /// What gives a claim room in the inviter's mailbox, as a contact card does.
+    package var contactToken: ContactToken? {
+        ContactToken(bytes: Array(derived("postern invitation contact 1").prefix(ContactToken.byteCount)))
+    }
     /// Seed of the guest's Ed25519 key pair.
     package var guestSeed: [UInt8] { derived("postern invitation guest 1") }
     /// Pre-shared secret of the guest's session.

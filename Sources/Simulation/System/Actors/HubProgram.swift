@@ -140,7 +140,7 @@ struct HubProgram {
     /// Notes what the answer to `id` promises.
     private mutating func promise(_ id: HubRequestID) {
         switch life?.requests[id]?.request {
-        case .deposit(let target, let sealed):
+        case .deposit(let target, let sealed, _):
             let mail = MailKey(target: target, id: RecordID(ofBytes: sealed))
             var reads = HubReads()
             reads.mail = [mail]

@@ -19,8 +19,8 @@ extension SidecarAction {
             case .register, .deregister, .resolve, .release: false
             }
         case .answerPeer(_, .services), .answerPeer(_, .refused), .persist, .audit, .remember, .expel, .connect,
-            .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded, .openWatch, .peerRequest, .ping, .openLocalPort,
-            .readAudit, .routed, .fail:
+            .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .peerRequest, .ping,
+            .openLocalPort, .readAudit, .routed, .fail:
             false
         }
     }

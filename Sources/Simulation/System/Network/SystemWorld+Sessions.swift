@@ -239,7 +239,7 @@ extension SystemWorld {
 
     private mutating func receive(_ event: HubEvent, _ watch: WatchNumber, from hub: ProgramID, at number: Int) {
         guard case .hub(let index) = hub, sidecars[number].life?.watches[hub] == watch else { return }
-        if plan.flaw == .ignoresRevocations, case .mail(_, let sealed) = event,
+        if plan.flaw == .ignoresRevocations, case .mail(_, let sealed, _) = event,
             case .revocation? = try? Mail(opening: sealed, with: sidecars[number].identity)
         {
             return

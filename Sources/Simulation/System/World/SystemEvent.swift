@@ -1,5 +1,6 @@
 import PosternModel
 import SidecarCore
+import TrustCore
 
 /// What is to happen in a system.
 enum SystemEvent {
@@ -8,6 +9,7 @@ enum SystemEvent {
     case journalWritten(Int, LifeNumber)
     case journalRetry(Int, LifeNumber)
     case answered(Int, LifeNumber, SidecarRequestID, JSONValue?)
+    case worked(Int, LifeNumber, SidecarRequestID, MailWork?)
     case sessionChanged(Int, LifeNumber, with: ProgramID, isUp: Bool)
     case watchAgain(Int, LifeNumber, hub: Int)
     case guest(GuestVisit)

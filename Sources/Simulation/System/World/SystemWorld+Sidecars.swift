@@ -68,6 +68,9 @@ extension SystemWorld {
             if let other = programs[hub] { close(.sidecar(number), other) }
         case .trustEnded(let peer): note("s\(number) ends the trust with \(name(peer))")
         case .hubRequest(let id, let hub, let request): ask(.hub, number, hub, .hubRequest(id, request), id)
+        case .work(let id, let challenge, let bits):
+            let work = challenge.solve(bits: bits)
+            schedule(.worked(number, sidecars[number].lifeNumber, id, work), in: .milliseconds(10) ... .seconds(2))
         case .openWatch(let hub): openWatch(number, hub)
         case .peerRequest(let id, let peer, let request): ask(.peer, number, peer, .peerRequest(id, request), id)
         case .redeem(let id, let invitation, let claim): visit(number, id, invitation, .redeem(claim: claim))

@@ -95,6 +95,8 @@ package struct SystemWorld {
             beginWrite(number)
         case .answered(let number, let life, let id, let answer):
             if isCurrent(number, life) { answered(number, id, answer) }
+        case .worked(let number, let life, let id, let work):
+            if isCurrent(number, life) { feed(number) { $0.worked(id, work, at: $1) } }
         case .sessionChanged(let number, let life, let other, let isUp):
             if isCurrent(number, life) { sessionChanged(number, with: other, isUp: isUp) }
         case .watchAgain(let number, let life, let hub):
