@@ -197,6 +197,17 @@ let package = Package(
 
         // Tests
         .target(name: "TestSupport", dependencies: ["PosternModel"], path: "Tests/TestSupport", swiftSettings: common),
+        // What is fuzzed: by unit tests with a few inputs, by libFuzzer with many.
+        .target(
+            name: "FuzzSubjects",
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
+                "SidecarCore", "HubCore", "GatewayCore", "PosternConfiguration",
+            ],
+            path: "Tests/Fuzz/Subjects",
+            swiftSettings: common
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "FuzzSubjects"], swiftSettings: common),
         .testTarget(name: "HouseRulesTests", swiftSettings: common),
         .testTarget(name: "PosternModelTests", dependencies: ["TestSupport", "PosternModel"], swiftSettings: common),
         .testTarget(
@@ -303,24 +314,16 @@ let package = Package(
     ]
 )
 
-// Fuzzing needs libFuzzer in every object, so its programs are built apart from the others:
-// OVERLAY_FUZZ=1 swift build --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -sanitize=address
+// Fuzzing needs libFuzzer in every object, so its program is built apart from the others:
+// OVERLAY_FUZZ=1 swift build --product postern-fuzz --scratch-path .build-fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -sanitize=address
 if Context.environment["OVERLAY_FUZZ"] != nil {
-    let subjects: [(name: String, dependencies: [Target.Dependency])] = [
-        ("FuzzFrames", ["OverlayWire"]),
-        ("FuzzHandshake", ["OverlayWire", "OverlayCrypto", "OverlayCore"]),
-        ("FuzzHTTP", ["OverlayWire", "GatewayCore"]),
-        ("FuzzJSON", ["OverlayWire"]),
+    package.targets += [
+        .target(name: "FuzzDriver", path: "Tests/Fuzz/Driver", swiftSettings: common),
+        .executableTarget(
+            name: "postern-fuzz",
+            dependencies: ["FuzzDriver", "FuzzSubjects"],
+            path: "Tests/Fuzz/Program",
+            swiftSettings: common
+        ),
     ]
-    package.targets.append(.target(name: "FuzzDriver", path: "Tests/Fuzz/FuzzDriver", swiftSettings: common))
-    for subject in subjects {
-        package.targets.append(
-            .executableTarget(
-                name: subject.name,
-                dependencies: ["FuzzDriver"] + subject.dependencies,
-                path: "Tests/Fuzz/\(subject.name)",
-                swiftSettings: common
-            )
-        )
-    }
 }

@@ -17,10 +17,12 @@ func fuzzOne(_ start: UnsafePointer<UInt8>?, _ byteCount: Int) -> CInt {
     return 0
 }
 
-/// Runs `body` on the inputs that libFuzzer makes, as the options on the command line say. A trap is a finding.
-package func fuzz(_ body: @escaping ([UInt8]) -> Void) -> Never {
+/// Runs `body` on the inputs that libFuzzer makes, as the options on the command line say, of which the first `count`
+/// are somebody else's. A trap is a finding.
+package func fuzz(droppingArguments count: Int, _ body: @escaping ([UInt8]) -> Void) -> Never {
     target = body
-    var argumentCount = CommandLine.argc
-    var arguments = CommandLine.unsafeArgv
+    var argumentCount = CommandLine.argc - CInt(count)
+    var arguments = CommandLine.unsafeArgv + count
+    arguments[0] = CommandLine.unsafeArgv[0]
     exit(runDriver(&argumentCount, &arguments, fuzzOne))
 }

@@ -1,4 +1,3 @@
-import FuzzDriver
 import OverlayCore
 import OverlayCrypto
 import OverlayWire
@@ -6,22 +5,19 @@ import PosternModel
 
 /// Arbitrary bytes as datagrams to a node. The first byte says how far they get: as they are, behind a true first MAC,
 /// sealed by a peer that the node trusts, as a payload or as early frames, or as a cookie for a handshake on its way.
-@main
-enum FuzzHandshake {
+enum Handshake {
     private static let now = Instant(nanoseconds: 1_000_000_000)
     private static let wallClock: UInt64 = 1_700_000_000_000_000_000
     private static let local = Endpoint.ipv4(address: 0x0a00_0002, port: 1002)
     private static let endpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1001)
 
-    static func main() {
+    static func receive(_ bytes: [UInt8]) {
+        guard let mode = bytes.first.map({ $0 % modes }) else { return }
         guard let node = try? NodeIdentity(seed: Array(repeating: 1, count: 32)),
             let peer = try? NodeIdentity(seed: Array(repeating: 2, count: 32))
         else { preconditionFailure("the seeds have 32 bytes") }
-        fuzz { bytes in
-            guard let mode = bytes.first else { return }
-            let body = Array(bytes.dropFirst().prefix(1000))
-            receive(datagram(mode % modes, body, from: peer, to: node), mode % modes, at: node, from: peer)
-        }
+        let body = Array(bytes.dropFirst().prefix(1000))
+        receive(datagram(mode, body, from: peer, to: node), mode, at: node, from: peer)
     }
 
     /// What the first byte can mean.

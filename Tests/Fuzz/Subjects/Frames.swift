@@ -1,20 +1,16 @@
-import FuzzDriver
 import OverlayWire
 
 /// Arbitrary bytes as the frames of a packet, and as the payloads of both handshake messages.
-@main
-enum FuzzFrames {
-    static func main() {
-        fuzz { bytes in
-            readFrames(bytes)
-            let span = bytes.span.bytes
-            if let (_, end) = try? InitiationPayload.parse(span) {
-                precondition(end <= bytes.count, "early frames begin within the payload")
-            }
-            if let response = try? ResponsePayload.parse(span) {
-                let again = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
-                precondition((try? ResponsePayload.parse(again.span.bytes)) == response, "a payload survives writing")
-            }
+enum Frames {
+    static func receive(_ bytes: [UInt8]) {
+        readFrames(bytes)
+        let span = bytes.span.bytes
+        if let (_, end) = try? InitiationPayload.parse(span) {
+            precondition(end <= bytes.count, "early frames begin within the payload")
+        }
+        if let response = try? ResponsePayload.parse(span) {
+            let again = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
+            precondition((try? ResponsePayload.parse(again.span.bytes)) == response, "a payload survives writing")
         }
     }
 

@@ -1,29 +1,28 @@
-import FuzzDriver
 import GatewayCore
 import PosternModel
 
 /// Arbitrary bytes as requests and, behind the first zero byte, as responses. The second run gets the same bytes in
 /// small pieces and has to decide the same.
-@main
-enum FuzzHTTP {
-    static func main() {
+enum HTTPMessages {
+    static func receive(_ bytes: [UInt8]) {
+        let end = bytes.firstIndex(of: 0) ?? bytes.count
+        for policy in policies {
+            let whole = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: .max)
+            let pieces = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: 7)
+            precondition(whole == pieces, "pieces of a message mean what the message means")
+        }
+    }
+
+    private static var policies: [ForwardingPolicy] {
         guard let name = ServiceName("planner") else { preconditionFailure("the name is valid") }
         let service = ExposedService(
             service: Service(name: name, port: VirtualPort(80), kind: .a2a),
             upstream: .loopback(9999)
         )
-        let policies: [ForwardingPolicy] = [
+        return [
             .reach(ReachPolicy(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: true)),
             .expose(ExposePolicy(service, did: "did:key:zAlice", peerName: "alice", network: "acme")),
         ]
-        fuzz { bytes in
-            let end = bytes.firstIndex(of: 0) ?? bytes.count
-            for policy in policies {
-                let whole = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: .max)
-                let pieces = run(policy, bytes[..<end], bytes[end...].dropFirst(), step: 7)
-                precondition(whole == pieces, "pieces of a message mean what the message means")
-            }
-        }
     }
 
     /// How much was taken, and why the rest was refused.

@@ -1,0 +1,105 @@
+import HubCore
+import HubProtocol
+import OverlayCrypto
+import OverlayWire
+import PosternModel
+import TrustCore
+
+/// A hub under what four nodes do in any order: every request has one answer, and nothing is sent to who is away.
+enum HubOperations {
+    static func receive(_ bytes: [UInt8]) {
+        var choices = Choices(bytes)
+        var world = HubUnderFire()
+        while !choices.isEmpty { world.step(&choices) }
+    }
+}
+
+private struct HubUnderFire {
+    private var hub = Hub()
+    private var store = MemoryHubStore()
+    private var wall = Timestamp(seconds: 1_795_000_000)
+    private var instant = Instant(nanoseconds: 0)
+    private var present: Set<NodeKey> = []
+    private var channels: [RelayChannel] = [RelayChannel(0)]
+    private var mail: [RecordID] = []
+    private var lastID: UInt64 = 0
+    private let nodes: [NodeIdentity] = (1...4 as ClosedRange<UInt8>).compactMap {
+        try? NodeIdentity(seed: Array(repeating: $0, count: 32))
+    }
+
+    mutating func step(_ choices: inout Choices) {
+        let node = choices.pick(nodes)
+        switch choices.byte() % 8 {
+        case 0:
+            present.insert(node.key)
+            process(.watchOpened(by: node.key, at: wall))
+        case 1:
+            present.remove(node.key)
+            process(.watchClosed(by: node.key))
+        case 2: pass(.seconds(Int64(choices.byte())), &choices)
+        case 3: pass(.seconds(Int64(choices.byte()) * 3_600), &choices)
+        case 4: process(.tidy(at: wall))
+        default: ask(request(by: node, &choices), from: node)
+        }
+    }
+
+    private mutating func pass(_ span: Interval, _ choices: inout Choices) {
+        instant = instant + span
+        // The wall clock may run apart from the other.
+        wall = wall + (choices.byte() % 16 == 0 ? .zero : span)
+    }
+
+    private func request(by node: NodeIdentity, _ choices: inout Choices) -> HubRequest {
+        let other = choices.pick(nodes)
+        let expires = wall + .seconds(Int64(choices.byte()) - 8)
+        switch choices.byte() % 7 {
+        case 0: return .register(name: String(decoding: choices.bytes(upTo: 16), as: UTF8.self))
+        case 1: return .deregister
+        case 2: return .deposit(target: other.key, sealed: [1] + choices.bytes(upTo: 64))
+        case 3: return .acknowledge(mail.isEmpty ? [] : [choices.pick(mail)])
+        case 4:
+            let giver = choices.pick(nodes)
+            let grant = Grant(from: giver, to: node.key, services: .all, issued: wall, expires: expires)
+            return .resolve(target: other.key, grant: grant)
+        case 5: return .release(choices.pick(channels))
+        default: return .revoke(Revocation(from: choices.pick(nodes), to: other.key, issued: wall))
+        }
+    }
+
+    private mutating func ask(_ request: HubRequest, from node: NodeIdentity) {
+        lastID += 1
+        let id = HubRequestID(lastID)
+        let admitted = hub.admit(from: node.key, at: instant) { () throws(HubRefusal) in
+            try HubRequest(received: request.document)
+        }
+        guard case .success(let request) = admitted else { return }
+        let answers = process(.request(request, id: id, from: node.key, at: wall)).filter { action in
+            if case .answer(id, _) = action { true } else { false }
+        }
+        precondition(answers.count == 1, "a request has one answer")
+    }
+
+    @discardableResult
+    private mutating func process(_ input: HubInput) -> [HubAction] {
+        let (actions, failure) = hub.process([input], in: &store)
+        precondition(failure == nil, "a store in memory does not fail")
+        for action in actions {
+            switch action {
+            case .push(let node, let event):
+                precondition(present.contains(node), "only who watches is told")
+                note(event)
+            case .answer(_, .online(let channel)): channels.append(channel)
+            case .answer, .endWatch, .bridge, .unbridge, .audit: break
+            }
+        }
+        return actions
+    }
+
+    private mutating func note(_ event: HubEvent) {
+        switch event {
+        case .mail(let id, _): mail.append(id)
+        case .channel(let channel, _), .closed(let channel): channels.append(channel)
+        case .ready: break
+        }
+    }
+}
