@@ -3,18 +3,20 @@
 #
 #   Tests/run.sh          everything
 #   Tests/run.sh --quick  the unit tests and a short end-to-end run
+#   Tests/run.sh --nightly  everything, with 2 000 wild worlds, ten minutes for each fuzz subject, and ThreadSanitizer
 #
 # Needs Swift 6.3 on the path. Root only for system packages that are missing (sudo when not root) and for the suite in
 # network namespaces, which says so when it is skipped. Leaves nothing outside the checkout but those packages.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-quick=false
+tier=whole
 case "${1:-}" in
     "") ;;
-    --quick) quick=true ;;
+    --quick) tier=quick ;;
+    --nightly) tier=nightly ;;
     *)
-        echo "usage: Tests/run.sh [--quick]" >&2
+        echo "usage: Tests/run.sh [--quick|--nightly]" >&2
         exit 2
         ;;
 esac
@@ -176,6 +178,46 @@ budgets() {
     fi
 }
 
+# What takes hours: worlds of many faults, more systems, the whole table of throughput, and races between threads.
+nightly() {
+    local programs=.build/release
+    say "2 000 wild worlds and 5 000 whole systems"
+    simulated wild 3600 "$programs/postern-sim" swarm --seeds 2000 --scenario wild
+    simulated systems 3600 "$programs/postern-sim" system --seeds 5000
+    say "the whole table of throughput"
+    simulated figures 3600 "$programs/postern-sim" throughput --check Fixtures/Throughput/figures.txt
+    say "the shells' unit tests with ThreadSanitizer"
+    need "build for ThreadSanitizer" swift build --build-tests --sanitize thread --scratch-path .build-tsan
+    simulated threads 3600 .build-tsan/debug/posternPackageTests.xctest --testing-library swift-testing \
+        --filter 'OverlayNIOTests|GatewayNIOTests|HubServerTests|StateStoreTests|SidecarControlTests|posternTests'
+}
+
+# Every subject of Tests/Fuzz for SECONDS under libFuzzer with AddressSanitizer, two at a time and only when nothing else
+# wants the processor. What libFuzzer finds is kept beside the logs. Swift's globals look like leaks, so none are sought.
+fuzz() {
+    local program=.build-fuzz/release/postern-fuzz seconds=$1
+    export ASAN_OPTIONS=detect_leaks=0
+    "$program" list | nice -n 19 xargs -P 2 -I SUBJECT sh -c "
+        mkdir -p $work/corpus/SUBJECT
+        $program SUBJECT -max_total_time=$seconds -timeout=30 -max_len=4096 -artifact_prefix=$results/fuzz-SUBJECT- \\
+            $work/corpus/SUBJECT Fixtures/Fuzz/SUBJECT >$results/fuzz-SUBJECT.log 2>&1
+        echo \$? >$results/fuzz-SUBJECT.status"
+}
+
+# fuzz_results: counts what `fuzz` left.
+fuzz_results() {
+    local subject
+    for subject in $(.build-fuzz/release/postern-fuzz list); do
+        if [ "$(cat "$results/fuzz-$subject.status" 2>/dev/null)" = 0 ]; then
+            add 1 0 0
+        else
+            say "fuzzing $subject: FAILED"
+            grep -vE '^#[0-9]+\s+(NEW|REDUCE|pulse|INITED)' "$results/fuzz-$subject.log" | head -n 60
+            add 0 1 0
+        fi
+    done
+}
+
 # end_to_end NAME PROGRAMS PYTEST-ARGUMENTS... Short paths, since those of sockets may have 107 bytes.
 end_to_end() {
     local name=$1 programs=$2
@@ -199,7 +241,7 @@ need "Python packages" install_python "$venv" Tests/EndToEnd/requirements.txt
 say "building programs and tests (debug)"
 need "debug build" swift build --build-tests --explicit-target-dependency-import-check error
 
-if $quick; then
+if [ $tier = quick ]; then
     unit_tests
     end_to_end smoke .build/debug -m smoke
     finish
@@ -211,7 +253,18 @@ need "release build" swift build -c release --explicit-target-dependency-import-
 unit_tests
 simulation 200 .build/release
 budgets .build/release
-# Most of these wait for time-outs, so several run at once; what measures the machine has it for itself.
+say "building what is fuzzed (release, libFuzzer, AddressSanitizer)"
+need "fuzz build" env OVERLAY_FUZZ=1 swift build -c release --product postern-fuzz --scratch-path .build-fuzz \
+    -Xswiftc -sanitize=fuzzer -Xswiftc -sanitize=address
+# Most of the tests wait for time-outs, so several run at once, and the fuzzers beside them; what measures the machine
+# has it for itself.
+fuzzing=20
+[ $tier = whole ] || fuzzing=600
+say "fuzzing each subject for $fuzzing s, in the background"
+fuzz $fuzzing &
 end_to_end together .build/release -m "not alone" -n 4
+wait
+fuzz_results
 end_to_end alone .build/release -m alone
+[ $tier = whole ] || nightly
 finish

@@ -94,7 +94,7 @@ import Testing
         for declaration in Self.declarations(in: package) {
             let files =
                 SourceTree.sources.filter { $0.target == declaration.target }
-                + SourceTree.tests.filter { $0.path.hasPrefix("Tests/\(declaration.target)/") }
+                + SourceTree.tests.filter { $0.path.hasPrefix("\(declaration.folder)/") }
             let used = Set(files.flatMap { Self.imports(of: $0) }.map(\.module))
             for dependency in declaration.dependencies where names.contains(dependency) && !used.contains(dependency) {
                 faults.append("\(declaration.target) declares \(dependency) and does not import it")
@@ -103,11 +103,15 @@ import Testing
         expectNone(faults)
     }
 
-    /// The targets of a manifest and the targets that they name as their dependencies.
-    private static func declarations(in package: String) -> [(target: String, dependencies: [String])] {
-        let pattern = #/arget\(\s*name: "([\w-]+)",\s*dependencies: \[((?:[^\[\]]|\[[^\]]*\])*)\]/#
+    /// The targets of a manifest, where tests have them, and the targets that they name as their dependencies.
+    private static func declarations(
+        in package: String
+    ) -> [(target: String, folder: String, dependencies: [String])] {
+        let pattern =
+            #/arget\(\s*name: "([\w-]+)",\s*dependencies: \[((?:[^\[\]]|\[[^\]]*\])*)\](?:,\s*path: "([^"]+)")?/#
         return package.matches(of: pattern).map { match in
-            (String(match.1), match.2.matches(of: #/"([\w-]+)"/#).map { String($0.1) })
+            let dependencies = match.2.matches(of: #/"([\w-]+)"/#).map { String($0.1) }
+            return (String(match.1), match.3.map(String.init) ?? "Tests/\(match.1)", dependencies)
         }
     }
 

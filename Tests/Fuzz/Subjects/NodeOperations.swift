@@ -88,7 +88,12 @@ private struct NodesUnderFire: ~Copyable {
         let from = diverted ? Endpoint.ipv4(address: 0x0a00_0063, port: 7) : packet.from
         with(packet.side) { node, now in
             node.receive(
-                packet.bytes.span.bytes, from: from, to: Self.addresses[packet.side], ecn: .notECT, at: now)
+                packet.bytes.span.bytes,
+                from: from,
+                to: Self.addresses[packet.side],
+                ecn: .notECT,
+                at: now
+            )
         }
     }
 

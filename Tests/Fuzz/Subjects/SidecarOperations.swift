@@ -123,7 +123,12 @@ private struct SidecarUnderFire {
     private mutating func box(by peer: NodeIdentity, _ choices: inout Choices) -> [UInt8] {
         let lifetime = Interval.seconds(Int64(choices.byte()) * 60)
         let grant = Grant(
-            from: peer, to: identity.key, services: .all, issued: now.wall, expires: now.wall + lifetime)
+            from: peer,
+            to: identity.key,
+            services: .all,
+            issued: now.wall,
+            expires: now.wall + lifetime
+        )
         let mail: Mail
         switch choices.byte() % 3 {
         case 0:
@@ -131,7 +136,8 @@ private struct SidecarUnderFire {
         case 1 where !invitations.isEmpty:
             let invitation = choices.pick(invitations)
             mail = .claim(
-                InvitationClaim(from: peer, invitation: invitation, name: "peer", grant: grant, hubs: [hub]))
+                InvitationClaim(from: peer, invitation: invitation, name: "peer", grant: grant, hubs: [hub])
+            )
         default:
             let terms = TrustRequest.Terms(
                 name: "peer",
@@ -165,10 +171,13 @@ private struct SidecarUnderFire {
 
     /// Ends the process, and begins another one with what the journal holds.
     mutating func restart() {
-        let before = sidecar.trustList(at: now.wall)
+        let before = sidecar.trustList(at: now.wall, seeing: Blind())
         guard let replay = try? TrustJournal.replay(journal) else { preconditionFailure("our own journal is whole") }
         sidecar = Self.sidecar(identity, hub, facts: replay.facts)
-        precondition(sidecar.trustList(at: now.wall).trusted == before.trusted, "what was decided stands")
+        precondition(
+            sidecar.trustList(at: now.wall, seeing: Blind()).trusted == before.trusted,
+            "what was decided stands"
+        )
         hubQuestions = []
         peerQuestions = []
         perform(sidecar.start(at: now))
