@@ -53,9 +53,11 @@ private struct HubUnderFire {
         let other = choices.pick(nodes)
         let expires = wall + .seconds(Int64(choices.byte()) - 8)
         switch choices.byte() % 7 {
-        case 0: return .register(name: String(decoding: choices.bytes(upTo: 16), as: UTF8.self))
+        case 0: return .register(contacts: choices.bytes(upTo: 4).compactMap { token($0)?.id })
         case 1: return .deregister
-        case 2: return .deposit(target: other.key, sealed: [1] + choices.bytes(upTo: 64))
+        case 2:
+            let evidence = evidence(for: node, expires: expires, &choices)
+            return .deposit(target: other.key, sealed: [1] + choices.bytes(upTo: 64), evidence: evidence)
         case 3: return .acknowledge(mail.isEmpty ? [] : [choices.pick(mail)])
         case 4:
             let giver = choices.pick(nodes)
@@ -64,6 +66,24 @@ private struct HubUnderFire {
         case 5: return .release(choices.pick(channels))
         default: return .revoke(Revocation(from: choices.pick(nodes), to: other.key, issued: wall))
         }
+    }
+
+    private func evidence(
+        for node: NodeIdentity,
+        expires: Timestamp,
+        _ choices: inout Choices
+    ) -> DepositEvidence? {
+        switch choices.byte() % 3 {
+        case 0: return nil
+        case 1: return token(choices.byte()).map { .contact($0) }
+        default:
+            let giver = choices.pick(nodes)
+            return .grant(Grant(from: giver, to: node.key, services: .all, issued: wall, expires: expires))
+        }
+    }
+
+    private func token(_ number: UInt8) -> ContactToken? {
+        ContactToken(bytes: Array(repeating: number % 4, count: ContactToken.byteCount))
     }
 
     private mutating func ask(_ request: HubRequest, from node: NodeIdentity) {
@@ -97,7 +117,7 @@ private struct HubUnderFire {
 
     private mutating func note(_ event: HubEvent) {
         switch event {
-        case .mail(let id, _): mail.append(id)
+        case .mail(let id, _, _): mail.append(id)
         case .channel(let channel, _), .closed(let channel): channels.append(channel)
         case .ready: break
         }

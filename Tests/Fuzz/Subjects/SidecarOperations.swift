@@ -115,7 +115,9 @@ private struct SidecarUnderFire {
         case 2: return .closed(RelayChannel(UInt32(choices.byte() % 4)))
         default:
             let sealed = box(by: peer, &choices)
-            return .mail(id: RecordID(ofBytes: sealed), sealed: sealed)
+            let origin = MailOrigin(UInt64(choices.byte()))
+            let mailClass: MailClass = choices.byte() % 2 == 0 ? .known : .stranger(from: origin)
+            return .mail(id: RecordID(ofBytes: sealed), sealed: sealed, as: mailClass)
         }
     }
 
