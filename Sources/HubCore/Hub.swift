@@ -1,5 +1,7 @@
 package import HubProtocol
+package import OverlayCrypto
 package import PosternModel
+import TrustCore
 
 /// Registry, rendezvous and relay permissions: what a hub decides, without any input or output.
 ///
@@ -9,39 +11,44 @@ package import PosternModel
 /// three.
 ///
 /// In the store (`Registry/`): who is registered, what waits in mailboxes, which grants are revoked. In memory
-/// (`Presence/`, `Relay/`): who is present, who waits for whom, which channels are open. The hub learns neither
-/// addresses nor contents, and nobody can enumerate it: a look-up needs the target's signed grant, and without one the
-/// answer is that for a node that does not exist.
+/// (`Presence/`, `Relay/`): who is present, who waits for whom, which channels are open, who is how busy. The hub keeps
+/// neither addresses nor contents, and nobody can enumerate it: a look-up needs the target's signed grant, and without
+/// one the answer is that for a node that does not exist.
 package struct Hub: Sendable {
+    let key: NodeKey
     let settings: HubSettings
-    var presence: Presence
+    let tags: MailTags
+    var presence = Presence()
+    var rates: RateBook
+    var refusals = RefusalCount()
     var relays = RelayTable()
 
-    /// A hub that nobody is connected to.
-    package init(settings: HubSettings = .defaults) {
+    /// The hub with `identity`, which nobody is connected to.
+    package init(identity: NodeIdentity, settings: HubSettings = .defaults) {
+        key = identity.key
         self.settings = settings
-        presence = Presence(settings: settings)
+        tags = MailTags(of: identity)
+        rates = RateBook(settings: settings)
     }
 
-    /// Takes a request of `node` against the node's rates. It is read only when they allow one, since a signature in it
-    /// costs far more to verify than a request costs to refuse.
+    /// Takes a request of `node`, whose packets come from `network`, against the rates of both. It is read only when
+    /// they allow one, since a signature in it costs far more to verify than a request costs to refuse.
     package mutating func admit(
         from node: NodeKey,
-        at now: Instant,
+        in network: SourceNetwork = .unknown,
+        at now: Clocks,
         _ read: () throws(HubRefusal) -> HubRequest
     ) -> Result<HubRequest, HubRefusal> {
-        guard presence.admitsRequest(from: node, at: now) else { return .failure(.overLimit) }
-        let request: HubRequest
+        guard rates.take(.requests(of: node), at: now.instant), rates.take(.requestsFrom(network), at: now.instant)
+        else { return .failure(.overLimit) }
         do {
-            request = try read()
+            let request = try read()
+            if case .deposit(let target, let sealed, let evidence) = request {
+                try admit(evidence, sealed, for: target, from: node, in: network, at: now)
+            }
+            return .success(request)
         } catch {
             return .failure(error)
-        }
-        switch request {
-        case .deposit:
-            return presence.admitsDeposit(from: node, at: now) ? .success(request) : .failure(.overLimit)
-        case .register, .deregister, .acknowledge, .resolve, .release, .revoke:
-            return .success(request)
         }
     }
 
@@ -55,9 +62,11 @@ package struct Hub: Sendable {
     /// Decides about inputs in their order, each over `facts` and what those before it write.
     package func decide(_ inputs: [HubInput], over facts: HubFacts) -> [HubDecision] {
         var facts = facts
+        var spent: [RateSubject: Int] = [:]
         return inputs.map { input in
-            let decision = decide(input, over: facts)
+            let decision = decide(input, over: facts, spent: spent)
             facts.apply(decision.writes)
+            for subject in decision.spent { spent[subject, default: 0] += 1 }
             return decision
         }
     }
@@ -65,7 +74,9 @@ package struct Hub: Sendable {
     /// The writes of `decisions` are durable: they take effect.
     package mutating func committed(_ decisions: [HubDecision]) -> [HubAction] {
         decisions.flatMap { decision in
-            (decision.change.map { apply($0) } ?? []) + decision.actions
+            for subject in decision.spent { _ = rates.take(subject, at: decision.spentAt) }
+            presence.strangerCost = decision.strangerCost ?? presence.strangerCost
+            return (decision.change.map { apply($0) } ?? []) + decision.actions
         }
     }
 
@@ -73,9 +84,9 @@ package struct Hub: Sendable {
     package mutating func failed(_ inputs: [HubInput]) -> [HubAction] {
         inputs.flatMap { input -> [HubAction] in
             switch input {
-            case .request(_, let id, _, _): [.answer(id, .refused(.unavailable))]
+            case .request(_, let id, _, _, _): [.answer(id, .refused(.unavailable))]
             case .watchOpened(let node, _): apply(.leave(node)) + [.endWatch(node)]
-            case .watchClosed(let node): apply(.leave(node))
+            case .watchClosed(let node, _): apply(.leave(node))
             case .tidy: []
             }
         }

@@ -1,20 +1,43 @@
 package import PosternModel
 package import TrustCore
 
-/// What a hub allows at most.
+/// What a hub allows at most. What is told of one network holds for an IPv4 /24 or an IPv6 /48 (``SourceNetwork``).
 package struct HubSettings: Hashable, Sendable {
-    /// Requests of one node. More are answered `over-limit`.
+    /// Requests of one node, and of one network. More are answered `over-limit`.
     package var requests = RateLimit(burst: 240, perMinute: 1_200)
+    package var networkRequests = RateLimit(burst: 4_800, perMinute: 24_000)
     /// Mail that one node deposits, whoever it is for. More is answered `over-limit`.
     package var deposits = RateLimit(burst: 20, perMinute: 20)
-    /// Mail that waits for one node. Further mail is dropped silently.
-    package var mailboxCount = 100
-    /// Mail that waits altogether. Further mail is dropped silently.
-    package var mailCount = 100_000
+    /// Mail from one network that shows no grant: with the token of a contact card, and without. More is answered
+    /// `over-limit`.
+    package var contactMail = RateLimit(burst: 60, perHour: 60)
+    package var strangerMail = RateLimit(burst: 20, perHour: 20)
+    /// What strangers' mail costs in zero bits of work.
+    package var strangerPrice = StrangerPrice(least: 16, most: WorkChallenge.largestSize)
+    /// Mail in one mailbox, by class: of senders that are known, of them from one sender; with contact cards and of
+    /// strangers, of them from one network. What makes way is the mail with the least work, then the oldest, of the
+    /// source that has the most.
+    package var knownMailbox = MailboxShare(count: 1_024, countPerSource: 8)
+    package var contactMailbox = MailboxShare(count: 64, countPerSource: 8)
+    package var strangerMailbox = MailboxShare(count: 16, countPerSource: 2)
+    /// Bytes of all mail, by class. Beyond them the same mail makes way, of the network that has the most.
+    package var knownPool = 1 << 30
+    package var contactPool = 256 << 20
+    package var strangerPool = 256 << 20
     /// How long mail waits.
     package var mailLifetime = Interval.seconds(14 * 86_400)
     /// Registered nodes. Further nodes are answered `full`.
     package var nodeCount = 1_000_000
+    /// How long a registration stays without its node being seen.
+    package var nodeLifetime = Interval.seconds(90 * 86_400)
+    /// Time between two notes that a node was seen, and how many registrations go at a time.
+    package var seenInterval = Interval.seconds(86_400)
+    package var expiryCount = 1_000
+    /// Nodes that register for the first time from one network. More are answered `over-limit`.
+    package var registrations = RateLimit(burst: 256, perHour: 240)
+    /// Changes of one node's registration, and its revocations. More are answered `over-limit`.
+    package var changes = RateLimit(burst: 60, perMinute: 60)
+    package var revocations = RateLimit(burst: 64, perMinute: 6)
     /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any
     /// case.
     package var revocationCount = 10_000
@@ -24,8 +47,10 @@ package struct HubSettings: Hashable, Sendable {
     package var bridgeCount = 100_000
     /// Absent peers that one node waits for.
     package var awaitedCount = 256
-    /// Nodes whose rates are remembered; beyond it those that are within their rates are forgotten.
-    package var rateCount = 200_000
+    /// Nodes and networks whose rates are remembered; beyond it those that are within their rates are forgotten.
+    package var rateCount = 500_000
+    /// Requests of one node that have begun and are not whole. More are reset.
+    package var openRequests = 8
     /// UTF-8 bytes of one request.
     package var requestSize = 32_768
 
@@ -33,4 +58,15 @@ package struct HubSettings: Hashable, Sendable {
 
     /// The values that the properties above state.
     package static let defaults = HubSettings()
+}
+
+extension HubSettings {
+    /// The share of a mailbox, the pool, and what tells the sources of one class apart.
+    func share(of kind: MailStanding.Kind) -> (mailbox: MailboxShare, pool: Int, source: (MailStanding) -> UInt64) {
+        switch kind {
+        case .known: (knownMailbox, knownPool, { $0.sender })
+        case .contact: (contactMailbox, contactPool, { $0.network })
+        case .stranger: (strangerMailbox, strangerPool, { $0.network })
+        }
+    }
 }

@@ -70,7 +70,7 @@ package final class HubService {
         self.audit = audit
         key = identity.key
         log = logger
-        worker = HubWorker(settings: settings.hub, store: store)
+        worker = HubWorker(identity: identity, settings: settings.hub, store: store)
         node.observer = self
     }
 
@@ -80,6 +80,7 @@ package final class HubService {
         phase = .serving
         var limits = RPCServer.Limits.defaults
         limits.request = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
+        limits.unfinishedPerPeer = settings.hub.openRequests
         calls = RPCServer(limits: limits) { [weak self] call, document in self?.received(document, call) }
         audit.record(AuditEvent(.started, actor: key, subject: key.did), at: Clocks.now().wall)
         tidy()
@@ -169,6 +170,11 @@ package final class HubService {
         }
     }
 
+    /// The network that the packets of `peer` come from: that of the path in use, which has been proved.
+    private func network(of peer: NodeKey) -> SourceNetwork {
+        SourceNetwork(node.peerStatus(of: peer)?.path)
+    }
+
     private func received(_ document: JSONValue?, _ call: RPCServerStream) {
         guard requests.count < settings.waitingRequests else {
             return call.answer(HubAnswer.refused(.unavailable).document)
@@ -176,7 +182,7 @@ package final class HubService {
         lastRequest += 1
         let id = HubRequestID(lastRequest)
         requests[id] = call
-        take(.request(id, document, from: call.peer, at: Clocks.now()))
+        take(.request(id, document, from: call.peer, in: network(of: call.peer), at: Clocks.now()))
     }
 }
 
@@ -194,7 +200,7 @@ extension HubService: OverlayObserver {
             let watch = EventStream.Writer(stream, bound: settings.waitingEvents) { watch in
                 guard self.watches[watch.peer] === watch else { return }
                 self.watches[watch.peer] = nil
-                self.take(.input(.watchClosed(by: watch.peer)))
+                self.take(.input(.watchClosed(by: watch.peer, at: Clocks.now().wall)))
             }
             let earlier = watches.updateValue(watch, forKey: peer)
             earlier?.close(.restarted)

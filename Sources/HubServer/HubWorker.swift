@@ -1,11 +1,12 @@
 import Dispatch
 import HubCore
 import HubProtocol
+import OverlayCrypto
 import PosternModel
 
 /// Something that reached the hub; of a request the document, in which nothing is verified.
 enum HubArrival: Sendable {
-    case request(HubRequestID, JSONValue?, from: NodeKey, at: Clocks)
+    case request(HubRequestID, JSONValue?, from: NodeKey, in: SourceNetwork, at: Clocks)
     case input(HubInput)
 }
 
@@ -17,8 +18,8 @@ final class HubWorker: @unchecked Sendable {
     private var store: any HubStore
     private let queue = DispatchQueue(label: "postern hub")
 
-    init(settings: HubSettings, store: any HubStore) {
-        hub = Hub(settings: settings)
+    init(identity: NodeIdentity, settings: HubSettings, store: any HubStore) {
+        hub = Hub(identity: identity, settings: settings)
         self.store = store
     }
 
@@ -41,12 +42,12 @@ final class HubWorker: @unchecked Sendable {
         for arrival in batch {
             switch arrival {
             case .input(let input): inputs.append(input)
-            case .request(let id, let document, let node, let now):
-                let admitted = hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
+            case .request(let id, let document, let node, let network, let now):
+                let admitted = hub.admit(from: node, in: network, at: now) { () throws(HubRefusal) in
                     try HubRequest(received: document)
                 }
                 switch admitted {
-                case .success(let request): inputs.append(.request(request, id: id, from: node, at: now.wall))
+                case .success(let request): inputs.append(.request(request, id: id, from: node, in: network, at: now))
                 case .failure(let refusal): refusals.append(.answer(id, .refused(refusal)))
                 }
             }

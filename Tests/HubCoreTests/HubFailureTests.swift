@@ -35,11 +35,11 @@ struct SharedStore: HubStore {
 }
 
 @Suite struct HubFailureTests {
-    var hub = Hub()
+    var hub = Hub(identity: hubIdentity)
     var store = FailingStore()
 
     mutating func ask(_ request: HubRequest, from node: NodeIdentity) -> [HubAction] {
-        process(.request(request, id: HubRequestID(1), from: node.key, at: time(0)))
+        process(.request(request, id: HubRequestID(1), from: node.key, at: moment(0)))
     }
 
     mutating func process(_ inputs: HubInput...) -> [HubAction] { hub.process(inputs, in: &store).actions }
@@ -81,15 +81,17 @@ struct SharedStore: HubStore {
         _ = process(.watchOpened(by: alice.key, at: time(0)), .watchOpened(by: bob.key, at: time(0)))
         _ = ask(.resolve(target: bob.key, grant: bobsGrant), from: alice)
         store.isFull = true
-        #expect(pushes(process(.watchClosed(by: bob.key)), to: alice) == [.closed(RelayChannel(1))])
+        #expect(pushes(process(.watchClosed(by: bob.key, at: time(0))), to: alice) == [.closed(RelayChannel(1))])
     }
 
     @Test func `a decision that is made again because another hub wrote counts once, as it is then (N16)`() {
         var settings = HubSettings.defaults
         settings.nodeCount = 1
-        var hub = Hub(settings: settings)
-        var store = SharedStore(registration: Registration(key: carol.key, contacts: [], registered: time(0)))
-        let register = HubInput.request(.register(contacts: []), id: HubRequestID(1), from: alice.key, at: time(0))
+        var hub = Hub(identity: hubIdentity, settings: settings)
+        var store = SharedStore(
+            registration: Registration(key: carol.key, contacts: [], registered: time(0), seen: time(0))
+        )
+        let register = HubInput.request(.register(contacts: []), id: HubRequestID(1), from: alice.key, at: moment(0))
         let (actions, failure) = hub.process([register], in: &store)
         #expect(actions == [.answer(HubRequestID(1), .refused(.full))] && failure == nil)
     }

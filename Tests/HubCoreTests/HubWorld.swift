@@ -15,6 +15,10 @@ func time(_ seconds: Int64) -> Timestamp { Timestamp(seconds: 1_795_000_000 + se
 let alice = identity(1)
 let bob = identity(2)
 let carol = identity(3)
+let hubIdentity = identity(99)
+
+/// The network with the number `number`.
+func network(_ number: Int) -> SourceNetwork { SourceNetwork(.ipv4(address: UInt32(number) << 8, port: 1)) }
 
 /// A hub over a store in memory, driven by hand.
 struct HubWorld {
@@ -31,7 +35,7 @@ struct HubWorld {
     }
 
     init(_ settings: HubSettings = .defaults) {
-        hub = Hub(settings: settings)
+        hub = Hub(identity: hubIdentity, settings: settings)
     }
 
     mutating func pass(_ seconds: Int64) {
@@ -39,18 +43,26 @@ struct HubWorld {
         now.instant = now.instant + .seconds(seconds)
     }
 
-    mutating func ask(_ request: HubRequest, from node: NodeIdentity) -> (answer: HubAnswer, actions: [HubAction]) {
-        ask(text: request.document.compactText, from: node)
+    mutating func ask(
+        _ request: HubRequest,
+        from node: NodeIdentity,
+        in network: SourceNetwork = .unknown
+    ) -> (answer: HubAnswer, actions: [HubAction]) {
+        ask(text: request.document.compactText, from: node, in: network)
     }
 
-    mutating func ask(text: String, from node: NodeIdentity) -> (answer: HubAnswer, actions: [HubAction]) {
+    mutating func ask(
+        text: String,
+        from node: NodeIdentity,
+        in network: SourceNetwork = .unknown
+    ) -> (answer: HubAnswer, actions: [HubAction]) {
         let id = nextID()
-        let admitted = hub.admit(from: node.key, at: now.instant) { () throws(HubRefusal) in
+        let admitted = hub.admit(from: node.key, in: network, at: now) { () throws(HubRefusal) in
             try HubRequest(received: try? JSONValue(parsing: text))
         }
         let actions: [HubAction]
         switch admitted {
-        case .success(let request): actions = process(.request(request, id: id, from: node.key, at: now.wall))
+        case .success(let request): actions = process(.request(request, id: id, from: node.key, in: network, at: now))
         case .failure(let refusal): actions = [.answer(id, .refused(refusal))]
         }
         let answers = actions.compactMap { action -> HubAnswer? in
@@ -63,9 +75,10 @@ struct HubWorld {
 
     mutating func watch(_ node: NodeIdentity) -> [HubAction] { process(.watchOpened(by: node.key, at: now.wall)) }
 
-    mutating func leave(_ node: NodeIdentity) -> [HubAction] { process(.watchClosed(by: node.key)) }
+    mutating func leave(_ node: NodeIdentity) -> [HubAction] { process(.watchClosed(by: node.key, at: now.wall)) }
 
-    mutating func tidy() { _ = process(.tidy(at: now.wall)) }
+    @discardableResult
+    mutating func tidy() -> [HubAction] { process(.tidy(at: now.wall)) }
 
     /// Registers and watches.
     mutating func join(_ nodes: NodeIdentity...) {
@@ -112,6 +125,11 @@ struct HubWorld {
             break
         }
     }
+}
+
+/// A moment by both clocks, `seconds` after the first.
+func moment(_ seconds: Int64) -> Clocks {
+    Clocks(wall: time(seconds), instant: Instant(nanoseconds: 0) + .seconds(seconds))
 }
 
 extension HubAnswer {

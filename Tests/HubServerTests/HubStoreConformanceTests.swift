@@ -25,10 +25,19 @@ enum StoreKind: CaseIterable {
     let carol = identity(3).key
     let now = Timestamp(seconds: 1_795_000_000)
 
-    func mail(_ byte: UInt8) -> StoredMail {
+    func mail(_ byte: UInt8, _ kind: MailStanding.Kind = .known, from network: UInt64 = 0, work: Int = 0) -> StoredMail
+    {
         let sealed = Array(repeating: byte, count: 20)
-        return StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now + .seconds(Int64(byte)))
+        return StoredMail(
+            id: RecordID(ofBytes: sealed),
+            sealed: sealed,
+            deposited: now + .seconds(Int64(byte)),
+            standing: MailStanding(kind: kind, sender: UInt64(byte), network: network, work: work)
+        )
     }
+
+    /// What one of these costs its pool.
+    let cost = 20 + MailHeader.overhead
 
     /// Everything that the store holds of the tests' nodes.
     func facts(_ store: inout any HubStore) throws -> HubFacts {
@@ -36,7 +45,7 @@ enum StoreKind: CaseIterable {
         var reads = HubReads()
         reads.registrations = Set(nodes)
         reads.mailboxes = Set(nodes)
-        reads.mailboxCounts = Set(nodes)
+        reads.headers = Set(nodes)
         reads.mail = Set(nodes.flatMap { node in (0..<10).map { MailKey(target: node, id: mail($0).id) } })
         reads.revocations = Set(nodes.flatMap { giver in nodes.map { GrantPair(giver: giver, subject: $0) } })
         var found = HubFacts()
@@ -54,11 +63,11 @@ enum StoreKind: CaseIterable {
     @Test(arguments: StoreKind.allCases)
     func `a registration is added, replaced and removed, and counted once`(kind: StoreKind) throws {
         var store = try kind.open()
-        try write(.register(Registration(key: alice, contacts: [], registered: now)), to: &store)
-        let renamed = Registration(key: alice, contacts: [RecordID(ofBytes: [1])], registered: now)
+        try write(.register(Registration(key: alice, contacts: [], registered: now, seen: now)), to: &store)
+        let renamed = Registration(key: alice, contacts: [RecordID(ofBytes: [1])], registered: now, seen: now)
         try write(
             .register(renamed),
-            .register(Registration(key: bob, contacts: [], registered: now + .seconds(1))),
+            .register(Registration(key: bob, contacts: [], registered: now, seen: now)),
             to: &store
         )
         #expect(try facts(&store).registrations[alice] == renamed)
@@ -79,10 +88,10 @@ enum StoreKind: CaseIterable {
         )
         let facts = try facts(&store)
         #expect(facts.mailboxes == [alice: [], bob: [mail(3), mail(1)], carol: [mail(3)]])
-        #expect(facts.mailboxCounts == [alice: 0, bob: 2, carol: 1])
+        #expect(facts.headers == facts.mailboxes.mapValues { $0.map(\.header) })
         let there = [(bob, 3), (bob, 1), (carol, 3)].map { MailKey(target: $0, id: mail($1).id) }
         #expect(facts.mail == Set(there))
-        #expect(facts.mailCount == 3)
+        #expect(facts.pools == [.known: 3 * cost])
     }
 
     @Test(arguments: StoreKind.allCases)
@@ -92,10 +101,10 @@ enum StoreKind: CaseIterable {
         try write(.deposit(mail(1), for: carol), to: &store)
         try write(.removeMail([mail(1).id, mail(9).id], of: bob), .removeMail([mail(2).id], of: alice), to: &store)
         #expect(try facts(&store).mailboxes[bob] == [mail(2), mail(3), mail(4)])
-        #expect(try facts(&store).mailCount == 4)
+        #expect(try facts(&store).pools == [.known: 4 * cost])
         try write(.removeMailDeposited(before: now + .seconds(4)), to: &store)
         #expect(try facts(&store).mailboxes == [alice: [], bob: [mail(4)], carol: []])
-        #expect(try facts(&store).mailCount == 1)
+        #expect(try facts(&store).pools == [.known: cost])
     }
 
     @Test(arguments: StoreKind.allCases)
@@ -125,14 +134,64 @@ enum StoreKind: CaseIterable {
     func `a decision sees the facts from before its own writes, and the next one those after`(kind: StoreKind) throws {
         var store = try kind.open()
         var reads = HubReads()
-        reads.mailboxCounts = [bob]
+        reads.headers = [bob]
         var seen: [Int?] = []
         for byte in UInt8(1)...3 {
             try store.transaction(reads) { facts in
-                seen.append(facts.mailboxCounts[bob])
+                seen.append(facts.headers[bob]?.count)
                 return [.deposit(mail(byte), for: bob)]
             }
         }
         #expect(seen == [0, 1, 2])
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `each class has its pool, and where one is full the network with most mails makes way`(kind: StoreKind) throws
+    {
+        var store = try kind.open()
+        try write(
+            .deposit(mail(1, .stranger, from: 7, work: 20), for: bob),
+            .deposit(mail(2, .stranger, from: .max, work: 16), for: bob),
+            .deposit(mail(3, .stranger, from: 7, work: 18), for: carol),
+            .deposit(mail(4, .stranger, from: 7, work: 18), for: alice),
+            .deposit(mail(5, .contact, from: 7), for: bob),
+            .deposit(mail(6), for: bob),
+            to: &store
+        )
+        #expect(try facts(&store).pools == [.known: cost, .contact: cost, .stranger: 4 * cost])
+        // Of three mails from one network the one with the least work, of these the oldest.
+        try write(.trimMail(.stranger, cost: 3 * cost), to: &store)
+        #expect(try facts(&store).mailboxes[carol] == [])
+        // The next of the same network; then two have one each, and the tag that is smaller with its sign loses.
+        try write(.trimMail(.stranger, cost: 2 * cost + 1), to: &store)
+        #expect(try facts(&store).mailboxes[alice] == [])
+        try write(.trimMail(.stranger, cost: cost), to: &store)
+        let left = [mail(1, .stranger, from: 7, work: 20), mail(5, .contact, from: 7), mail(6)]
+        #expect(try facts(&store).mailboxes[bob] == left)
+        try write(.trimMail(.stranger, cost: 0), .trimMail(.contact, cost: 0), to: &store)
+        #expect(try facts(&store).mailboxes[bob] == [mail(6)])
+        #expect(try facts(&store).pools == [.known: cost])
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `registrations are found by how long their nodes have not been seen`(kind: StoreKind) throws {
+        var store = try kind.open()
+        for (key, seconds) in [(alice, 3), (bob, 1), (carol, 2)] {
+            let seen = now + .seconds(Int64(seconds))
+            try write(.register(Registration(key: key, contacts: [], registered: now, seen: seen)), to: &store)
+        }
+        func unseen(before seconds: Int64, limit: Int) throws -> [NodeKey] {
+            var reads = HubReads()
+            reads.unseen = HubReads.Unseen(since: now + .seconds(seconds), limit: limit)
+            var found: [NodeKey] = []
+            try store.transaction(reads) { facts in
+                found = facts.unseen.map(\.key)
+                return []
+            }
+            return found
+        }
+        #expect(try unseen(before: 3, limit: 9) == [bob, carol])
+        #expect(try unseen(before: 9, limit: 1) == [bob])
+        #expect(try unseen(before: 1, limit: 9) == [])
     }
 }

@@ -19,7 +19,7 @@ private struct BrokenStore: HubStore {
     let now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
 
     func request(_ id: UInt64, _ text: String) -> HubArrival {
-        .request(HubRequestID(id), try? JSONValue(parsing: text), from: alice, at: now)
+        .request(HubRequestID(id), try? JSONValue(parsing: text), from: alice, in: .unknown, at: now)
     }
 
     func take(_ batch: [HubArrival], by worker: HubWorker) async -> HubWorker.Outcome {
@@ -29,7 +29,7 @@ private struct BrokenStore: HubStore {
     }
 
     @Test func `what is not a request is refused, and the rest of its batch is taken`() async throws {
-        let worker = HubWorker(settings: .defaults, store: MemoryHubStore())
+        let worker = HubWorker(identity: identity(9), settings: .defaults, store: MemoryHubStore())
         let batch = [
             request(1, "{"), request(2, #"{"do":"register"}"#), request(3, #"{"do":"dance"}"#),
             .input(.tidy(at: now.wall)),
@@ -45,7 +45,7 @@ private struct BrokenStore: HubStore {
     }
 
     @Test func `what is no document is refused, and what came with it is done`() async {
-        let worker = HubWorker(settings: .defaults, store: MemoryHubStore())
+        let worker = HubWorker(identity: identity(9), settings: .defaults, store: MemoryHubStore())
         let outcome = await take([request(1, #"{"do":"deregister"}"#), request(2, #"{"do":"#)], by: worker)
         #expect(
             outcome.actions == [
@@ -55,7 +55,7 @@ private struct BrokenStore: HubStore {
     }
 
     @Test func `the error of a store is reported beside the answers`() async {
-        let worker = HubWorker(settings: .defaults, store: BrokenStore())
+        let worker = HubWorker(identity: identity(9), settings: .defaults, store: BrokenStore())
         let outcome = await take([request(1, #"{"do":"register"}"#)], by: worker)
         #expect(outcome.actions == [.answer(HubRequestID(1), .refused(.unavailable))])
         #expect(outcome.failure == "Broken()")

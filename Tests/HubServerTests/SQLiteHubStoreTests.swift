@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import HubCore
 import HubServer
 import OverlayCrypto
@@ -32,7 +33,12 @@ final class TemporaryDirectory {
 
     func mail(_ byte: UInt8) -> StoredMail {
         let sealed = Array(repeating: byte, count: 20)
-        return StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now + .seconds(Int64(byte)))
+        return StoredMail(
+            id: RecordID(ofBytes: sealed),
+            sealed: sealed,
+            deposited: now + .seconds(Int64(byte)),
+            standing: MailStanding(kind: .known, sender: 0, network: 0)
+        )
     }
 
     /// What the store holds of `alice`, and of `bob`'s mail.
@@ -53,7 +59,8 @@ final class TemporaryDirectory {
         let store = try SQLiteHubStore(path: path)
         try store.transaction(HubReads()) { _ in
             [
-                .register(Registration(key: alice, contacts: [], registered: now)), .deposit(mail(1), for: bob),
+                .register(Registration(key: alice, contacts: [], registered: now, seen: now)),
+                .deposit(mail(1), for: bob),
                 .revoke(GrantPair(giver: alice, subject: bob), until: now, limit: 9),
             ]
         }
@@ -63,7 +70,10 @@ final class TemporaryDirectory {
             try FileManager.default.copyItem(atPath: path + suffix, toPath: crashed + suffix)
         }
         let expected = try facts(store)
-        #expect(expected.nodeCount == 1 && expected.mailCount == 1 && expected.voidUntil.count == 1)
+        #expect(
+            expected.nodeCount == 1 && expected.pools == [.known: 20 + MailHeader.overhead]
+                && expected.voidUntil.count == 1
+        )
         #expect(expected.mailboxes == [bob: [mail(1)]])
         #expect(try facts(try SQLiteHubStore(path: crashed)) == expected)
     }
@@ -75,10 +85,56 @@ final class TemporaryDirectory {
         // The same mail a second time violates the store's own uniqueness.
         #expect(throws: (any Error).self) {
             try store.transaction(HubReads()) { _ in
-                [.register(Registration(key: alice, contacts: [], registered: now)), .deposit(mail(1), for: bob)]
+                [
+                    .register(Registration(key: alice, contacts: [], registered: now, seen: now)),
+                    .deposit(mail(1), for: bob),
+                ]
             }
         }
         #expect(try facts(store) == before)
-        #expect(before.nodeCount == 0 && before.mailCount == 1)
+        #expect(before.nodeCount == 0 && before.pools == [.known: 20 + MailHeader.overhead])
+    }
+
+    @Test func `a database of the first version keeps its nodes, their mail and what is revoked`() throws {
+        let old = try DatabaseQueue(path: path)
+        try old.write { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
+                    INSERT INTO grdb_migrations VALUES ('1');
+                    CREATE TABLE node (
+                        key BLOB PRIMARY KEY, name TEXT NOT NULL, registered INTEGER NOT NULL
+                    ) WITHOUT ROWID;
+                    CREATE TABLE mail (
+                        sequence INTEGER PRIMARY KEY AUTOINCREMENT, target BLOB NOT NULL, id TEXT NOT NULL,
+                        sealed BLOB NOT NULL, deposited INTEGER NOT NULL, UNIQUE (target, id)
+                    );
+                    CREATE INDEX mail_target ON mail (target, sequence);
+                    CREATE INDEX mail_deposited ON mail (deposited);
+                    CREATE TABLE revocation (
+                        giver BLOB NOT NULL, subject BLOB NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (giver, subject)
+                    ) WITHOUT ROWID;
+                    """
+            )
+            try database.execute(
+                sql: "INSERT INTO node VALUES (?, 'alice', ?)",
+                arguments: [Data(alice.bytes), now.nanoseconds]
+            )
+            let waiting = mail(1)
+            try database.execute(
+                sql: "INSERT INTO mail (target, id, sealed, deposited) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    Data(bob.bytes), waiting.id.description, Data(waiting.sealed), waiting.deposited.nanoseconds,
+                ]
+            )
+        }
+        try old.close()
+        let found = try facts(try SQLiteHubStore(path: path))
+        let registration = try #require(found.registrations[alice])
+        #expect(registration.registered == now && registration.contacts.isEmpty)
+        // It counts as seen when the database was made new, or the first tidying would remove it.
+        #expect(registration.seen.nanoseconds > 0)
+        #expect(found.mailboxes == [bob: [mail(1)]] && found.nodeCount == 1)
+        #expect(found.pools == [.known: 20 + MailHeader.overhead])
     }
 }

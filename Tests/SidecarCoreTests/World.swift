@@ -33,7 +33,7 @@ struct World {
     }
 
     var nodes: [NodeKey: Node] = [:]
-    var hub = Hub()
+    var hub: Hub
     var hubStore = MemoryHubStore()
     /// How many bridges the hub has opened and not closed.
     var bridgeCount = 0
@@ -51,8 +51,11 @@ struct World {
     private var isDraining = false
 
     init() {
-        let key = try! NodeIdentity(seed: Array(repeating: 250, count: 32)).key
-        hubURL = HubURL(.loopback(4_600), key: key)!
+        let identity = try! NodeIdentity(seed: Array(repeating: 250, count: 32))
+        hubURL = HubURL(.loopback(4_600), key: identity.key)!
+        var settings = HubSettings.defaults
+        settings.strangerPrice = StrangerPrice(least: 2, most: 4)
+        hub = Hub(identity: identity, settings: settings)
     }
 
     @discardableResult
@@ -105,7 +108,7 @@ struct World {
 
     mutating func hubDown(_ key: NodeKey) {
         guard hubSessions.remove(key) != nil else { return }
-        process(.watchClosed(by: key))
+        process(.watchClosed(by: key, at: now.wall))
         let hubKey = hubURL.key
         input(key) { $0.hubSession(hubKey, isUp: false, at: $1) }
     }
@@ -233,13 +236,13 @@ struct World {
         guard hubSessions.contains(key) else { return input(key) { $0.hubAnswered(id, nil, at: $1) } }
         lastHubRequest += 1
         let hubID = HubRequestID(lastHubRequest)
-        let admitted = hub.admit(from: key, at: now.instant) { () throws(HubRefusal) in
+        let admitted = hub.admit(from: key, at: now) { () throws(HubRefusal) in
             try HubRequest(received: request.document)
         }
         var answer: HubAnswer?
         switch admitted {
         case .success(let request):
-            let actions = process(.request(request, id: hubID, from: key, at: now.wall))
+            let actions = process(.request(request, id: hubID, from: key, at: now))
             for case .answer(hubID, let given) in actions { answer = given }
         case .failure(let refusal):
             answer = .refused(refusal)

@@ -13,13 +13,15 @@ extension Hub {
             return leave(node)
         case .deliver(let mail, let target):
             guard presence.watchers.contains(target) else { return [] }
-            return [.push(target, .mail(id: mail.id, sealed: mail.sealed, as: .known))]
+            return [.push(target, mailEvent(mail, for: target))]
         case .lookUp(let id, let grant, let node, let isAllowed):
             return lookUp(grant, by: node, id: id, isAllowed: isAllowed)
         case .release(let node, let channel):
             return relays.close(RelayTable.End(node: node, channel: channel))
         case .closeChannels(let node):
             return relays.closeAll(of: node)
+        case .countRefusals:
+            return refusals.take(by: key).map { [.audit($0)] } ?? []
         case .endTrust(let pair):
             presence.awaited.remove(requester: pair.subject, target: pair.giver)
             guard let channel = relays.channel(of: pair.giver, with: pair.subject) else { return [] }
@@ -36,7 +38,7 @@ extension Hub {
         // A node that opens its event stream again has restarted, and knows nothing of its channels.
         var actions = relays.closeAll(of: node)
         presence.watchers.insert(node)
-        actions += mail.map { .push(node, .mail(id: $0.id, sealed: $0.sealed, as: .known)) }
+        actions += mail.map { .push(node, mailEvent($0, for: node)) }
         actions.append(.push(node, .ready))
         for grant in presence.awaited.remove(target: node) {
             let requester = grant.subject
@@ -66,9 +68,8 @@ extension Hub {
     ) -> [HubAction] {
         guard presence.watchers.contains(node) else { return [.answer(id, .refused(.notWatching))] }
         guard isAllowed else {
-            // The log names who asked but not after whom: the pair is nobody's business.
-            let event = AuditEvent(.accessRefused, actor: node, subject: "resolve")
-            return [.audit(event), .answer(id, .refused(.unknown))]
+            let event = refusals.add(node)
+            return (event.map { [.audit($0)] } ?? []) + [.answer(id, .refused(.unknown))]
         }
         guard presence.watchers.contains(grant.giver) else {
             presence.awaited.add(grant, limit: settings.awaitedCount)
@@ -78,5 +79,9 @@ extension Hub {
             return [.answer(id, .refused(.overLimit))]
         }
         return opened + [.answer(id, .online(channel))]
+    }
+
+    private func mailEvent(_ mail: StoredMail, for target: NodeKey) -> HubEvent {
+        .mail(id: mail.id, sealed: mail.sealed, as: tags.mailClass(of: mail.standing, for: target))
     }
 }

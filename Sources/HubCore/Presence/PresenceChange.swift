@@ -17,6 +17,8 @@ enum PresenceChange: Hashable, Sendable {
     case release(NodeKey, RelayChannel)
     /// All channels of a node are closed.
     case closeChannels(of: NodeKey)
+    /// Look-ups that were refused are told as a number.
+    case countRefusals
     /// The giver's grants to the subject are void.
     case endTrust(GrantPair)
 }

@@ -5,21 +5,23 @@ import TrustCore
 
 // What each input means over the facts. Nothing here changes anything.
 extension Hub {
-    func decide(_ input: HubInput, over facts: HubFacts) -> HubDecision {
+    /// `spent` is what the inputs before this one count against rates.
+    func decide(_ input: HubInput, over facts: HubFacts, spent: [RateSubject: Int]) -> HubDecision {
         switch input {
-        case .request(let request, let id, let node, let now):
-            return decide(request, id: id, from: node, at: now, over: facts)
+        case .request(let request, let id, let node, let network, let now):
+            return decide(request, id: id, from: node, in: network, at: now, over: facts, spent: spent)
         case .watchOpened(let node, let now):
             let revoked = presence.awaited.grants(of: node).filter { grant in
                 Self.isRevoked(grant, over: facts)
             }
             let mail = facts.mailboxes[node] ?? []
             return HubDecision(change: .arrive(node, mail: mail, refused: Set(revoked.map(\.subject)), at: now))
-        case .watchClosed(let node):
-            return HubDecision(change: .leave(node))
+        case .watchClosed(let node, let now):
+            let known = facts.registrations[node].map { [$0] } ?? []
+            let stale = known.filter { now - $0.seen >= settings.seenInterval }
+            return HubDecision(writes: stale.map { .register($0.seen(at: now)) }, change: .leave(node))
         case .tidy(let now):
-            let age = Interval(nanoseconds: -settings.mailLifetime.nanoseconds)
-            return HubDecision(writes: [.removeMailDeposited(before: now + age)])
+            return tidy(at: now, over: facts)
         }
     }
 
@@ -27,53 +29,88 @@ extension Hub {
         _ request: HubRequest,
         id: HubRequestID,
         from node: NodeKey,
-        at now: Timestamp,
-        over facts: HubFacts
+        in network: SourceNetwork,
+        at now: Clocks,
+        over facts: HubFacts,
+        spent: [RateSubject: Int]
     ) -> HubDecision {
+        /// A decision that counts against rates, unless one of them is used up.
+        func within(_ subjects: [RateSubject], _ decision: HubDecision) -> HubDecision {
+            let isWithin = subjects.allSatisfy { subject in
+                rates.allows(spent[subject, default: 0] + 1, of: subject, at: now.instant)
+            }
+            guard isWithin else { return .answer(id, .refused(.overLimit)) }
+            var decision = decision
+            (decision.spent, decision.spentAt) = (subjects, now.instant)
+            return decision
+        }
         switch request {
         case .register(let contacts):
-            return register(contacts, id: id, from: node, at: now, over: facts)
+            let (subjects, decision) = register(contacts, id: id, from: node, in: network, at: now.wall, over: facts)
+            return within(subjects, decision)
         case .deregister:
-            return deregister(id: id, from: node, over: facts)
-        case .deposit(let target, let sealed, _):
-            let mail = StoredMail(id: RecordID(ofBytes: sealed), sealed: sealed, deposited: now)
-            return deposit(mail, for: target, id: id, over: facts)
+            guard facts.registrations[node] != nil else { return .answer(id, .done) }
+            return within([.changes(of: node)], deregister(id: id, from: node))
+        case .deposit(let target, let sealed, let evidence):
+            return deposit(
+                sealed,
+                evidence,
+                for: target,
+                id: id,
+                from: node,
+                in: network,
+                at: now.wall,
+                over: facts
+            )
         case .acknowledge(let ids):
             let known = ids.filter { facts.mail.contains(MailKey(target: node, id: $0)) }
             let writes: [HubWrite] = known.isEmpty ? [] : [.removeMail(known, of: node)]
             return HubDecision(writes: writes, actions: [.answer(id, .done)])
         case .resolve(let target, let grant):
-            let isAllowed = Self.allows(grant, to: node, target, at: now, over: facts)
+            let isAllowed = Self.allows(grant, to: node, target, at: now.wall, over: facts)
             return HubDecision(change: .lookUp(id, grant, by: node, isAllowed: isAllowed))
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):
-            return revoke(revocation, id: id, from: node)
+            guard let decision = revoke(revocation, id: id, from: node, over: facts) else {
+                return .answer(id, .done)
+            }
+            return within([.revocations(of: node)], decision)
         }
     }
 
+    /// The registration, and the rates that it counts against: none when nothing changes but the time.
     private func register(
         _ contacts: [RecordID],
         id: HubRequestID,
         from node: NodeKey,
+        in network: SourceNetwork,
         at now: Timestamp,
         over facts: HubFacts
-    ) -> HubDecision {
-        let known = facts.registrations[node]
-        guard known != nil || facts.nodeCount < settings.nodeCount else {
-            return .answer(id, .refused(.full))
+    ) -> (subjects: [RateSubject], decision: HubDecision) {
+        let answer = HubAction.answer(id, .registered(node, node.personalAddress, at: now))
+        guard let known = facts.registrations[node] else {
+            guard facts.nodeCount < settings.nodeCount else { return ([], .answer(id, .refused(.full))) }
+            let registration = Registration(key: node, contacts: contacts, registered: now, seen: now)
+            let address: JSONValue = ["address": .string(node.personalAddress.description)]
+            let event = AuditEvent(.registered, actor: node, subject: node.did, new: address)
+            return (
+                [.changes(of: node), .registrations(from: network)],
+                HubDecision(writes: [.register(registration)], actions: [.audit(event), answer])
+            )
         }
-        let answer = HubAnswer.registered(node, node.personalAddress, at: now)
-        guard known?.contacts != contacts else { return .answer(id, answer) }
-        let registration = Registration(key: node, contacts: contacts, registered: known?.registered ?? now)
-        let address: JSONValue = ["address": .string(node.personalAddress.description)]
-        let event = AuditEvent(.registered, actor: node, subject: node.did, new: address)
-        let audited: [HubAction] = known == nil ? [.audit(event)] : []
-        return HubDecision(writes: [.register(registration)], actions: audited + [.answer(id, answer)])
+        let isChanged = known.contacts != contacts
+        guard isChanged || now - known.seen >= settings.seenInterval else {
+            return ([], HubDecision(actions: [answer]))
+        }
+        let registration = Registration(key: node, contacts: contacts, registered: known.registered, seen: now)
+        return (
+            isChanged ? [.changes(of: node)] : [],
+            HubDecision(writes: [.register(registration)], actions: [answer])
+        )
     }
 
-    private func deregister(id: HubRequestID, from node: NodeKey, over facts: HubFacts) -> HubDecision {
-        guard facts.registrations[node] != nil else { return .answer(id, .done) }
+    private func deregister(id: HubRequestID, from node: NodeKey) -> HubDecision {
         let event = AuditEvent(.deregistered, actor: node, subject: node.did)
         return HubDecision(
             writes: [.deregister(node)],
@@ -82,30 +119,41 @@ extension Hub {
         )
     }
 
-    /// The answer never depends on the target (R9).
-    private func deposit(
-        _ mail: StoredMail,
-        for target: NodeKey,
-        id: HubRequestID,
-        over facts: HubFacts
-    ) -> HubDecision {
-        let isNew = !facts.mail.contains(MailKey(target: target, id: mail.id))
-        let waiting = facts.mailboxCounts[target] ?? 0
-        guard isNew, waiting < settings.mailboxCount, facts.mailCount < settings.mailCount else {
-            return .answer(id, .done)
-        }
-        return HubDecision(
-            writes: [.deposit(mail, for: target)],
-            change: .deliver(mail, to: target),
-            actions: [.answer(id, .done)]
+    /// Registrations go whose nodes have not been here for long, and mail that nobody fetched.
+    private func tidy(at now: Timestamp, over facts: HubFacts) -> HubDecision {
+        var decision = HubDecision(
+            writes: [.removeMailDeposited(before: now + (.zero - settings.mailLifetime))],
+            change: .countRefusals
         )
+        var goneCount = 0
+        for registration in facts.unseen {
+            if presence.watchers.contains(registration.key) {
+                decision.writes.append(.register(registration.seen(at: now)))
+            } else {
+                decision.writes.append(.deregister(registration.key))
+                goneCount += 1
+            }
+        }
+        if goneCount > 0 {
+            let unseen: JSONValue = ["unseen": .integer(Int64(goneCount))]
+            decision.actions.append(.audit(AuditEvent(.deregistered, actor: key, subject: key.did, old: unseen)))
+        }
+        return decision
     }
 
-    private func revoke(_ revocation: Revocation, id: HubRequestID, from node: NodeKey) -> HubDecision {
+    /// Nil when the grants are void already. Only what a registered node gives counts, so only it can take it back.
+    private func revoke(
+        _ revocation: Revocation,
+        id: HubRequestID,
+        from node: NodeKey,
+        over facts: HubFacts
+    ) -> HubDecision? {
         guard revocation.giver == node else {
             return .answer(id, .refused(HubRefusal(.invalid("revocation"))))
         }
+        guard facts.registrations[node] != nil else { return .answer(id, .refused(.unknown)) }
         let pair = GrantPair(giver: node, subject: revocation.subject)
+        if let until = facts.voidUntil[pair], until >= revocation.issued { return nil }
         let until: JSONValue = ["until": .time(revocation.issued)]
         let event = AuditEvent(.trustRevoked, actor: node, subject: pair.subject.did, new: until)
         return HubDecision(
@@ -128,7 +176,7 @@ extension Hub {
         return facts.registrations[target] != nil && !isRevoked(grant, over: facts)
     }
 
-    private static func isRevoked(_ grant: Grant, over facts: HubFacts) -> Bool {
+    static func isRevoked(_ grant: Grant, over facts: HubFacts) -> Bool {
         facts.voidUntil[GrantPair(giver: grant.giver, subject: grant.subject)].map { $0 >= grant.issued } ?? false
     }
 }

@@ -7,15 +7,17 @@ import TrustCore
 extension Hub {
     func add(to reads: inout HubReads, for input: HubInput) {
         switch input {
-        case .request(let request, _, let node, _):
+        case .request(let request, _, let node, _, _):
             add(to: &reads, for: request, from: node)
         case .watchOpened(let node, _):
             reads.mailboxes.insert(node)
             for grant in presence.awaited.grants(of: node) {
                 reads.revocations.insert(GrantPair(giver: node, subject: grant.subject))
             }
-        case .watchClosed, .tidy:
-            break
+        case .watchClosed(let node, _):
+            reads.registrations.insert(node)
+        case .tidy(let now):
+            reads.unseen = HubReads.Unseen(since: now + (.zero - settings.nodeLifetime), limit: settings.expiryCount)
         }
     }
 
@@ -25,13 +27,18 @@ extension Hub {
             reads.registrations.insert(node)
         case .deposit(let target, let sealed, _):
             reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))
-            reads.mailboxCounts.insert(target)
+            reads.headers.insert(target)
+            reads.registrations.insert(target)
+            reads.revocations.insert(GrantPair(giver: target, subject: node))
         case .acknowledge(let ids):
             for id in ids { reads.mail.insert(MailKey(target: node, id: id)) }
         case .resolve(let target, _):
             reads.registrations.insert(target)
             reads.revocations.insert(GrantPair(giver: target, subject: node))
-        case .release, .revoke:
+        case .revoke(let revocation):
+            reads.registrations.insert(node)
+            reads.revocations.insert(GrantPair(giver: node, subject: revocation.subject))
+        case .release:
             break
         }
     }

@@ -7,23 +7,26 @@ package struct HubFacts: Hashable, Sendable {
     package var registrations: [NodeKey: Registration] = [:]
     /// The mail of mailboxes that are read as a whole, oldest first.
     package var mailboxes: [NodeKey: [StoredMail]] = [:]
-    /// How much mail waits in a mailbox.
-    package var mailboxCounts: [NodeKey: Int] = [:]
+    /// The headers of mailboxes, oldest first.
+    package var headers: [NodeKey: [MailHeader]] = [:]
     /// The mail that is there.
     package var mail: Set<MailKey> = []
     /// Grants that were issued at this time or before are void.
     package var voidUntil: [GrantPair: Timestamp] = [:]
+    /// The registrations of nodes that have not been seen for long, the longest first.
+    package var unseen: [Registration] = []
     /// How many nodes are registered; there with every answer, so a store keeps it at hand.
     package var nodeCount = 0
-    /// How much mail waits altogether; the same holds.
-    package var mailCount = 0
+    /// What all mail of a class costs (``MailHeader/cost``); the same holds.
+    package var pools: [MailStanding.Kind: Int] = [:]
 
     package init() {}
 
     /// Follows `writes`, so that the next decision of the same batch sees what this one wrote.
     ///
-    /// What only a store can know shows in the next batch: which revocations were dropped to stay within the limit, and
-    /// which mail had waited too long. Until then a hub refuses more than it must, never less.
+    /// What only a store can know shows in the next batch: which revocations were dropped to stay within the limit,
+    /// which mail made way in a pool that was full, and which had waited too long. Until then a hub refuses more than
+    /// it must, never less.
     mutating func apply(_ writes: [HubWrite]) {
         for write in writes { apply(write) }
     }
@@ -38,14 +41,17 @@ package struct HubFacts: Hashable, Sendable {
         case .deposit(let new, let target):
             mail.insert(MailKey(target: target, id: new.id))
             mailboxes[target]?.append(new)
-            mailboxCounts[target]? += 1
-            mailCount += 1
+            headers[target]?.append(new.header)
+            pools[new.standing.kind, default: 0] += new.header.cost
         case .removeMail(let ids, let target):
-            for id in ids where mail.remove(MailKey(target: target, id: id)) != nil {
-                mailboxCounts[target]? -= 1
-                mailCount -= 1
+            for id in ids { mail.remove(MailKey(target: target, id: id)) }
+            for header in headers[target] ?? [] where ids.contains(header.id) {
+                pools[header.standing.kind, default: 0] -= header.cost
             }
+            headers[target]?.removeAll { ids.contains($0.id) }
             mailboxes[target]?.removeAll { ids.contains($0.id) }
+        case .trimMail(let kind, let cost):
+            pools[kind] = min(pools[kind] ?? 0, cost)
         case .removeMailDeposited:
             break
         case .revoke(let pair, let until, _):

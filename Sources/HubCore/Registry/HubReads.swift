@@ -6,12 +6,27 @@ package struct HubReads: Hashable, Sendable {
     package var registrations: Set<NodeKey> = []
     /// Mailboxes to read as a whole.
     package var mailboxes: Set<NodeKey> = []
-    /// Mailboxes of which only the number of waiting mail is needed.
-    package var mailboxCounts: Set<NodeKey> = []
+    /// Mailboxes of which only the headers are needed.
+    package var headers: Set<NodeKey> = []
     /// Mail that may be there.
     package var mail: Set<MailKey> = []
     /// Grants that may be revoked.
     package var revocations: Set<GrantPair> = []
+    /// Registrations whose nodes have not been seen since then.
+    package var unseen: Unseen?
+
+    /// Names registrations by their age, the oldest ones first.
+    package struct Unseen: Hashable, Sendable {
+        /// Seen before this time.
+        package let since: Timestamp
+        /// As many at most.
+        package let limit: Int
+
+        package init(since: Timestamp, limit: Int) {
+            self.since = since
+            self.limit = limit
+        }
+    }
 
     package init() {}
 }

@@ -11,6 +11,10 @@ package enum HubWrite: Hashable, Sendable {
     case deposit(StoredMail, for: NodeKey)
     /// Remove mail of one node. Ids that are not there change nothing.
     case removeMail([RecordID], of: NodeKey)
+    /// Remove mail of one class until all that is left costs no more than `cost`: each time, of the network that has
+    /// most mails of the class, the one with the least work, the oldest of these. Of networks that have as many it is
+    /// the one with the smaller tag, compared with sign.
+    case trimMail(MailStanding.Kind, cost: Int)
     /// Remove all mail that was deposited before this time.
     case removeMailDeposited(before: Timestamp)
     /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one

@@ -4,9 +4,16 @@ import TrustCore
 /// A hub's store in memory, which nothing survives: for tests and simulations.
 package struct MemoryHubStore: HubStore {
     private var registrations: [NodeKey: Registration] = [:]
-    private var mailboxes: [NodeKey: [StoredMail]] = [:]
-    private var mailCount = 0
+    private var mailboxes: [NodeKey: [Row]] = [:]
+    private var pools: [MailStanding.Kind: Int] = [:]
+    private var lastSequence = 0
     private var revocations: [NodeKey: [NodeKey: Timestamp]] = [:]
+
+    /// A mail with its place in the order of all.
+    private struct Row: Sendable {
+        let sequence: Int
+        let mail: StoredMail
+    }
 
     package init() {}
 
@@ -17,12 +24,16 @@ package struct MemoryHubStore: HubStore {
     private func fetch(_ reads: HubReads) -> HubFacts {
         var facts = HubFacts()
         for node in reads.registrations { facts.registrations[node] = registrations[node] }
-        for node in reads.mailboxes { facts.mailboxes[node] = mailboxes[node] ?? [] }
-        for node in reads.mailboxCounts { facts.mailboxCounts[node] = mailboxes[node]?.count ?? 0 }
-        facts.mail = reads.mail.filter { key in mailboxes[key.target]?.contains { $0.id == key.id } ?? false }
+        for node in reads.mailboxes { facts.mailboxes[node] = (mailboxes[node] ?? []).map(\.mail) }
+        for node in reads.headers { facts.headers[node] = (mailboxes[node] ?? []).map(\.mail.header) }
+        facts.mail = reads.mail.filter { key in mailboxes[key.target]?.contains { $0.mail.id == key.id } ?? false }
         for pair in reads.revocations { facts.voidUntil[pair] = revocations[pair.giver]?[pair.subject] }
+        if let unseen = reads.unseen {
+            let old = registrations.values.filter { $0.seen < unseen.since }.sorted { $0.seen < $1.seen }
+            facts.unseen = Array(old.prefix(unseen.limit))
+        }
         facts.nodeCount = registrations.count
-        facts.mailCount = mailCount
+        facts.pools = pools.filter { $0.value > 0 }
         return facts
     }
 
@@ -31,9 +42,11 @@ package struct MemoryHubStore: HubStore {
         case .register(let registration): registrations[registration.key] = registration
         case .deregister(let node): registrations[node] = nil
         case .deposit(let mail, let target):
-            mailboxes[target, default: []].append(mail)
-            mailCount += 1
+            lastSequence += 1
+            mailboxes[target, default: []].append(Row(sequence: lastSequence, mail: mail))
+            pools[mail.standing.kind, default: 0] += mail.header.cost
         case .removeMail(let ids, let target): keepMail(of: target) { !ids.contains($0.id) }
+        case .trimMail(let kind, let cost): trim(kind, to: cost)
         case .removeMailDeposited(let time):
             for target in Array(mailboxes.keys) { keepMail(of: target) { $0.deposited >= time } }
         case .revoke(let pair, let until, let limit):
@@ -46,10 +59,29 @@ package struct MemoryHubStore: HubStore {
         }
     }
 
+    private mutating func trim(_ kind: MailStanding.Kind, to cost: Int) {
+        while pools[kind, default: 0] > cost {
+            var networks: [UInt64: [(target: NodeKey, row: Row)]] = [:]
+            for (target, rows) in mailboxes {
+                for row in rows where row.mail.standing.kind == kind {
+                    networks[row.mail.standing.network, default: []].append((target, row))
+                }
+            }
+            let largest = networks.max {
+                ($0.value.count, Int64(bitPattern: $1.key)) < ($1.value.count, Int64(bitPattern: $0.key))
+            }
+            let victim = largest?.value.min {
+                ($0.row.mail.standing.work, $0.row.sequence) < ($1.row.mail.standing.work, $1.row.sequence)
+            }
+            guard let victim else { return }
+            keepMail(of: victim.target) { $0.id != victim.row.mail.id }
+        }
+    }
+
     private mutating func keepMail(of target: NodeKey, where isKept: (StoredMail) -> Bool) {
         guard let waiting = mailboxes[target] else { return }
-        let kept = waiting.filter(isKept)
-        mailCount -= waiting.count - kept.count
+        for row in waiting where !isKept(row.mail) { pools[row.mail.standing.kind, default: 0] -= row.mail.header.cost }
+        let kept = waiting.filter { isKept($0.mail) }
         mailboxes[target] = kept.isEmpty ? nil : kept
     }
 }

@@ -7,11 +7,19 @@ package struct Registration: Hashable, Sendable {
     /// The ids of its contact cards, in their order.
     package let contacts: [RecordID]
     package let registered: Timestamp
+    /// When it was last here, to within ``HubSettings/seenInterval``.
+    package let seen: Timestamp
 
-    package init(key: NodeKey, contacts: [RecordID], registered: Timestamp) {
+    package init(key: NodeKey, contacts: [RecordID], registered: Timestamp, seen: Timestamp) {
         self.key = key
         self.contacts = contacts
         self.registered = registered
+        self.seen = seen
+    }
+
+    /// The same, of a node that is here at `time`.
+    func seen(at time: Timestamp) -> Registration {
+        Registration(key: key, contacts: contacts, registered: registered, seen: time)
     }
 }
 
@@ -21,11 +29,18 @@ package struct StoredMail: Hashable, Sendable {
     package let id: RecordID
     package let sealed: [UInt8]
     package let deposited: Timestamp
+    package let standing: MailStanding
 
-    package init(id: RecordID, sealed: [UInt8], deposited: Timestamp) {
+    package init(id: RecordID, sealed: [UInt8], deposited: Timestamp, standing: MailStanding) {
         self.id = id
         self.sealed = sealed
         self.deposited = deposited
+        self.standing = standing
+    }
+
+    /// The mail without its content.
+    package var header: MailHeader {
+        MailHeader(id: id, standing: standing, cost: sealed.count + MailHeader.overhead)
     }
 }
 

@@ -15,7 +15,7 @@ enum HubOperations {
 }
 
 private struct HubUnderFire {
-    private var hub = Hub()
+    private var hub: Hub
     private var store = MemoryHubStore()
     private var wall = Timestamp(seconds: 1_795_000_000)
     private var instant = Instant(nanoseconds: 0)
@@ -27,6 +27,18 @@ private struct HubUnderFire {
         try? NodeIdentity(seed: Array(repeating: $0, count: 32))
     }
 
+    init() {
+        guard let identity = try? NodeIdentity(seed: Array(repeating: 9, count: 32)) else {
+            preconditionFailure("a seed has 32 bytes")
+        }
+        var settings = HubSettings.defaults
+        // Every other stranger's mail is paid for by accident.
+        settings.strangerPrice = StrangerPrice(least: 0, most: 1)
+        settings.strangerMailbox = MailboxShare(count: 2, countPerSource: 2)
+        settings.nodeCount = 3
+        hub = Hub(identity: identity, settings: settings)
+    }
+
     mutating func step(_ choices: inout Choices) {
         let node = choices.pick(nodes)
         switch choices.byte() % 8 {
@@ -35,7 +47,7 @@ private struct HubUnderFire {
             process(.watchOpened(by: node.key, at: wall))
         case 1:
             present.remove(node.key)
-            process(.watchClosed(by: node.key))
+            process(.watchClosed(by: node.key, at: wall))
         case 2: pass(.seconds(Int64(choices.byte())), &choices)
         case 3: pass(.seconds(Int64(choices.byte()) * 3_600), &choices)
         case 4: process(.tidy(at: wall))
@@ -89,11 +101,12 @@ private struct HubUnderFire {
     private mutating func ask(_ request: HubRequest, from node: NodeIdentity) {
         lastID += 1
         let id = HubRequestID(lastID)
-        let admitted = hub.admit(from: node.key, at: instant) { () throws(HubRefusal) in
+        let now = Clocks(wall: wall, instant: instant)
+        let admitted = hub.admit(from: node.key, at: now) { () throws(HubRefusal) in
             try HubRequest(received: request.document)
         }
         guard case .success(let request) = admitted else { return }
-        let answers = process(.request(request, id: id, from: node.key, at: wall)).filter { action in
+        let answers = process(.request(request, id: id, from: node.key, at: now)).filter { action in
             if case .answer(id, _) = action { true } else { false }
         }
         precondition(answers.count == 1, "a request has one answer")

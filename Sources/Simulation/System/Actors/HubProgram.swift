@@ -16,7 +16,7 @@ struct RelayEnd: Hashable, Sendable {
 struct HubProgram {
     /// What there is while it runs.
     struct Life {
-        var hub = Hub()
+        var hub: Hub
         /// Inputs that wait for the store.
         var batch: [HubInput] = []
         /// The batch at the store; empty: the store is idle.
@@ -44,6 +44,13 @@ struct HubProgram {
         /// When the last event arrives.
         var lastArrival: Instant
     }
+
+    /// Work is cheap, for it is done in no time here.
+    private static let settings: HubSettings = {
+        var settings = HubSettings.defaults
+        settings.strangerPrice = StrangerPrice(least: 4, most: 8)
+        return settings
+    }()
 
     let number: Int
     let identity: NodeIdentity
@@ -87,7 +94,7 @@ struct HubProgram {
         do { try audit.open(owner: key) } catch { throw .audit(error) }
         guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
         lifeNumber.rawValue += 1
-        life = Life()
+        life = Life(hub: Hub(identity: identity, settings: Self.settings))
     }
 
     /// Ends it without a word. The transaction under way may be committed, of which nobody hears then.
@@ -102,15 +109,17 @@ struct HubProgram {
     }
 
     /// Takes a request against its node's rates. Returns the answer when it does not get further.
-    mutating func admit(_ request: HubRequest, id: HubRequestID, from node: NodeKey, at now: Clocks) -> HubAction? {
+    mutating func admit(_ id: HubRequestID, from node: NodeKey, in network: SourceNetwork, at now: Clocks) -> HubAction?
+    {
         guard var life = life.take() else { return nil }
         defer { self.life = life }
-        let admitted = life.hub.admit(from: node, at: now.instant) { () throws(HubRefusal) in
-            try HubRequest(received: request.document)
+        let request = life.requests[id]?.request
+        let admitted = life.hub.admit(from: node, in: network, at: now) { () throws(HubRefusal) in
+            try HubRequest(received: request?.document)
         }
         switch admitted {
         case .success(let request):
-            life.batch.append(.request(request, id: id, from: node, at: now.wall))
+            life.batch.append(.request(request, id: id, from: node, in: network, at: now))
             return nil
         case .failure(let refusal):
             return .answer(id, .refused(refusal))
@@ -153,9 +162,15 @@ struct HubProgram {
         }
     }
 
-    /// Mail that nodes have acknowledged in a committed `batch` is gone.
+    /// Mail that nodes have acknowledged in a committed `batch` is gone, and so is what made way for later mail.
     private mutating func noteFetched(_ batch: [HubInput]) {
-        for case .request(.acknowledge(let ids), _, let node, _) in batch { taken[node]?.subtract(ids) }
+        for case .request(.acknowledge(let ids), _, let node, _, _) in batch { taken[node]?.subtract(ids) }
+        for case .request(.deposit(let target, _, _), _, _, _, _) in batch {
+            guard let waiting = taken[target] else { continue }
+            var reads = HubReads()
+            reads.mail = Set(waiting.map { MailKey(target: target, id: $0) })
+            taken[target] = Set(store.facts(reads).mail.map(\.id))
+        }
     }
 }
 

@@ -102,7 +102,7 @@ extension SystemWorld {
             let key = sidecars[node].key
             guard hubs[number].life?.watches[key]?.session == session else { return }
             hubs[number].life?.watches[key] = nil
-            take(.watchClosed(by: key), at: number)
+            take(.watchClosed(by: key, at: hubClocks.wall), at: number)
         }
     }
 

@@ -1,6 +1,7 @@
 import HubCore
 import HubProtocol
 import OverlayCrypto
+import OverlayWire
 import PosternModel
 import SidecarCore
 import TrustCore
@@ -22,7 +23,9 @@ extension SystemWorld {
                 request: request
             )
             let clocks = hubClocks
-            if let refusal = hubs[number].admit(request, id: asked, from: key, at: clocks) {
+            // Each sidecar lives in a network of its own.
+            let network = SourceNetwork(.ipv4(address: UInt32(truncatingIfNeeded: node + 1) << 8, port: 1))
+            if let refusal = hubs[number].admit(asked, from: key, in: network, at: clocks) {
                 perform(refusal, ofHub: number)
             }
             beginTransaction(number)
@@ -52,7 +55,7 @@ extension SystemWorld {
     }
 
     /// What the clocks of all hubs show.
-    private var hubClocks: Clocks {
+    var hubClocks: Clocks {
         Clocks(wall: Timestamp(nanoseconds: Self.epoch + now.nanoseconds), instant: now)
     }
 
@@ -110,7 +113,7 @@ extension SystemWorld {
         let key = sidecars[node].key
         guard let watch = hubs[number].life?.watches.removeValue(forKey: key) else { return }
         note("h\(number) ends the event stream of s\(node)")
-        take(.watchClosed(by: key), at: number)
+        take(.watchClosed(by: key, at: hubClocks.wall), at: number)
         let content = MessageContent.watchEnded(watch.number)
         send(Message(from: .hub(number), to: .sidecar(node), session: watch.session, content: content))
     }

@@ -1,0 +1,109 @@
+import Foundation
+import GRDB
+import HubCore
+import PosternModel
+import TrustCore
+
+/// What a transaction of ``SQLiteHubStore`` reads.
+struct SQLiteHubReader {
+    let database: Database
+
+    func facts(for reads: HubReads) throws -> HubFacts {
+        var facts = HubFacts()
+        facts.nodeCount = try Int.fetchOne(try database.cachedStatement(sql: "SELECT nodes FROM tally")) ?? 0
+        for row in try Row.fetchAll(try database.cachedStatement(sql: "SELECT kind, cost FROM pool WHERE cost > 0")) {
+            guard let kind = MailStanding.Kind(rawValue: row[0]) else { continue }
+            facts.pools[kind] = row[1]
+        }
+        for key in reads.registrations { facts.registrations[key] = try registration(of: key) }
+        if let unseen = reads.unseen { facts.unseen = try registrations(unseen) }
+        for pair in reads.revocations {
+            let statement = try database.cachedStatement(
+                sql: "SELECT until FROM revocation WHERE giver = ? AND subject = ?"
+            )
+            let until = try Int64.fetchOne(statement, arguments: [pair.giver.blob, pair.subject.blob])
+            facts.voidUntil[pair] = until.map(Timestamp.init(nanoseconds:))
+        }
+        for target in reads.mailboxes { facts.mailboxes[target] = try mail(of: target) }
+        for target in reads.headers { facts.headers[target] = try headers(of: target) }
+        for key in reads.mail {
+            let statement = try database.cachedStatement(sql: "SELECT 1 FROM mail WHERE target = ? AND id = ?")
+            let found = try Int.fetchOne(statement, arguments: [key.target.blob, key.id.description])
+            if found != nil { facts.mail.insert(key) }
+        }
+        return facts
+    }
+
+    private func registration(of key: NodeKey) throws -> Registration? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT key, contacts, registered, seen FROM node WHERE key = ?"
+        )
+        return try Row.fetchOne(statement, arguments: [key.blob]).flatMap { registration(in: $0) }
+    }
+
+    private func registrations(_ unseen: HubReads.Unseen) throws -> [Registration] {
+        let statement = try database.cachedStatement(
+            sql: "SELECT key, contacts, registered, seen FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
+        )
+        return try Row.fetchAll(statement, arguments: [unseen.since.nanoseconds, unseen.limit]).compactMap { row in
+            registration(in: row)
+        }
+    }
+
+    private func registration(in row: Row) -> Registration? {
+        let (bytes, contacts): (Data, String) = (row[0], row[1])
+        return NodeKey(bytes: [UInt8](bytes)).map { key in
+            Registration(
+                key: key,
+                contacts: contacts.split(separator: " ").compactMap { RecordID($0) },
+                registered: Timestamp(nanoseconds: row[2]),
+                seen: Timestamp(nanoseconds: row[3])
+            )
+        }
+    }
+
+    private func mail(of target: NodeKey) throws -> [StoredMail] {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT id, kind, sender, network, work, sealed, deposited FROM mail WHERE target = ? ORDER BY sequence
+                """
+        )
+        return try Row.fetchAll(statement, arguments: [target.blob]).compactMap { row in
+            let sealed: Data = row[5]
+            return Self.name(in: row).map { id, standing in
+                StoredMail(
+                    id: id,
+                    sealed: [UInt8](sealed),
+                    deposited: Timestamp(nanoseconds: row[6]),
+                    standing: standing
+                )
+            }
+        }
+    }
+
+    private func headers(of target: NodeKey) throws -> [MailHeader] {
+        let statement = try database.cachedStatement(
+            sql: "SELECT id, kind, sender, network, work, cost FROM mail WHERE target = ? ORDER BY sequence"
+        )
+        return try Row.fetchAll(statement, arguments: [target.blob]).compactMap { row in
+            Self.name(in: row).map { id, standing in MailHeader(id: id, standing: standing, cost: row[5]) }
+        }
+    }
+
+    /// The id and the standing in the first five columns of `row`.
+    private static func name(in row: Row) -> (RecordID, MailStanding)? {
+        let (text, sender, network): (String, Int64, Int64) = (row[0], row[2], row[3])
+        guard let id = RecordID(text), let kind = MailStanding.Kind(rawValue: row[1]) else { return nil }
+        let standing = MailStanding(
+            kind: kind,
+            sender: UInt64(bitPattern: sender),
+            network: UInt64(bitPattern: network),
+            work: row[4]
+        )
+        return (id, standing)
+    }
+}
+
+extension NodeKey {
+    var blob: Data { Data(bytes) }
+}

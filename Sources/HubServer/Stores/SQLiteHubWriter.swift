@@ -1,0 +1,97 @@
+import Foundation
+import GRDB
+import HubCore
+import PosternModel
+import TrustCore
+
+/// What a transaction of ``SQLiteHubStore`` writes.
+struct SQLiteHubWriter {
+    let database: Database
+
+    func apply(_ write: HubWrite) throws {
+        switch write {
+        case .register(let registration): try register(registration)
+        case .deregister(let key): try execute("DELETE FROM node WHERE key = ?", [key.blob])
+        case .deposit(let mail, let target): try deposit(mail, for: target)
+        case .removeMail(let ids, let target):
+            for id in ids {
+                try execute("DELETE FROM mail WHERE target = ? AND id = ?", [target.blob, id.description])
+            }
+        case .trimMail(let kind, let cost): try trim(kind, to: cost)
+        case .removeMailDeposited(let time):
+            try execute("DELETE FROM mail WHERE deposited < ?", [time.nanoseconds])
+        case .revoke(let pair, let until, let limit): try revoke(pair, until: until, limit: limit)
+        }
+    }
+
+    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+        try database.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    private func register(_ registration: Registration) throws {
+        try execute(
+            """
+            INSERT INTO node (key, contacts, registered, seen) VALUES (?, ?, ?, ?)
+            ON CONFLICT (key) DO UPDATE SET
+                contacts = excluded.contacts, registered = excluded.registered, seen = excluded.seen
+            """,
+            [
+                registration.key.blob, registration.contacts.map(\.description).joined(separator: " "),
+                registration.registered.nanoseconds, registration.seen.nanoseconds,
+            ]
+        )
+    }
+
+    private func deposit(_ mail: StoredMail, for target: NodeKey) throws {
+        let standing = mail.standing
+        try execute(
+            """
+            INSERT INTO mail (target, id, sealed, deposited, kind, sender, network, work, cost)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                target.blob, mail.id.description, Data(mail.sealed), mail.deposited.nanoseconds,
+                standing.kind.rawValue, Int64(bitPattern: standing.sender), Int64(bitPattern: standing.network),
+                standing.work, mail.header.cost,
+            ]
+        )
+    }
+
+    private func trim(_ kind: MailStanding.Kind, to cost: Int) throws {
+        let size = try database.cachedStatement(sql: "SELECT cost FROM pool WHERE kind = ?")
+        let largest = try database.cachedStatement(
+            sql: "SELECT tag FROM network WHERE kind = ? ORDER BY mails DESC, tag LIMIT 1"
+        )
+        while try Int.fetchOne(size, arguments: [kind.rawValue]) ?? 0 > cost {
+            guard let network = try Int64.fetchOne(largest, arguments: [kind.rawValue]) else { return }
+            try execute(
+                """
+                DELETE FROM mail WHERE sequence = (
+                    SELECT sequence FROM mail WHERE kind = ? AND network = ? ORDER BY work, sequence LIMIT 1
+                )
+                """,
+                [kind.rawValue, network]
+            )
+            guard database.changesCount > 0 else { return }
+        }
+    }
+
+    private func revoke(_ pair: GrantPair, until: Timestamp, limit: Int) throws {
+        try execute(
+            """
+            INSERT INTO revocation (giver, subject, until) VALUES (?, ?, ?)
+            ON CONFLICT (giver, subject) DO UPDATE SET until = max(until, excluded.until)
+            """,
+            [pair.giver.blob, pair.subject.blob, until.nanoseconds]
+        )
+        let counting = try database.cachedStatement(sql: "SELECT count(*) FROM revocation WHERE giver = ?")
+        guard let count = try Int.fetchOne(counting, arguments: [pair.giver.blob]), count > limit else { return }
+        try execute(
+            """
+            DELETE FROM revocation WHERE giver = ?1 AND subject =
+                (SELECT subject FROM revocation WHERE giver = ?1 ORDER BY until LIMIT 1)
+            """,
+            [pair.giver.blob]
+        )
+    }
+}
