@@ -111,6 +111,8 @@ final class LoopbackPair {
             // Everything comes from one address, as fast as it can.
             settings.node.maxHandshakesPerSecond = 1_000_000
             settings.node.maxHandshakesPerSource = 1_000_000
+            settings.node.relayRate = .max
+            settings.node.relayRatePerPeer = .max
             let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
             let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
             node.observer = makeObserver(node)

@@ -191,15 +191,19 @@ extension Node {
     mutating func forwardRelayed(at now: Instant) {
         guard !shared.relayedOut.isEmpty else { return }
         while let packet = shared.relayedOut.popFirst() {
-            guard let carrier = peer(packet.relay.peer), let session = carrier.session, session.isEstablished,
-                session.relayQueue.count < shared.settings.maxRelayQueue
-            else {
-                shared.pool.giveBack(packet.block)
-                shared.statistics.dropped.unrelayed += 1
+            guard let carrier = peer(packet.relay.peer), let session = carrier.session, session.isEstablished else {
+                dropRelayed(packet)
                 continue
             }
-            session.relayQueue.append(packet)
+            let settings = shared.settings
+            let lost = session.relayQueue.append(packet, limit: settings.maxRelayFlow, total: settings.maxRelayQueue)
+            if let lost { dropRelayed(lost) }
             wake(carrier)
         }
+    }
+
+    private mutating func dropRelayed(_ packet: RelayedPacket) {
+        shared.pool.giveBack(packet.block)
+        shared.statistics.dropped.unrelayed += 1
     }
 }

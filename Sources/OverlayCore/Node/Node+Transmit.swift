@@ -99,9 +99,27 @@ extension Node {
             return finish(&writer, on: path.addresses, segmentSize: writer.count)
         }
         let maxSegments = path.isRelayed || path.amplificationLimit != nil ? 1 : maxSegments
-        if !session.relayQueue.isEmpty {
-            return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
+        // The session's own frames go first, and then it is the relayed packets' turn, whatever else there is.
+        if session.isRelayNext {
+            session.isRelayNext = false
+            let relayed = relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
+            if let relayed { return relayed }
         }
+        if let own = ownBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now) {
+            session.isRelayNext = true
+            return own
+        }
+        return relayBatch(of: session, path: path, into: &writer, maxSegments: maxSegments, at: now)
+    }
+
+    /// Packets of the session's own frames; nil when there are none that may leave by a UDP address now.
+    private mutating func ownBatch(
+        of session: Session,
+        path: Path,
+        into writer: inout PacketWriter,
+        maxSegments: Int,
+        at now: Instant
+    ) -> Transmit? {
         while true {
             let size = session.packetSize
             let ecn = session.codepoint(at: now)

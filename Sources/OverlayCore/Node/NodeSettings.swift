@@ -29,8 +29,14 @@ package struct NodeSettings: Sendable, Hashable {
     /// Datagrams of one session that wait to be sent, and of the node that wait to be taken. The oldest go. Default
     /// 256.
     package var maxDatagrams: Int
-    /// Relayed packets that wait for one session; more are dropped. Default 512.
+    /// Relayed packets that wait for one session, and of one conversation among them; of more the longest conversation
+    /// loses the newest. Default 512 and 128.
     package var maxRelayQueue: Int
+    package var maxRelayFlow: Int
+    /// Bytes a second that a hub relays for one conversation each way, and from one peer in all of them; more are
+    /// dropped. Default 12.5 MB (100 Mbit/s) and 25 MB.
+    package var relayRate: UInt64
+    package var relayRatePerPeer: UInt64
     /// Handshakes per second that may cost a public-key operation, with a burst of as many; more are dropped, and those
     /// who cannot prove their address are put off before that (`Protocol.md` §4.7). Default 4000.
     package var maxHandshakesPerSecond: Int
@@ -86,6 +92,9 @@ package struct NodeSettings: Sendable, Hashable {
         maxMemory: 512 << 20,
         maxDatagrams: 256,
         maxRelayQueue: 512,
+        maxRelayFlow: 128,
+        relayRate: 12_500_000,
+        relayRatePerPeer: 25_000_000,
         maxHandshakesPerSecond: 4000,
         maxHandshakesPerSource: 100,
         maxPacketSize: Node.maximumPacketSize,

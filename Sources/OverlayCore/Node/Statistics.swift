@@ -48,5 +48,7 @@ package struct NodeStatistics: Sendable, Hashable {
         package var noMemory: UInt64 = 0
         /// A relayed packet without a route, or for a full queue.
         package var unrelayed: UInt64 = 0
+        /// A relayed packet beyond the rate of its conversation or its sender.
+        package var relayRate: UInt64 = 0
     }
 }

@@ -62,6 +62,7 @@ extension NodeStatistics {
         drop("closed_port", \.dropped.closedPort),
         drop("no_memory", \.dropped.noMemory),
         drop("unrelayed", \.dropped.unrelayed),
+        drop("relay_rate", \.dropped.relayRate),
     ]
 
     private static func drop(

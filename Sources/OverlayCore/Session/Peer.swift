@@ -37,13 +37,22 @@ final class Peer {
     var needsHandshake = false
     /// Conversations that this node, as a hub, forwards: our channel with this peer to another peer's.
     var routes: [RelayChannel: Route] = [:]
+    /// How fast it sends in all of them.
+    private var relayMeter = RelayMeter()
     /// Whether it stands in the node's queue of peers with something to send.
     var isReady = false
 
     /// Where a relayed conversation goes on.
     struct Route {
-        var peer: PeerHandle
-        var channel: RelayChannel
+        let peer: PeerHandle
+        let channel: RelayChannel
+        /// How fast the peer sends in it.
+        var meter = RelayMeter()
+
+        init(peer: PeerHandle, channel: RelayChannel) {
+            self.peer = peer
+            self.channel = channel
+        }
     }
 
     /// Candidates of each kind that are kept for a peer.
@@ -101,6 +110,12 @@ final class Peer {
     /// The peer says where it may be reached: that takes the place of what it said before.
     func tell(_ candidates: [Candidate]) {
         told = Array(candidates.prefix(Self.maximumCandidates))
+    }
+
+    /// Whether `byteCount` bytes that it sends in `channel` are within the rates of the conversation and its own.
+    func mayRelay(_ byteCount: Int, in channel: RelayChannel, settings: NodeSettings, at now: Instant) -> Bool {
+        guard routes[channel]?.meter.admits(byteCount, rate: settings.relayRate, at: now) == true else { return false }
+        return relayMeter.admits(byteCount, rate: settings.relayRatePerPeer, at: now)
     }
 
     /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is known gets

@@ -100,7 +100,7 @@ extension Session {
         case .datagram(let port, let data):
             receive(datagram: data, port: port, in: payload, shared: &shared)
         case .relay(let channel, let packet):
-            receive(relayed: packet, channel: channel, in: payload, shared: &shared)
+            receive(relayed: packet, channel: channel, in: payload, shared: &shared, at: now)
         case .observedAddress(let sequence, let observed):
             receive(observed: observed, base: path.local, sequence: sequence, shared: &shared)
         case .candidates(let candidates):
@@ -288,7 +288,8 @@ extension Session {
         relayed range: Range<Int>,
         channel: RelayChannel,
         in payload: RawSpan,
-        shared: inout Shared
+        shared: inout Shared,
+        at now: Instant
     ) {
         guard range.count <= PacketLayout.relayedPathSize else {
             shared.statistics.dropped.unrelayed += 1
@@ -296,6 +297,10 @@ extension Session {
         }
         relayedBytes += UInt64(range.count)
         if let route = peer.routes[channel] {
+            guard peer.mayRelay(range.count, in: channel, settings: shared.settings, at: now) else {
+                shared.statistics.dropped.relayRate += 1
+                return
+            }
             guard let block = shared.keep(payload, range) else { return }
             shared.relayedOut.append(
                 RelayedPacket(

@@ -61,7 +61,9 @@ final class Session {
     var flow: SessionFlow
     var control = Control()
     var datagrams = RingQueue<OutgoingDatagram>()
-    var relayQueue = RingQueue<RelayedPacket>()
+    var relayQueue = RelayQueue()
+    /// Whether the session's own frames were sent last, so that relayed packets come next.
+    var isRelayNext = false
 
     /// Whether a CLOSE has to be sent, in the closing phase.
     var isCloseDue = false

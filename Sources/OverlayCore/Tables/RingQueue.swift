@@ -27,6 +27,14 @@ struct RingQueue<Element> {
         return element
     }
 
+    mutating func popLast() -> Element? {
+        guard count > 0 else { return nil }
+        var element: Element?
+        swap(&element, &storage[slot(count - 1)])
+        count -= 1
+        return element
+    }
+
     mutating func removeAll() {
         while popFirst() != nil {}
     }
