@@ -32,6 +32,14 @@ extension Problem {
         )
     }
 
+    static func noSuchInvitation(_ id: String) -> Problem {
+        Problem(
+            code: "no-such-invitation",
+            message: "there is no invitation with the id \"\(PlainText.clean(id, limit: 80))\"",
+            hint: "see `postern invite list`"
+        )
+    }
+
     static let noHub = Problem(
         code: "no-hub",
         message: "the request cannot be delivered: no hub is configured",
@@ -61,6 +69,7 @@ extension Problem {
         case .usedUp: badInvitation("it was used as often as it may be")
         case .expired: badInvitation("it has expired by the inviter's clock")
         case .withdrawn: badInvitation("the inviter has ended the trust that it gave")
+        case .revoked: badInvitation("the inviter has withdrawn it")
         case nil: badInvitation("the inviter refuses it")
         }
     }

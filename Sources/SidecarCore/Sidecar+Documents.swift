@@ -24,7 +24,7 @@ extension Sidecar {
                 return trustDocument(of: relationship, activating: uses)
             },
             pending: pending.map { PendingDocument($0, name: book.names[$0.request.asker]) },
-            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments
+            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments(at: now)
         )
     }
 
@@ -148,8 +148,9 @@ extension Sidecar {
         )
     }
 
-    private var joiningDocuments: [OutgoingDocument] {
-        book.joining.sorted { $0.key.description < $1.key.description }.map { id, joining in
+    private func joiningDocuments(at now: Timestamp) -> [OutgoingDocument] {
+        let open = book.joining.filter { now < $0.value.invitation.expires }
+        return open.sorted { $0.key.description < $1.key.description }.map { id, joining in
             OutgoingDocument(
                 id: id,
                 did: joining.invitation.inviter,

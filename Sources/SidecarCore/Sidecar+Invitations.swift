@@ -39,12 +39,15 @@ extension Sidecar {
             expires: (now.wall + lifetime).inMilliseconds,
             secret: secret
         )
+        // Whoever was revoked before may redeem it, also where the clock went back since.
+        let ended = book.trust.revocations.filter { $0.giver == key }.map(\.issued).max()
+        let since = max(now.wall.inMilliseconds, ended.map { $0 + .milliseconds(1) } ?? now.wall.inMilliseconds)
         let new: JSONValue = [
             "services": services.json, "uses": .integer(Int64(uses)), "expires": .time(invitation.expires),
         ]
         let event = AuditEvent(.invited, actor: key, subject: invitation.id.description, new: new)
         let answer = CreateInvitation.Answer(invitation: invitation, expires: invitation.expires, uses: uses)
-        let written = [record([.invited(invitation, uses: uses, name: name)]), .audit(event)]
+        let written = [record([.invited(invitation, uses: uses, name: name, at: since)]), .audit(event)]
         return written + reconcileGuests(at: now) + [.answer(id, answer)]
     }
 
@@ -72,15 +75,19 @@ extension Sidecar {
                 + outboxEntry(
                     .deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant)),
                     at: places,
-                    until: issued.invitation.expires
+                    until: now.wall + settings.requestLifetime
                 )
             return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + deliverOutbox(at: now))
         }
-        guard issued.isOpen(at: now.wall) else {
-            return refused(claim, because: now.wall < issued.invitation.expires ? .usedUp : .expired)
+        if let end = issued.end(at: now.wall) { return refused(claim, because: end) }
+        // A link of many uses does not let in again whom the operator has put out since it was made.
+        if let ended = book.ownRevocation(of: peer), ended.issued >= issued.since {
+            return refused(claim, because: .withdrawn)
         }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return (nil, []) }
-        let services = issued.invitation.services
+        // An invitation gives and takes nothing away.
+        let known = standing(of: peer, at: now).isMutual ? book.relationships[peer]?.given.services : nil
+        let services = known?.union(issued.invitation.services) ?? issued.invitation.services
         let relationship = newRelationship(
             with: peer,
             claims: claim.name,
@@ -193,7 +200,8 @@ extension Sidecar {
         guard invitation.inviter != key else { throw .badInvitation("it is our own") }
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
         if standing(of: invitation.inviter, at: now).isMutual,
-            let relationship = book.relationships[invitation.inviter]
+            let relationship = book.relationships[invitation.inviter],
+            invitation.services.isSubset(of: relationship.received.services)
         {
             let binding = binding(name, to: invitation.inviter)
             let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
@@ -242,7 +250,7 @@ extension Sidecar {
     mutating func redeemDirectly(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = []
         for (id, due) in redeemAt.sorted(by: { $0.key.description < $1.key.description }) where due <= now.instant {
-            guard let joining = book.joining[id], now.wall < joining.invitation.expires else {
+            guard let joining = book.joining[id], now.wall < joining.forgotten else {
                 redeemAt[id] = nil
                 actions += book.joining[id] == nil ? [] : [record([.answered(id)])]
                 continue

@@ -87,8 +87,14 @@ extension Sidecar {
         return [record(facts), .audit(event)] + reconcileHubs(at: now) + deliverOutbox(at: now) + [.answer(id, answer)]
     }
 
-    mutating func revoke(_ peerName: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
+    mutating func revoke(
+        _ peerName: PeerName,
+        withInvitations: Bool,
+        id: CommandID,
+        at now: Clocks
+    ) throws(Problem) -> [SidecarAction] {
         let peer = try known(peerName)
+        let links = book.openInvitations(redeemedBy: peer, at: now.wall).map(\.invitation.id)
         let relationship = book.relationships[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
         let issued = book.issueTime(towards: peer, now: now.wall)
@@ -110,13 +116,28 @@ extension Sidecar {
         }
         let old: JSONValue = relationship.map { ["services": $0.given.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
-        let answer = RevokeTrust.Answer(did: peer, name: name(of: peer), claims: claims(of: peer), state: "revoked")
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + deliverOutbox(at: now)
         for claim in joining.sorted(by: { $0.description < $1.description }) {
             redeemAt[claim] = nil
             actions += endJoins(of: claim).map { .fail($0.command, .notTrusted(displayName(of: peer))) }
         }
+        if withInvitations { actions += uninvite(links, at: now) }
+        let answer = revocationAnswer(of: peer, whoCameBy: links, at: now)
         return actions + [.answer(id, answer)]
+    }
+
+    private func revocationAnswer(of peer: NodeKey, whoCameBy links: [RecordID], at now: Clocks) -> RevokeTrust.Answer {
+        let invitations = links.compactMap { book.issued[$0] }.map { InvitationDocument($0, at: now.wall) }
+        let open = invitations.filter { $0.state == .open }.map { "`postern invite revoke \($0.id)`" }
+        let hint = open.isEmpty ? nil : "it can come back under another key by the link that it came by: "
+        return RevokeTrust.Answer(
+            did: peer,
+            name: name(of: peer),
+            claims: claims(of: peer),
+            state: "revoked",
+            invitations: invitations,
+            hint: hint.map { $0 + open.joined(separator: ", ") }
+        )
     }
 
     mutating func rename(

@@ -17,6 +17,7 @@ import TrustCore
         ApproveRequest(id: "1", services: .names(["a"])), RejectRequest(id: "1"), RevokeTrust(peer: "bob"),
         NamePeer(peer: "bob", name: "robert"), ApproveRequest(id: "1", name: "bob"),
         RequestTrust(peer: .peer("bob"), name: "bob"), CreateInvitation(name: "bob"),
+        ListInvitations(), RevokeInvitation(id: "1"), RevokeTrust(peer: "bob", invitations: true),
         CreateInvitation(uses: 3, expiresMs: 3_600_000, services: .names(["a"])), CreateInvitation(),
         PingPeer(peer: "bob", count: 7), ConnectPeer(peer: "bob"),
         OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))),

@@ -216,6 +216,92 @@ import Testing
         #expect(!world.isTrusted(alice, bob) && !world.isTrusted(bob, alice))
     }
 
+    @Test mutating func `a withdrawn invitation opens nothing, and whoever redeemed it stays`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let (bob, carol) = (world.add(2, "bob"), world.add(3, "carol"))
+        let token = try invite(alice, uses: 5)
+        _ = try world.answer(JoinInvitation(invitation: token), at: bob)
+        let listed = try world.answer(ListInvitations(), at: alice)
+        #expect(listed.map(\.state) == [.open] && listed.first?.redeemers == [bob])
+        let id = String(token.id.description.prefix(6))
+        #expect(try world.answer(RevokeInvitation(id: id), at: alice).state == .revoked)
+        #expect(world.failure(JoinInvitation(invitation: token), at: carol) == .refusedInvitation(.revoked))
+        #expect(world.isTrusted(alice, bob) && !world.isTrusted(alice, carol))
+        world.restart(alice, journal: TrustJournal.line(world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)))
+        #expect(try world.answer(ListInvitations(), at: alice).map(\.state) == [.revoked])
+        #expect(world.failure(JoinInvitation(invitation: token), at: carol) == .refusedInvitation(.revoked))
+        #expect(world.failure(RevokeInvitation(id: "none"), at: alice)?.code == "no-such-invitation")
+    }
+
+    @Test mutating func `revoking a peer that came by a link offers to withdraw the link, or does it (S3)`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let (bob, carol) = (world.add(2, "bob"), world.add(3, "carol"))
+        let again = world.add(4, "bob again")
+        let token = try invite(alice, uses: 5)
+        for guest in [bob, carol] { _ = try world.answer(JoinInvitation(invitation: token), at: guest) }
+        let offered = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
+        #expect(offered.invitations.map(\.state) == [.open])
+        #expect(offered.hint?.contains("postern invite revoke \(token.id)") == true)
+        let done = try world.answer(RevokeTrust(peer: PeerName(carol), invitations: true), at: alice)
+        #expect(done.invitations.map(\.state) == [.revoked] && done.hint == nil)
+        #expect(world.failure(JoinInvitation(invitation: token), at: again) == .refusedInvitation(.revoked))
+        let alone = try invite(alice)
+        _ = try world.answer(JoinInvitation(invitation: alone), at: again)
+        let plain = try world.answer(RevokeTrust(peer: PeerName(again)), at: alice)
+        #expect(plain.invitations.isEmpty && plain.hint == nil, "a link that is used up lets nobody in")
+    }
+
+    @Test mutating func `a link does not let in again whom the operator has put out since, a new one does`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let link = try invite(alice, uses: 5)
+        try world.befriend(bob, alice)
+        world.pass(1)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
+        #expect(world.failure(JoinInvitation(invitation: link), at: bob) == .refusedInvitation(.withdrawn))
+        #expect(!world.isTrusted(alice, bob))
+        world.clockLag[alice] = .seconds(3_000)
+        let fresh = try invite(alice)
+        _ = try world.answer(JoinInvitation(invitation: fresh), at: bob)
+        #expect(world.isTrusted(alice, bob) && world.isTrusted(bob, alice))
+    }
+
+    @Test mutating func `an invitation gives what it names and takes nothing away`() throws {
+        let alice = world.add(1, "alice", advertised: direct)
+        let bob = world.add(2, "bob")
+        let first = try invite(alice, services: .names(["planner"]))
+        _ = try world.answer(JoinInvitation(invitation: first), at: bob)
+        let second = try invite(alice, services: .names(["clock"]))
+        let both = try world.answer(JoinInvitation(invitation: second), at: bob)
+        #expect(both.offers == .names(["clock", "planner"]))
+        let narrow = try invite(alice, services: .names(["clock"]))
+        #expect(try world.answer(JoinInvitation(invitation: narrow), at: bob).offers == .names(["clock", "planner"]))
+        #expect(try world.answer(ListInvitations(), at: alice).last?.redeemers == [], "nothing had to be redeemed")
+    }
+
+    @Test mutating func `an answer that comes after the invitation has expired here still counts`() throws {
+        let alice = world.add(1, "alice")
+        let bob = world.add(2, "bob")
+        let token = try invite(alice, seconds: 100)
+        world.nodes[alice]!.isRunning = false
+        world.hubDown(alice)
+        world.perform(JoinInvitation(invitation: token), at: bob)
+        world.hubDown(bob)
+        world.nodes[bob]!.isRunning = false
+        world.nodes[alice]!.isRunning = true
+        world.restart(alice)
+        world.pass(5)
+        #expect(world.isTrusted(alice, bob))
+        // The answer waits at the hub when bob's clock jumps past the end of the invitation.
+        world.nodes[bob]!.isRunning = true
+        world.clockLag[bob] = .seconds(-1_000)
+        let facts = world.nodes[bob]!.sidecar.compactedFacts(at: world.now.wall + .seconds(1_000))
+        world.restart(bob, journal: TrustJournal.line(facts))
+        world.pass(60)
+        #expect(world.isTrusted(alice, bob) == world.isTrusted(bob, alice))
+        #expect(world.isTrusted(bob, alice))
+    }
+
     @Test mutating func `a guest can redeem and nothing else (R8)`() throws {
         let rule = ExposedRule(service: Service(name: "planner", port: VirtualPort(80), kind: .a2a), allow: [.trusted])
         let alice = world.add(1, "alice", exposed: [rule], advertised: direct)
@@ -248,6 +334,7 @@ import Testing
         let alice = world.add(1, "alice")
         let token = try invite(alice)
         #expect(world.failure(JoinInvitation(invitation: token), at: alice)?.message.contains("our own") == true)
+        #expect(throws: Problem.badInvitation("the text holds none")) { try Invitation(text: "hello") }
         #expect(throws: Problem.badInvitation("the text is damaged or incomplete")) {
             try Invitation(text: String(token.token.dropLast()))
         }

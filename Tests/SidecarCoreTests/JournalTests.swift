@@ -63,7 +63,7 @@ import TrustCore
             crashed.restart(key, journal: journal)
             if let id = node.answers[command]?.as(CreateInvitation.Answer.self)?.invitation.id {
                 let facts = try TrustJournal.replay(journal).facts
-                #expect(facts.contains { if case .invited(let made, _, _) = $0 { made.id == id } else { false } })
+                #expect(facts.contains { if case .invited(let made, _, _, _) = $0 { made.id == id } else { false } })
             }
             if let revoked = node.answers[command]?.as(RevokeTrust.Answer.self) {
                 #expect(!crashed.isTrusted(key, revoked.did))

@@ -39,6 +39,38 @@ import TrustCore
         }
     }
 
+    @Test(arguments: [
+        "TOKEN", " TOKEN\n", "\"TOKEN\"", "'TOKEN'.", "\u{201c}TOKEN\u{201d},", "<TOKEN>", "`TOKEN`", "(TOKEN)",
+        "TOKEN.",
+        "TOKEN!?", "TOKEN;", "TOKEN\u{200b}", "\u{feff}TOKEN", "**TOKEN**", "_TOKEN_", "TOKEN\u{a0}-- \nBob",
+        "postern join 'TOKEN'", "Hello,\nhere it is: TOKEN\nSee you tomorrow at 5", "TOKEN see you",
+    ])
+    func `what stands around an invitation is no damage`(text: String) {
+        let copy = text.replacing("TOKEN", with: invitation.token)
+        #expect(Invitation(within: copy) == invitation)
+        #expect(Invitation.isInvitation(copy))
+    }
+
+    @Test(arguments: ["\n", "\r\n", " \n    ", "=\r\n", "\n> ", "\n> > ", "\u{ad}", "\t"], [1, 9, 60, 76])
+    func `an invitation that was wrapped is whole`(wrap: String, width: Int) {
+        let token = Array(invitation.token)
+        let lines = stride(from: 0, to: token.count, by: width).map { String(token[$0..<min($0 + width, token.count)]) }
+        #expect(Invitation(within: lines.joined(separator: wrap)) == invitation)
+    }
+
+    @Test func `a text without a whole invitation holds none`() {
+        let token = invitation.token
+        for text in ["", "postern-invite", "postern-invite:", "postern-invite:AAAA", String(token.dropLast(3)), "x"] {
+            #expect(Invitation(within: text) == nil)
+        }
+        #expect(!Invitation.isInvitation("hello"))
+        let long = String(repeating: " ", count: Invitation.textLimit) + token
+        #expect(Invitation(within: long) == nil && !Invitation.isInvitation(long))
+        // Words without end behind a beginning cost a bounded number of tries.
+        let words = "postern-invite:" + String(repeating: "a ", count: 30_000)
+        #expect(Invitation(within: words) == nil)
+    }
+
     @Test func `only a holder of the secret can redeem (S3)`() throws {
         let copy = try InvitationClaim(verifying: claim(invitation).document)
         #expect(copy.isProved(by: invitation.secret))

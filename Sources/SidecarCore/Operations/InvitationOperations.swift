@@ -49,6 +49,74 @@ package struct CreateInvitation: Operation {
     }
 }
 
+/// An invitation of ours, without the secret that makes it worth something.
+package struct InvitationDocument: Codable, Hashable, Sendable {
+    /// What became of it.
+    package enum State: String, Codable, WordList, Sendable {
+        /// Somebody may still redeem it.
+        case open
+        /// It was redeemed as often as it may be.
+        case usedUp = "used-up"
+        /// Its time has passed.
+        case expired
+        /// It was withdrawn.
+        case revoked
+    }
+
+    package let id: RecordID
+    /// What its redeemer is to be called here.
+    package let name: String?
+    package let services: ServiceSet
+    package let uses: Int
+    /// Who has redeemed it.
+    package let redeemers: [NodeKey]
+    package let since: Timestamp
+    package let expires: Timestamp
+    package let state: State
+}
+
+/// Lists our invitations.
+package struct ListInvitations: Operation {
+    package init() {}
+
+    package typealias Answer = [InvitationDocument]
+    package static let outline = OperationOutline.reading("invitations", "Our invitations and who redeemed them.")
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> [SidecarAction] {
+        [.answer(id, sidecar.invitationDocuments(at: now))]
+    }
+}
+
+/// Withdraws an invitation; whoever redeemed it keeps the trust.
+package struct RevokeInvitation: Operation {
+    /// Its id or the beginning of it.
+    package let id: String
+
+    package init(id: String) {
+        self.id = id
+    }
+
+    package typealias Answer = InvitationDocument
+    package static let outline = OperationOutline.changing(
+        "invitations/revoke",
+        "Withdraw an invitation; whoever redeemed it keeps the trust."
+    )
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id command: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) throws(Problem) -> [SidecarAction] {
+        try sidecar.uninvite(id, id: command, at: now)
+    }
+}
+
 /// Redeems an invitation.
 package struct JoinInvitation: Operation {
     package let invitation: Invitation

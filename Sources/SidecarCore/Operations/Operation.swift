@@ -69,7 +69,7 @@ package enum Operations {
     package static let all: [any Operation.Type] = [
         ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
         RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self,
-        CreateInvitation.self, JoinInvitation.self,
+        CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
     ]
 }

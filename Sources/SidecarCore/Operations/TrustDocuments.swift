@@ -124,11 +124,11 @@ extension Invitation: TextRepresentable {
     package var description: String { token }
 
     package init(text: String) throws(Problem) {
-        do {
-            try self.init(token: text)
-        } catch {
-            throw .badInvitation("the text is damaged or incomplete")
+        guard let invitation = Invitation(within: text) else {
+            let isOne = Invitation.isInvitation(text)
+            throw .badInvitation(isOne ? "the text is damaged or incomplete" : "the text holds none")
         }
+        self = invitation
     }
 }
 

@@ -127,9 +127,12 @@ package struct RejectRequest: Operation {
 /// Ends the trust with a peer; its streams are cut at once.
 package struct RevokeTrust: Operation {
     package let peer: PeerName
+    /// Whether the invitations by which the peer came are withdrawn as well; nil: no.
+    package let invitations: Bool?
 
-    package init(peer: PeerName) {
+    package init(peer: PeerName, invitations: Bool? = nil) {
         self.peer = peer
+        self.invitations = invitations
     }
 
     /// The trust that ended.
@@ -141,6 +144,10 @@ package struct RevokeTrust: Operation {
         package let claims: String?
         /// `revoked`.
         package let state: String
+        /// The invitations by which the peer came and by which others could, or it under another key.
+        package let invitations: [InvitationDocument]
+        /// What to do about those that are still open.
+        package let hint: String?
     }
 
     package static let outline = OperationOutline.changing(
@@ -154,7 +161,7 @@ package struct RevokeTrust: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        try sidecar.revoke(peer, id: id, at: now)
+        try sidecar.revoke(peer, withInvitations: invitations ?? false, id: id, at: now)
     }
 }
 

@@ -9,16 +9,29 @@ struct TrustBook: Sendable {
         let uses: Int
         /// What its redeemer is to be called here.
         let name: String?
+        /// When it was made. Whoever was revoked later does not get back in by it, under the same key.
+        let since: Timestamp
         var redeemers: Set<NodeKey> = []
-
-        /// How long its holder is still told that it has expired, whose clock may be another.
-        private static let afterlife = Interval.seconds(86_400)
+        var isRevoked = false
 
         /// Whether somebody new may still redeem it at `time`.
-        func isOpen(at time: Timestamp) -> Bool { redeemers.count < uses && time < invitation.expires }
+        func isOpen(at time: Timestamp) -> Bool { end(at: time) == nil }
+
+        /// Why nobody new may redeem it at `time`; nil: somebody may.
+        func end(at time: Timestamp) -> TrustRejection.Reason? {
+            if isRevoked { return .revoked }
+            guard time < invitation.expires else { return .expired }
+            return redeemers.count < uses ? nil : .usedUp
+        }
         /// When its holder is no longer answered.
-        var forgotten: Timestamp { invitation.expires + Self.afterlife }
+        var forgotten: Timestamp { invitation.expires + TrustBook.afterlife }
     }
+
+    /// How long an invitation that has expired still counts for what is under way, since the clocks of both sides may
+    /// differ: its holder is told that it has expired, and an answer to its holder is still taken.
+    private static let afterlife = Interval.seconds(86_400)
+    /// How long an offer that was accepted without our knowledge is withdrawn when we hear of it.
+    private static let offerMemory = Interval.seconds(90 * 86_400)
 
     /// A request of somebody else that waits for a decision.
     struct Pending: Hashable, Sendable {
@@ -32,6 +45,9 @@ struct TrustBook: Sendable {
         let claim: InvitationClaim
         /// What the inviter is to be called here.
         let name: String?
+
+        /// When its inviter, whose clock may be another, no longer answers either.
+        var forgotten: Timestamp { invitation.expires + TrustBook.afterlife }
     }
 
     /// Whose grants stand. What a request or a claim offers is not among them until it was accepted: an offer that is
@@ -69,7 +85,9 @@ struct TrustBook: Sendable {
                 superseded[id] = outgoing.removeValue(forKey: id)
             }
             outgoing[request.id] = request
-            offer(request.grant)
+            offer(request.target, at: request.grant.issued)
+        case .offered(let peer, let time):
+            offer(peer, at: time)
         case .answered(let id):
             if let ended = outgoing.removeValue(forKey: id) {
                 superseded = superseded.filter { $0.value.target != ended.target }
@@ -94,13 +112,15 @@ struct TrustBook: Sendable {
             trust.add(revocation)
         case .bound(let name, let peer):
             bind(name, to: peer)
-        case .invited(let invitation, let uses, let name):
-            issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name)
+        case .invited(let invitation, let uses, let name, let time):
+            issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name, since: time)
+        case .uninvited(let id):
+            issued[id]?.isRevoked = true
         case .redeemed(let id, let peer):
             issued[id]?.redeemers.insert(peer)
         case .joining(let invitation, let claim, let name):
             joining[claim.id] = Joining(invitation: invitation, claim: claim, name: name)
-            offer(claim.grant)
+            offer(invitation.inviter, at: claim.grant.issued)
         case .outbox(let entry):
             outbox[entry.id] = entry
         case .delivered(let id):
@@ -135,6 +155,11 @@ struct TrustBook: Sendable {
         trust.revocations.first { $0.giver == trust.owner && $0.subject == peer }
     }
 
+    /// The invitations by which `peer` came and others still may, the oldest first.
+    func openInvitations(redeemedBy peer: NodeKey, at time: Timestamp) -> [Issued] {
+        issued.values.filter { $0.redeemers.contains(peer) && $0.isOpen(at: time) }.sorted { $0.since < $1.since }
+    }
+
     /// Whether all that we have offered `peer` is ended by `revocation`.
     func isEnded(by revocation: Revocation) -> Bool {
         offered[revocation.subject].map { $0 <= revocation.issued } ?? true
@@ -153,8 +178,8 @@ struct TrustBook: Sendable {
         return offered.inMilliseconds + .milliseconds(1)
     }
 
-    private mutating func offer(_ grant: Grant) {
-        offered[grant.subject] = max(offered[grant.subject] ?? grant.issued, grant.issued)
+    private mutating func offer(_ peer: NodeKey, at time: Timestamp) {
+        offered[peer] = max(offered[peer] ?? time, time)
     }
 
     /// Forgets decisions about requests that were valid until `time` at most.
@@ -171,13 +196,16 @@ struct TrustBook: Sendable {
         // A name stays its peer's for good, also when the trust with it has ended.
         facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
         facts += trust.revocations.map { .revoked($0) }
+        let remembered = offered.filter { now < $0.value + Self.offerMemory }
+        facts += remembered.sorted { $0.key < $1.key }.map { .offered($0.key, at: $0.value) }
         // A request comes before the one that replaces it.
         facts += superseded.values.sorted { $0.grant.issued < $1.grant.issued }.map { .asked($0) }
         facts += outgoing.values.map { .asked($0) }
         facts += pending.values.map { .received($0.request, at: $0.received) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
         for entry in issued.values where now < entry.forgotten {
-            facts.append(.invited(entry.invitation, uses: entry.uses, name: entry.name))
+            facts.append(.invited(entry.invitation, uses: entry.uses, name: entry.name, at: entry.since))
+            if entry.isRevoked { facts.append(.uninvited(entry.invitation.id)) }
             facts += entry.redeemers.map { .redeemed(entry.invitation.id, by: $0) }
         }
         facts += joining.values.map { .joining($0.invitation, $0.claim, name: $0.name) }

@@ -10,6 +10,8 @@ extension TrustFact {
             ["fact": "asked", "request": request.document]
         case .answered(let id):
             ["fact": "answered", "id": .string(id.description)]
+        case .offered(let peer, let time):
+            ["fact": "offered", "to": .string(peer.did), "at": .time(time)]
         case .received(let request, let time):
             ["fact": "received", "request": request.document, "at": .time(time)]
         case .decided(let id, let until):
@@ -20,11 +22,13 @@ extension TrustFact {
             ["fact": "revoked", "revocation": revocation.document]
         case .bound(let name, let peer):
             ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
-        case .invited(let invitation, let uses, let name):
+        case .invited(let invitation, let uses, let name, let time):
             [
                 "fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses)),
-                "name": name.map { .string($0) } ?? .null,
+                "name": name.map { .string($0) } ?? .null, "at": .time(time),
             ]
+        case .uninvited(let id):
+            ["fact": "uninvited", "invitation": .string(id.description)]
         case .redeemed(let id, let peer):
             ["fact": "redeemed", "invitation": .string(id.description), "by": .string(peer.did)]
         case .joining(let invitation, let claim, let name):
@@ -47,6 +51,8 @@ extension TrustFact {
             self = .asked(try TrustRequest(verifying: try fields.value("request")))
         case "answered":
             self = .answered(try fields.recordID("id"))
+        case "offered":
+            self = .offered(try fields.key("to"), at: try fields.time("at"))
         case "received":
             self = .received(try TrustRequest(verifying: try fields.value("request")), at: try fields.time("at"))
         case "decided":
@@ -60,7 +66,11 @@ extension TrustFact {
         case "invited":
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
             let uses = Int(clamping: try fields.integer("uses"))
-            self = .invited(invitation, uses: uses, name: try fields.optionalName)
+            // Without a time it is as old as can be: whoever was revoked since cannot redeem it.
+            let time = try fields.optionalTime("at") ?? Timestamp(seconds: 0)
+            self = .invited(invitation, uses: uses, name: try fields.optionalName, at: time)
+        case "uninvited":
+            self = .uninvited(try fields.recordID("invitation"))
         case "redeemed":
             self = .redeemed(try fields.recordID("invitation"), by: try fields.key("by"))
         case "joining":

@@ -9,6 +9,8 @@ package enum TrustFact: Hashable, Sendable {
     case asked(TrustRequest)
     /// Our request ended: it was accepted, refused or withdrawn.
     case answered(RecordID)
+    /// Something was offered to a peer that it may still accept, the latest at this time.
+    case offered(NodeKey, at: Timestamp)
     /// Somebody asked for our trust.
     case received(TrustRequest, at: Timestamp)
     /// We decided about a request. Its id is kept until `until`, so that a replay is not asked again.
@@ -19,8 +21,10 @@ package enum TrustFact: Hashable, Sendable {
     case revoked(Revocation)
     /// The operator bound this name to a peer.
     case bound(String, to: NodeKey)
-    /// We made an invitation; `name` is bound to whoever redeems it.
-    case invited(Invitation, uses: Int, name: String?)
+    /// We made an invitation, after whatever we had signed by `at`; `name` is bound to whoever redeems it.
+    case invited(Invitation, uses: Int, name: String?, at: Timestamp)
+    /// An invitation of ours opens nothing any more.
+    case uninvited(RecordID)
     /// An invitation of ours was redeemed by this peer.
     case redeemed(RecordID, by: NodeKey)
     /// We redeem an invitation; `name` is bound to the inviter when it answers.

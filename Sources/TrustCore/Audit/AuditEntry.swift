@@ -15,6 +15,7 @@ package struct AuditEvent: Hashable, Sendable {
         case trustRevoked = "trust.revoke"
         case trustExpired = "trust.expire"
         case invited = "invitation.create"
+        case uninvited = "invitation.revoke"
         case redeemed = "invitation.redeem"
         case accessRefused = "access.refuse"
         case renamed = "peer.rename"

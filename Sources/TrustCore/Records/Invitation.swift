@@ -22,7 +22,7 @@ package struct Invitation: Hashable, Sendable {
     package let secret: InvitationSecret
 
     private static let type = "postern.invitation.1"
-    private static let scheme = "postern-invite:"
+    static let scheme = "postern-invite:"
     private static let checkSize = 4
 
     /// An invitation; names and lists that are too long for a record are cut.
@@ -62,9 +62,6 @@ package struct Invitation: Hashable, Sendable {
         let bytes = document.canonicalBytes
         return Self.scheme + Base64URL.encode(bytes + Hash.blake2b(bytes).prefix(Self.checkSize))
     }
-
-    /// Whether `text` claims to be an invitation.
-    package static func isInvitation(_ text: some StringProtocol) -> Bool { text.hasPrefix(scheme) }
 
     /// The invitation in `token`.
     package init(token: some StringProtocol) throws(RecordError) {

@@ -24,6 +24,16 @@ package enum ServiceSet: Hashable, Sendable {
         }
     }
 
+    /// What is in either of the two; `other` alone when both together are more than a record may name.
+    package func union(_ other: ServiceSet) -> ServiceSet {
+        switch (self, other) {
+        case (.all, _), (_, .all): return .all
+        case (.names(let mine), .names(let theirs)):
+            let names = mine.union(theirs)
+            return .names(names.count <= RecordLimits.services ? names : theirs)
+        }
+    }
+
     /// The set that a person wrote: nothing or `*` means all. Nil when a name is not one of a service.
     package init?(list: [String]) {
         if list.isEmpty || list == ["*"] {

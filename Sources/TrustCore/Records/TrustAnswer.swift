@@ -91,6 +91,8 @@ package struct TrustRejection: Hashable, Sendable {
         case expired
         /// The redeemer had its trust by it, and the inviter ended that.
         case withdrawn
+        /// The inviter has withdrawn the invitation.
+        case revoked
     }
 
     package let record: SignedRecord

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import PosternModel
 import SidecarControl
 import SidecarCore
@@ -9,8 +10,20 @@ struct InviteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invite",
         abstract: "Make an invitation: one text that makes both sides trust each other.",
-        discussion:
-            "Whoever holds the invitation can redeem it with `postern join`. Send it by a channel that you trust."
+        discussion: """
+            Whoever holds the invitation can redeem it with `postern join`. Send it by a channel that you trust. \
+            `postern invite list` shows what became of them, `postern invite revoke ID` withdraws one.
+            """,
+        subcommands: [InviteCreateCommand.self, InviteListCommand.self, InviteRevokeCommand.self],
+        defaultSubcommand: InviteCreateCommand.self
+    )
+}
+
+/// `postern invite create`, and without a word more
+struct InviteCreateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Make an invitation; what `postern invite` does by itself."
     )
 
     @Option(name: .long, help: ArgumentHelp("How many peers may redeem it.", valueName: "n"))
@@ -49,9 +62,53 @@ struct InviteCommand: AsyncParsableCommand {
         output.console.show(try await sidecar.ask(invite)) { answer in
             """
             \(answer.invitation.token)
-            good for \(answer.uses) until \(answer.expires); on the other side:
-            postern join '\(answer.invitation.token)'
+            good for \(answer.uses) until \(answer.expires); on the other side, so that no list of processes shows it:
+            postern join -      (paste the text, then Ctrl-D)
             """
+        }
+    }
+}
+
+/// `postern invite list`
+struct InviteListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "The invitations of this sidecar and who redeemed them."
+    )
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        output.console.show(try await sidecar.ask(ListInvitations())) { invitations in
+            var table = TextTable(["ID", "STATE", "USED", "SERVICES", "EXPIRES", "REDEEMED BY"])
+            for entry in invitations {
+                table.add([
+                    entry.id.description, entry.state.rawValue, "\(entry.redeemers.count) of \(entry.uses)",
+                    Shown.services(entry.services), entry.expires.description, Shown.list(entry.redeemers),
+                ])
+            }
+            return table.hasRows ? table.text : "no invitation was made"
+        }
+    }
+}
+
+/// `postern invite revoke`
+struct InviteRevokeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke",
+        abstract: "Withdraw an invitation; whoever redeemed it keeps the trust."
+    )
+
+    @Argument(help: ArgumentHelp("The invitation, as `postern invite list` shows it.", valueName: "id"))
+    var id: String
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        output.console.show(try await sidecar.ask(RevokeInvitation(id: id))) {
+            "the invitation \($0.id) opens nothing any more"
         }
     }
 }
@@ -67,8 +124,17 @@ struct JoinCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The text that `postern invite` printed.", valueName: "invitation"))
-    var invitation: String
+    @Argument(
+        help: ArgumentHelp(
+            "The text that `postern invite` printed, or - to read it from standard input: what stands on the command "
+                + "line, other users of this machine can see.",
+            valueName: "invitation"
+        )
+    )
+    var invitation: String?
+
+    @Option(name: .long, help: ArgumentHelp("Read the text from a file.", valueName: "file"))
+    var file: String?
 
     @Option(name: .customLong("as"), help: ArgumentHelp("What the inviter is called here.", valueName: "name"))
     var name: String?
@@ -80,13 +146,16 @@ struct JoinCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        guard (invitation == nil) != (file == nil) else {
+            throw ValidationError("name the invitation, or - for standard input, or --file FILE")
+        }
         guard name == nil || !unnamed else { throw ValidationError("--as and --unnamed exclude each other") }
     }
 
     func run() async throws {
         let invitation: Invitation
         do throws(Problem) {
-            invitation = try Invitation(text: self.invitation)
+            invitation = try Invitation(text: text())
         } catch {
             // Without a sidecar a whole invitation would be of no use either, so that is told first.
             _ = try await sidecar.ask(ShowStatus())
@@ -97,6 +166,20 @@ struct JoinCommand: AsyncParsableCommand {
         output.console.show(try await sidecar.ask(join)) { answer in
             Shown.trusted(answer) + "\nsee `postern services \(answer.name ?? answer.did.did)`"
         }
+    }
+
+    /// The text with the invitation.
+    private func text() throws(Problem) -> String {
+        if let invitation, invitation != "-" { return invitation }
+        let handle: FileHandle
+        if let file {
+            guard let opened = FileHandle(forReadingAtPath: file) else { throw .unreadable(file) }
+            handle = opened
+        } else {
+            handle = .standardInput
+        }
+        guard let data = try? handle.read(upToCount: Invitation.textLimit) else { throw .unreadable(file ?? "-") }
+        return String(decoding: data, as: UTF8.self)
     }
 
     /// Whether the name that the inviter chose may be bound to it: asked where the configuration waits for that name
@@ -114,6 +197,16 @@ struct JoinCommand: AsyncParsableCommand {
             Your configuration uses that name: \(waiting.uses.joined(separator: ", ")).
             Does the name mean this inviter? [y/N]
             """
+        )
+    }
+}
+
+extension Problem {
+    fileprivate static func unreadable(_ file: String) -> Problem {
+        Problem(
+            code: "bad-invitation",
+            message: "\(file) cannot be read",
+            hint: "name a file with the text of the invitation, or - and give it on standard input"
         )
     }
 }

@@ -150,12 +150,25 @@ struct TrustRevokeCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A did, address or name.", valueName: "peer"))
     var peer: PeerName
 
+    @Flag(name: .customLong("invitation"), help: "Withdraw the invitation by which the peer came as well.")
+    var withInvitation = false
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(RevokeTrust(peer: peer))) { answer in
-            "the trust with \(answer.name.map { "\($0) (\(answer.did))" } ?? answer.did.did) has ended"
+        let answer = try await sidecar.ask(RevokeTrust(peer: peer, invitations: withInvitation))
+        output.console.show(answer) { answer in
+            let peer = answer.name.map { "\($0) (\(answer.did))" } ?? answer.did.did
+            let withdrawn = answer.invitations.filter { $0.state == .revoked }.map { "; the invitation \($0.id) too" }
+            return "the trust with \(peer) has ended" + withdrawn.joined()
+        }
+        guard let hint = answer.hint, !output.json else { return }
+        Console.print(hint)
+        guard Console.isInteractive, Console.confirms("Withdraw that link now? [y/N]") else { return }
+        for link in answer.invitations where link.state == .open {
+            _ = try await sidecar.ask(RevokeInvitation(id: link.id.description))
+            Console.print("the invitation \(link.id) opens nothing any more")
         }
     }
 }
