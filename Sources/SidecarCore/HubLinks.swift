@@ -15,6 +15,8 @@ struct HubLinks: Sendable {
         var work: TokenBucket
         /// Whether its event stream is open.
         var isWatched = false
+        /// When the attempt to reach it ends, if it is not ours.
+        var attemptEnds: Instant?
         /// When to try again while it is down.
         var nextAttempt: Instant
         var retry: Interval
@@ -33,5 +35,7 @@ struct HubLinks: Sendable {
     var watched: [NodeKey] { links.filter { $0.value.isWatched }.keys.sorted() }
 
     /// When a hub that is down is to be tried next.
-    var nextAttempt: Instant? { links.values.filter { !$0.isUp }.map(\.nextAttempt).min() }
+    var nextAttempt: Instant? {
+        links.values.filter { !$0.isUp }.flatMap { [$0.nextAttempt, $0.attemptEnds ?? $0.nextAttempt] }.min()
+    }
 }

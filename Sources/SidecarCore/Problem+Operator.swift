@@ -80,6 +80,20 @@ extension Problem {
         hint: "this sidecar goes on trying until the invitation expires; see `postern trust list`"
     )
 
+    static func isBlocked(_ peer: NodeKey) -> Problem {
+        Problem(
+            code: "blocked",
+            message: "\(peer.did) is shut out here",
+            hint: "let it in again first: `postern block --remove \(peer.did)`"
+        )
+    }
+
+    static let isHub = Problem(
+        code: "unknown-peer",
+        message: "that is a hub of this sidecar",
+        hint: "hubs carry what peers say to each other and are no peers themselves"
+    )
+
     static let itself = Problem(
         code: "unknown-peer",
         message: "that is this sidecar itself",

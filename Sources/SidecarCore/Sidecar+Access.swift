@@ -40,6 +40,11 @@ extension Sidecar {
     package func isTrusted(_ peer: NodeKey, at now: Clocks) -> Bool { standing(of: peer, at: now).isMutual }
 
     func subject(_ peer: NodeKey, at now: Clocks) -> AccessPolicy.Subject {
-        AccessPolicy.Subject(key: peer, name: book.names[peer], standing: standing(of: peer, at: now))
+        AccessPolicy.Subject(
+            key: peer,
+            name: book.names[peer],
+            standing: standing(of: peer, at: now),
+            isBlocked: book.blocked.contains(peer)
+        )
     }
 }

@@ -11,7 +11,10 @@ extension Sidecar {
 
     /// `trust list`.
     package func trustList(at now: Timestamp, seeing view: any SidecarView) -> TrustListDocument {
-        let trusted = book.relationships.values.filter { book.trust.standing(of: $0.peer, at: now).isMutual }
+        let trusted = book.relationships.values.filter { relationship in
+            let peer = relationship.peer
+            return !book.blocked.contains(peer) && book.trust.standing(of: peer, at: now).isMutual
+        }
         let pending = book.pending.values.sorted {
             ($0.received, $0.request.id.description) < ($1.received, $1.request.id.description)
         }
@@ -24,7 +27,8 @@ extension Sidecar {
                 return trustDocument(of: relationship, activating: uses)
             },
             pending: pending.map { PendingDocument($0, name: book.names[$0.request.asker]) },
-            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments(at: now)
+            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments(at: now),
+            blocked: book.blocked.sorted()
         )
     }
 
@@ -46,7 +50,7 @@ extension Sidecar {
     /// `peers`.
     func peerDocuments(at now: Clocks, seeing view: any SidecarView) -> [PeerDocument] {
         book.trust.peers(at: now.wall).sorted().compactMap { peer in
-            guard let relationship = book.relationships[peer] else { return nil }
+            guard !book.blocked.contains(peer), let relationship = book.relationships[peer] else { return nil }
             let session = view.session(with: peer)
             let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }
             return PeerDocument(

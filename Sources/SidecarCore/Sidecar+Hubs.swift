@@ -6,12 +6,14 @@ import TrustCore
 extension Sidecar {
     /// A session with a hub came to stand or was lost.
     package mutating func hubSession(_ hub: NodeKey, isUp: Bool, at now: Clocks) -> [SidecarAction] {
-        guard var link = hubs[hub] else { return [] }
+        // An attempt to reach a hub of somebody else ends without a word.
+        guard var link = hubs[hub], isUp || link.isUp || link.isOurs else { return [] }
         link.isUp = isUp
+        link.attemptEnds = nil
         link.isWatched = false
         link.registered = nil
         link.nextAttempt = now.instant + settings.hubRetry
-        link.retry = settings.hubRetry
+        link.retry = link.isOurs ? settings.hubRetry : settings.foreignHubRetry
         hubs[hub] = link
         forgetRelays(at: hub)
         guard isUp else {
@@ -95,54 +97,6 @@ extension Sidecar {
         }
     }
 
-    /// The hubs in use: those of the configuration, of trusted peers, of invitations and of outbox, up to a bound.
-    mutating func reconcileHubs(at now: Clocks) -> [SidecarAction] {
-        var urls = profile.hubs
-        urls += book.joining.values.flatMap(\.invitation.hubs)
-        urls += book.outbox.values.flatMap(\.hubs)
-        urls += book.relationships.values.filter { standing(of: $0.peer, at: now).isMutual }.flatMap(\.hubs)
-        let ours = Set(profile.hubs.map(\.key))
-        var actions: [SidecarAction] = []
-        for url in urls where url.key != key {
-            if let link = hubs[url.key] {
-                hubs[url.key]?.isOurs = ours.contains(url.key)
-                // Where our own configuration says that a hub moved, it is believed; a peer is not.
-                guard link.url != url, profile.hubs.contains(url) else { continue }
-                hubs[url.key]?.url = url
-            } else {
-                guard hubs.links.count < settings.hubCount else { continue }
-                hubs[url.key] = HubLinks.Link(
-                    url: url,
-                    isOurs: ours.contains(url.key),
-                    work: TokenBucket(at: now.instant),
-                    nextAttempt: now.instant,
-                    retry: settings.hubRetry
-                )
-            }
-            actions.append(.admitHub(url))
-        }
-        let used = Set(urls.map(\.key))
-        for key in hubs.links.keys.filter({ !used.contains($0) }).sorted() {
-            forgetRelays(at: key)
-            dropRequests(to: key)
-            hubs[key] = nil
-            actions.append(.dropHub(key))
-        }
-        return actions + connectHubs(at: now)
-    }
-
-    /// Tries hubs that are down, less and less often.
-    mutating func connectHubs(at now: Clocks) -> [SidecarAction] {
-        var actions: [SidecarAction] = []
-        let due = hubs.links.filter { !$0.value.isUp && $0.value.nextAttempt <= now.instant }
-        for (key, link) in due.sorted(by: { $0.key.did < $1.key.did }) {
-            hubs[key]?.nextAttempt = now.instant + link.retry
-            hubs[key]?.retry = min(link.retry * 2, settings.hubRetryMaximum)
-            actions.append(.connect(key))
-        }
-        return actions
-    }
-
     /// Registers where that is still to be done; where our contact cards have changed it is.
     mutating func register() -> [SidecarAction] {
         var registering: Set<NodeKey> = []
@@ -157,7 +111,7 @@ extension Sidecar {
         }
     }
 
-    private mutating func dropRequests(to hub: NodeKey) {
+    mutating func dropRequests(to hub: NodeKey) {
         hubRequests = hubRequests.filter { _, purpose in
             switch purpose {
             case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
@@ -168,7 +122,7 @@ extension Sidecar {
         }
     }
 
-    private mutating func forgetRelays(at hub: NodeKey) {
+    mutating func forgetRelays(at hub: NodeKey) {
         for peer in peers.links.keys {
             peers[peer].relays[hub] = nil
             peers[peer].asked[hub] = nil

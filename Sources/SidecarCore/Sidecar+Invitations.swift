@@ -59,7 +59,9 @@ extension Sidecar {
             return (nil, [])
         }
         let peer = claim.redeemer
-        guard peer != key, now.wall < issued.forgotten else { return (nil, []) }
+        guard peer != key, !isOwnHub(peer), !book.blocked.contains(peer), now.wall < issued.forgotten else {
+            return (nil, [])
+        }
         let places = claim.hubs + profile.hubs
         if issued.redeemers.contains(peer) {
             guard var relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
@@ -143,6 +145,7 @@ extension Sidecar {
         for (id, secret) in arriving.sorted(by: { $0.key.description < $1.key.description }) {
             guard let guest = try? NodeIdentity(seed: secret.guestSeed).key else { continue }
             guests[guest] = id
+            actions += release(hub: guest)
             let admission = PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)
             actions.append(.admit(admission))
         }
@@ -198,6 +201,7 @@ extension Sidecar {
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         guard invitation.inviter != key else { throw .badInvitation("it is our own") }
+        guard !book.blocked.contains(invitation.inviter) else { throw .isBlocked(invitation.inviter) }
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
         if standing(of: invitation.inviter, at: now).isMutual,
             let relationship = book.relationships[invitation.inviter],

@@ -8,6 +8,11 @@ import TrustCore
 extension Sidecar {
     mutating func receive(mail sealed: [UInt8], at now: Clocks) -> [SidecarAction] {
         guard let mail = try? Mail(opening: sealed, with: identity), mail.sender != key else { return [] }
+        if book.blocked.contains(mail.sender) {
+            // Who is shut out is not heard, but for the end of a trust.
+            guard case .revocation(let revocation) = mail else { return [] }
+            return received(revocation, at: now)
+        }
         switch mail {
         case .request(let request): return received(request, at: now)
         case .acceptance(let acceptance): return received(acceptance, at: now)
@@ -62,6 +67,7 @@ extension Sidecar {
 
     private mutating func accepted(_ acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
+        guard !isOwnHub(peer) else { return [] }
         let given: Grant
         var name: String?
         let asked = book.outgoing[acceptance.answers] ?? book.superseded[acceptance.answers]

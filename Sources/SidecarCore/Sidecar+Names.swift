@@ -80,6 +80,7 @@ extension Sidecar {
         var keys = Set(book.relationships.keys)
         keys.formUnion(book.pending.values.map(\.request.asker))
         keys.formUnion(book.outgoing.values.map(\.target))
+        keys.formUnion(book.blocked)
         keys.formUnion(book.joining.values.map(\.invitation.inviter))
         return keys
     }
@@ -102,7 +103,8 @@ extension Sidecar {
             + "if you know that it is, `postern name DID \(text)` binds the name"
     }
 
-    private func hint(for key: NodeKey, at now: Clocks) -> String {
+    func hint(for key: NodeKey, at now: Clocks) -> String {
+        if book.blocked.contains(key) { return "it is shut out here: `postern block --remove \(key.did)`" }
         if let pending = book.pending.values.first(where: { $0.request.asker == key }) {
             return "it has asked for trust: `postern trust approve \(pending.request.id)`"
         }

@@ -14,6 +14,8 @@ extension Sidecar {
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let peer = try stranger(name)
+        guard !isOwnHub(peer) else { throw .isHub }
+        guard !book.blocked.contains(peer) else { throw .isBlocked(peer) }
         let binding = binding(try petname.map { name throws(Problem) in try bindable(name, to: peer) }, to: peer)
         if standing(of: peer, at: now).isMutual, case .names(let wanted) = services,
             let relationship = book.relationships[peer],
@@ -80,7 +82,8 @@ extension Sidecar {
         if let sealed = try? Mail.rejection(rejection).sealed(using: &random) {
             let evidence = DepositEvidence.grant(request.grant)
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed, evidence: evidence)
-            facts += outboxEntry(deposit, at: request.hubs + profile.hubs, until: request.expires)
+            // A stranger's request makes this node talk to no hub that the stranger names.
+            facts += outboxEntry(deposit, at: profile.hubs, until: request.expires)
         }
         let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
         let answer = RejectRequest.Answer(id: request.id)
@@ -200,6 +203,7 @@ extension Sidecar {
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let peer = request.asker
+        guard !isOwnHub(peer) else { throw .isHub }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else {
             throw .overLimit("peers")
         }

@@ -8,11 +8,13 @@ extension Sidecar {
     /// Somebody needs `peer`: a session is started, and the hubs are asked to relay until there is one.
     package mutating func want(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard standing(of: peer, at: now).isMutual else { return [] }
-        let isNew = peers[peer].wanted == nil
+        let isNew = !peers[peer].isWanted(at: now, settings)
         peers[peer].wanted = now.instant
         guard !peers[peer].isConnected else { return [] }
-        if isNew { peers[peer].asked = [:] }
-        return (isNew ? [.connect(peer)] : []) + lookUp(peer, at: now)
+        guard isNew else { return lookUp(peer, at: now) }
+        peers[peer].asked = [:]
+        hasten(hubsOf: peer, at: now)
+        return reconcileHubs(at: now) + [.connect(peer)] + lookUp(peer, at: now)
     }
 
     /// A session with a peer came to stand or was lost.
@@ -24,7 +26,7 @@ extension Sidecar {
         // After a new start it may offer something else.
         if isUp { peers[peer].offers?.time = nil }
         guard !isUp else { return [.remember] }
-        let isWanted = peers[peer].wanted.map { now.instant - $0 < settings.wantedLifetime } ?? false
+        let isWanted = peers[peer].isWanted(at: now, settings)
         return [.remember] + (isWanted ? [.connect(peer)] + lookUp(peer, at: now) : [])
     }
 
@@ -55,7 +57,8 @@ extension Sidecar {
             return [.expel(peer, .refused), .trustEnded(peer), .remember] + expiryEvent(of: relationship, at: now)
         }
         guard admitted != relationship.secret else { return [] }
-        var actions: [SidecarAction] = []
+        // Somebody named it as a hub before.
+        var actions = release(hub: peer)
         if admitted != nil {
             // A renewed trust has a new secret, under which the old session has no place.
             forgetSession(with: peer)
@@ -126,8 +129,7 @@ extension Sidecar {
     private func wantedPeers(at now: Clocks) -> [NodeKey] {
         peers.links.filter { peer, link in
             guard standing(of: peer, at: now).isMutual else { return false }
-            guard !link.isConnected else { return true }
-            return link.wanted.map { now.instant - $0 < settings.wantedLifetime } ?? false
+            return link.isConnected || link.isWanted(at: now, settings)
         }.keys.sorted()
     }
 

@@ -100,9 +100,9 @@ package struct Sidecar {
     /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
     package mutating func start(at now: Clocks) -> [SidecarAction] {
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))]
-        actions += reconcileHubs(at: now)
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
+        actions += reconcileHubs(at: now)
         for (id, _) in book.joining { redeemAt[id] = now.instant }
         greeted = peers.met(since: now.wall + Interval(nanoseconds: -settings.recentlyMet.nanoseconds))
         for peer in greeted { actions += want(peer, at: now) }
@@ -133,7 +133,7 @@ package struct Sidecar {
     /// Does what has become due.
     package mutating func advance(to now: Clocks) -> [SidecarAction] {
         advanced = now.wall
-        var actions = connectHubs(at: now)
+        var actions = reconcileHubs(at: now)
         actions += forgetExpired(at: now)
         actions += deliverOutbox(at: now)
         actions += lookUpWanted(at: now)
@@ -180,7 +180,7 @@ package struct Sidecar {
     }
 
     func standing(of peer: NodeKey, at now: Clocks) -> TrustState.Standing {
-        book.trust.standing(of: peer, at: now.wall)
+        book.blocked.contains(peer) ? .none : book.trust.standing(of: peer, at: now.wall)
     }
 }
 

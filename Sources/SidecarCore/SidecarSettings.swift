@@ -12,6 +12,8 @@ package struct SidecarSettings: Hashable, Sendable {
     package var peerCount = 10_000
     /// Names that are bound to peers.
     package var nameCount = 20_000
+    /// Peers that are shut out.
+    package var blockCount = 10_000
     /// Invitations that can still be redeemed; of others, as many of the latest are answered with the reason.
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.
@@ -23,6 +25,13 @@ package struct SidecarSettings: Hashable, Sendable {
     /// The most zero bits of work that is done for a deposit, and how often one hub may ask for work.
     package var workSize = WorkChallenge.largestSize
     package var work = RateLimit(burst: 16, perMinute: 4)
+    /// Hubs of one peer that are used at once.
+    package var peerHubCount = 3
+    /// How long a hub of somebody else has to answer before it is left alone, and how long at first and at most until
+    /// it is tried again.
+    package var foreignHubPatience = Interval.seconds(3)
+    package var foreignHubRetry = Interval.seconds(30)
+    package var foreignHubRetryMaximum = Interval.seconds(3_600)
     /// How long a request, and a message that a hub has not taken, is kept.
     package var requestLifetime = Interval.seconds(14 * 86_400)
     /// How far ahead of ours the clock of an asker may be.

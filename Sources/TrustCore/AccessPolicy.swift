@@ -23,6 +23,8 @@ package enum Access: Hashable, Sendable {
 
     /// What the right fails for.
     package enum Refusal: String, Hashable, Sendable {
+        /// The operator has shut the peer out, which beats every basis.
+        case blocked
         /// Nothing is exposed at the port.
         case noSuchService = "no-such-service"
         /// The grants of both sides do not stand.
@@ -54,11 +56,14 @@ package struct AccessPolicy: Hashable, Sendable {
         /// What the operator calls it; nil when it has no name here.
         package let name: String?
         package let standing: TrustState.Standing
+        /// Whether the operator has shut it out.
+        package let isBlocked: Bool
 
-        package init(key: NodeKey, name: String?, standing: TrustState.Standing) {
+        package init(key: NodeKey, name: String?, standing: TrustState.Standing, isBlocked: Bool = false) {
             self.key = key
             self.name = name
             self.standing = standing
+            self.isBlocked = isBlocked
         }
     }
 
@@ -73,12 +78,23 @@ package struct AccessPolicy: Hashable, Sendable {
     /// The service at `port`, whoever may use it.
     package func service(at port: VirtualPort) -> Service? { exposed[port]?.service }
 
+    /// The service that `target` means, and to whom it is exposed.
+    package func rule(for target: ServiceTarget) -> ExposedRule? {
+        exposed.values.first { target.matches($0.service) }
+    }
+
+    /// The rule of `exposed` that admits `subject`, as far as `allow` is concerned.
+    package func rule(of exposed: ExposedRule, admitting subject: Subject) -> AllowRule? {
+        exposed.allow.first { admits($0, subject) }
+    }
+
     /// Whether `subject` may use the service at `port`. Costs two look-ups and a pass over the service's rules.
     package func decide(_ subject: Subject, _ port: VirtualPort) -> Access {
+        guard !subject.isBlocked else { return .refused(.blocked) }
         guard let exposed = exposed[port] else { return .refused(.noSuchService) }
         guard case .mutual(let given, _) = subject.standing else { return .refused(.notTrusted) }
         guard given.services.contains(exposed.service.name) else { return .refused(.notGranted) }
-        guard exposed.allow.contains(where: { admits($0, subject) }) else { return .refused(.notAllowed) }
+        guard rule(of: exposed, admitting: subject) != nil else { return .refused(.notAllowed) }
         return .admitted(exposed.service, .grant)
     }
 

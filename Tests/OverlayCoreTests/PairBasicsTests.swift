@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayCrypto
+import OverlayWire
 import PosternModel
 import Testing
 
@@ -31,6 +32,33 @@ import Testing
         #expect(answer.bytes == Array("world".utf8))
         #expect(answer.isAtEnd)
         #expect(pair.now - start == .milliseconds(20))
+    }
+
+    @Test(arguments: [false, true])
+    func `a key that is admitted as a peer is not admitted as a hub, nor the other way round`(isHub: Bool) throws {
+        var pair = try Pair()
+        let found = pair.a.peer(with: pair.keyB)
+        let peer = try #require(found)
+        pair.a.expel(pair.keyB, code: .none, at: pair.now)
+        let home = Candidate.hosts([Pair.addressB])
+        let first = PeerConfiguration(key: pair.keyB, candidates: home, relays: isHub)
+        let handle = pair.a.admit(first, at: pair.now)
+        #expect(handle != nil && handle != peer)
+        let secret = PreSharedKey(bytes: Array(repeating: 9, count: 32))
+        let elsewhere = Candidate.hosts([Pair.addressA])
+        let other = PeerConfiguration(
+            key: pair.keyB,
+            preSharedKey: try #require(secret),
+            candidates: elsewhere,
+            relays: !isHub
+        )
+        let again = pair.a.admit(other, at: pair.now)
+        #expect(again == nil)
+        // What is known of the peer is as it was: the session comes about with its secret and at its address.
+        let admitted = try #require(handle)
+        pair.a.connect(admitted, at: pair.now)
+        pair.run(for: .milliseconds(100))
+        #expect(pair.a.status(of: admitted)?.isConnected == true)
     }
 
     @Test func `a peer that is not admitted gets no answer at all`() throws {

@@ -55,6 +55,12 @@ import Testing
 @Suite struct PlainTextTests {
     @Test func `a stranger's text can neither drive a terminal nor turn the line around (S3)`() {
         #expect(PlainText.clean("a\u{1b}[2Jb\u{202e}c\nd\u{200b}e", limit: 100) == "a [2Jb c d e")
+        for scalar in [
+            "\u{61c}", "\u{200f}", "\u{2067}", "\u{2060}", "\u{206a}", "\u{180e}", "\u{ad}", "\u{e0041}", "\u{fff9}",
+        ] {
+            let shown = PlainText.clean("a" + scalar + "b", limit: 100)
+            #expect(shown.hasSuffix(" b") && !shown.contains(scalar), "UAX 9 and all other format characters")
+        }
         #expect(PlainText.clean(String(repeating: "é", count: 10), limit: 5) == "éé")
     }
 

@@ -17,6 +17,7 @@ import TrustCore
         ApproveRequest(id: "1", services: .names(["a"])), RejectRequest(id: "1"), RevokeTrust(peer: "bob"),
         NamePeer(peer: "bob", name: "robert"), ApproveRequest(id: "1", name: "bob"),
         RequestTrust(peer: .peer("bob"), name: "bob"), CreateInvitation(name: "bob"),
+        BlockPeer(peer: "bob"), BlockPeer(peer: "bob", remove: true), ExplainAccess(peer: "bob", service: .name("a")),
         ListInvitations(), RevokeInvitation(id: "1"), RevokeTrust(peer: "bob", invitations: true),
         CreateInvitation(uses: 3, expiresMs: 3_600_000, services: .names(["a"])), CreateInvitation(),
         PingPeer(peer: "bob", count: 7), ConnectPeer(peer: "bob"),
@@ -76,7 +77,7 @@ import TrustCore
 
     @Test(arguments: [
         ("join", "", "\"invitation\" is missing"), ("join", "{\"invitation\":7}", "\"invitation\" must be a string"),
-        ("join", "{\"invitation\":\"\"}", "the invitation cannot be used: the text is damaged or incomplete"),
+        ("join", "{\"invitation\":\"\"}", "the invitation cannot be used: the text holds none"),
         ("join", "[]", "the body is not a JSON object"), ("join", "{", "the body is not a JSON object"),
         ("invite", "{\"uses\":1.5}", "\"uses\" must be a whole number"),
         ("invite", "{\"services\":\"a\"}", "\"services\" must be an array"),

@@ -19,6 +19,10 @@ struct World {
         var journal: [UInt8] = []
         var admitted: [NodeKey: [UInt8]] = [:]
         var guests: Set<NodeKey> = []
+        /// The hubs that the overlay may talk to.
+        var hubs: Set<NodeKey> = []
+        /// Hubs that were tried, in order.
+        var tried: [NodeKey] = []
         var sessions: Set<NodeKey> = []
         var relays: [NodeKey: RelayChannel] = [:]
         var answers: [CommandID: CommandAnswer] = [:]
@@ -184,12 +188,16 @@ struct World {
         case .expel(let peer, _):
             nodes[key]?.admitted[peer] = nil
             endSession(key, peer)
-        case .connect(let peer): connect(key, peer)
+        case .connect(let peer):
+            if nodes[key]?.hubs.contains(peer) == true { nodes[key]?.tried.append(peer) }
+            connect(key, peer)
         case .setRelay(let peer, _, let channel): nodes[key]?.relays[peer] = channel
         case .clearRelay(let peer, _, let channel):
             if nodes[key]?.relays[peer] == channel { nodes[key]?.relays[peer] = nil }
-        case .admitHub: break
-        case .dropHub: hubDown(key)
+        case .admitHub(let url): nodes[key]?.hubs.insert(url.key)
+        case .dropHub(let hub):
+            nodes[key]?.hubs.remove(hub)
+            if hub == hubURL.key { hubDown(key) }
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)
         case .hubRequest(let id, _, let request): askHub(key, id, request)
         case .work(let id, let challenge, let bits):

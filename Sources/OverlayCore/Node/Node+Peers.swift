@@ -5,11 +5,13 @@ package import PosternModel
 // Who the node talks with.
 extension Node {
     /// Admits a peer, or changes what is known about one that is there: handshakes with its key are answered from now
-    /// on, and candidates that are new are tried at once where that can help. Nil when the key is not a valid one or
-    /// `NodeSettings.maxPeers` is reached.
+    /// on, and candidates that are new are tried at once where that can help. Nil when the key is not a valid one, when
+    /// `NodeSettings.maxPeers` is reached, or when the key is admitted as a hub and not as a peer, or the other way
+    /// round: whoever names a peer as a hub must not change what is known of the peer.
     @discardableResult
     package mutating func admit(_ configuration: PeerConfiguration, at now: Instant) -> PeerHandle? {
         if let slot = slotsByKey[configuration.key], let peer = peers[slot] {
+            guard !peer.isAdmitted || peer.relays == configuration.relays else { return nil }
             peer.preSharedKey = configuration.preSharedKey
             peer.relays = configuration.relays
             peer.sharesCandidates = configuration.sharesCandidates

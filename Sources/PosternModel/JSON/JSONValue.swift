@@ -12,6 +12,18 @@ package enum JSONValue: Hashable, Sendable {
     case string(String)
     case array([JSONValue])
     case object(JSONObject)
+
+    /// Whether every number in it is a whole one, written without exponent or fraction, that a double holds exactly: of
+    /// such numbers no two spellings have the same canonical form.
+    package var hasPlainNumbers: Bool {
+        switch self {
+        case .null, .bool, .string: true
+        case .integer(let value): abs(Double(value)) <= JSONNumber.exactLimit
+        case .double: false
+        case .array(let values): values.allSatisfy(\.hasPlainNumbers)
+        case .object(let object): object.members.allSatisfy { $0.value.hasPlainNumbers }
+        }
+    }
 }
 
 extension JSONValue {

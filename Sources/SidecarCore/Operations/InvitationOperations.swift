@@ -63,6 +63,7 @@ package struct InvitationDocument: Codable, Hashable, Sendable {
         case revoked
     }
 
+    /// Its name in lists and logs.
     package let id: RecordID
     /// What its redeemer is to be called here.
     package let name: String?

@@ -70,6 +70,7 @@ package enum Operations {
         ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
         RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self,
         CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
+        BlockPeer.self, ExplainAccess.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
     ]
 }

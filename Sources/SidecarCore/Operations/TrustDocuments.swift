@@ -67,6 +67,8 @@ package struct TrustListDocument: Codable, Hashable, Sendable {
     package let trusted: [TrustDocument]
     package let pending: [PendingDocument]
     package let outgoing: [OutgoingDocument]
+    /// Whom the operator shut out.
+    package let blocked: [NodeKey]
 }
 
 extension RecordID: TextRepresentable, LosslessStringConvertible {

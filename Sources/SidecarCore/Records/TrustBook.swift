@@ -63,6 +63,8 @@ struct TrustBook: Sendable {
     private var keys: [String: NodeKey] = [:]
     /// Who calls itself what, as a label.
     private(set) var claimants: [String: Set<NodeKey>] = [:]
+    /// Whom the operator shut out.
+    private(set) var blocked: Set<NodeKey> = []
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     /// Our requests that a later one to the same peer has replaced: the peer may accept one before it sees the other.
     private(set) var superseded: [RecordID: TrustRequest] = [:]
@@ -114,6 +116,10 @@ struct TrustBook: Sendable {
             bind(name, to: peer)
         case .invited(let invitation, let uses, let name, let time):
             issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name, since: time)
+        case .blocked(let peer):
+            blocked.insert(peer)
+        case .unblocked(let peer):
+            blocked.remove(peer)
         case .uninvited(let id):
             issued[id]?.isRevoked = true
         case .redeemed(let id, let peer):
@@ -195,6 +201,7 @@ struct TrustBook: Sendable {
         for relationship in kept.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
         // A name stays its peer's for good, also when the trust with it has ended.
         facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
+        facts += blocked.sorted().map { .blocked($0) }
         facts += trust.revocations.map { .revoked($0) }
         let remembered = offered.filter { now < $0.value + Self.offerMemory }
         facts += remembered.sorted { $0.key < $1.key }.map { .offered($0.key, at: $0.value) }

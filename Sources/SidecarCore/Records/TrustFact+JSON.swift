@@ -22,6 +22,10 @@ extension TrustFact {
             ["fact": "revoked", "revocation": revocation.document]
         case .bound(let name, let peer):
             ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
+        case .blocked(let peer):
+            ["fact": "blocked", "peer": .string(peer.did)]
+        case .unblocked(let peer):
+            ["fact": "unblocked", "peer": .string(peer.did)]
         case .invited(let invitation, let uses, let name, let time):
             [
                 "fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses)),
@@ -63,6 +67,10 @@ extension TrustFact {
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
         case "bound":
             self = .bound(try fields.text("name", limit: RecordLimits.name), to: try fields.key("to"))
+        case "blocked":
+            self = .blocked(try fields.key("peer"))
+        case "unblocked":
+            self = .unblocked(try fields.key("peer"))
         case "invited":
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
             let uses = Int(clamping: try fields.integer("uses"))

@@ -21,6 +21,10 @@ package enum TrustFact: Hashable, Sendable {
     case revoked(Revocation)
     /// The operator bound this name to a peer.
     case bound(String, to: NodeKey)
+    /// The operator shut a peer out.
+    case blocked(NodeKey)
+    /// The operator no longer shuts a peer out.
+    case unblocked(NodeKey)
     /// We made an invitation, after whatever we had signed by `at`; `name` is bound to whoever redeems it.
     case invited(Invitation, uses: Int, name: String?, at: Timestamp)
     /// An invitation of ours opens nothing any more.

@@ -8,6 +8,9 @@ package enum RecordError: Error, Hashable, Sendable {
     case missing(String)
     /// A member has a value that it cannot have.
     case invalid(String)
+    /// A number is not one that every reader reads alike: a whole number that a double holds exactly, without an
+    /// exponent or a fraction.
+    case ambiguousNumber
     /// The signature is not the signer's.
     case badSignature
     /// The box was not sealed to us, or is damaged.
@@ -23,6 +26,7 @@ extension RecordError: CustomStringConvertible {
         case .wrongType: "the record is of another type or version"
         case .missing(let member): "the record has no member \"\(member)\""
         case .invalid(let member): "the record's member \"\(member)\" has an invalid value"
+        case .ambiguousNumber: "the record has a number that is not a plain whole one"
         case .badSignature: "the record's signature does not verify"
         case .notForUs: "the sealed record cannot be opened with this key"
         case .tooLarge: "the record is too large"

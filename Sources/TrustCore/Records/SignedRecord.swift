@@ -64,6 +64,8 @@ package struct SignedRecord: Hashable, Sendable {
         guard try fields.text("type", limit: 64) == type.rawValue else { throw .wrongType }
         signer = try fields.key("by")
         let bytes = try fields.bytes("signature", exactly: 64)
+        // Two spellings of a number that have one canonical form would be two readings of one signature.
+        guard document.hasPlainNumbers else { throw .ambiguousNumber }
         guard var object = document.object, let signature = Signature(bytes: bytes) else { throw .malformed }
         object["signature"] = nil
         let message = Self.context + JSONValue.object(object).canonicalBytes

@@ -90,6 +90,9 @@ struct TrustListCommand: AsyncParsableCommand {
         var outgoing = TextTable(["ASKED", "WHOM", "NOTE"])
         for entry in trust.outgoing { outgoing.add([entry.id.description, entry.did.did, entry.note]) }
         if outgoing.hasRows { parts.append(outgoing.text) }
+        if !trust.blocked.isEmpty {
+            parts.append("shut out: \(Shown.list(trust.blocked)) (`postern block --remove DID`)")
+        }
         return parts.joined(separator: "\n\n")
     }
 }

@@ -1,0 +1,99 @@
+import PosternModel
+import TrustCore
+
+// Shutting peers out, which is local and beats every basis of access (RULES X), and saying why somebody gets in or not.
+extension Sidecar {
+    /// Shuts `name` out: its streams and session end at once, and nothing that it asks is heard. No trust ends by that:
+    /// it stands again when the peer is let in again.
+    mutating func block(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
+        let peer = try stranger(name)
+        let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: true)
+        guard !book.blocked.contains(peer) else { return [.answer(id, answer)] }
+        guard book.blocked.count < settings.blockCount else { throw .overLimit("peers that are shut out") }
+        var facts: [TrustFact] = [.blocked(peer)]
+        for (pending, entry) in book.pending where entry.request.asker == peer {
+            facts.append(.decided(pending, until: entry.request.expires))
+        }
+        let event = AuditEvent(.blocked, actor: key, subject: peer.did)
+        return [record(facts), .audit(event)] + reconcile(peer, at: now) + [.answer(id, answer)]
+    }
+
+    /// Takes that back.
+    mutating func unblock(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
+        let peer = try stranger(name)
+        let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: false)
+        guard book.blocked.contains(peer) else { return [.answer(id, answer)] }
+        let event = AuditEvent(.unblocked, actor: key, subject: peer.did)
+        return [record([.unblocked(peer)]), .audit(event)] + reconcile(peer, at: now) + [.answer(id, answer)]
+    }
+
+    /// Which rule lets `peer` use `target` of ours, or keeps it out.
+    func explainAccess(of peer: NodeKey, to target: ServiceTarget, at now: Clocks) -> ExplainAccess.Answer {
+        let exposed = policy.rule(for: target)
+        let subject = subject(peer, at: now)
+        // A name that nothing has is decided like a port that nothing listens on.
+        let access = exposed.map { policy.decide(subject, $0.service.port) } ?? .refused(.noSuchService)
+        let (reason, text, hint): (String, String, String?)
+        switch access {
+        case .admitted(_, .grant):
+            let rule = exposed.flatMap { policy.rule(of: $0, admitting: subject) }
+            reason = "grant"
+            text =
+                "both sides' grants stand, ours names the service, and the rule \"\(rule.map(\.description) ?? "")\" "
+                + "of its `allow` admits the peer"
+            hint = nil
+        case .refused(let refusal):
+            reason = refusal.rawValue
+            (text, hint) = explanation(of: refusal, subject, target, exposed, at: now)
+        }
+        return ExplainAccess.Answer(
+            did: peer,
+            name: book.names[peer],
+            claims: claims(of: peer),
+            service: exposed?.service.name,
+            port: exposed?.service.port,
+            admitted: access.isAdmitted,
+            reason: reason,
+            explanation: text,
+            hint: hint
+        )
+    }
+
+    private func explanation(
+        of refusal: Access.Refusal,
+        _ subject: AccessPolicy.Subject,
+        _ target: ServiceTarget,
+        _ exposed: ExposedRule?,
+        at now: Clocks
+    ) -> (text: String, hint: String?) {
+        switch refusal {
+        case .blocked:
+            return ("the peer is shut out here", hint(for: subject.key, at: now))
+        case .noSuchService:
+            return ("nothing is exposed as \(target)", "see `expose` in postern.yaml, and `postern status`")
+        case .notTrusted:
+            return ("the grants of both sides do not stand", hint(for: subject.key, at: now))
+        case .notGranted:
+            let granted = book.relationships[subject.key]?.given.services ?? .names([])
+            let hint =
+                "give it more by an invitation: `postern invite --for \(exposed?.service.name.description ?? "")`"
+            return ("our grant to the peer names only \(granted.json.compactText)", hint)
+        case .notAllowed:
+            let rules = exposed?.allow.map(\.description).joined(separator: ", ") ?? ""
+            return ("no rule of the service's `allow` admits the peer: [\(rules)]", allowHint(subject, exposed))
+        }
+    }
+
+    /// What helps a peer that no `allow` rule admits: a rule may mean a name that the peer merely claims.
+    private func allowHint(_ subject: AccessPolicy.Subject, _ exposed: ExposedRule?) -> String {
+        let claimed = subject.name == nil ? claims(of: subject.key).flatMap { HostName.label(from: $0) } : nil
+        let isClaimed = exposed?.allow.contains { rule in
+            if case .peer(let peer) = rule, case .name(let name) = peer.meaning { name == claimed } else { false }
+        }
+        guard isClaimed == true, let claimed else {
+            return "add the peer, or `trusted`, to `allow` of the service in postern.yaml"
+        }
+        return "it claims to be \(claimed), which proves nothing: "
+            + "if you know that it is, `postern name \(subject.key.did) \(claimed)`"
+    }
+}
