@@ -67,6 +67,7 @@ let package = Package(
     targets: [
         // C libraries
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         llhttp,
         .target(name: "CAllocationCounter"),
         .target(name: "CRuntime"),
@@ -140,7 +141,7 @@ let package = Package(
         ),
         .target(
             name: "StateStore",
-            dependencies: ["PosternModel", "OverlayCrypto", "TrustCore", nio],
+            dependencies: ["PosternModel", "OverlayCrypto", "TrustCore", "CZlib", nio],
             swiftSettings: common
         ),
         .target(
@@ -284,6 +285,7 @@ let package = Package(
                 "HubProtocol",
                 "TrustCore", "OverlayNIO", "OverlayCore",
                 "OverlayCrypto", "OverlayWire", nio, nioPosix, log,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common
         ),

@@ -10,7 +10,7 @@ import TrustCore
 @testable import StateStore
 
 /// A directory of its own, gone with the value.
-private final class Scratch {
+final class Scratch {
     let path: String
 
     init() {
@@ -22,12 +22,12 @@ private final class Scratch {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-private func identity(_ number: UInt8) -> NodeIdentity {
+func identity(_ number: UInt8) -> NodeIdentity {
     try! NodeIdentity(seed: Array(repeating: number, count: 32))
 }
 
 /// What was told, in order, from whatever thread.
-private final class Outcomes: Sendable {
+final class Outcomes: Sendable {
     private let told = Mutex<[Int]>([])
 
     var numbers: [Int] { told.withLock { $0 } }
@@ -225,91 +225,6 @@ private final class Journal {
         cache.save([2])
         loop.run()
         #expect(failures.numbers == [0] && cache.load() == [2])
-    }
-}
-
-@Suite struct AuditFileTests {
-    private let scratch = Scratch()
-    private let loop = EmbeddedEventLoop()
-    private var path: String { scratch.path + "/audit.jsonl" }
-
-    private func open(_ owner: NodeIdentity = identity(1)) throws -> AuditFile {
-        try AuditFile(path: path, identity: owner, queue: StateQueue(loop)) { Issue.record($0) }
-    }
-
-    private func record(_ count: Int, in audit: AuditFile) {
-        for number in 0..<count {
-            let event = AuditEvent(.trustGiven, actor: identity(1).key, subject: "\(number)")
-            audit.record(event, at: Timestamp(seconds: 1_795_000_000))
-        }
-    }
-
-    private func record(_ count: Int) throws {
-        let audit = try open()
-        record(count, in: audit)
-        let closed = audit.close(on: loop)
-        loop.run()
-        try closed.wait()
-    }
-
-    @Test func `the trail goes on after a restart as one chain (R11)`() throws {
-        for _ in 0..<3 { try record(2) }
-        guard case .intact(let head) = try AuditFile.verify(path: path, owner: identity(1).key) else {
-            Issue.record("broken")
-            return
-        }
-        #expect(head.sequence == 6)
-        #expect(try AuditFile.lines(path: path, since: nil).count == 6)
-        #expect(try AuditFile.lines(path: path, since: Timestamp(seconds: 9_000_000_000)).isEmpty)
-    }
-
-    @Test func `entries are in the file when that is told, and signed a second later`() throws {
-        let audit = try open()
-        let told = Outcomes()
-        record(2, in: audit)
-        audit.whenRecorded { told.add(0) }
-        record(1, in: audit)
-        let lines = audit.lines(since: nil, on: loop)
-        #expect(told.numbers.isEmpty && FileManager.default.contents(atPath: path) == Data())
-        loop.run()
-        #expect(try told.numbers == [0] && lines.wait().count == 3)
-        #expect(FileManager.default.contents(atPath: path + ".head") == Data(), "not signed yet")
-        loop.advanceTime(by: .seconds(1))
-        let seal = try #require(FileManager.default.contents(atPath: path + ".head"))
-        #expect(try AuditSeal.verify(Array(seal)).head.sequence == 3)
-    }
-
-    @Test func `an edited file is refused at the start, with the line (R11, S5)`() throws {
-        try record(3)
-        var lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
-        lines[1] = lines[1].replacingOccurrences(of: #""subject":"1""#, with: #""subject":"x""#)
-        try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
-        let error = #expect(throws: StateFileError.self) { _ = try open() }
-        #expect(error?.message.contains("line 2") == true)
-    }
-
-    @Test func `a file cut at a line's end is noticed by the signed head (S5)`() throws {
-        try record(3)
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        let lines = text.split(separator: "\n").prefix(2).joined(separator: "\n") + "\n"
-        try lines.write(toFile: path, atomically: true, encoding: .utf8)
-        #expect(try AuditFile.verify(path: path, owner: nil) == .broken(AuditFault(line: 2, reason: .cut)))
-    }
-
-    @Test func `a head that somebody else signed does not count`() throws {
-        try record(1)
-        let verdict = try AuditFile.verify(path: path, owner: identity(2).key)
-        #expect(verdict == .broken(AuditFault(line: 1, reason: .wrongHead)))
-    }
-
-    @Test func `a line that a crash left half-written is cut off, and the chain holds`() throws {
-        try record(2)
-        let handle = try #require(FileHandle(forWritingAtPath: path))
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data(#"{"action":"tru"#.utf8))
-        try handle.close()
-        try record(1)
-        #expect(try AuditFile.lines(path: path, since: nil).count == 3)
     }
 }
 

@@ -22,6 +22,8 @@ package struct AuditEvent: Hashable, Sendable {
         case accessRefused = "access.refuse"
         case renamed = "peer.rename"
         case reconfigured = "configuration.reload"
+        /// The first entry of a further file: `new` is the signed head of the files before it.
+        case continued = "audit.continue"
     }
 
     /// What happened.
@@ -164,12 +166,16 @@ extension AuditFault: CustomStringConvertible {
 }
 
 extension AuditChain {
-    /// Verifies a whole log: `text` is its lines, each with its line feed.
+    /// Verifies a whole log, or a part of one that goes on after `base`: `text` is its lines, each with its line feed.
     ///
     /// `head` is what the signed head file says, if there is one: the log has to reach it. The log may be longer, for
     /// it is written before the head is.
-    package static func verify(_ text: [UInt8], head signed: AuditHead? = nil) throws(AuditFault) -> AuditHead {
-        var chain = AuditChain()
+    package static func verify(
+        _ text: [UInt8],
+        after base: AuditHead = .empty,
+        head signed: AuditHead? = nil
+    ) throws(AuditFault) -> AuditHead {
+        var chain = AuditChain(after: base)
         var number = 0
         for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             number += 1

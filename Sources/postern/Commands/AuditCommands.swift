@@ -67,11 +67,11 @@ struct AuditVerifyCommand: ParsableCommand {
         case .intact(let head):
             let document: JSONValue = ["intact": true, "entries": .integer(Int64(clamping: head.sequence))]
             output.console.show(document) { "the audit trail is intact: \(Shown.text($0["entries"])) entries" }
-        case .broken(let fault):
+        case .broken(let fault, let part):
             throw CommandFailure(
                 .failed,
                 code: "audit-broken",
-                message: "the audit trail is broken at \(fault)",
+                message: "the audit trail is broken at \(fault)" + (part.map { ", in \($0)" } ?? ""),
                 hint: "compare it with a copy; somebody changed the file or its head"
             )
         }
