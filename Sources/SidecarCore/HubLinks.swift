@@ -11,6 +11,8 @@ struct HubLinks: Sendable {
         var isUp = false
         /// The contact cards with which it has registered us in this session; nil: it has not.
         var registered: [RecordID]?
+        /// Whether it has no room for us: peers do not find us there.
+        var isFull = false
         /// What it may still make us work.
         var work: TokenBucket
         /// Whether its event stream is open.

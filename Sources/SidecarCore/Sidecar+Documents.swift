@@ -100,9 +100,9 @@ extension Sidecar {
         )
     }
 
-    /// Whether one of the hubs that are configured is there; nil when none is configured.
+    /// Whether one of the hubs that are configured is there and has room for us; nil when none is configured.
     package var isAtOwnHub: Bool? {
-        profile.hubs.isEmpty ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched }
+        profile.hubs.isEmpty ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched && !$0.isFull }
     }
 
     private func hubDocuments(seeing view: any SidecarView) -> [StatusDocument.Hub] {
@@ -113,6 +113,7 @@ extension Sidecar {
                 transport: "udp",
                 rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
                 home: link.url == profile.hubs.first,
+                full: link.isFull,
                 configured: link.isOurs
             )
         }
@@ -148,7 +149,8 @@ extension Sidecar {
             note: request.note,
             services: request.services,
             sent: request.issued,
-            expires: request.expires
+            expires: request.expires,
+            taken: isTaken(byHubsFor: request.target)
         )
     }
 
@@ -163,7 +165,8 @@ extension Sidecar {
                 note: "invitation",
                 services: joining.invitation.services,
                 sent: joining.claim.grant.issued,
-                expires: joining.invitation.expires
+                expires: joining.invitation.expires,
+                taken: isTaken(byHubsFor: joining.invitation.inviter)
             )
         }
     }

@@ -67,8 +67,13 @@ extension Sidecar {
             switch answer {
             case .registered, .done:
                 hubs[hub]?.registered = contacts
+                hubs[hub]?.isFull = false
                 // The contact cards may have changed meanwhile.
                 return register()
+            case .refused(.full):
+                hubs[hub]?.isFull = true
+                outboxRetry = now.instant + settings.hubRetryMaximum
+                return []
             case .online, .offline, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
@@ -77,7 +82,7 @@ extension Sidecar {
             switch answer {
             // What a hub finds invalid it will find invalid again.
             case .done, .refused(.invalid):
-                return delivered(entry, at: hub)
+                return delivered(entry, at: hub) + deliverOutbox(at: now)
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
             case .registered, .online, .offline, .refused, nil:

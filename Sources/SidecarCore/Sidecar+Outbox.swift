@@ -21,10 +21,13 @@ extension Sidecar {
         let outdated = book.outbox.filter { $0.value.until <= now.wall }.keys
         if !outdated.isEmpty { actions.append(record(outdated.map { .delivered($0) })) }
         let asked = Set(hubRequests.values)
+        var underWay: [NodeKey: Int] = [:]
+        for case .outbox(_, let hub) in asked { underWay[hub, default: 0] += 1 }
         for (id, entry) in book.outbox.sorted(by: { $0.key.description < $1.key.description }) {
             for url in entry.hubs where hubs[url.key]?.isUp == true {
                 guard asked.isDisjoint(with: [.outbox(id, hub: url.key), .work(id, hub: url.key)]) else { continue }
-                guard !isTold(id, url.key) else { continue }
+                guard !isTold(id, url.key), underWay[url.key, default: 0] < settings.outboxInFlight else { continue }
+                underWay[url.key, default: 0] += 1
                 actions.append(.hubRequest(nextHubRequest(.outbox(id, hub: url.key)), hub: url.key, entry.request))
             }
         }
@@ -67,6 +70,14 @@ extension Sidecar {
         guard entry.hubs.allSatisfy({ isTold(id, $0.key) }) else { return [] }
         told[id] = nil
         return [record([.delivered(id)])]
+    }
+
+    /// Whether a hub has taken all mail that waits for `peer`.
+    func isTaken(byHubsFor peer: NodeKey) -> Bool {
+        book.outbox.allSatisfy { id, entry in
+            guard case .deposit(peer, _, _) = entry.request else { return true }
+            return !(told[id] ?? []).isEmpty
+        }
     }
 
     private func isTold(_ id: RecordID, _ hub: NodeKey) -> Bool { told[id]?.contains(hub) ?? false }

@@ -18,6 +18,8 @@ package struct SidecarSettings: Hashable, Sendable {
     package var invitationCount = 100
     /// Messages that hubs have not taken yet.
     package var outboxCount = 1_000
+    /// Messages that are on their way to one hub at a time: fewer than a hub takes from one node at once.
+    package var outboxInFlight = 4
     /// Messages to one peer that hubs have not taken yet, beyond which no revocation is repeated to it.
     package var waitingMailCount = 8
     /// Hubs that are used at once: our own and those of peers.

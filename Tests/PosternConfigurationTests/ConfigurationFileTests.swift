@@ -69,13 +69,19 @@ import Testing
     }
 
     @Test func `every key of a hub arrives in its settings`() throws {
-        let text = "listen: 0.0.0.0:4700\nstate: /var/hub\npublic: [hub.example.net, \"[2001:db8::1]:99\", 192.0.2.1]\n"
+        let text =
+            "listen: 0.0.0.0:4700\nstate: /var/hub\npublic: [hub.example.net, \"[2001:db8::1]:99\", 192.0.2.1]\n"
+            + "limits: {nodes: 7, newNodesPerHour: 6, strangerMailPerHour: 5, strangerMailMiB: 4, relayMbitPerPair: 3, "
+            + "relayMbitPerNode: 2}\n"
         let settings = try ConfigurationFile<HubConfiguration>(text: text, path: nil, surroundings: surroundings)
             .settings
         #expect(settings.listen.description == "0.0.0.0:4700")
         #expect(settings.state == "/var/hub")
         let places: [HostPort] = ["hub.example.net:4700", "[2001:db8::1]:99", "192.0.2.1:4700"]
         #expect(settings.publicHosts.map { $0.place(listeningOn: 4_700) } == places)
+        let limits = settings.limits
+        #expect([limits.nodes, limits.newNodesPerHour, limits.strangerMailPerHour] == [7, 6, 5])
+        #expect([limits.strangerMailMiB, limits.relayMbitPerPair, limits.relayMbitPerNode] == [4, 3, 2])
     }
 
     @Test func `a problem found later names the line of its key`() throws {

@@ -71,7 +71,19 @@ extension HubConfiguration {
         listen = document.place("listen")
         state = surroundings.absolute(document.required("state"), from: directory)
         publicHosts = document["public"]?.elements.map { checked($0.value?.host) } ?? []
+        limits = HubLimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
+    }
+}
+
+extension HubLimitsConfiguration {
+    init(_ document: DocumentValue) {
+        nodes = document["nodes"]?.integer
+        newNodesPerHour = document["newNodesPerHour"]?.integer
+        strangerMailPerHour = document["strangerMailPerHour"]?.integer
+        strangerMailMiB = document["strangerMailMiB"]?.integer
+        relayMbitPerPair = document["relayMbitPerPair"]?.integer
+        relayMbitPerNode = document["relayMbitPerNode"]?.integer
     }
 }
 

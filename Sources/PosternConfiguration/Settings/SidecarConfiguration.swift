@@ -114,6 +114,24 @@ package struct HubConfiguration: Hashable, Sendable {
     package var state: String
     /// Names and addresses under which nodes reach the hub; may be empty.
     package var publicHosts: [PublicHost]
+    /// What nodes may take.
+    package var limits: HubLimitsConfiguration
     /// What is logged.
     package var log: LogConfiguration
+}
+
+/// A hub's `limits:`, of which what is nil has the default.
+package struct HubLimitsConfiguration: Hashable, Sendable {
+    /// Registered nodes.
+    package var nodes: Int?
+    /// New nodes of one network in an hour.
+    package var newNodesPerHour: Int?
+    /// Strangers' mail of one network in an hour.
+    package var strangerMailPerHour: Int?
+    /// Disk for strangers' mail, in MiB.
+    package var strangerMailMiB: Int?
+    /// Relayed Mbit/s between two nodes, each way.
+    package var relayMbitPerPair: Int?
+    /// Relayed Mbit/s that one node sends.
+    package var relayMbitPerNode: Int?
 }

@@ -21,8 +21,54 @@ extension Section {
                 fallback: .empty,
                 example: "hub.example.net"
             ),
+            Key(name: "limits", shape: .section(hubLimits), summary: "what nodes may take, and networks (/24, /48)"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ],
-        later: ["database", "websocket", "limits", "control"]
+        later: ["database", "websocket", "control"]
     )
+
+    private static let hubLimits = Section(keys: [
+        Key(
+            name: "nodes",
+            shape: .integer(1...100_000_000),
+            summary: "registered nodes; further ones are told that the hub is full",
+            fallback: .told("1000000"),
+            example: "10000"
+        ),
+        Key(
+            name: "newNodesPerHour",
+            shape: .integer(1...1_000_000),
+            summary: "nodes of one network that register for the first time in an hour",
+            fallback: .told("240"),
+            example: "1000"
+        ),
+        Key(
+            name: "strangerMailPerHour",
+            shape: .integer(1...1_000_000),
+            summary: "requests of strangers that one network leaves in an hour",
+            fallback: .told("20"),
+            example: "100"
+        ),
+        Key(
+            name: "strangerMailMiB",
+            shape: .integer(1...1_048_576),
+            summary: "disk for requests of strangers that wait",
+            fallback: .told("256"),
+            example: "1024"
+        ),
+        Key(
+            name: "relayMbitPerPair",
+            shape: .integer(1...1_000_000),
+            summary: "Mbit/s that are relayed between two nodes, each way",
+            fallback: .told("100"),
+            example: "20"
+        ),
+        Key(
+            name: "relayMbitPerNode",
+            shape: .integer(1...1_000_000),
+            summary: "Mbit/s that are relayed for one node, for all that it sends",
+            fallback: .told("200"),
+            example: "50"
+        ),
+    ])
 }

@@ -21,7 +21,7 @@ package protocol ControlBackend: Sendable {
 package struct Readiness: Codable, Hashable, Sendable {
     /// Whether the underlay is bound.
     package let underlay: Bool
-    /// Whether one of the configured hubs is there; nil when none is configured.
+    /// Whether one of the configured hubs is there and has room for us; nil when none is configured.
     package let hub: Bool?
 
     package init(underlay: Bool, hub: Bool?) {

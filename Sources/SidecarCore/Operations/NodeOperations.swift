@@ -11,6 +11,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let rttMs: Double?
         /// Whether peers meet us there first.
         package let home: Bool
+        /// Whether it has no room for us: peers do not find us there.
+        package let full: Bool
         /// Whether it is one of our own configuration, or of a peer.
         package let configured: Bool
     }

@@ -32,6 +32,7 @@ struct StatusCommand: AsyncParsableCommand {
         for hub in status.hubs {
             lines.append(
                 "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")
+                    + (hub.full ? "; it is full: peers do not find us there" : "")
             )
         }
         if status.hubs.isEmpty { lines.append("no hub is configured") }

@@ -87,8 +87,10 @@ struct TrustListCommand: AsyncParsableCommand {
         if pending.hasRows {
             parts.append(pending.text + "\n(`postern trust approve ID` or `postern trust reject ID`)")
         }
-        var outgoing = TextTable(["ASKED", "WHOM", "NOTE"])
-        for entry in trust.outgoing { outgoing.add([entry.id.description, entry.did.did, entry.note]) }
+        var outgoing = TextTable(["ASKED", "WHOM", "STATE", "NOTE"])
+        for entry in trust.outgoing {
+            outgoing.add([entry.id.description, entry.did.did, entry.taken ? "sent" : "not taken yet", entry.note])
+        }
         if outgoing.hasRows { parts.append(outgoing.text) }
         if !trust.blocked.isEmpty {
             parts.append("shut out: \(Shown.list(trust.blocked)) (`postern block --remove DID`)")

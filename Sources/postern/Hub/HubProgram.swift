@@ -146,9 +146,17 @@ extension HubProgram {
                 }
                 var overlay = OverlayNode.Settings.defaults
                 overlay.node.acceptsUnknownPeers = true
+                overlay.node.limitRelays(by: settings.limits)
                 overlay.listen = try HostAddresses.listening(at: settings.listen)
                 let node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
-                let service = HubService(node: node, identity: identity, store: store, audit: audit, logger: logger)
+                let service = HubService(
+                    node: node,
+                    identity: identity,
+                    store: store,
+                    audit: audit,
+                    settings: HubService.Settings(limits: settings.limits),
+                    logger: logger
+                )
                 return node.start().assumeIsolated().map { udp in
                     service.start()
                     let parts = Parts(node: node, service: service, audit: audit, udp: udp)
