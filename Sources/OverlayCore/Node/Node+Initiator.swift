@@ -124,7 +124,9 @@ extension Node {
         }
         pending.retries += 1
         let factor = Int64(1) << Int64(min(pending.retries, 6))
-        pending.retryAt = now + min(shared.settings.handshakeRetry * factor, shared.settings.maxProbeTimeout)
+        let wait = min(shared.settings.handshakeRetry * factor, shared.settings.maxProbeTimeout)
+        // RFC 8085 §3.1.1: who has been silent for long is asked seldom.
+        pending.retryAt = now + (peer.session?.recovery.isOutage == true ? LossRecovery.longestWait : wait)
         sendEverywhere(pending, of: peer, at: now)
     }
 
@@ -239,6 +241,7 @@ extension Node {
                 break
             }
             old.dismantle(shared: &shared)
+            clearRelays(through: peer)
         }
         let session = Session(
             peer: peer,
@@ -263,7 +266,8 @@ extension Node {
     ) -> Bool {
         session.heardAt = now
         guard session.selector(settings: shared.settings, at: now).takesPathOfKeys else { return false }
-        session.activate(path, roundTrip: roundTrip, shared: &shared, at: now)
+        session.activate(path, roundTrip: nil, shared: &shared, at: now)
+        if let roundTrip { session.path?.measure(handshake: roundTrip, at: now) }
         session.control.areCandidatesDue = true
         if path.isRelayed { session.probeCandidates(shared: &shared, at: now) }
         return true

@@ -35,7 +35,9 @@ extension Node {
                 )
                 if let transmit { return transmit }
             case .wait(let until):
-                session.probes[position].nextAt = until
+                guard !session.probes[position].wait(until: until) else { continue }
+                session.probes.remove(at: position)
+                position -= 1
             case .refused:
                 session.probes.remove(at: position)
                 position -= 1

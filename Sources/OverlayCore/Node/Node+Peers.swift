@@ -100,6 +100,12 @@ extension Node {
         settle(peer)
     }
 
+    /// The session with `hub` is over, and its conversations with it: their numbers may mean others in the next.
+    func clearRelays(through hub: Peer) {
+        guard hub.relays else { return }
+        for case let peer? in peers where peer.relay?.peer == hub.handle { peer.relay = nil }
+    }
+
     /// The peer may be there too.
     private mutating func add(_ candidates: [Candidate], to peer: Peer, at now: Instant) {
         let fresh = peer.add(candidates)
@@ -179,9 +185,7 @@ extension Node {
     /// peer that was heard meanwhile, or that is on another path, is left alone.
     package mutating func peerIsGone(_ handle: PeerHandle, at endpoint: Endpoint, now: Instant) {
         guard let peer = peer(handle), let session = peer.session, session.isEstablished else { return }
-        guard session.path?.addresses.remote == endpoint, endpoint.isLocal, session.recovery.probeCount >= 3 else {
-            return
-        }
+        guard session.path?.addresses.remote == endpoint, endpoint.isLocal, session.isSilent else { return }
         end(session, code: .aborted, reason: "the peer's program is gone", at: now)
     }
 

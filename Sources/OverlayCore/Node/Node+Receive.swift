@@ -97,6 +97,7 @@ extension Node {
     /// An authentic packet came under `index`.
     private mutating func heard(_ session: Session, epoch: KeyEpoch, index: ReceiverIndex, at now: Instant) {
         session.heardAt = now
+        session.probesSinceHeard = 0
         if session.isUnresponsive {
             session.isUnresponsive = false
             shared.events.append(.responsive(session.peer.handle, session.peer.key))
@@ -126,7 +127,7 @@ extension Node {
                 // RFC 9000 §10.2.2: both sides have closed; an answer would be answered, and so on without end.
                 forgetSession(of: session.peer)
             } else {
-                session.isCloseDue = true
+                session.receiveWhileClosing()
                 settle(session.peer)
             }
             return

@@ -233,7 +233,7 @@ extension Node {
             let isWritten = session.writePacket(
                 to: &writer,
                 size: size,
-                content: mayElicit ? .all : .acknowledgements,
+                content: isProbe && session.recovery.isOutage ? .ping : mayElicit ? .all : .acknowledgements,
                 shared: &shared,
                 at: now
             )

@@ -262,6 +262,7 @@ package struct Node: ~Copyable {
 
     /// The session is over for good: gives back what it holds, and the peer too if nobody admitted it.
     mutating func forgetSession(of peer: Peer) {
+        clearRelays(through: peer)
         peer.session?.dismantle(shared: &shared)
         peer.session = nil
         if !peer.isAdmitted { removePeer(peer) } else { settle(peer) }

@@ -97,6 +97,12 @@ final class Path {
         if hasWindow { delivery.noteAppLimited(bytesInFlight: bytesInFlight) }
     }
 
+    /// Takes the time that the handshake took which led to the path.
+    func measure(handshake roundTrip: Interval, at now: Instant) {
+        if measuredAt == nil { measuredAt = now }
+        self.roundTrip.sample(handshake: roundTrip)
+    }
+
     /// Takes the round trip of a packet.
     func measure(_ sample: Interval, ackDelay: Interval, at now: Instant) {
         if measuredAt == nil { measuredAt = now }

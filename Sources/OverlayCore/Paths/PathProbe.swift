@@ -31,6 +31,8 @@ struct PathProbe {
     static let spacing: [Interval] = [.milliseconds(100), .milliseconds(300), .milliseconds(900)]
     /// Probes of one session at a time.
     static let maximum = 24
+    /// How long a probe waits until it may leave.
+    static let patience = Interval.seconds(5)
 
     /// The size of a packet with one challenge and nothing else.
     static let smallestPacket = PacketLayout.Protected.overhead + PacketLayout.pathFrameSize
@@ -42,6 +44,8 @@ struct PathProbe {
 
     let path: AddressPair
     let reason: Reason
+    /// When it is given up if it still waits.
+    private var givesUpAt: Instant
     private(set) var tries: [Try] = []
     /// When the next try leaves, or the last counts as unanswered.
     var nextAt: Instant
@@ -51,10 +55,17 @@ struct PathProbe {
         self.path = path
         self.reason = reason
         nextAt = now
+        givesUpAt = now + Self.patience
     }
 
     /// Whether every try has left.
     var isUsedUp: Bool { tries.count > Self.spacing.count }
+
+    /// The next try may not leave before `instant`; false when that is too late.
+    mutating func wait(until instant: Instant) -> Bool {
+        nextAt = instant
+        return instant <= givesUpAt
+    }
 
     /// A challenge with `token` leaves.
     mutating func send(_ token: UInt64, byteCount: Int, at now: Instant) {
@@ -69,6 +80,7 @@ struct PathProbe {
     mutating func restart(at now: Instant) {
         tries = []
         nextAt = now
+        givesUpAt = now + Self.patience
     }
 }
 

@@ -240,7 +240,7 @@ extension Session {
         guard addresses == path?.addresses || sendEpoch?.probingIndex != nil || isPathSilent else {
             return .wait(until: now + Self.indexPatience)
         }
-        if isProven(addresses.remote) { return .allowed(wanted) }
+        if isProven(addresses.remote) { return .allowed(recovery.isOutage ? smallest : wanted) }
         return unproven.judge(addresses.remote, wanted: wanted, smallest: smallest, at: now)
     }
 

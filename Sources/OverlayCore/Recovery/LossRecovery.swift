@@ -9,6 +9,10 @@ struct LossRecovery: ~Copyable {
     static let persistentCongestionThreshold: Int64 = 3
     /// Packets that a probe time-out sends (RFC 9002 §6.2.4).
     static let probePackets = 2
+    /// Silence after which a probe is one PING (RFC 8085 §3.1.1): who has been away so long needs no more to be found.
+    static let outage = Interval.seconds(30)
+    /// The longest wait between two of those (RFC 8085 §3.5).
+    static let longestWait = Interval.seconds(15)
     /// For so many probe time-outs a lost packet may still arrive and be believed.
     private static let memory: Int64 = 2
 
@@ -19,6 +23,10 @@ struct LossRecovery: ~Copyable {
     private(set) var largestAcknowledged: UInt64?
     /// Consecutive probe time-outs without an acknowledgement.
     private(set) var probeCount = 0
+    /// Those among them that came in an ``outage``.
+    private var lateProbeCount = 0
+    /// Packet numbers that never left.
+    var skippedNumbers = SkippedNumbers()
     /// Packets that may be sent beyond the congestion window because a probe time-out fired (RFC 9002 §6.2.4).
     var probesOwed = 0
     private var lastTrackedAt: Instant?
@@ -169,7 +177,7 @@ struct LossRecovery: ~Copyable {
         largestAcknowledged = max(largestAcknowledged ?? 0, outcome.largest)
         let timeouts = probeCount
         if outcome.largestSentAt != nil {
-            probeCount = 0
+            forgetSilence()
             probesOwed = 0
             waitingSince = now
         }
@@ -289,17 +297,35 @@ struct LossRecovery: ~Copyable {
     func deadline(path: Path) -> Instant? {
         if let lossTime { return lossTime }
         guard hasOutstanding, let lastTrackedAt else { return nil }
-        let base = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay)
-        return lastTrackedAt + min(base * (1 << Int64(min(probeCount, 10))), maximumProbeTimeout)
+        return lastTrackedAt + probeWait(path: path)
     }
+
+    /// The wait doubles up to `maximumProbeTimeout`, and from there once more in an outage. It is never shorter than
+    /// the path needs to answer (RFC 9002 §6.2.1).
+    private func probeWait(path: Path) -> Interval {
+        let base = path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay)
+        let wait =
+            lateProbeCount == 0
+            ? min(base * (1 << Int64(min(probeCount, 10))), maximumProbeTimeout)
+            : min(maximumProbeTimeout * (1 << Int64(min(lateProbeCount, 10))), Self.longestWait)
+        return max(base, wait)
+    }
+
+    /// Whether probes are single PINGs, and everything else that looks for the peer leaves as seldom.
+    var isOutage: Bool { lateProbeCount > 0 }
 
     /// Whether ``deadline(path:)`` stands for a loss, not for a probe.
     var isLossPending: Bool { lossTime != nil }
 
     /// The probe time-out fired: `body` gets the frames of the oldest outstanding packets, to be sent again (RFC 9002
     /// §6.2.4). When such a packet is declared lost later, its frames are not: they are in the probe.
-    mutating func probe(_ body: (SentFrame) -> Void) {
+    mutating func probe(at now: Instant, _ body: (SentFrame) -> Void) {
         probeCount += 1
+        if let waitingSince, now - waitingSince >= Self.outage {
+            lateProbeCount += 1
+            probesOwed = 1
+            return
+        }
         probesOwed = Self.probePackets
         var number = packets.lowest
         var count = 0
@@ -316,5 +342,15 @@ struct LossRecovery: ~Copyable {
     /// The network changed: what was learned by silence does not count (RFC 9002 §6.2.1 backoff starts anew).
     mutating func forgetSilence() {
         probeCount = 0
+        lateProbeCount = 0
+    }
+
+    // MARK: Skipped numbers
+
+    /// Leaves out the next packet number if it is time: `draw` gives random bits.
+    mutating func skipIfDue(_ draw: () -> UInt64) {
+        guard skippedNumbers.isDue(at: packets.next) else { return }
+        skippedNumbers.skip(packets.next, draw: draw())
+        file(sentAt: lastTrackedAt ?? Instant(nanoseconds: 0), byteCount: 0, isTracked: false, path: nil)
     }
 }

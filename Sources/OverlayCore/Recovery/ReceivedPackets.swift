@@ -57,7 +57,9 @@ struct ReceivedPackets: ~Copyable {
         if number != expected || unacknowledged >= limit || codepoint == .ce { isAckDue = true }
         if unacknowledged == 1 { unacknowledgedSince = now }
         // One packet is left alone: its answer carries the acknowledgement.
-        let patience = unacknowledged >= Self.ackEvery ? min(maxAckDelay, roundTrip / 4) : maxAckDelay
+        // RFC 9000 §13.2.1: what timers are late is part of the delay that was promised.
+        let longest = max(maxAckDelay - RoundTripEstimator.granularity, maxAckDelay / 2)
+        let patience = unacknowledged >= Self.ackEvery ? min(longest, roundTrip / 4) : longest
         let latest = min(deadline ?? .distantFuture, unacknowledgedSince + patience)
         deadline = latest
         if latest <= now { isAckDue = true }

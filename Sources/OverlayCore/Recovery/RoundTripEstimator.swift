@@ -11,6 +11,8 @@ struct RoundTripEstimator {
     static let implausible = Interval.seconds(10)
 
     private(set) var hasSample = false
+    /// Whether all that is known is how long a handshake took, public-key operations included.
+    private var isHandshakeOnly = false
     private(set) var latest = Interval.zero
     /// The latest round trip without the time that the peer held its acknowledgement.
     private(set) var adjusted = Interval.zero
@@ -18,23 +20,41 @@ struct RoundTripEstimator {
     private(set) var smoothed = Self.initial
     private(set) var variation = Self.initial / 2
 
+    /// Takes the time that a handshake took. The path itself is faster.
+    mutating func sample(handshake roundTrip: Interval) {
+        guard !hasSample else { return }
+        sample(roundTrip, ackDelay: .zero)
+        isHandshakeOnly = hasSample
+    }
+
     /// Takes the round trip of the largest newly acknowledged packet (RFC 9002 §5.3), unless it is ``implausible``.
     mutating func sample(_ roundTrip: Interval, ackDelay: Interval) {
         guard roundTrip < Self.implausible else { return }
         latest = max(roundTrip, Interval(nanoseconds: 1))
         guard hasSample else {
             hasSample = true
-            minimum = latest
-            adjusted = latest
-            smoothed = latest
-            variation = latest / 2
+            begin(with: latest)
             return
         }
+        // The wait of the peer is larger than the round trip on a local path. Were the handshake its minimum, it would
+        // never be taken off.
+        if isHandshakeOnly, latest - ackDelay < minimum {
+            begin(with: max(latest - ackDelay, Interval(nanoseconds: 1)))
+        }
+        isHandshakeOnly = false
         minimum = min(minimum, latest)
-        adjusted = latest >= minimum + ackDelay ? latest - ackDelay : latest
+        // RFC 9002 §5.3: taken off as far as the minimum.
+        adjusted = max(latest - ackDelay, minimum)
         let difference = smoothed > adjusted ? smoothed - adjusted : adjusted - smoothed
         variation = Interval(nanoseconds: (3 * variation.nanoseconds + difference.nanoseconds) / 4)
         smoothed = Interval(nanoseconds: (7 * smoothed.nanoseconds + adjusted.nanoseconds) / 8)
+    }
+
+    private mutating func begin(with roundTrip: Interval) {
+        minimum = roundTrip
+        adjusted = roundTrip
+        smoothed = roundTrip
+        variation = roundTrip / 2
     }
 
     /// The probe time-out before backoff (RFC 9002 §6.2.1).

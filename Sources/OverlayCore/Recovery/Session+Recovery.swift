@@ -16,6 +16,7 @@ extension Session {
         do {
             var ranges = try AckRanges(frame)
             while let range = try ranges.next(in: payload) {
+                guard !recovery.skippedNumbers.overlaps(range) else { throw WireError.invalidValue }
                 recovery.acknowledge(range, path: path, at: now, outcome: &outcome) {
                     acknowledged($0, shared: &shared)
                 }
@@ -136,6 +137,9 @@ extension Session {
         return max(heardAt, recovery.waitingSince ?? heardAt)
     }
 
+    /// Whether nothing authentic has come for three probe time-outs. Who acknowledges nothing, but speaks, is there.
+    var isSilent: Bool { probesSinceHeard >= 3 }
+
     /// When a peer on a local path that has been silent is asked whether it is there. Nothing is asked while a question
     /// is open, or without a stream that waits.
     private func livenessDeadline(settings: NodeSettings) -> Instant? {
@@ -184,10 +188,11 @@ extension Session {
             shared.statistics.packetsLost += UInt64(recovery.detectLosses(path: path, at: now) { lost($0) })
             return
         }
-        recovery.probe { lost($0) }
+        recovery.probe(at: now) { lost($0) }
+        probesSinceHeard += 1
         shared.statistics.probeTimeouts += 1
         if isPathSilent { probeAlternatives(shared: &shared, at: now) }
-        if recovery.probeCount >= 3, path.addresses.remote.isLocal {
+        if path.addresses.remote.isLocal, isSilent {
             shared.events.append(.localPathSilent(peer.handle, peer.key, path.addresses.remote))
         }
         // A peer that answers nothing may have restarted: only a handshake can tell.

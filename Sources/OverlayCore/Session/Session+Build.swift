@@ -10,6 +10,8 @@ extension Session {
         case all
         /// Acknowledgements and the peer's own relayed packets only: the window or the pacer forbids more.
         case acknowledgements
+        /// A PING, and acknowledgements: the peer has been silent for long.
+        case ping
     }
 
     /// Writes the header of the next packet and returns where the packet begins. `index`: if not that of the path in
@@ -34,6 +36,7 @@ extension Session {
         at now: Instant
     ) {
         let number = recovery.packets.next
+        defer { recovery.skipIfDue { shared.random.nextUInt64() } }
         writer.limit += PacketLayout.tagSize
         epoch.sealer.seal(PacketNumber(number), in: &writer, from: start)
         if shared.settings.tracesSeals {
@@ -66,15 +69,21 @@ extension Session {
         let mayElicit =
             switch content {
             case .all: true
-            case .acknowledgements: false
+            case .acknowledgements, .ping: false
+            }
+        let isPing =
+            switch content {
+            case .ping: true
+            case .all, .acknowledgements: false
             }
         let hasContent = mayElicit && hasContentToSend
-        guard hasContent || received.isAckDue else { return false }
+        guard hasContent || isPing || received.isAckDue else { return false }
         let start = begin(&writer, epoch: epoch, size: size)
         if received.hasNews, let largest = received.writeAck(to: &writer, at: now) {
             recovery.add(.ack(largest: largest))
         }
         let acknowledgementsEnd = writer.count
+        if isPing { writer.append(FrameType.ping) }
         if hasContent {
             writeControl(to: &writer, epoch: epoch, shared: &shared)
             writeDatagrams(to: &writer, shared: &shared)

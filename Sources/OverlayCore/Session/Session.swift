@@ -65,13 +65,16 @@ final class Session {
     /// Whether the session's own frames were sent last, so that relayed packets come next.
     var isRelayNext = false
 
-    /// Whether a CLOSE has to be sent, in the closing phase.
+    /// Whether a CLOSE has to be sent, in the closing phase, and how many packets came since that began.
     var isCloseDue = false
+    private var packetsWhileClosing = 0
     /// When any packet last left.
     var sentAt: Instant
     /// When an authenticated packet last came.
     var heardAt: Instant
     var isUnresponsive = false
+    /// Probe time-outs since then.
+    var probesSinceHeard = 0
     /// Since when something waits that must not be sent: the peer's address has not proven itself, and what it was sent
     /// is used up (`Protocol.md` §4.8).
     var blockedSince: Instant?
@@ -98,6 +101,7 @@ final class Session {
             maximumProbeTimeout: settings.maxProbeTimeout,
             peerMaxAckDelay: settings.maxAckDelay
         )
+        recovery.skippedNumbers = SkippedNumbers(draw: shared.random.nextUInt64())
         flow = SessionFlow(settings: settings, at: now)
         streams = StreamTable(lastGeneration: peer.lastStreamGeneration, secret: shared.random.nextUInt64())
         sentAt = now
@@ -112,6 +116,13 @@ final class Session {
         case .established: true
         case .connecting, .closing: false
         }
+    }
+
+    /// A packet came in the closing phase. RFC 9000 §10.2.1: the first, the second, the fourth, the eighth and so on
+    /// are answered.
+    func receiveWhileClosing() {
+        packetsWhileClosing += 1
+        if packetsWhileClosing & (packetsWhileClosing - 1) == 0 { isCloseDue = true }
     }
 
     /// The peer told its limits.

@@ -2,8 +2,9 @@ import OverlayWire
 
 /// A window of a byte stream in pool blocks: filled at any place, emptied at the front.
 ///
-/// The blocks stand in a ring. Up to two of them, enough for any small message, stand in the value itself: only a
-/// stream that holds more asks the system for memory, and every byte is found in constant time.
+/// The blocks stand in a ring, each at its place: where nothing was put there is none. Up to two of them, enough for
+/// any small message, stand in the value itself: only a stream that holds more asks the system for memory, and every
+/// byte is found in constant time.
 struct BlockBuffer {
     private var inlineBlocks: InlineArray<2, BlockPool.Block> = .init(repeating: .none)
     /// A power of two of places, once two are too few; else empty.
@@ -11,6 +12,8 @@ struct BlockBuffer {
     /// Where the first block stands in the ring.
     private var head: UInt32 = 0
     private var count: UInt32 = 0
+    /// Places with a block: none stands where nothing has arrived.
+    private var heldCount: UInt32 = 0
     /// The stream offset of the first byte of the first block.
     private var origin: UInt64 = 0
 
@@ -19,27 +22,37 @@ struct BlockBuffer {
     private static let idlePlaces = 256
 
     /// Bytes of pool memory that the buffer holds.
-    var heldBytes: Int { Int(count) * BlockPool.blockSize }
+    var heldBytes: Int { Int(heldCount) * BlockPool.blockSize }
 
-    /// Makes room up to `end` for a window that begins at `start`, but leaves `spare` blocks to others; false, and
-    /// nothing is taken, when the pool has too few.
+    /// Makes room for `range` in a window that begins at `start`, but leaves `spare` blocks to others; false, and
+    /// nothing is taken, when the pool has too few. What lies below costs nothing but a place each.
     mutating func reserve(
+        _ range: Range<UInt64>,
         from start: UInt64,
-        upTo end: UInt64,
         sparing spare: Int = 0,
         pool: inout BlockPool
     ) -> Bool {
         if count == 0 { origin = start }
-        let needed = Int((end - origin + Self.blockSize - 1) / Self.blockSize)
-        guard needed > Int(count) else { return true }
-        guard pool.availableBlocks >= needed - Int(count) + spare else { return false }
-        if needed > placeCount { enlarge(to: needed) }
-        while count < needed, let block = pool.take() {
-            put(block, at: Int(count))
+        let first = Int((range.lowerBound - origin) / Self.blockSize)
+        let end = Int((range.upperBound - origin + Self.blockSize - 1) / Self.blockSize)
+        var missing = 0
+        for number in first..<max(first, end) where !isHeld(number) { missing += 1 }
+        guard missing > 0 else { return true }
+        guard pool.availableBlocks >= missing + spare else { return false }
+        if end > placeCount { enlarge(to: end) }
+        while count < end {
+            put(.none, at: Int(count))
             count += 1
+        }
+        for number in first..<end where !isHeld(number) {
+            guard let block = pool.take() else { preconditionFailure("so many blocks were there") }
+            put(block, at: number)
+            heldCount += 1
         }
         return true
     }
+
+    private func isHeld(_ number: Int) -> Bool { number < Int(count) && block(number) != .none }
 
     /// Copies `range` of `source` to the place of stream offset `offset`, for which room was reserved.
     func store(_ source: RawSpan, _ range: Range<Int>, at offset: UInt64, pool: borrowing BlockPool) {
@@ -83,7 +96,10 @@ struct BlockBuffer {
     }
 
     private mutating func releaseFirst(pool: inout BlockPool) {
-        pool.giveBack(block(0))
+        if isHeld(0) {
+            pool.giveBack(block(0))
+            heldCount -= 1
+        }
         head = (head + 1) & UInt32(placeCount - 1)
         count -= 1
         origin += Self.blockSize

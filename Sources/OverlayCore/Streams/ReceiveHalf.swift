@@ -30,8 +30,8 @@ struct ReceiveHalf {
     private var contiguous: UInt64 = 0
     private var buffer = BlockBuffer()
 
-    /// The most gaps in what arrived; a peer that goes beyond is not sending a stream.
-    static let maximumGaps = 8192
+    /// The most gaps in what arrived; what would make another counts as lost.
+    static let maximumGaps = 256
 
     init(window: UInt64, at now: Instant) {
         pace = WindowPace(window: window, at: now)
@@ -42,9 +42,9 @@ struct ReceiveHalf {
     enum Refusal: Error {
         /// Beyond the credit.
         case flowControl
-        /// Bytes behind the end, or two ends, or more gaps than a stream has.
+        /// Bytes behind the end, or two ends.
         case invalid
-        /// No memory: the packet is dropped as if it were lost.
+        /// No memory, or too many gaps: the packet is dropped as if it were lost.
         case noMemory
     }
 
@@ -102,10 +102,12 @@ struct ReceiveHalf {
     ) throws(Refusal) {
         let start = max(frame.offset, contiguous)
         guard start < end else { return }
-        guard start == contiguous || arrived.ranges.count < Self.maximumGaps else { throw .invalid }
+        guard start == contiguous || arrived.ranges.count < Self.maximumGaps || arrived.touches(start..<end) else {
+            throw .noMemory
+        }
         // The last blocks are for what can be read at once: it frees them again.
         let spare = start == contiguous ? 0 : pool.totalBlocks / BlockPool.reserveShare
-        guard buffer.reserve(from: read, upTo: end, sparing: spare, pool: &pool) else { throw .noMemory }
+        guard buffer.reserve(start..<end, from: read, sparing: spare, pool: &pool) else { throw .noMemory }
         // What came first counts: only the gaps are filled.
         arrived.forEachGap(in: start..<end) { gap in
             let source = frame.data.lowerBound + Int(gap.lowerBound - frame.offset)

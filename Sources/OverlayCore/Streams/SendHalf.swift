@@ -108,7 +108,7 @@ struct SendHalf {
         // Who has nothing waiting is let through before all memory is used.
         let spare = bufferedBytes == 0 ? 0 : pool.totalBlocks / BlockPool.reserveShare
         let end = written + UInt64(count)
-        guard buffer.reserve(from: acknowledged, upTo: end, sparing: spare, pool: &pool) else { return 0 }
+        guard buffer.reserve(written..<end, from: acknowledged, sparing: spare, pool: &pool) else { return 0 }
         buffer.store(source, range.lowerBound..<range.lowerBound + count, at: written, pool: pool)
         written += UInt64(count)
         return count

@@ -23,6 +23,12 @@ struct RangeSet: Equatable {
         ranges.replaceSubrange(start..<end, with: CollectionOfOne(joined))
     }
 
+    /// Whether ``insert(_:)`` would join `range` to another one.
+    func touches(_ range: Range<UInt64>) -> Bool {
+        let position = firstIndex { $0.upperBound >= range.lowerBound }
+        return position < ranges.count && ranges[position].lowerBound <= range.upperBound
+    }
+
     /// Takes `range` out.
     mutating func remove(_ range: Range<UInt64>) {
         guard !range.isEmpty, !ranges.isEmpty else { return }

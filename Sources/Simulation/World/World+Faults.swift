@@ -196,7 +196,7 @@ extension World {
     }
 
     /// What the hub's control plane does: a bridge for each pair that admits each other, and its channels told to both.
-    private func connectRelays() {
+    func connectRelays() {
         guard let id = scenario.hub, hosts[id.index].condition == .running else { return }
         let hub = hosts[id.index]
         for pair in HostPair.all(scenario.hostCount) where !pair.contains(id) && isMutual(pair.low, pair.high) {

@@ -154,6 +154,7 @@ extension World {
         case .sessionEstablished(_, let key, _):
             let peer = host.host(of: key)
             sessions.began(at: host.id, with: peer, isMutual: peer.map { wasMutual(host.id, $0) } ?? false)
+            if peer != nil, peer == scenario.hub { connectRelays() }
         case .sessionLost(_, let key, let code, let reason):
             guard let peer = hostID(of: key) else { return }
             let hasStreams = streams.hasStreams(at: host.id, with: peer)

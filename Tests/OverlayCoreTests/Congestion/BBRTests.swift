@@ -148,9 +148,11 @@ struct BBRTests {
         // 5 % are 20, the deviation is 4.5.
         #expect(!isTooMuch(28, of: 400, queue: false))
         #expect(isTooMuch(29, of: 400, queue: false))
-        // One loss says nothing on a short path.
-        #expect(!isTooMuch(1, of: 10, queue: true))
-        #expect(isTooMuch(2, of: 10, queue: true))
+        // One loss says nothing on a short path, unless there is a queue: it is full of flows that have few packets.
+        #expect(!isTooMuch(1, of: 10, queue: false))
+        #expect(isTooMuch(1, of: 10, queue: true))
+        #expect(isTooMuch(1, of: 49, queue: true))
+        #expect(!isTooMuch(1, of: 50, queue: true))
     }
 
     @Test func `losses with a queue take the rate down to what was delivered, until the next probe`() {

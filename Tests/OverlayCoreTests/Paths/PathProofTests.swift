@@ -107,6 +107,15 @@ import Testing
         #expect(probe.answered(by: 8)?.sentAt == .at(100) && probe.answered(by: 9) == nil)
     }
 
+    @Test func `a challenge that may not leave is given up`() {
+        let path = AddressPair(local: Pair.addressA, remote: Self.victim)
+        var probe = PathProbe(path: path, reason: .followed, at: .at(0))
+        let waits = probe.wait(until: .at(5000))
+        #expect(waits && probe.nextAt == .at(5000))
+        let waitsLonger = probe.wait(until: .at(5001))
+        #expect(!waitsLonger)
+    }
+
     @Test func `a round trip longer than the wait for the next challenge is measured whole`() throws {
         var pair = try Pair()
         pair.delay = .milliseconds(55)

@@ -48,9 +48,9 @@ final class RecoveryWorld {
     }
 
     /// A probe time-out. Returns the numbers of the packets whose frames it repeats.
-    func probe() -> [UInt64] {
+    func probe(at time: Int64 = 1000) -> [UInt64] {
         var repeated: [UInt64] = []
-        recovery.probe { repeated.append($0.number) }
+        recovery.probe(at: .at(time)) { repeated.append($0.number) }
         return repeated
     }
 
@@ -136,6 +136,50 @@ struct LossRecoveryTests {
         #expect(world.recovery.probeCount == 0)
         #expect(world.recovery.probesOwed == 0)
         #expect(world.deadline == .at(5325))
+    }
+
+    @Test func `the probe time-out is never shorter than the path needs to answer`() {
+        let world = RecoveryWorld()
+        world.path.measure(.seconds(3), ackDelay: .zero, at: .at(0))
+        world.send(at: 1000)
+        let base = world.path.roundTrip.probeTimeout(maxAckDelay: .milliseconds(25))
+        #expect(base > .seconds(2))
+        #expect(world.deadline == .at(1000) + base)
+        _ = world.probe(at: 2000)
+        #expect(world.deadline == .at(1000) + base)
+    }
+
+    // RFC 8085 §3.1.1
+    @Test func `after thirty seconds of silence single packets leave, ever more seldom`() {
+        let world = RecoveryWorld()
+        var now: Int64 = 1000
+        world.send(at: now)
+        var waits: [Int64] = []
+        var owed: [Int] = []
+        while now < 200_000 {
+            let deadline = world.deadline ?? .at(0)
+            waits.append((deadline - .at(now)).nanoseconds / 1_000_000)
+            now = (deadline - .at(0)).nanoseconds / 1_000_000
+            _ = world.probe(at: now)
+            owed.append(world.recovery.probesOwed)
+            world.send(at: now)
+        }
+        #expect(waits.filter { $0 == 2000 }.count <= 16)
+        #expect(waits.suffix(5).allSatisfy { $0 == 15_000 })
+        #expect(owed.first == 2 && owed.last == 1)
+        #expect(world.recovery.isOutage == true)
+        _ = world.acknowledge(0...0, at: now + 10)
+        #expect(world.recovery.isOutage == false)
+    }
+
+    // RFC 9000 §21.4
+    @Test func `numbers are left out now and then, and never forgotten at once`() {
+        var skipped = SkippedNumbers(draw: 5)
+        #expect(!skipped.isDue(at: 6) && skipped.isDue(at: 7))
+        skipped.skip(7, draw: 1)
+        #expect(skipped.overlaps(3...9) && !skipped.overlaps(3...6) && !skipped.overlaps(8...9))
+        #expect(!skipped.isDue(at: 8) && skipped.isDue(at: 73))
+        #expect(!SkippedNumbers().isDue(at: .max))
     }
 
     @Test func `packets that need not arrive start no timer`() {

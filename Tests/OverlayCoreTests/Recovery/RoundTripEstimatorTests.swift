@@ -50,8 +50,27 @@ struct RoundTripEstimatorTests {
         var estimator = RoundTripEstimator()
         estimator.sample(.milliseconds(100), ackDelay: .zero)
         estimator.sample(.milliseconds(110), ackDelay: .milliseconds(20))
-        #expect(estimator.smoothed == .microseconds(101_250))
-        #expect(estimator.variation == .milliseconds(40))
+        // Adjusted to 100: 3/4 * 50.
+        #expect(estimator.smoothed == .milliseconds(100))
+        #expect(estimator.variation == .microseconds(37_500))
+    }
+
+    @Test func `what a handshake took is no minimum for an idle path`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(handshake: .milliseconds(2))
+        #expect(estimator.smoothed == .milliseconds(2))
+        // A packet that waited for a delayed acknowledgement.
+        estimator.sample(.microseconds(24_070), ackDelay: .milliseconds(24))
+        #expect(estimator.minimum == .microseconds(70) && estimator.smoothed == .microseconds(70))
+        estimator.sample(.microseconds(24_080), ackDelay: .milliseconds(24))
+        #expect(estimator.smoothed < .microseconds(80))
+    }
+
+    @Test func `a handshake that was faster than the first packet stays the minimum`() {
+        var estimator = RoundTripEstimator()
+        estimator.sample(handshake: .milliseconds(2))
+        estimator.sample(.milliseconds(30), ackDelay: .milliseconds(10))
+        #expect(estimator.minimum == .milliseconds(2))
     }
 
     @Test func `the minimum follows downwards`() {

@@ -16,7 +16,7 @@ struct BlockBufferTests {
     @Test func `bytes are found where they were put, across blocks`() {
         var pool = BlockPool(maximum: 1 << 20)
         var buffer = BlockBuffer()
-        let isReserved = buffer.reserve(from: 100, upTo: 30_000, pool: &pool)
+        let isReserved = buffer.reserve(100..<30_000, from: 100, pool: &pool)
         #expect(isReserved)
         let bytes = streamBytes(100..<30_000)
         buffer.store(bytes.span.bytes, 9900..<29_900, at: 10_000, pool: pool)
@@ -28,9 +28,9 @@ struct BlockBufferTests {
     @Test func `blocks are taken for the window and given back from the front`() {
         var pool = BlockPool(maximum: 1 << 20)
         var buffer = BlockBuffer()
-        _ = buffer.reserve(from: 10, upTo: 10 + Self.block, pool: &pool)
+        _ = buffer.reserve(10..<10 + Self.block, from: 10, pool: &pool)
         #expect(buffer.heldBytes == BlockPool.blockSize)
-        _ = buffer.reserve(from: 10, upTo: 11 + Self.block, pool: &pool)
+        _ = buffer.reserve(10..<11 + Self.block, from: 10, pool: &pool)
         #expect(pool.usedBlocks == 2)
         buffer.release(below: 9 + Self.block, end: 11 + Self.block, pool: &pool)
         #expect(pool.usedBlocks == 2)
@@ -44,10 +44,10 @@ struct BlockBufferTests {
     @Test func `a pool at its limit gives all or nothing`() {
         var pool = BlockPool(maximum: 1)
         var buffer = BlockBuffer()
-        let isTooMuch = buffer.reserve(from: 0, upTo: 64 * Self.block + 1, pool: &pool)
+        let isTooMuch = buffer.reserve(0..<64 * Self.block + 1, from: 0, pool: &pool)
         #expect(!isTooMuch)
         #expect(pool.usedBlocks == 0)
-        let isEnough = buffer.reserve(from: 0, upTo: 64 * Self.block, pool: &pool)
+        let isEnough = buffer.reserve(0..<64 * Self.block, from: 0, pool: &pool)
         #expect(isEnough)
     }
 
@@ -59,7 +59,7 @@ struct BlockBufferTests {
         var random = SplitMix(seed: 8)
         for _ in 0..<3000 {
             let next = end + UInt64.random(in: 1...3000, using: &random)
-            let isReserved = buffer.reserve(from: start, upTo: next, pool: &pool)
+            let isReserved = buffer.reserve(start..<next, from: start, pool: &pool)
             #expect(isReserved)
             buffer.store(streamBytes(end..<next).span.bytes, 0..<Int(next - end), at: end, pool: pool)
             end = next

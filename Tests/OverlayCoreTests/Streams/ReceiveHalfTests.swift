@@ -195,20 +195,37 @@ struct ReceiveHalfTests {
 
     @Test func `without memory a frame is as if it were lost`() throws {
         let world = ReceiveHalfWorld(window: 1 << 20, memory: 1)
-        #expect(world.refusal(0..<100_000) == nil)
+        #expect(world.refusal(0..<245_760) == nil)
         #expect(world.refusal(300_000..<300_001) == .noMemory)
-        #expect(world.half.highest == 100_000)
-        #expect(world.read() == streamBytes(0..<100_000))
+        #expect(world.half.highest == 245_760)
+        #expect(world.read() == streamBytes(0..<245_760))
         #expect(world.refusal(300_000..<300_001) == nil)
     }
 
-    @Test func `a peer that leaves too many gaps is refused`() {
+    @Test func `a byte at the end of the window takes one block, not all below it`() throws {
+        let world = ReceiveHalfWorld(window: 1 << 20)
+        #expect(try world.receive((1 << 20) - 1..<1 << 20) == 1 << 20)
+        #expect(world.pool.usedBlocks == 1)
+        #expect(world.half.heldBytes == BlockPool.blockSize)
+        _ = try world.receive(500_000..<501_000)
+        #expect(world.pool.usedBlocks <= 3)
+        _ = try world.receive(0..<500_000)
+        _ = try world.receive(501_000..<(1 << 20) - 1)
+        #expect(world.read() == streamBytes(0..<1 << 20))
+        #expect(world.pool.usedBlocks == 0)
+    }
+
+    @Test func `what would make a gap too many is as if it were lost, and what fills one is not`() {
         let world = ReceiveHalfWorld(window: 1 << 20)
         for number in 0..<UInt64(ReceiveHalf.maximumGaps) {
             #expect(world.refusal(2 * number + 1..<2 * number + 2) == nil)
         }
         let next = 2 * UInt64(ReceiveHalf.maximumGaps) + 1
-        #expect(world.refusal(next..<next + 1) == .invalid)
+        #expect(world.refusal(next..<next + 1) == .noMemory)
+        #expect(world.refusal(2..<3) == nil)
+        #expect(world.refusal(next..<next + 1) == nil)
+        #expect(world.refusal(0..<1) == nil)
+        #expect(world.half.readableBytes == 4)
     }
 
     // MARK: Credit
@@ -289,10 +306,11 @@ struct ReceiveHalfTests {
     @Test func `the last memory is for bytes that can be read at once`() throws {
         // One page: 64 blocks, of which 4 are kept.
         let world = ReceiveHalfWorld(window: 1 << 20, memory: 1)
-        #expect(world.refusal(240_000..<246_000) == .noMemory)
-        #expect(world.refusal(239_000..<240_000) == nil)
+        #expect(world.refusal(1..<241_664) == nil)
+        #expect(world.refusal(241_664..<246_000) == .noMemory)
         #expect(world.refusal(0..<1) == nil)
-        #expect(world.half.readableBytes == 1)
+        #expect(world.half.readableBytes == 241_664)
+        #expect(world.refusal(241_664..<246_000) == nil)
     }
 }
 

@@ -117,6 +117,8 @@ extension BBR {
     /// Whether so many lost bytes of what was in flight mean that too much was: see ``Tuning``.
     static func isTooMuch(lost: Int, of bytesInFlight: Int, packetSize: Int, hasQueue: Bool) -> Bool {
         let expected = Double(bytesInFlight) * (hasQueue ? Constants.lossThreshold : Tuning.bareLossThreshold)
+        // Where a queue overflows that few packets fill, chance is no excuse: every loss shows that they are too many.
+        if hasQueue, bytesInFlight < Tuning.fewPackets * packetSize { return Double(lost) > expected }
         // Losses by chance are Poisson's: their variance is their number.
         let deviation = (expected * Double(packetSize)).squareRoot()
         return Double(lost) > expected + Tuning.lossDeviations * deviation

@@ -57,6 +57,9 @@ extension BBR {
         /// Losses count when they exceed the threshold by so many standard deviations of chance: the draft's plain 2 %
         /// is crossed by every second round of a path that loses 2 % at random, and by one loss of 40 packets.
         static let lossDeviations = 2.0
+        /// …unless fewer packets are in flight than this and a queue shows: many small flows would otherwise each be
+        /// allowed what together keeps the queue full.
+        static let fewPackets = 50
         /// The draft restarts the clock of the shortest round trip only by a shorter one. On a quiet path the shortest
         /// is seen all the time, to within some noise (this part of it): then there is nothing to probe for.
         static let sameRoundTrip: Int64 = 64
