@@ -72,11 +72,10 @@ extension Sidecar {
         return [record([.delivered(id)])]
     }
 
-    /// Whether a hub has taken all mail that waits for `peer`.
+    /// Whether no mail for `peer` waits for a hub any more.
     func isTaken(byHubsFor peer: NodeKey) -> Bool {
-        book.outbox.allSatisfy { id, entry in
-            guard case .deposit(peer, _, _) = entry.request else { return true }
-            return !(told[id] ?? []).isEmpty
+        book.outbox.values.allSatisfy { entry in
+            if case .deposit(peer, _, _) = entry.request { false } else { true }
         }
     }
 

@@ -60,8 +60,8 @@ package struct OutgoingDocument: Codable, Hashable, Sendable {
     package let services: ServiceSet
     package let sent: Timestamp
     package let expires: Timestamp
-    /// Whether a hub has taken it. Where it is the asker that asks too often, or has no hub, it is not taken and is
-    /// tried again.
+    /// Whether all hubs that it is for have taken it. Where it is the asker that asks too often, or has no hub, it is
+    /// not taken and is tried again.
     package let taken: Bool
 }
 
