@@ -18,7 +18,6 @@ package final class Gateway: StreamAcceptor {
     let log: Logger
     /// What all connections of the loop share, one at a time.
     let scratch: HeadScratch
-    private let ownNames: OwnNames
     /// Where rewritten bytes are put together. A connection holds its buffer until the kernel took it, which is at once
     /// unless its client is slow: few are in use at a time.
     var rewrites = BufferRing(count: 4, capacity: Gateway.coalescingLimit)
@@ -48,7 +47,6 @@ package final class Gateway: StreamAcceptor {
         log = logger
         scratch = HeadScratch(limits: settings.heads)
         admissions = Admissions(limits: settings.connections)
-        ownNames = OwnNames(overlayNames: settings.overlayNames)
         setExposed(expose)
     }
 
@@ -142,7 +140,7 @@ package final class Gateway: StreamAcceptor {
         eventLoop.assertInEventLoop()
         guard stopping == nil else { return eventLoop.makeFailedFuture(ListenError.stopped) }
         guard listeners[service] == nil else { return eventLoop.makeFailedFuture(ListenError.alreadyReached) }
-        guard service.listen.isLoopback, let host = service.listen.address,
+        guard service.listen.isLoopback || service.network != nil, let host = service.listen.address,
             let address = try? SocketAddress(ipAddress: host, port: Int(service.listen.port))
         else { return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listen)) }
         let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
@@ -166,6 +164,12 @@ package final class Gateway: StreamAcceptor {
             .flatMapThrowing { channel in
                 guard let bound = channel.localAddress else { throw ListenError.stopped }
                 self.listeners[service] = channel
+                if let network = service.network {
+                    self.log.warning(
+                        "a reached service is open to other machines, without encryption",
+                        metadata: ["listen": "\(service.listen)", "clients": "\(network.clients)"]
+                    )
+                }
                 return bound
             }
             .nonisolated()
@@ -192,14 +196,6 @@ package final class Gateway: StreamAcceptor {
     private func reclaim() {
         let idle = proxies.values.lazy.compactMap { proxy in proxy.idleSince.map { (proxy: proxy, since: $0) } }
         idle.min { ($0.since, $0.proxy.number) < ($1.since, $1.proxy.number) }?.proxy.cut()
-    }
-
-    /// What clients of a service of this kind may do; nil while nobody knows the kind.
-    func policy(reaching kind: ServiceKind?) -> ForwardingPolicy {
-        if let kind, !kind.isHTTP { return .passthrough }
-        return .reach(
-            ReachPolicy(names: ownNames, offersUpgrade: kind?.offersUpgrade ?? false, isKnownToBeHTTP: kind != nil)
-        )
     }
 
     // MARK: Peers
@@ -308,47 +304,8 @@ package enum ListenError: Error, Hashable, Sendable {
     case alreadyReached
     /// The gateway stops.
     case stopped
+    /// The client may not come from where it does.
+    case foreignClient
     /// More connections are open than there is room for.
     case noRoom
-}
-
-/// One loopback port for a peer's service.
-final class ReachPort {
-    let service: ReachedService
-    let gateway: Gateway
-
-    init(service: ReachedService, gateway: Gateway) {
-        self.service = service
-        self.gateway = gateway
-    }
-
-    /// A client connected.
-    func accept(_ channel: any Channel) throws {
-        let admission = gateway.admitClient()
-        guard admission != .refused else { throw ListenError.noRoom }
-        let proxy = ProxyHandler(reaching: self, gateway: gateway)
-        gateway.insert(proxy)
-        let link = ChannelLink(.downstream, of: proxy) {
-            if admission == .admitted { self.begin(proxy, $0) } else { self.turnAway(proxy, $0) }
-        }
-        try channel.pipeline.syncOperations.addHandler(link)
-    }
-
-    /// Lets the client ask, and tells it that there is no room. One that does not ask is cut.
-    private func turnAway(_ proxy: ProxyHandler, _ link: ChannelLink) {
-        proxy.begin(downstream: .channel(link))
-        proxy.resolved(.failure(.noRoom(service.peer.description), kind: nil), self)
-        gateway.eventLoop.assumeIsolated().scheduleTask(in: gateway.settings.headTimeout) { [weak proxy] in
-            proxy?.cut()
-        }
-    }
-
-    private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {
-        proxy.begin(downstream: .channel(link))
-        gateway.authority.resolve(service.peer, service.target) { [weak proxy] resolution in
-            proxy?.resolved(resolution, self)
-        }
-        proxy.notePeer()
-        proxy.settle()
-    }
 }

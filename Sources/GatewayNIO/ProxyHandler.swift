@@ -12,6 +12,8 @@ final class ProxyHandler {
     let number: UInt64
     /// Our service, at the exposing end.
     let exposure: Exposure?
+    /// Where the client came, at the reaching end.
+    private let port: ReachPort?
     /// Who is at the other end of the overlay, once that is known.
     private(set) var peer: NodeKey?
     private var connection: ProxyConnection
@@ -33,6 +35,7 @@ final class ProxyHandler {
     init(reaching port: ReachPort, gateway: Gateway) {
         self.gateway = gateway
         exposure = nil
+        self.port = port
         number = gateway.nextNumber()
         requests = PendingInput(memory: gateway.node.waitingMemory)
         responses = PendingInput(memory: gateway.node.waitingMemory)
@@ -49,6 +52,7 @@ final class ProxyHandler {
     ) {
         self.gateway = gateway
         self.exposure = exposure
+        port = nil
         number = gateway.nextNumber()
         requests = PendingInput(memory: gateway.node.waitingMemory)
         responses = PendingInput(memory: gateway.node.waitingMemory)
@@ -76,14 +80,14 @@ final class ProxyHandler {
         case .ready(let route):
             peer = route.key
             connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
-            connection.resolved(.ready(gateway.policy(reaching: route.kind)))
+            connection.resolved(.ready(port.policy(route.kind)))
             if gateway.isPresent(route.key) { connection.notePeer(isPresent: true) }
         case .failure(let error, let kind):
             gateway.log.info(
                 "a reached service is not available",
                 metadata: ["peer": "\(port.service.peer)", "reason": "\(error.message)"]
             )
-            connection.resolved(.unavailable(error, gateway.policy(reaching: kind)))
+            connection.resolved(.unavailable(error, port.policy(kind)))
         }
         settle()
     }
@@ -319,7 +323,7 @@ final class ProxyHandler {
                 guard let self else { return }
                 self.connection.patienceEnded(
                     peerIsPresent: self.peer.map(self.gateway.isPresent) ?? false,
-                    unresolved: self.gateway.policy(reaching: nil)
+                    unresolved: self.port?.policy(nil) ?? .passthrough
                 )
                 self.settle()
             }

@@ -103,7 +103,8 @@ extension SidecarConfiguration: ConfigurationSettings {
         let file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
             SidecarConfiguration($0, surroundings: surroundings, directory: $1)
         }
-        if let problem = file.settings.clashingListener(in: file) { throw ConfigurationFailure(problems: [problem]) }
+        let problem = file.settings.clashingListener(in: file) ?? file.settings.openListener(in: file)
+        if let problem { throw ConfigurationFailure(problems: [problem]) }
         return file
     }
 
@@ -145,5 +146,29 @@ extension SidecarConfiguration {
             read: "\(control), which control listens on",
             expected: "a port of its own"
         )
+    }
+
+    /// The first entry of `reach` that would serve other machines without saying to whom.
+    fileprivate func openListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        for (position, entry) in reach.enumerated() {
+            let path = "reach[\(position)]"
+            if let listen = entry.listen, !listen.isLoopback, !entry.exposesToNetwork {
+                let hint =
+                    "only loopback is allowed: write 127.0.0.1:\(listen.port), or set exposeToNetwork"
+                return file.problem(
+                    at: path + ".listen",
+                    read: Scalar.quoted(listen.description),
+                    expected: TextForm.loopback.expected,
+                    hint: hint
+                )
+            }
+            guard entry.exposesToNetwork, entry.hosts.isEmpty || entry.clients.isEmpty else { continue }
+            return file.problem(
+                at: path + (entry.hosts.isEmpty ? ".hosts" : ".clients"),
+                read: "nothing",
+                expected: "at least one, since exposeToNetwork is true"
+            )
+        }
+        return nil
     }
 }

@@ -21,7 +21,7 @@ package enum ConfigurationSchema {
         for key in section.keys {
             var schema = schema(of: key.shape)
             schema["description"] = .string(key.summary)
-            schema["default"] = fallback(key.fallback)
+            schema["default"] = fallback(of: key)
             properties[key.name] = .object(schema)
         }
         var object = JSONObject()
@@ -74,6 +74,9 @@ package enum ConfigurationSchema {
     private static func schema(of shape: Shape) -> JSONObject {
         var object = JSONObject()
         switch shape {
+        case .textOrSection(let form, let section):
+            let either = [schema(of: .text(form)), schema(of: section)].map { JSONValue.object($0) }
+            object["anyOf"] = .array(either)
         case .text(.loopbackOrOff):
             // A plain `off` is a boolean to programs that read YAML 1.1.
             object["anyOf"] = [.object(text(.loopbackOrOff)), ["const": false]]
@@ -81,6 +84,8 @@ package enum ConfigurationSchema {
             object = text(form)
         case .choice(let words, _):
             object["enum"] = .array(words.map { .string($0) })
+        case .flag:
+            object["type"] = "boolean"
         case .integer(let range):
             object["type"] = "integer"
             object["minimum"] = .integer(Int64(range.lowerBound))
@@ -96,11 +101,13 @@ package enum ConfigurationSchema {
         return object
     }
 
-    private static func fallback(_ fallback: Fallback) -> JSONValue? {
-        switch fallback {
-        case .none, .told: nil
-        case .empty: []
-        case .text(let text): .string(text)
+    private static func fallback(of key: Key) -> JSONValue? {
+        switch key.fallback {
+        case .none, .told: return nil
+        case .empty: return []
+        case .text(let text):
+            if case .flag = key.shape { return .bool(text == "true") }
+            return .string(text)
         }
     }
 }

@@ -58,7 +58,7 @@ package struct ConfigurationTemplate: Sendable {
                 explain(inner, shown: value, lead: "#\(indent)    ")
                 lines.append("#\(indent)\(position == 0 ? "  - " : "    ")\(inner.name): \(value)")
             }
-        case .list, .text, .choice, .integer:
+        case .list, .text, .choice, .flag, .integer, .textOrSection:
             lines.append("#\(indent)\(key.name): \(Self.value(of: key) ?? "")")
         }
     }

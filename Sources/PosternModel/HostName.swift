@@ -5,9 +5,12 @@ package enum HostName {
     /// Longest host name, in bytes (RFC 1035 §2.3.4).
     private static let nameLimit = 253
 
-    /// Whether `text` is a DNS name of letters, digits and inner hyphens (RFC 1123 §2.1) or a dotted IPv4 address.
+    /// Whether `text` is a DNS name or a dotted IPv4 address. Besides letters, digits and inner hyphens (RFC 1123
+    /// §2.1) a label may hold underscores, as the names of containers and of Windows hosts do (RFC 2181 §11).
     package static func isValid(_ text: some StringProtocol) -> Bool {
-        guard isDotted(text) else { return false }
+        guard (1...nameLimit).contains(text.utf8.count) else { return false }
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard labels.allSatisfy({ label in isLabel(String(label.map { $0 == "_" ? "x" : $0 })) }) else { return false }
         // RFC 1123 §2.1: a name whose last label is a number is an address, or nothing.
         let last = text.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }
         return last.allSatisfy(isDigit) ? IPv4Text.parse(text) != nil : true

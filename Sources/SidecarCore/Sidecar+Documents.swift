@@ -124,19 +124,20 @@ extension Sidecar {
         at now: Clocks,
         seeing view: any SidecarView
     ) -> StatusDocument.Reach {
-        let state =
+        let trust =
             switch find(port.peer, at: now) {
             case .trusted(let key): view.session(with: key)?.isConnected == true ? "connected" : "idle"
             case .notTrusted: "not trusted"
             case .ambiguous: "ambiguous"
             case .unknown: "unknown peer"
             }
+        let state = port.problem.map { "not offered: \($0)" } ?? trust
         return StatusDocument.Reach(
             peer: port.peer,
             service: port.target.name,
             port: port.target.port,
             listen: port.listen,
-            state: state
+            state: state + (port.isOpenToNetwork ? ", open to the network" : "")
         )
     }
 

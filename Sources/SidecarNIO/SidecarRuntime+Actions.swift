@@ -160,12 +160,12 @@ extension SidecarRuntime {
             return then(self)
         }
         let lookup = resolver.runIfActive(eventLoop: node.eventLoop) {
-            try SocketAddress.makeAddressResolvingHost(url.place.host, port: Int(url.place.port))
+            try HostLookup.endpoints(of: url.place)
         }
         lookup.assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let address):
-                self.admitHub(url, at: Endpoint(address.text).map { [$0] } ?? [])
+            case .success(let endpoints):
+                self.admitHub(url, at: endpoints)
                 then(self)
             case .failure(let error):
                 self.log.info("a hub's name cannot be resolved", metadata: ["hub": "\(url)", "error": "\(error)"])

@@ -1,6 +1,14 @@
 package import OverlayCrypto
 package import PosternModel
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The file with a node's key. It is one line of text:
 ///
 /// ```
@@ -13,19 +21,29 @@ package struct IdentityFile: Hashable, Sendable {
     private static let byteLimit = 256
 
     private let path: String
+    private let mode: KeyFileMode
 
-    package init(path: String) {
+    package init(path: String, mode: KeyFileMode = .owner) {
         self.path = path
+        self.mode = mode
     }
 
     /// The identity in the file; nil when there is no file.
     package func load() throws(Problem) -> NodeIdentity? {
-        guard let status = SystemFile.mode(of: path) else { return nil }
-        guard status.permissions & 0o077 == 0 else {
+        guard let status = SystemFile.status(of: path) else { return nil }
+        guard status.owner == geteuid() || mode.trustsRoot && status.owner == 0 else {
             throw Problem(
                 code: "key-exposed",
-                message: "\(path) has mode \(Self.octal(UInt32(status.permissions))): others can read the node's key",
-                hint: "run: chmod 600 '\(path)' (and make a new identity if somebody may have read it)"
+                message: "\(path) belongs to another user, who can read and replace the node's key",
+                hint: "run: chown \(geteuid()) '\(path)' (and make a new identity if it is not yours)"
+            )
+        }
+        guard status.permissions & mode.forbiddenOnFiles == 0 else {
+            throw Problem(
+                code: "key-exposed",
+                message: "\(path) has mode \(status.octal): others can read the node's key",
+                hint:
+                    "run: chmod \(mode.octal) '\(path)' (and make a new identity if somebody may have read it)"
             )
         }
         let bytes: [UInt8]
@@ -59,7 +77,6 @@ package struct IdentityFile: Hashable, Sendable {
         return (identity, isNew)
     }
 
-    private static func octal(_ permissions: UInt32) -> String { String(permissions, radix: 8) }
 }
 
 /// Bytes from the system's generator.

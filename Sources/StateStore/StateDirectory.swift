@@ -14,17 +14,23 @@ import Darwin
 package struct StateDirectory: Hashable, Sendable {
     /// Absolute.
     package let path: String
+    /// Who besides the owner may have access.
+    package let keyFileMode: KeyFileMode
 
-    package init(path: String) {
+    /// The directory at `path`, whose files are their owner's alone unless `keyFileMode` says more.
+    package init(path: String, keyFileMode: KeyFileMode = .owner) {
         self.path = path
+        self.keyFileMode = keyFileMode
     }
 
     /// The Ed25519 seed: see ``IdentityFile``.
     package var identityPath: String { path + "/identity.key" }
     /// The control socket of the running sidecar.
     package var socketPath: String { path + "/control.sock" }
-    /// The bearer token for changes over loopback TCP.
+    /// The bearer token for loopback TCP.
     package var tokenPath: String { path + "/control.token" }
+    /// The page by which `postern open` takes a browser to the status page.
+    package var openPagePath: String { path + "/open.html" }
     /// The local ports that reached services without `listen` got.
     package var reachPortsPath: String { path + "/reach.ports" }
     /// Whom we trust for what: see `SidecarCore`'s `TrustJournal`.
@@ -40,19 +46,20 @@ package struct StateDirectory: Hashable, Sendable {
 
     /// Makes the directory, and those above it, with mode 0700 when it is not there. One that is there keeps its mode.
     package func create() throws(Problem) {
-        if let status = SystemFile.mode(of: path) {
+        if let status = SystemFile.status(of: path) {
             guard status.isDirectory else { throw notDirectory }
             return
         }
         let parent = path.split(separator: "/").dropLast().joined(separator: "/")
-        if SystemFile.mode(of: "/" + parent) == nil { try StateDirectory(path: "/" + parent).create() }
+        if SystemFile.status(of: "/" + parent) == nil { try StateDirectory(path: "/" + parent).create() }
         if mkdir(path, 0o700) != 0, errno != EEXIST { throw .system("made", path, errno: errno) }
     }
 
     /// Locks the directory for this process until the result goes away or the process ends.
     package func lock() throws(Problem) -> DirectoryLock {
-        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .system("locked", path, errno: errno) }
+        try checkAccess()
+        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw errno == ELOOP ? link : .system("locked", path, errno: errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let isTaken = errno == EWOULDBLOCK
             let failure = Problem.system("locked", path, errno: errno)
@@ -64,18 +71,39 @@ package struct StateDirectory: Hashable, Sendable {
     }
 
     /// The identity in the directory; nil when none was made yet.
-    package func identity() throws(Problem) -> NodeIdentity? { try IdentityFile(path: identityPath).load() }
+    package func identity() throws(Problem) -> NodeIdentity? {
+        try IdentityFile(path: identityPath, mode: keyFileMode).load()
+    }
 
     /// The identity in the directory, made now when there is none. `isNew` tells which.
     package func identityOrNew() throws(Problem) -> (identity: NodeIdentity, isNew: Bool) {
-        let file = IdentityFile(path: identityPath)
+        let file = IdentityFile(path: identityPath, mode: keyFileMode)
         if let identity = try file.load() { return (identity, false) }
         return try file.create()
     }
 
-    /// The token for changes over loopback TCP, made when there is none.
+    /// The token for loopback TCP, made when there is none.
     package func controlToken() throws(Problem) -> ControlToken {
         do throws(StateFileError) { return try ControlToken(path: tokenPath) } catch { throw Problem(error) }
+    }
+
+    /// Refuses a directory in which somebody else could replace our files.
+    private func checkAccess() throws(Problem) {
+        guard let status = SystemFile.status(of: path) else { return }
+        guard status.owner == geteuid() || keyFileMode.trustsRoot && status.owner == 0 else {
+            throw Problem(
+                code: "state-exposed",
+                message: "\(path) belongs to another user, who could replace the files in it",
+                hint: "run: chown -R \(geteuid()) '\(path)', or run postern as its owner"
+            )
+        }
+        guard status.permissions & keyFileMode.forbiddenOnDirectories == 0 else {
+            throw Problem(
+                code: "state-exposed",
+                message: "\(path) has mode \(status.octal): others can replace the files in it",
+                hint: "run: chmod go-w '\(path)'"
+            )
+        }
     }
 
     /// Writes the process id into the lock file, for people who look for the holder. The lock holds without it.
@@ -90,6 +118,14 @@ package struct StateDirectory: Hashable, Sendable {
             code: "state-unusable",
             message: "\(path) is not a directory",
             hint: "name another state directory with --state"
+        )
+    }
+
+    private var link: Problem {
+        Problem(
+            code: "state-exposed",
+            message: "\(lockPath) is a symbolic link, which is not followed",
+            hint: "run: rm '\(lockPath)'"
         )
     }
 
@@ -114,5 +150,45 @@ package final class DirectoryLock: Sendable {
         // A program that is being started may hold a copy of the descriptor for a moment, and with it the lock.
         flock(descriptor, LOCK_UN)
         close(descriptor)
+    }
+}
+
+/// Who may read a node's key file, and write to its directory.
+package enum KeyFileMode: String, Hashable, Sendable {
+    /// The owner alone.
+    case owner
+    /// The owner and a group, as a volume has it whose group is set from outside (Kubernetes' `fsGroup`).
+    case group
+
+    /// The bits that a key file may not have.
+    var forbiddenOnFiles: mode_t {
+        switch self {
+        case .owner: 0o077
+        case .group: 0o037
+        }
+    }
+
+    /// The mode of a key file, as chmod(1) takes it.
+    var octal: String {
+        switch self {
+        case .owner: "600"
+        case .group: "640"
+        }
+    }
+
+    /// The bits that a state directory may not have.
+    var forbiddenOnDirectories: mode_t {
+        switch self {
+        case .owner: 0o022
+        case .group: 0o002
+        }
+    }
+
+    /// Whether a directory or key of the superuser's will do.
+    var trustsRoot: Bool {
+        switch self {
+        case .owner: false
+        case .group: true
+        }
     }
 }

@@ -33,9 +33,10 @@ package struct StateFile: ~Copyable {
     package let path: String
     private let descriptor: Int32
 
-    /// Opens `path`, which is made with mode 0600 if it is not there.
+    /// Opens `path`, which is made with mode 0600 if it is not there. A symbolic link is not followed: who may put one
+    /// there could have any file of ours overwritten.
     package init(path: String) throws(StateFileError) {
-        try self.init(path: path, flags: O_RDWR | O_CREAT)
+        try self.init(path: path, flags: O_RDWR | O_CREAT | O_NOFOLLOW)
     }
 
     /// Opens `path` for reading; throws when it is not there.
@@ -45,7 +46,7 @@ package struct StateFile: ~Copyable {
 
     private init(path: String, flags: CInt) throws(StateFileError) {
         let descriptor = open(path, flags | O_CLOEXEC, mode_t(0o600))
-        guard descriptor >= 0 else { throw Self.failure(path, "open") }
+        guard descriptor >= 0 else { throw errno == ELOOP ? Self.followingRefused(path) : Self.failure(path, "open") }
         self.path = path
         self.descriptor = descriptor
     }
@@ -143,6 +144,11 @@ package struct StateFile: ~Copyable {
         guard descriptor >= 0 else { throw failure(directory, "open") }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure(directory, "fsync") }
+    }
+
+    private static func followingRefused(_ path: String) -> StateFileError {
+        let message = "is a symbolic link, which is not followed: remove it with rm '\(path)'"
+        return StateFileError(path: path, operation: "open", errorNumber: ELOOP, message: message)
     }
 
     private static func failure(_ path: String, _ operation: String) -> StateFileError {

@@ -16,11 +16,31 @@ package enum SystemFile {
         return String(cString: text)
     }
 
-    /// The permission bits of the file at `path` and whether it is a directory; nil when there is none.
-    static func mode(of path: String) -> (permissions: mode_t, isDirectory: Bool)? {
+    /// What the system says of a file besides its content.
+    struct Status {
+        let permissions: mode_t
+        let isDirectory: Bool
+        let owner: uid_t
+
+        /// The permissions as chmod(1) takes them.
+        var octal: String { String(permissions, radix: 8) }
+    }
+
+    /// Mode and owner of the file at `path`, which may be a symbolic link to it; nil when there is none.
+    static func status(of path: String) -> Status? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        return (status.st_mode & 0o777, status.st_mode & S_IFMT == S_IFDIR)
+        return Status(
+            permissions: status.st_mode & 0o777,
+            isDirectory: status.st_mode & S_IFMT == S_IFDIR,
+            owner: status.st_uid
+        )
+    }
+
+    /// Whether there is a symbolic link at `path`.
+    static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
     /// Makes what is at `path` its owner's alone.

@@ -380,13 +380,30 @@ def control(node, path, **headers):
 def test_the_control_listener(world):
     assert control(world.a, "/healthz")[0] == 200
     assert control(world.a, "/readyz")[0] == 200
-    status, headers, body = control(world.a, "/metrics")
+    token = {"Authorization": "Bearer " + (world.a.state / "control.token").read_text().strip()}
+    status, headers, body = control(world.a, "/metrics", **token)
     assert status == 200 and headers["content-type"].startswith("text/plain") and b"postern_" in body
-    status, headers, body = control(world.a, "/")
+    status, headers, body = control(world.a, "/", **token)
     assert status == 200 and headers["content-type"].startswith("text/html") and world.a.did.encode() in body
-    assert json.loads(control(world.a, "/api/v1/status")[2])["did"] == world.a.did
+    assert json.loads(control(world.a, "/api/v1/status", **token)[2])["did"] == world.a.did
+    for path in ("/", "/metrics", "/api/v1/status"):
+        assert control(world.a, path)[0] == 401
     assert control(world.a, "/healthz", Host="evil.example")[0] == 421
     assert control(world.a, "/api/v1/status", Origin="http://evil.example")[0] == 403
+
+
+def test_a_browser_comes_by_a_link_that_is_good_once(world):
+    link = world.a.cli("open")["url"]
+    assert link.startswith(f"http://{world.a.ready['control']}/open?once=")
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(link, timeout=5) as page:
+        assert page.status == 200 and page.url == f"http://{world.a.ready['control']}/"
+        assert world.a.did.encode() in page.read()
+    with browser.open(f"http://{world.a.ready['control']}/", timeout=5) as page:
+        assert page.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(link, timeout=5)
+    assert refused.value.code == 403
 
 
 # The demonstration

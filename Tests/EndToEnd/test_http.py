@@ -270,11 +270,16 @@ def test_a_foreign_origin_is_forbidden(raw, origin):
     assert raw.raw.connections == []
 
 
-def test_an_origin_on_loopback_is_welcome(raw):
+@pytest.mark.parametrize("origin, expected", [
+    ("http://localhost:{port}", 200), ("http://127.0.0.1:{port}", 200), ("http://localhost:3000", 403),
+    ("vscode-webview://abc", 403), ("chrome-extension://abc", 403)])
+def test_only_the_ports_own_origin_is_welcome(raw, origin, expected):
+    """A page of another port of this machine may be anybody's: another user's, or another peer's agent's."""
+    origin = origin.format(port=port(raw))
     status, _ = request(
-        raw, f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port(raw)}\r\nOrigin: http://localhost:3000\r\n"
+        raw, f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port(raw)}\r\nOrigin: {origin}\r\n"
         "Connection: close\r\n\r\n".encode())
-    assert status == 200
+    assert status == expected
 
 
 MALFORMED = {

@@ -78,7 +78,8 @@ struct FieldNameTests {
     @Test(arguments: [
         ("te", KnownField.te), ("HOST", .host), ("Origin", .origin), ("expect", .expect), ("Upgrade", .upgrade),
         ("LOCATION", .location), ("Connection", .connection), ("Keep-Alive", .keepAlive),
-        ("authorization", .authorization), ("Postern-Error", .posternError), ("Content-Length", .contentLength),
+        ("authorization", .authorization), ("Sec-Fetch-Site", .secFetchSite), ("Postern-Error", .posternError),
+        ("Content-Length", .contentLength),
         ("Proxy-Connection", .proxyConnection), ("Transfer-Encoding", .transferEncoding), ("Postern_Error", .postern),
     ])
     func `a name is known in any case of letters, and with any octet changed it is another`(

@@ -19,7 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "127.0.0.1", "127.0.0.1:7701", "localhost", "LOCALHOST:1", "[::1]", "[::1]:65535", "planner.acme.postern.alt",
+        "127.0.0.1", "127.0.0.1:7701", "127.0.0.2", "127.255.0.1:1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:65535",
+        "planner.acme.postern.alt",
         "Planner.Acme.Postern.Alt:80",
     ])
     func `a host of ours is accepted`(host: String) {
@@ -29,13 +30,47 @@ import Testing
     }
 
     @Test(arguments: [
-        "http://127.0.0.1:3000", "https://127.0.0.1", "http://localhost:5173", "https://[::1]:8443",
-        "http://planner.acme.postern.alt",
+        "http://127.0.0.1:7701", "http://localhost:7701", "http://[::1]:7701", "http://planner.acme.postern.alt:7701",
     ])
-    func `an origin of this machine is accepted`(origin: String) {
+    func `the origin of the port itself is accepted, under any of its names`(origin: String) {
         let passage = Passage.reach()
-        let text = message("GET / HTTP/1.1", "Host: 127.0.0.1", "Origin: \(origin)")
+        let text = message("GET / HTTP/1.1", "Host: 127.0.0.1:7701", "Origin: \(origin)", "Sec-Fetch-Site: same-origin")
         #expect(passage.ask(text) == text)
+    }
+
+    @Test(arguments: [
+        "http://127.0.0.1:3000", "https://127.0.0.1:7702", "http://localhost", "null", "chrome-extension://abcdef",
+        "vscode-webview://1", "tauri://localhost",
+    ])
+    func `another origin is refused, also one of this machine, unless a rule allows it`(origin: String) {
+        let text = message("GET / HTTP/1.1", "Host: 127.0.0.1:7701", "Origin: \(origin)", "Sec-Fetch-Site: cross-site")
+        for (rules, isAllowed) in [([], false), ([origin], true), (["http://other"], false)] as [([String], Bool)] {
+            let passage = Passage(
+                .reach(ReachPolicy(names: OwnNames(), origins: OriginRules(rules), offersUpgrade: false))
+            )
+            if isAllowed {
+                #expect(passage.ask(text) == text)
+            } else {
+                passage.ask(text)
+                #expect(passage.error?.code == .foreignOrigin)
+            }
+        }
+    }
+
+    @Test func `a rule that ends with an asterisk allows what begins like it, and no shorter`() {
+        let rules = OriginRules(["vscode-webview://*"])
+        func allows(_ origin: String) -> Bool {
+            let bytes = Array(origin.utf8)
+            return rules.allow(bytes.span, bytes.indices)
+        }
+        #expect(allows("vscode-webview://1a2b") && allows("VSCODE-webview://x"))
+        #expect(!allows("vscode-webview://") && !allows("vscode-webview") && !allows("http://vscode-webview://"))
+    }
+
+    @Test func `what a page of another site caused is refused, though it names no origin`() {
+        let passage = Passage.reach()
+        passage.ask(message("GET / HTTP/1.1", "Host: 127.0.0.1", "Sec-Fetch-Site: cross-site"))
+        #expect(passage.error?.code == .foreignOrigin)
     }
 
     @Test func `what a client says about itself in our name is removed, in any spelling`() {

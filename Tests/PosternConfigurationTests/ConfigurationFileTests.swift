@@ -84,6 +84,38 @@ import Testing
         #expect([limits.strangerMailMiB, limits.relayMbitPerPair, limits.relayMbitPerNode] == [4, 3, 2])
     }
 
+    @Test func `control is an address, or a section that says more`() throws {
+        func settings(_ text: String) throws -> SidecarConfiguration {
+            try ConfigurationFile(text: text, path: "p.yaml", surroundings: surroundings).settings
+        }
+        let short = try settings("control: 127.0.0.1:1\n")
+        #expect(short.control == .at("127.0.0.1:1") && !short.hasOpenMetrics)
+        let open = try settings("control: {listen: off, metrics: open}\n")
+        #expect(open.control == .off && open.hasOpenMetrics)
+        let usual = try settings("control: {metrics: token}\n")
+        #expect(usual.control == .preferably("127.0.0.1:7600") && !usual.hasOpenMetrics)
+    }
+
+    @Test func `a reach entry that is open to the network says to whom`() throws {
+        let entry = "reach:\n  - peer: bob\n    service: x\n    listen: 172.17.0.1:7701\n    exposeToNetwork: true\n"
+        let more = "    hosts: [host.docker.internal]\n    clients: [172.17.0.0/16]\n"
+        let file: ConfigurationFile<SidecarConfiguration> = try ConfigurationFile(
+            text: entry + more,
+            path: "p.yaml",
+            surroundings: surroundings
+        )
+        #expect(file.settings.reach.first?.hosts == ["host.docker.internal"])
+        #expect(file.settings.reach.first?.clients.first?.contains("172.17.3.4") == true)
+        #expect(throws: ConfigurationFailure.self) {
+            let bare: ConfigurationFile<SidecarConfiguration> = try ConfigurationFile(
+                text: entry,
+                path: "p.yaml",
+                surroundings: surroundings
+            )
+            _ = bare
+        }
+    }
+
     @Test func `a problem found later names the line of its key`() throws {
         let file = try ConfigurationFile<SidecarConfiguration>(
             text: "name: a\ncontrol: 127.0.0.1:1\n",

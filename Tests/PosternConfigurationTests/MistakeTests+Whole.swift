@@ -60,7 +60,7 @@ import Testing
 
     @Test(arguments: ["database", "websocket", "control"])
     func `a hub's key of a later version is refused`(key: String) {
-        let keys = "listen, state, public, limits, log"
+        let keys = "listen, state, keyFileMode, public, limits, log"
         let read = "a key that is not supported in this version, expected one of \(keys); remove it"
         #expect(hubProblems("\(key): x") == ["h.yaml:1: \(key): \(read)"])
     }
@@ -70,7 +70,7 @@ import Testing
             hubProblems("listen: 4600\npublic: [\"a b\"]\nexpose: []\n") == [
                 "h.yaml:1: listen: the number 4600, expected \(TextForm.listen.expected); write 0.0.0.0:4600",
                 "h.yaml:2: public[0]: \"a b\", expected \(TextForm.host.expected)",
-                "h.yaml:3: expose: an unknown key, expected one of listen, state, public, limits, log",
+                "h.yaml:3: expose: an unknown key, expected one of listen, state, keyFileMode, public, limits, log",
             ]
         )
     }
@@ -88,7 +88,7 @@ import Testing
             message(for: directory + "/none") == "no such file, expected a readable YAML file; `postern init` makes one"
         )
         #expect(message(for: directory) == "a directory, expected a readable YAML file; name the file in it")
-        #expect(message(for: latin) == "bytes that are not UTF-8, expected a readable YAML file")
+        #expect(message(for: latin) == "bytes that are not UTF-8, expected a readable YAML file; save it as UTF-8")
         #expect(message(for: large) == "more than 1048576 bytes, expected a readable YAML file")
     }
 

@@ -43,7 +43,7 @@ func hubProblems(_ text: String) -> [String] {
 }
 
 @Suite struct MistakeTests {
-    static let keys = "name, state, hubs, control, underlay, expose, reach, limits, log"
+    static let keys = "name, state, keyFileMode, hubs, control, underlay, expose, reach, limits, log"
     static let exposeKeys = "service, port, kind, upstream, allow, host, limits"
 
     @Test(arguments: [
@@ -252,7 +252,7 @@ func hubProblems(_ text: String) -> [String] {
         Mistake(
             "reach:\n  - peer: bob\n    port: 1\n    listen: 10.0.0.1:1",
             "p.yaml:4: reach[0].listen: \"10.0.0.1:1\", expected \(TextForm.loopback.expected); only loopback is "
-                + "allowed: write 127.0.0.1:1"
+                + "allowed: write 127.0.0.1:1, or set exposeToNetwork"
         ),
         Mistake(
             "control: 127.0.0.1:7700\nreach:\n  - peer: bob\n    port: 1\n    listen: 127.0.0.1:7700",

@@ -1,3 +1,4 @@
+import NIOCore
 import PosternModel
 import SidecarCore
 import StateStore
@@ -31,7 +32,7 @@ import TrustCore
         let request = ControlRoute.request(for: operation)
         let route = try ControlRoute(method: request.method, target: request.target, body: request.body)
         #expect(Self.operation(of: route).map { AnyHashable($0) } == AnyHashable(operation))
-        #expect((request.method == "POST") == route.changesState)
+        #expect((request.method == "POST") == (route.need == .change))
     }
 
     @Test func `the table has each operation once, under a path of its own`() {
@@ -45,7 +46,7 @@ import TrustCore
     @Test func `the description has every operation with its parameters and answer`() throws {
         let document = OpenAPI.document(version: "1")
         let paths = try #require(document["paths"]?.object)
-        #expect(paths.members.count == Operations.all.count)
+        #expect(paths.members.count == Operations.all.count + 1)
         let invite = paths["/api/v1/invite"]?["post"]
         let content = invite?["requestBody"]?["content"]?["application/json"]?["schema"]
         #expect(content?["properties"]?["uses"]?["anyOf"]?.array?.first == ["type": "integer"])
@@ -58,7 +59,7 @@ import TrustCore
     @Test(arguments: ["/", "/healthz", "/readyz", "/metrics?x", "/api/v1/openapi.json"])
     func `the pages for people and monitors are read only`(path: String) throws {
         let route = try ControlRoute(method: "GET", target: path, body: [])
-        #expect(Self.operation(of: route) == nil && !route.changesState)
+        #expect(Self.operation(of: route) == nil && route.need != .change)
         #expect(error("POST", path) == .wrongMethod(allowed: "GET"))
     }
 
@@ -105,7 +106,7 @@ import TrustCore
 
     private static func operation(of route: ControlRoute) -> (any Operation)? {
         switch route {
-        case .page, .health, .readiness, .metrics, .description: nil
+        case .page, .health, .readiness, .metrics, .description, .entry, .link: nil
         case .operation(let operation): operation
         }
     }
@@ -121,7 +122,9 @@ import TrustCore
 }
 
 @Suite struct ControlDoorTests {
-    private let door = ControlDoor.loopback(ControlToken("secret"))
+    private let door = ControlDoor.loopback(
+        ControlAccess(token: ControlToken("secret"), sessions: BrowserSessions(), hasOpenMetrics: false)
+    )
     private let change = ControlRoute.operation(RejectRequest(id: "1"))
 
     @Test(arguments: [
@@ -152,7 +155,29 @@ import TrustCore
     ])
     func `S5: a change without the token is turned away`(authorization: String?) {
         #expect(refusal(authorization: authorization, route: change) == .noToken)
-        #expect(refusal(authorization: authorization, route: .operation(ShowStatus())) == nil)
+        #expect(refusal(authorization: authorization, route: .operation(ShowStatus())) == .noToken)
+        #expect(refusal(authorization: authorization, route: .health) == nil)
+    }
+
+    @Test func `the metrics are open where that was said`() throws {
+        let open = ControlAccess(token: ControlToken("secret"), sessions: BrowserSessions(), hasOpenMetrics: true)
+        let caller = ControlCaller(hosts: ["127.0.0.1"])
+        try ControlDoor.loopback(open).check(caller, route: .metrics, at: .now())
+        #expect(throws: DoorRefusal.noToken) {
+            try ControlDoor.loopback(open).check(caller, route: .page, at: .now())
+        }
+        #expect(refusal(route: .metrics) == .noToken)
+    }
+
+    @Test func `a link is good for a minute, and its session for hours`() throws {
+        let sessions = BrowserSessions()
+        let start = NIODeadline.now()
+        let late = sessions.makeLink(at: start)
+        #expect(sessions.enter(late, at: start + .seconds(60)) == nil)
+        let cookie = try #require(sessions.enter(sessions.makeLink(at: start), at: start + .seconds(59)))
+        #expect(sessions.admit(cookies: ["a=b", "postern-control=\(cookie)"], at: start + .hours(11)))
+        #expect(!sessions.admit(cookies: ["postern-control=\(cookie)"], at: start + .hours(13)))
+        #expect(!sessions.admit(cookies: ["postern-control=\(cookie)0", cookie], at: start + .hours(1)))
     }
 
     @Test(arguments: ["Bearer secret", "bearer secret"])
@@ -161,17 +186,19 @@ import TrustCore
     }
 
     @Test func `who can open the socket is the owner`() throws {
-        try ControlDoor.socket.check(hosts: ["x"], origins: ["http://y"], authorization: nil, route: change)
+        let caller = ControlCaller(hosts: ["x"], origins: ["http://y"])
+        try ControlDoor.socket.check(caller, route: change, at: .now())
     }
 
     private func refusal(
         hosts: [String] = ["127.0.0.1:7600"],
         origins: [String] = [],
         authorization: String? = nil,
-        route: ControlRoute = .page
+        route: ControlRoute = .health
     ) -> DoorRefusal? {
         do throws(DoorRefusal) {
-            try door.check(hosts: hosts, origins: origins, authorization: authorization, route: route)
+            let caller = ControlCaller(hosts: hosts, origins: origins, authorization: authorization)
+            try door.check(caller, route: route, at: .now())
             return nil
         } catch {
             return error

@@ -155,19 +155,56 @@ private struct World {
         }
     }
 
-    @Test func `over loopback reading is free and changing needs the token`() async throws {
+    @Test func `over loopback everything but the probes needs the token`() async throws {
         try await World.with { world in
-            #expect(try await world.get("/api/v1/status").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            for path in ["/", "/metrics", "/api/v1/status", "/api/v1/openapi.json"] {
+                let refused = try await world.get(path)
+                #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"), "\(path)")
+                let answer = try await world.get(path, "Authorization: Bearer secret\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(path)")
+            }
+            #expect(try await world.get("/healthz").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(try await world.get("/readyz").hasPrefix("HTTP/1.1 503 "))
+            world.backend.calls.withLock { $0.removeAll() }
             let refused = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}")
             #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"))
             #expect(refused.contains("WWW-Authenticate: Bearer\r\n"))
-            #expect(world.backend.calls.withLock { $0 } == ["status"])
+            #expect(world.backend.calls.withLock { $0 }.isEmpty)
             let done = try await world.post(
                 "/api/v1/connect",
                 body: "{\"peer\":\"bob\"}",
                 "Authorization: Bearer secret\r\n"
             )
             #expect(done.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        }
+    }
+
+    @Test func `a link takes one browser to the page, once, and lets it read and change nothing`() async throws {
+        try await World.with { world in
+            let link = try await world.client.pageLink()
+            let start = "http://127.0.0.1:\(world.port)"
+            try #require(link.hasPrefix(start + "/open?once="))
+            let entered = try await world.get(String(link.dropFirst(start.count)))
+            #expect(entered.hasPrefix("HTTP/1.1 303 ") && entered.contains("Location: /\r\n"))
+            let field = try #require(entered.components(separatedBy: "\r\n").first { $0.hasPrefix("Set-Cookie: ") })
+            #expect(field.contains("HttpOnly") && field.contains("SameSite=Strict"))
+            let cookie = "Cookie: theme=dark; " + field.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" } + "\r\n"
+            #expect(try await world.get("/", cookie).hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(try await world.get("/api/v1/status", cookie).hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(try await world.get("/", "Cookie: postern-control=0\r\n").hasPrefix("HTTP/1.1 401 "))
+            let change = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}", cookie)
+            #expect(change.hasPrefix("HTTP/1.1 401 "))
+            #expect(try await world.get(String(link.dropFirst(start.count))).hasPrefix("HTTP/1.1 403 "))
+            #expect(try await world.post("/api/v1/open", body: "", cookie).hasPrefix("HTTP/1.1 401 "))
+        }
+    }
+
+    @Test func `a request that trickles in does not hold a connection`() async throws {
+        var settings = ControlSettings.defaults
+        settings.requestTimeout = .milliseconds(200)
+        try await World.with(settings: settings) { world in
+            let answer = try await world.raw("GET /healthz HTTP/1.1\r\nHost: ")
+            #expect(answer == "")
         }
     }
 
@@ -193,29 +230,29 @@ private struct World {
         }
     }
 
-    @Test func `connections beyond the limit are closed`() async throws {
+    @Test func `a connection without a request makes room at the limit`() async throws {
         var settings = ControlSettings.defaults
         settings.maximumConnections = 1
         try await World.with(settings: settings) { world in
             let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(host: "127.0.0.1", port: world.port).get()
-            // The close may come before the request is written.
-            let answer = try? await world.get("/healthz")
-            #expect(answer ?? "" == "")
-            try await first.close()
+            #expect(try await world.get("/healthz").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            try await first.closeFuture.get()
         }
     }
 
     @Test func `requests on one connection are answered in order`() async throws {
         try await World.with { world in
             let host = "Host: localhost\r\n"
-            let two = "GET /healthz HTTP/1.1\r\n\(host)\r\nGET /metrics HTTP/1.1\r\n\(host)Connection: close\r\n\r\n"
+            let token = "Authorization: Bearer secret\r\n"
+            let second = "GET /metrics HTTP/1.1\r\n\(host)\(token)Connection: close\r\n\r\n"
+            let two = "GET /healthz HTTP/1.1\r\n\(host)\r\n\(second)"
             let answers = try await world.raw(two)
             let first = try #require(answers.range(of: "{\"alive\":true}"))
-            let second = try #require(
+            let last = try #require(
                 answers.range(of: "postern_x_total{reason=\"a\"} 3\npostern_x_total{reason=\"b\"} 4\n")
             )
-            #expect(first.upperBound <= second.lowerBound)
+            #expect(first.upperBound <= last.lowerBound)
             #expect(answers.components(separatedBy: "# TYPE postern_x_total counter\n").count == 2)
         }
     }
@@ -230,7 +267,7 @@ private struct World {
 
     @Test func `the status page escapes what strangers wrote and loads nothing`() async throws {
         try await World.with { world in
-            let page = try await world.get("/")
+            let page = try await world.get("/", "Authorization: Bearer secret\r\n")
             #expect(page.contains("content-type: text/html; charset=utf-8\r\n"))
             #expect(page.contains("content-security-policy: default-src 'none'"))
             #expect(page.contains("&lt;script&gt;") && !page.contains("<script"))

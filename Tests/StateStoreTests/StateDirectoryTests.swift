@@ -94,6 +94,41 @@ func stateErrorCode(_ body: () throws -> Void) -> String? {
         #expect(Hex.encode(key.bytes) == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     }
 
+    @Test func `a key that its group can read is accepted where that was said`() throws {
+        let state = try TemporaryState()
+        let made = try state.directory.identityOrNew()
+        let shared = StateDirectory(path: state.directory.path, keyFileMode: .group)
+        for (mode, isAccepted) in [(0o600, true), (0o640, true), (0o660, false), (0o644, false)] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: shared.identityPath)
+            var key: NodeKey?
+            let code = stateErrorCode { key = try shared.identity()?.key }
+            #expect(key == (isAccepted ? made.identity.key : nil))
+            #expect(code == (isAccepted ? nil : "key-exposed"), "mode \(String(mode, radix: 8))")
+        }
+    }
+
+    @Test(arguments: [(0o777, false), (0o770, false), (0o755, true), (0o700, true)])
+    func `a directory in which others can replace files is refused`(mode: Int, isAccepted: Bool) throws {
+        let state = try TemporaryState()
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: state.directory.path)
+        #expect(stateErrorCode { _ = try state.directory.lock() } == (isAccepted ? nil : "state-exposed"))
+        let shared = StateDirectory(path: state.directory.path, keyFileMode: .group)
+        #expect(stateErrorCode { _ = try shared.lock() } == (mode == 0o777 ? "state-exposed" : nil))
+    }
+
+    @Test func `a symbolic link is not followed for writing`() throws {
+        let state = try TemporaryState()
+        let target = state.directory.path + "/target"
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: target))
+        for path in [state.directory.lockPath, state.directory.journalPath, state.directory.auditPath] {
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+        }
+        #expect(stateErrorCode { _ = try state.directory.lock() } == "state-exposed")
+        #expect(throws: StateFileError.self) { _ = try StateFile(path: state.directory.journalPath) }
+        #expect(throws: StateFileError.self) { _ = try StateFile(path: state.directory.auditPath) }
+        #expect(try String(contentsOfFile: target, encoding: .utf8) == "precious")
+    }
+
     @Test func `a directory is locked once at a time`() throws {
         let state = try TemporaryState()
         do {

@@ -49,13 +49,13 @@ final class Outcomes: Sendable {
         #expect(try StateFile(reading: path).readAll() == [1, 2, 3])
         #expect(try StateFile(reading: path).readAll(limit: 2) == [1, 2])
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["file"], "no draft stays")
-        #expect(SystemFile.mode(of: path)?.permissions == 0o600)
+        #expect(SystemFile.status(of: path)?.permissions == 0o600)
     }
 
     @Test func `what is not there cannot be read, and is not made by that`() {
         let path = scratch.path + "/none"
         #expect(throws: StateFileError.self) { _ = try StateFile(reading: path) }
-        #expect(SystemFile.mode(of: path) == nil)
+        #expect(SystemFile.status(of: path) == nil)
     }
 }
 
@@ -210,7 +210,7 @@ private final class Journal {
         cache.save([3])
         loop.run()
         #expect(CacheFile(path: path, queue: StateQueue(loop)) { Issue.record($0) }.load() == [3])
-        #expect(SystemFile.mode(of: path)?.permissions == 0o600)
+        #expect(SystemFile.status(of: path)?.permissions == 0o600)
     }
 
     @Test func `a failure is told, and the next version is tried again`() throws {

@@ -1,6 +1,8 @@
+import Foundation
 import Logging
 import PosternModel
 import SidecarCore
+import Synchronization
 import Testing
 
 @testable import postern
@@ -41,7 +43,12 @@ import Testing
     private let time = Timestamp(seconds: 1_795_000_000)
 
     private func line(_ message: Logger.Message, _ metadata: Logger.Metadata, isJSON: Bool) -> String {
-        var handler = LineLogHandler(label: "test", isJSON: isJSON, levels: LogSwitch(level: .info))
+        var handler = LineLogHandler(
+            label: "test",
+            isJSON: isJSON,
+            levels: LogSwitch(level: .info),
+            writer: LineLogHandler.writer(isJSON: isJSON)
+        )
         handler[metadataKey: "node"] = "a"
         let event = LogEvent(
             level: .warning,
@@ -73,10 +80,70 @@ import Testing
 
     @Test func `the level changes while the handler is in use`() {
         let levels = LogSwitch(level: .info)
-        let handler = LineLogHandler(label: "test", isJSON: false, levels: levels)
+        let handler = LineLogHandler(
+            label: "test",
+            isJSON: false,
+            levels: levels,
+            writer: LineLogHandler.writer(isJSON: false)
+        )
         levels.level = .debug
         #expect(handler.logLevel == .debug)
         #expect(Logger.Level(configured: "error") == .error && Logger.Level(configured: "?") == .info)
+    }
+}
+
+private final class Lines: Sendable {
+    let all = Mutex<[String]>([])
+}
+
+@Suite struct LogLimiterTests {
+    private func kind(_ peer: String, _ message: String = "a reached service is not available") -> LogLimiter.Kind? {
+        LogLimiter.Kind(level: .info, message: message, metadata: ["peer": "\(peer)", "error": "always another"])
+    }
+
+    @Test func `of one kind about one subject five lines a minute are written, and the others are counted`() throws {
+        var limiter = LogLimiter()
+        let start = ContinuousClock.now
+        let (alice, bob) = (try #require(kind("alice")), try #require(kind("bob")))
+        var written = 0
+        for second in 0..<59 where limiter.admit(alice, at: start + .seconds(second)) { written += 1 }
+        #expect(written == 5)
+        let isBobHeard = limiter.admit(bob, at: start)
+        #expect(isBobHeard)
+        let early = limiter.finish(at: start + .seconds(59))
+        #expect(early.isEmpty)
+        let over = limiter.finish(at: start + .seconds(60))
+        #expect(over.map(\.dropped) == [54] && over.first?.kind == alice)
+        let isAliceHeard = limiter.admit(alice, at: start + .seconds(60))
+        #expect(isAliceHeard)
+    }
+
+    @Test func `every line for debugging is written`() {
+        #expect(LogLimiter.Kind(level: .debug, message: "session", metadata: [:]) == nil)
+    }
+
+    @Test func `a log that nobody reads holds nobody up, and the lines that it costs are counted`() {
+        let stuck = DispatchSemaphore(value: 0)
+        let written = Lines()
+        let writer = LogWriter(
+            write: { line in
+                stuck.wait()
+                stuck.signal()
+                written.all.withLock { $0.append(line) }
+            },
+            format: { _, message, _ in message }
+        )
+        let line = String(repeating: "x", count: 1000)
+        for _ in 0..<5000 { writer.append(nil) { line } }
+        stuck.signal()
+        writer.drain(within: 10)
+        writer.append(nil) { "last" }
+        writer.drain(within: 10)
+        let lines = written.all.withLock { $0 }
+        let count = lines.count { $0 == line }
+        #expect((1000..<5000).contains(count))
+        #expect(lines.contains { $0.hasPrefix("\(5000 - count) lines of the log were dropped") })
+        #expect(lines.contains("last"))
     }
 }
 

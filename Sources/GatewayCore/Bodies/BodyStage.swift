@@ -140,7 +140,7 @@ extension BodyStage.Collection {
             switch start == 0 ? .other : KnownField(head.span, start..<colon) {
             case .contentLength, .transferEncoding: break
             case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .upgrade, .location, .expect,
-                .authorization, .posternError, .postern, .other:
+                .authorization, .secFetchSite, .posternError, .postern, .other:
                 output.append(contentsOf: head[start..<end])
             }
             start = end

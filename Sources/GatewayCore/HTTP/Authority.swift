@@ -53,9 +53,26 @@ struct Authority {
         }
     }
 
-    /// Whether the host is this machine's loopback, by the three names that everybody gives it.
+    /// Whether the host is this machine's loopback: any of 127.0.0.0/8 (RFC 1122 §3.2.1.3), `localhost`, or ::1.
     func isLoopback(_ bytes: Span<UInt8>) -> Bool {
-        bytes.matches(host, "127.0.0.1") || bytes.matches(host, "localhost") || bytes.matches(host, "[::1]")
+        if bytes.hasPrefix(host, "127.") { return isDottedQuad(bytes) }
+        return bytes.matches(host, "localhost") || bytes.matches(host, "[::1]")
+    }
+
+    /// Whether the host is four decimal numbers below 256 with dots between.
+    private func isDottedQuad(_ bytes: Span<UInt8>) -> Bool {
+        var (numbers, digits, value) = (1, 0, 0)
+        for position in host {
+            if bytes[position] == UInt8(ascii: ".") {
+                guard digits > 0 else { return false }
+                (numbers, digits, value) = (numbers + 1, 0, 0)
+            } else {
+                guard ASCII.isDigit(bytes[position]) else { return false }
+                (digits, value) = (digits + 1, value * 10 + Int(bytes[position] &- 0x30))
+                guard digits <= 3, value < 256 else { return false }
+            }
+        }
+        return numbers == 4 && digits > 0
     }
 }
 

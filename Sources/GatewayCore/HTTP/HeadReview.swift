@@ -14,6 +14,8 @@ struct HeadReview {
     private(set) var host: Range<Int>?
     private(set) var originCount = 0
     private(set) var origin: Range<Int>?
+    /// A browser says that a page of another site caused the request (W3C Fetch Metadata §2.3).
+    private(set) var isCrossSite = false
     private(set) var upgrade: Range<Int>?
     private(set) var upgradeCount = 0
     private(set) var contentLength: UInt64?
@@ -48,6 +50,7 @@ struct HeadReview {
                 encodingCount += 1
                 encoding = value
             case .location: hasLocation = true
+            case .secFetchSite: if bytes.matches(value, "cross-site") { isCrossSite = true }
             case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
             case .expect, .authorization, .other: break
             }
@@ -108,7 +111,7 @@ struct HeadReview {
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
         case .keepAlive: if case .agent = receiver { edits.remove(line) }
-        case .origin, .location, .expect, .authorization, .other:
+        case .origin, .location, .expect, .authorization, .secFetchSite, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }
     }

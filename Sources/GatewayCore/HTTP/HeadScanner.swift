@@ -137,7 +137,7 @@ enum HeadFault: Error, Hashable {
             GatewayError(
                 .foreignOrigin,
                 "a web page of another origin tried to use this service",
-                hint: "open the page from an address of this machine, such as http://127.0.0.1"
+                hint: "if it may, name its origin in `origins` of the reach entry"
             )
         case .overLimit: .tooManyRequests
         case .tooLarge:

@@ -12,6 +12,7 @@ enum KnownField: Equatable {
     case location
     case expect
     case authorization
+    case secFetchSite
     /// `Postern-Error`, which a peer's sidecar may say in a response.
     case posternError
     /// Ours: `Postern-Peer` and whatever else begins with `Postern-`. Servers that hand fields over as environment
@@ -41,7 +42,12 @@ enum KnownField: Equatable {
                 } else {
                     bytes.reads(range, "postern-error") ? .posternError : nil
                 }
-            case 14: bytes.reads(range, "content-length") ? .contentLength : nil
+            case 14:
+                if bytes.reads(range, "content-length") {
+                    .contentLength
+                } else {
+                    bytes.reads(range, "sec-fetch-site") ? .secFetchSite : nil
+                }
             case 16: bytes.reads(range, "proxy-connection") ? .proxyConnection : nil
             case 17: bytes.reads(range, "transfer-encoding") ? .transferEncoding : nil
             case _: nil
@@ -54,7 +60,7 @@ enum KnownField: Equatable {
         switch self {
         case .postern, .other: false
         case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .contentLength,
-            .upgrade, .location, .expect, .authorization, .posternError:
+            .upgrade, .location, .expect, .authorization, .secFetchSite, .posternError:
             true
         }
     }

@@ -79,10 +79,25 @@ struct RequestReview {
             if case .reach(let reach) = policy, !reach.names.contain(authority, in: bytes) { throw .foreignHost }
         }
         guard case .reach(let reach) = policy else { return }
-        guard let origin = review.origin else { return }
-        guard review.originCount == 1, let named = Origin(bytes, prefixOf: origin),
-            named.range.upperBound == origin.upperBound, reach.names.contain(named.authority, in: bytes)
-        else { throw .foreignOrigin }
+        if let origin = review.origin {
+            guard review.originCount == 1 else { throw .foreignOrigin }
+            if reach.origins.allow(bytes, origin) { return }
+            guard isOwn(origin, of: host, bytes, reach.names) else { throw .foreignOrigin }
+        }
+        guard !review.isCrossSite else { throw .foreignOrigin }
+    }
+
+    /// Whether the page at `origin` came from this very port: under any of our names, and the port of `Host`.
+    private static func isOwn(
+        _ origin: Range<Int>,
+        of host: Range<Int>,
+        _ bytes: Span<UInt8>,
+        _ names: OwnNames
+    ) -> Bool {
+        guard let named = Origin(bytes, prefixOf: origin), named.range.upperBound == origin.upperBound,
+            names.contain(named.authority, in: bytes), let authority = Authority(bytes, host)
+        else { return false }
+        return (named.authority.port ?? named.defaultPort) == (authority.port ?? 80)
     }
 
     private static func asksWebSocket(_ bytes: Span<UInt8>, _ head: MessageHead, _ review: HeadReview) -> Bool {

@@ -29,18 +29,38 @@ package enum ForwardingPolicy: Sendable {
 package final class ReachPolicy: Sendable {
     /// Whom a `Host` and an `Origin` may name.
     let names: OwnNames
+    /// Which other origins may call.
+    let origins: OriginRules
     let offersUpgrade: Bool
     /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
     let isKnownToBeHTTP: Bool
     let bodies: (any BodyPolicy)?
 
     /// The policy for services of which `names` are ours, and whose bodies nobody looks at.
-    package convenience init(names: OwnNames, offersUpgrade: Bool, isKnownToBeHTTP: Bool = true) {
-        self.init(names: names, offersUpgrade: offersUpgrade, isKnownToBeHTTP: isKnownToBeHTTP, bodies: nil)
+    package convenience init(
+        names: OwnNames,
+        origins: OriginRules = OriginRules(),
+        offersUpgrade: Bool,
+        isKnownToBeHTTP: Bool = true
+    ) {
+        self.init(
+            names: names,
+            origins: origins,
+            offersUpgrade: offersUpgrade,
+            isKnownToBeHTTP: isKnownToBeHTTP,
+            bodies: nil
+        )
     }
 
-    init(names: OwnNames, offersUpgrade: Bool, isKnownToBeHTTP: Bool = true, bodies: (any BodyPolicy)?) {
+    init(
+        names: OwnNames,
+        origins: OriginRules = OriginRules(),
+        offersUpgrade: Bool,
+        isKnownToBeHTTP: Bool = true,
+        bodies: (any BodyPolicy)?
+    ) {
         self.names = names
+        self.origins = origins
         self.offersUpgrade = offersUpgrade
         self.isKnownToBeHTTP = isKnownToBeHTTP
         self.bodies = bodies

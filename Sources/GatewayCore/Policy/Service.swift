@@ -58,12 +58,42 @@ package struct ExposedService: Hashable, Sendable {
 package struct ReachedService: Hashable, Sendable {
     package var peer: PeerName
     package var target: ServiceTarget
-    /// Loopback address and TCP port to listen on; port 0 is any free one.
+    /// Address and TCP port to listen on; port 0 is any free one. Loopback, unless `network` says more.
     package var listen: HostPort
+    /// Foreign origins that may call: see ``OriginRules``.
+    package var origins: [String]
+    /// Who may use it from other machines; nil: nobody.
+    package var network: NetworkAccess?
 
-    package init(peer: PeerName, target: ServiceTarget, listen: HostPort = .loopback(0)) {
+    package init(
+        peer: PeerName,
+        target: ServiceTarget,
+        listen: HostPort = .loopback(0),
+        origins: [String] = [],
+        network: NetworkAccess? = nil
+    ) {
         self.peer = peer
         self.target = target
         self.listen = listen
+        self.origins = origins
+        self.network = network
+    }
+}
+
+/// Who may use a reached service from other machines.
+package struct NetworkAccess: Hashable, Sendable {
+    /// What a client may call us in `Host`, beside the names of loopback.
+    package var hosts: [String]
+    /// Where clients may come from, beside loopback.
+    package var clients: [AddressRange]
+
+    package init(hosts: [String], clients: [AddressRange]) {
+        self.hosts = hosts
+        self.clients = clients
+    }
+
+    /// Whether a client at `address`, as text, is served.
+    package func admits(_ address: String) -> Bool {
+        HostPort(host: address, port: 0)?.isLoopback == true || clients.contains { $0.contains(address) }
     }
 }

@@ -6,6 +6,8 @@ indirect enum DocumentValue {
     case text(String, FormValue, line: Int?)
     /// A whole number.
     case integer(Int, line: Int?)
+    /// True or false.
+    case flag(Bool, line: Int?)
     /// A list.
     case list([DocumentValue], line: Int?)
     /// A section with every key that was given or has a default.
@@ -14,8 +16,8 @@ indirect enum DocumentValue {
     /// Counted from 1; nil for a default.
     var line: Int? {
         switch self {
-        case .word(_, let line), .text(_, _, let line), .integer(_, let line), .list(_, let line),
-            .section(_, let line):
+        case .word(_, let line), .text(_, _, let line), .integer(_, let line), .flag(_, let line),
+            .list(_, let line), .section(_, let line):
             line
         }
     }
@@ -30,7 +32,7 @@ indirect enum DocumentValue {
     var text: String? {
         switch self {
         case .word(let text, _), .text(let text, _, _): text
-        case .integer, .list, .section: nil
+        case .integer, .flag, .list, .section: nil
         }
     }
 
@@ -38,6 +40,12 @@ indirect enum DocumentValue {
     var value: FormValue? {
         guard case .text(_, let value, _) = self else { return nil }
         return value
+    }
+
+    /// The truth, or nil when this is none.
+    var flag: Bool? {
+        guard case .flag(let truth, _) = self else { return nil }
+        return truth
     }
 
     /// The number, or nil when this is none.

@@ -58,7 +58,13 @@ struct Source {
             throw failure("a file that cannot be opened", hint: "check its owner and mode")
         }
         guard data.count <= byteLimit else { throw failure("more than \(byteLimit) bytes") }
-        guard let text = String(validating: data, as: UTF8.self) else { throw failure("bytes that are not UTF-8") }
+        // Some editors begin UTF-8 with a byte order mark (RFC 3629 §6).
+        let bytes = data.starts(with: [0xef, 0xbb, 0xbf]) ? data.dropFirst(3) : data[...]
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let isUTF16 = data.starts(with: [0xff, 0xfe]) || data.starts(with: [0xfe, 0xff])
+            let hint = isUTF16 ? "it is UTF-16: save it as UTF-8" : "save it as UTF-8"
+            throw failure("bytes that are not UTF-8", hint: hint)
+        }
         return text
     }
 
@@ -131,7 +137,7 @@ struct Source {
             for (key, part) in values { collect(part, path: path.isEmpty ? key : "\(path).\(key)", into: &lines) }
         case .list(let elements, _):
             for (position, part) in elements.enumerated() { collect(part, path: "\(path)[\(position)]", into: &lines) }
-        case .word, .text, .integer:
+        case .word, .text, .integer, .flag:
             break
         }
     }

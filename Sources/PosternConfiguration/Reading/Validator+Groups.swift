@@ -125,6 +125,7 @@ extension Validator {
                 guard let value = form.parse(text) else { preconditionFailure("a default has the form of its key") }
                 return .text(text, value, line: nil)
             }
+            if case .flag = key.shape { return .flag(text == "true", line: nil) }
             return .word(text, line: nil)
         }
     }
@@ -132,8 +133,9 @@ extension Validator {
     /// What may stand behind a key, in words.
     static func expectation(of shape: Shape) -> String {
         switch shape {
-        case .text(let form): form.expected
+        case .text(let form), .textOrSection(let form, _): form.expected
         case .choice(let words, _): "one of \(words.joined(separator: ", "))"
+        case .flag: "true or false"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .list: "a list"
         case .section: "a section"

@@ -94,9 +94,13 @@ extension Validator {
         case .text(let form): return read(node, as: form, path: path)
         case .choice(let words, let later): return read(node, as: words, later: later, path: path)
         case .integer(let range): return read(node, as: range, path: path)
+        case .flag: return readFlag(node, path: path)
         case .list(let element, let distinct, let limit):
             return read(node, asListOf: element, distinct: distinct, limit: limit, path: path)
         case .section(let section): return read(node, as: section, path: path, parentLine: nil)
+        case .textOrSection(let form, let section):
+            if case .mapping = node { return read(node, as: section, path: path, parentLine: nil) }
+            return read(node, as: form, path: path)
         }
     }
 
@@ -138,6 +142,14 @@ extension Validator {
             let guess = Suggestion.nearest(to: text, among: words).map { "did you mean \($0)?" }
             report(node, path, read: Scalar.quoted(text), expected: expected, hint: guess)
         }
+        return nil
+    }
+
+    private mutating func readFlag(_ node: Node, path: String) -> DocumentValue? {
+        if case .scalar(let scalar) = node, case .truth(let word) = Scalar(scalar), ["true", "false"].contains(word) {
+            return .flag(word == "true", line: node.mark?.line)
+        }
+        report(node, path, read: description(of: node), expected: "true or false")
         return nil
     }
 

@@ -8,13 +8,15 @@ extension SidecarConfiguration {
     init(_ document: DocumentValue, surroundings: Surroundings, directory: String) {
         name = document["name"]?.text ?? surroundings.nodeName
         state = surroundings.absolute(document.required("state"), from: directory)
+        sharesKeyWithGroup = document.required("keyFileMode") == "group"
         hubs = document["hubs"]?.elements.map { checked($0.value?.hub) } ?? []
         control =
-            switch document["control"]?.value {
+            switch (document["control"]?["listen"] ?? document["control"])?.value {
             case nil: .preferably(Self.usualControl)
             case .off: .off
             case let value?: .at(checked(value.place))
             }
+        hasOpenMetrics = document["control"]?["metrics"]?.text == "open"
         let underlay = checked(document["underlay"])
         self.underlay = UnderlayConfiguration(
             listen: underlay.place("listen"),
@@ -55,6 +57,10 @@ extension ReachConfiguration {
         peer = checked(document["peer"]?.value?.peer)
         target = document["service"]?.value?.service.map { .name($0) } ?? .port(document.port)
         listen = document["listen"]?.value?.place
+        origins = document["origins"]?.elements.map { checked($0.value?.origin) } ?? []
+        exposesToNetwork = checked(document["exposeToNetwork"]?.flag)
+        hosts = document["hosts"]?.elements.map { checked($0.value?.hostName) } ?? []
+        clients = document["clients"]?.elements.map { checked($0.value?.addressRange) } ?? []
     }
 }
 
@@ -70,6 +76,7 @@ extension HubConfiguration {
     init(_ document: DocumentValue, surroundings: Surroundings, directory: String) {
         listen = document.place("listen")
         state = surroundings.absolute(document.required("state"), from: directory)
+        sharesKeyWithGroup = document.required("keyFileMode") == "group"
         publicHosts = document["public"]?.elements.map { checked($0.value?.host) } ?? []
         limits = HubLimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
@@ -107,6 +114,9 @@ extension FormValue {
     fileprivate var host: PublicHost? { if case .host(let host) = self { host } else { nil } }
     fileprivate var upstream: Upstream? { if case .upstream(let upstream) = self { upstream } else { nil } }
     fileprivate var peer: PeerName? { if case .peer(let peer) = self { peer } else { nil } }
+    fileprivate var origin: String? { if case .origin(let origin) = self { origin } else { nil } }
+    fileprivate var hostName: String? { if case .hostName(let name) = self { name } else { nil } }
+    fileprivate var addressRange: AddressRange? { if case .addressRange(let range) = self { range } else { nil } }
     fileprivate var allowance: AllowRule? { if case .allowance(let rule) = self { rule } else { nil } }
 }
 

@@ -6,10 +6,14 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var name: String
     /// The state directory, absolute.
     package var state: String
+    /// Whether the key file may be readable by its group.
+    package var sharesKeyWithGroup: Bool
     /// The hubs, at most 8.
     package var hubs: [HubURL]
     /// Where the HTTP control API is served besides the control socket.
     package var control: ControlListener
+    /// Whether every program on this machine may read the metrics there.
+    package var hasOpenMetrics: Bool
     /// How packets travel.
     package var underlay: UnderlayConfiguration
     /// What peers may reach, each with its own name and virtual port.
@@ -80,6 +84,14 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var target: ServiceTarget
     /// The local address; nil: a free port that stays the same.
     package var listen: HostPort?
+    /// Foreign origins that may call.
+    package var origins: [String]
+    /// Whether clients on other machines are served.
+    package var exposesToNetwork: Bool
+    /// What clients on other machines may call us.
+    package var hosts: [String]
+    /// Where clients on other machines may come from.
+    package var clients: [AddressRange]
 }
 
 /// `limits:`
@@ -112,6 +124,8 @@ package struct HubConfiguration: Hashable, Sendable {
     package var listen: HostPort
     /// The state directory, absolute.
     package var state: String
+    /// Whether the key file may be readable by its group.
+    package var sharesKeyWithGroup: Bool
     /// Names and addresses under which nodes reach the hub; may be empty.
     package var publicHosts: [PublicHost]
     /// What nodes may take.

@@ -1,9 +1,17 @@
 import Foundation
 import PosternModel
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// What the machine tells: where a configuration may lie and what its defaults mean.
 package struct Surroundings: Hashable, Sendable {
-    /// The user's home directory.
+    /// The user's home directory; empty when nobody knows one.
     package var home: String
     /// Where the program was started.
     package var workingDirectory: String
@@ -18,9 +26,8 @@ package struct Surroundings: Hashable, Sendable {
 
     /// Those of this process.
     package static var process: Surroundings {
-        let home = ProcessInfo.processInfo.environment["HOME"] ?? NSHomeDirectory()
-        return Surroundings(
-            home: home,
+        Surroundings(
+            home: home(in: ProcessInfo.processInfo.environment["HOME"]),
             workingDirectory: FileManager.default.currentDirectoryPath,
             hostName: ProcessInfo.processInfo.hostName
         )
@@ -36,9 +43,19 @@ package struct Surroundings: Hashable, Sendable {
     /// The state directory of a hub that is told no other.
     package var hubStateDirectory: String { absolute(Self.fallbackState(of: .hub), from: workingDirectory) }
 
-    /// `path` with `~` replaced and, when it is relative, beginning at `directory`.
+    /// What `variable` says, or else what the system knows of the user; empty when neither is an absolute path.
+    private static func home(in variable: String?) -> String {
+        if let variable, variable.hasPrefix("/") { return variable }
+        guard let entry = getpwuid(geteuid()), let directory = entry.pointee.pw_dir else { return "" }
+        let home = String(cString: directory)
+        return home.hasPrefix("/") ? home : ""
+    }
+
+    /// `path` with `~` replaced and, when it is relative, beginning at `directory`. A path in a home that is not known
+    /// stays as it is, and is not absolute.
     package func absolute(_ path: String, from directory: String) -> String {
         var path = path
+        if home.isEmpty, path == "~" || path.hasPrefix("~/") { return path }
         if path == "~" { path = home }
         if path.hasPrefix("~/") { path = home + path.dropFirst() }
         if !path.hasPrefix("/") { path = directory + "/" + path }

@@ -14,6 +14,7 @@ extension Section {
                 summary: "directory of key and database; a relative one starts at this file's directory",
                 fallback: .text("~/.local/state/postern-hub")
             ),
+            keyFileMode,
             Key(
                 name: "public",
                 shape: .list(.text(.host), distinct: [""], limit: 8),

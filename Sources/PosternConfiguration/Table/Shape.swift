@@ -5,6 +5,8 @@ indirect enum Shape: Sendable {
     case text(TextForm)
     /// One word out of a few. `later` are words that this version knows of and does not offer yet.
     case choice([String], later: [String])
+    /// True or false.
+    case flag
     /// A whole number.
     case integer(ClosedRange<Int>)
     /// A list, at most `limit` long, of things of one shape; `distinct` says which keys of its sections, or with an
@@ -12,6 +14,8 @@ indirect enum Shape: Sendable {
     case list(Shape, distinct: [String], limit: Int)
     /// Keys and values.
     case section(Section)
+    /// A text of one form, which is short for the section with it.
+    case textOrSection(TextForm, Section)
 }
 
 /// A group of keys: the file itself, or what stands behind a key such as `log`.

@@ -15,6 +15,7 @@ extension Section {
                 summary: "directory of key, trust and audit; a relative one starts at this file's directory",
                 fallback: .text("~/.local/state/postern")
             ),
+            keyFileMode,
             Key(
                 name: "hubs",
                 shape: .list(.text(.hub), distinct: [""], limit: 8),
@@ -24,9 +25,9 @@ extension Section {
             ),
             Key(
                 name: "control",
-                shape: .text(.loopbackOrOff),
+                shape: .textOrSection(.loopbackOrOff, control),
                 summary:
-                    "status page and HTTP API, loopback only; port 0: any free one; \"off\": only DIR/control.sock",
+                    "status page and HTTP API, loopback only; \"off\": only DIR/control.sock; or {listen, metrics}",
                 fallback: .told("127.0.0.1:7600, or any free port when that one is taken"),
                 example: "127.0.0.1:7600"
             ),
@@ -48,6 +49,30 @@ extension Section {
         ],
         later: ["proxy", "autoReach", "trust", "networks"]
     )
+
+    /// `keyFileMode` of a sidecar and of a hub.
+    static let keyFileMode = Key(
+        name: "keyFileMode",
+        shape: .choice(["owner", "group"], later: []),
+        summary: "who may read the key file besides its owner: nobody (owner), or its group, for volumes with fsGroup",
+        fallback: .text("owner")
+    )
+
+    private static let control = Section(keys: [
+        Key(
+            name: "listen",
+            shape: .text(.loopbackOrOff),
+            summary: "the address, or off",
+            fallback: .told("127.0.0.1:7600, or any free port when that one is taken"),
+            example: "127.0.0.1:7600"
+        ),
+        Key(
+            name: "metrics",
+            shape: .choice(["token", "open"], later: []),
+            summary: "who may read /metrics: who has the token, or every program on this machine",
+            fallback: .text("token")
+        ),
+    ])
 
     private static let underlay = Section(
         keys: [
@@ -181,10 +206,37 @@ extension Section {
             Key(name: "port", shape: .integer(1...65279), summary: "the service's virtual port at the peer"),
             Key(
                 name: "listen",
-                shape: .text(.loopback),
+                shape: .text(.reachListen),
                 summary: "local address, loopback only; without it a free port that stays the same",
                 fallback: .told("a free port that stays the same, shown by `postern status`"),
                 example: "127.0.0.1:7701"
+            ),
+            Key(
+                name: "origins",
+                shape: .list(.text(.origin), distinct: [""], limit: 64),
+                summary: "foreign origins of web pages, extensions and shells that may call; * at the end: anything",
+                fallback: .empty,
+                example: "\"vscode-webview://*\""
+            ),
+            Key(
+                name: "exposeToNetwork",
+                shape: .flag,
+                summary: "true: listen may be off loopback, unencrypted; then hosts and clients are required",
+                fallback: .text("false")
+            ),
+            Key(
+                name: "hosts",
+                shape: .list(.text(.hostName), distinct: [""], limit: 16),
+                summary: "what clients on other machines may call us in Host",
+                fallback: .empty,
+                example: "host.docker.internal"
+            ),
+            Key(
+                name: "clients",
+                shape: .list(.text(.addressRange), distinct: [""], limit: 64),
+                summary: "addresses that clients on other machines may come from",
+                fallback: .empty,
+                example: "172.17.0.0/16"
             ),
         ],
         exactlyOne: [["service", "port"]]

@@ -12,6 +12,9 @@ enum FormValue: Hashable, Sendable {
     case upstream(Upstream)
     case peer(PeerName)
     case allowance(AllowRule)
+    case origin(String)
+    case hostName(String)
+    case addressRange(AddressRange)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -29,6 +32,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case listen
     /// A loopback address and a port to listen on.
     case loopback
+    /// The same, or with `exposeToNetwork` any address of this machine.
+    case reachListen
     /// A loopback address and a port, or `off`.
     case loopbackOrOff
     /// A host name or an address, with or without a port.
@@ -43,6 +48,12 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case peer
     /// Who may use a service: `trusted` or a peer.
     case allowance
+    /// An origin as browsers write it, or the beginning of one.
+    case origin
+    /// A host name or an address.
+    case hostName
+    /// An address, or those with the same first bits.
+    case addressRange
 
     /// What `text` means, or nil when it does not have this form.
     func parse(_ text: String) -> FormValue? {
@@ -53,6 +64,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .hub: (try? HubURL(text)).map { .hub($0) }
         case .listen: HostPort(text).flatMap { $0.isAddress ? .place($0) : nil }
         case .loopback: HostPort(text).flatMap { $0.isLoopback ? .place($0) : nil }
+        case .reachListen: TextForm.listen.parse(text)
         case .loopbackOrOff: text == "off" ? .off : TextForm.loopback.parse(text)
         case .host: PublicHost(text).map { .host($0) }
         case .httpUpstream: Upstream(http: text).map { .upstream($0) }
@@ -60,6 +72,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .upstream: TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text)
         case .peer: PeerName(text).map { .peer($0) }
         case .allowance: AllowRule(text).map { .allowance($0) }
+        case .origin: Self.isOrigin(text) ? .origin(text) : nil
+        case .hostName: HostPort(host: text, port: 0).map { .hostName($0.host) }
+        case .addressRange: AddressRange(text).map { .addressRange($0) }
         }
     }
 
@@ -74,7 +89,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .path: "a path"
         case .hub: "a hub's URL as `postern hub` prints it: postern://HOST:PORT/did:key:z…"
         case .listen: "an IP address and a port, such as \"0.0.0.0:4600\" or \"[::]:4600\" (port 0: any free one)"
-        case .loopback: "a loopback address and a port, such as 127.0.0.1:7701 (port 0: any free one)"
+        case .loopback, .reachListen: "a loopback address and a port, such as 127.0.0.1:7701 (port 0: any free one)"
         case .loopbackOrOff: "a loopback address and a port, such as 127.0.0.1:7600 (port 0: any free one), or \"off\""
         case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
         case .httpUpstream: "the agent's address: http://HOST:PORT"
@@ -83,7 +98,22 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .peer:
             "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
+        case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
+        case .hostName: "a host name or an IP address, without a port"
+        case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
         }
+    }
+
+    /// Whether `text` is a scheme and an authority, or `null` (RFC 6454 §6.2); an asterisk stands only at the end.
+    private static func isOrigin(_ text: String) -> Bool {
+        if text == "null" { return true }
+        guard let colon = text.firstRange(of: "://"), colon.lowerBound != text.startIndex else { return false }
+        let scheme = text[..<colon.lowerBound].utf8
+        let rest = text[colon.upperBound...]
+        let isScheme = scheme.allSatisfy { $0.isASCIIAlphanumeric || "+-.".utf8.contains($0) }
+        let authority = rest.hasSuffix("*") ? rest.dropLast() : rest
+        return isScheme && !rest.isEmpty
+            && authority.utf8.allSatisfy { $0 > 0x20 && !"/?#*".utf8.contains($0) && $0 < 0x7f }
     }
 
     /// What is said beside `expected` about a text that misses the form in a way we know.
@@ -98,12 +128,14 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance:
             let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
             return isScope ? "networks and groups are not supported in this version" : nil
-        case .listen, .loopback, .loopbackOrOff:
+        case .listen, .loopback, .reachListen, .loopbackOrOff:
             return HostPort.hint(for: text, loopback: self != .listen)
+        case .origin:
+            return text == "*" ? "name the origins one by one: any page may be open in a browser" : nil
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
-        case .service, .path, .hub, .host, .peer:
+        case .service, .path, .hub, .host, .peer, .hostName, .addressRange:
             return nil
         }
     }
@@ -113,7 +145,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         let port = "[0-9]{1,5}"
         let dotted = "[0-9]{1,3}(\\.[0-9]{1,3}){3}"
         let bracketed = "\\[[0-9A-Fa-f:.]{2,45}\\]"
-        let host = "([A-Za-z0-9.-]{1,253}|\(bracketed))"
+        let host = "([A-Za-z0-9._-]{1,253}|\(bracketed))"
         let did = "did:key:z[1-9A-HJ-NP-Za-km-z]+"
         let peer = "(\(did)|[Ff][Dd][0-9A-Fa-f:]{1,39}|(agent://)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}/?|agent://\(did)/?)"
         let loopback = "(127(\\.[0-9]{1,3}){3}|localhost|\\[[0:]*:0*1\\])"
@@ -122,7 +154,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .service: return "^[A-Za-z0-9._-]{1,63}$"
         case .path: return "^[^\\u0000]+$"
         case .hub: return "^postern://\(host):\(port)/\(did)$"
-        case .listen: return "^(\(dotted)|localhost|\(bracketed)):\(port)$"
+        case .listen, .reachListen: return "^(\(dotted)|localhost|\(bracketed)):\(port)$"
         case .loopback: return "^\(loopback):\(port)$"
         case .loopbackOrOff: return "^(off|\(loopback):\(port))$"
         case .host: return "^\(host)(:\(port))?$|^[0-9A-Fa-f:.]{2,45}$"
@@ -131,6 +163,13 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .upstream: return "^(http://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
         case .allowance: return "^(trusted|\(peer))$"
+        case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
+        case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
+        case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"
         }
     }
+}
+
+extension UInt8 {
+    fileprivate var isASCIIAlphanumeric: Bool { HostName.isDigit(self) || (self | 0x20) &- UInt8(ascii: "a") < 26 }
 }

@@ -4,6 +4,14 @@ import NIOPosix
 import PosternModel
 package import SidecarCore
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Makes one call to the sidecar that runs on a state directory.
 package struct ControlClient: Sendable {
     /// Bytes that an answer may have.
@@ -35,6 +43,22 @@ package struct ControlClient: Sendable {
         throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
     }
 
+    /// A link that takes one browser to the status page, good for a minute. Throws as ``answer(to:within:)`` does.
+    package func pageLink() async throws -> String {
+        let bytes = try await exchange("POST", ControlRoute.linkPath, [], .seconds(10))
+        guard let document = try? JSONValue(parsing: bytes.body) else { throw ControlClientError.garbled }
+        if let url = document["url"]?.string { return url }
+        throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
+    }
+
+    /// A socket that may not be opened is somebody else's: whether a sidecar runs there is not for us to know.
+    private static func failure(_ error: any Error, at path: String) -> ControlClientError {
+        switch (error as? IOError)?.errnoCode {
+        case EACCES, EPERM: .notPermitted(socketPath: path)
+        case _: .notRunning(socketPath: path)
+        }
+    }
+
     private func exchange(
         _ method: String,
         _ target: String,
@@ -56,7 +80,7 @@ package struct ControlClient: Sendable {
         do {
             channel = try await connecting.get()
         } catch {
-            let failure = ControlClientError.notRunning(socketPath: socketPath)
+            let failure = Self.failure(error, at: socketPath)
             promise.fail(failure)
             throw failure
         }
@@ -81,6 +105,8 @@ package struct ControlClient: Sendable {
 package enum ControlClientError: Error, Hashable, Sendable {
     /// Nobody listens on the control socket.
     case notRunning(socketPath: String)
+    /// The control socket, or its directory, belongs to somebody else.
+    case notPermitted(socketPath: String)
     /// The sidecar went away in the middle.
     case broken
     /// The sidecar took too long.

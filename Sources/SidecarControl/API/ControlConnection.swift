@@ -21,16 +21,50 @@ final class ControlConnection: ChannelInboundHandler {
     }
 
     private let door: ControlDoor
+    private let server: ControlServer
+    private let connections: ConnectionTable
     private let backend: any ControlBackend
     private let settings: ControlSettings
     private let logger: Logger
     private var state = State.idle
+    /// When the next request has to be here.
+    private var deadline: Scheduled<Void>?
 
-    init(door: ControlDoor, backend: any ControlBackend, settings: ControlSettings, logger: Logger) {
+    init(
+        door: ControlDoor,
+        server: ControlServer,
+        connections: ConnectionTable,
+        backend: any ControlBackend,
+        settings: ControlSettings,
+        logger: Logger
+    ) {
         self.door = door
+        self.server = server
+        self.connections = connections
         self.backend = backend
         self.settings = settings
         self.logger = logger
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        expectRequest(within: settings.requestTimeout, context: context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        context.fireChannelInactive()
+    }
+
+    /// However slowly it trickles in, the whole request is here by then, or the connection ends.
+    private func expectRequest(within limit: TimeAmount, context: ChannelHandlerContext) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { context.close(promise: nil) }
+    }
+
+    private func requestCame(_ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        connections.asked(context.channel)
+        state = .answering
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -47,10 +81,10 @@ final class ControlConnection: ChannelInboundHandler {
         case (.body, .idle), (.body, .skipping), (.body, .answering):
             break
         case (.end, .reading(let head, let body)):
-            state = .answering
+            requestCame(context)
             answer(head, body: body, context: context)
         case (.end, .skipping(let head)):
-            state = .answering
+            requestCame(context)
             write(.tooLarge, to: head, closing: true, context: context)
         case (.end, .idle), (.end, .answering):
             break
@@ -93,11 +127,16 @@ final class ControlConnection: ChannelInboundHandler {
         body: [UInt8],
         through door: ControlDoor
     ) throws(Rejection) -> ControlRoute {
-        let hosts = head.headers["host"]
-        let origins = head.headers["origin"]
+        let now = NIODeadline.now()
+        let caller = ControlCaller(
+            hosts: head.headers["host"],
+            origins: head.headers["origin"],
+            cookies: head.headers["cookie"],
+            authorization: head.headers.first(name: "authorization")
+        )
         do {
             // Who may not ask at all learns nothing of the paths.
-            try door.check(hosts: hosts, origins: origins, authorization: nil, route: .health)
+            try door.check(caller, route: .health, at: now)
         } catch {
             throw Rejection(ControlReply(error))
         }
@@ -108,8 +147,7 @@ final class ControlConnection: ChannelInboundHandler {
             throw Rejection(ControlReply(error))
         }
         do {
-            let authorization = head.headers.first(name: "authorization")
-            try door.check(hosts: hosts, origins: origins, authorization: authorization, route: route)
+            try door.check(caller, route: route, at: now)
         } catch {
             throw Rejection(ControlReply(error))
         }
@@ -139,6 +177,14 @@ final class ControlConnection: ChannelInboundHandler {
             }
         case .description:
             return backend.readiness().map { [backend] _ in ControlReply(OpenAPI.document(version: backend.version)) }
+        case .entry(let secret):
+            let cookie = server.enter(secret, at: .now())
+            return backend.readiness().map { _ in cookie.map(ControlReply.entered) ?? .usedLink }
+        case .link:
+            let link = server.link(at: .now())
+            return backend.readiness().map { _ in
+                link.map { ControlReply(["url": .string($0)]) } ?? .noPage
+            }
         case .operation(let operation):
             return perform(operation)
         }
@@ -162,6 +208,8 @@ final class ControlConnection: ChannelInboundHandler {
         context: ChannelHandlerContext
     ) {
         state = .idle
+        connections.answered(context.channel)
+        expectRequest(within: settings.idleTimeout, context: context)
         let isLast = closing || !head.isKeepAlive
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: reply.contentType)

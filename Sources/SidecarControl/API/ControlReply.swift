@@ -59,8 +59,9 @@ struct ControlReply: Hashable, Sendable {
         case .noToken:
             let failure = Problem(
                 code: "no-token",
-                message: "a change needs the token",
-                hint: "send \"Authorization: Bearer TOKEN\" with the line in control.token of the state directory"
+                message: "this needs the token; other users of this machine may not read it",
+                hint:
+                    "run `postern open` for the page, or send \"Authorization: Bearer\" with the line in control.token"
             )
             self.init(failure, status: .unauthorized)
             fields["WWW-Authenticate"] = "Bearer"
@@ -88,6 +89,31 @@ struct ControlReply: Hashable, Sendable {
             self.init(problem, status: .badRequest)
         }
     }
+
+    /// Takes a browser to the status page, with the cookie by which it may read from then on.
+    static func entered(cookie: String) -> ControlReply {
+        var reply = ControlReply(status: .seeOther, contentType: "text/plain; charset=utf-8", body: "see /\n")
+        reply.fields["Location"] = "/"
+        reply.fields["Set-Cookie"] = "\(BrowserSessions.cookieName)=\(cookie); Path=/; HttpOnly; SameSite=Strict"
+        return reply
+    }
+
+    static let usedLink = ControlReply(
+        Problem(
+            code: "used-link",
+            message: "this link was used already, or is older than a minute",
+            hint: "run `postern open` again"
+        ),
+        status: .forbidden
+    )
+
+    static let noPage = ControlReply(
+        Problem(
+            code: "control-off",
+            message: "the sidecar serves no status page",
+            hint: "set `control: 127.0.0.1:7600` in the configuration and start it again"
+        )
+    )
 
     static let tooLarge = ControlReply(
         Problem(code: "too-large", message: "the request's body is too large", hint: "send less than 64 KiB"),

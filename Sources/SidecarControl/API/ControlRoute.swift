@@ -13,14 +13,29 @@ package enum ControlRoute: Sendable {
     case metrics
     /// The description of the API.
     case description
+    /// A browser comes by a link with this secret.
+    case entry(String)
+    /// A link for a browser is wanted.
+    case link
     /// One of the table of operations.
     case operation(any Operation)
 
-    /// Whether it changes anything.
-    var changesState: Bool {
+    /// What who asks for it has to show over loopback TCP.
+    enum Need {
+        case nothing
+        case metrics
+        case reading
+        case change
+    }
+
+    var need: Need {
         switch self {
-        case .page, .health, .readiness, .metrics, .description: false
-        case .operation(let operation): type(of: operation).outline.changesState
+        // The secret of an entry is looked at when it is used.
+        case .health, .readiness, .entry: .nothing
+        case .metrics: .metrics
+        case .page, .description: .reading
+        case .link: .change
+        case .operation(let operation): type(of: operation).outline.changesState ? .change : .reading
         }
     }
 }
@@ -38,6 +53,9 @@ enum RouteError: Error, Hashable {
 extension ControlRoute {
     /// Where operations begin.
     static let api = "/api/v1/"
+    /// Where a link for a browser is made, and where it leads.
+    static let linkPath = api + "open"
+    static let entryPath = "/open"
 
     private static let plain: [String: ControlRoute] = [
         "/": .page, "/healthz": .health, "/readyz": .readiness, "/metrics": .metrics,
@@ -55,6 +73,17 @@ extension ControlRoute {
         if let route = Self.plain[path] {
             guard method == "GET" || method == "HEAD" else { throw .wrongMethod(allowed: "GET") }
             self = route
+            return
+        }
+        if path == Self.entryPath {
+            guard method == "GET" else { throw .wrongMethod(allowed: "GET") }
+            let query = Query(parts.count == 2 ? parts[1] : "").object
+            self = .entry(query["once"]?.string ?? "")
+            return
+        }
+        if path == Self.linkPath {
+            guard method == "POST" else { throw .wrongMethod(allowed: "POST") }
+            self = .link
             return
         }
         guard let operation = Self.operations[path] else { throw .unknownPath }

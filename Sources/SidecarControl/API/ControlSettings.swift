@@ -5,15 +5,18 @@ import StateStore
 package struct ControlSettings: Hashable, Sendable {
     /// Bytes of a request's body. Default 64 KiB.
     package var bodyLimit: Int
-    /// Connections at a time, per listener. More are closed at once. Default 64.
+    /// Connections at a time, per listener. At the limit one without a request makes room. Default 64.
     package var maximumConnections: Int
     /// Silence after which a connection is closed, in either direction. A `join` may take 20 s. Default 60 s.
     package var idleTimeout: TimeAmount
+    /// How long a request may take to arrive, from the begin of the connection. Default 10 s.
+    package var requestTimeout: TimeAmount
 
     package static let defaults = ControlSettings(
         bodyLimit: 64 << 10,
         maximumConnections: 64,
-        idleTimeout: .seconds(60)
+        idleTimeout: .seconds(60),
+        requestTimeout: .seconds(10)
     )
 }
 
@@ -22,7 +25,23 @@ enum ControlDoor: Sendable {
     /// The socket in the state directory: who can open it is the owner.
     case socket
     /// Loopback TCP: any program and any web page on this machine may try.
-    case loopback(ControlToken)
+    case loopback(ControlAccess)
+}
+
+/// What loopback TCP asks for.
+struct ControlAccess: Sendable {
+    let token: ControlToken
+    let sessions: BrowserSessions
+    /// Whether anybody on this machine may read the metrics.
+    let hasOpenMetrics: Bool
+}
+
+/// What a request says of whom it comes from.
+struct ControlCaller {
+    var hosts: [String]
+    var origins: [String] = []
+    var cookies: [String] = []
+    var authorization: String?
 }
 
 /// What is refused before a request is looked at.
@@ -31,17 +50,27 @@ enum DoorRefusal: Error, Hashable {
     case foreignHost
     /// The `Origin` is another web page's.
     case foreignOrigin
-    /// A change without the token.
+    /// Neither the token nor, for reading, the cookie.
     case noToken
 }
 
 extension ControlDoor {
     /// Whether a request with these fields may have `route`.
-    func check(hosts: [String], origins: [String], authorization: String?, route: ControlRoute) throws(DoorRefusal) {
-        guard case .loopback(let token) = self else { return }
+    func check(_ caller: ControlCaller, route: ControlRoute, at now: NIODeadline) throws(DoorRefusal) {
+        guard case .loopback(let access) = self else { return }
+        let hosts = caller.hosts
         guard hosts.count == 1, let host = hosts.first, Self.isLoopback(host) else { throw .foreignHost }
-        guard origins.allSatisfy({ $0.lowercased() == "http://\(host.lowercased())" }) else { throw .foreignOrigin }
-        guard !route.changesState || token.admits(authorization: authorization) else { throw .noToken }
+        guard caller.origins.allSatisfy({ $0.lowercased() == "http://\(host.lowercased())" }) else {
+            throw .foreignOrigin
+        }
+        switch route.need {
+        case .nothing: return
+        case .metrics where access.hasOpenMetrics: return
+        case .reading, .metrics:
+            let isKnown = access.sessions.admit(cookies: caller.cookies, at: now)
+            guard isKnown || access.token.admits(authorization: caller.authorization) else { throw .noToken }
+        case .change: guard access.token.admits(authorization: caller.authorization) else { throw .noToken }
+        }
     }
 
     /// Whether `authority`, a name or address with or without a port, is this machine's loopback.

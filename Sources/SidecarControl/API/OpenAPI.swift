@@ -6,6 +6,7 @@ enum OpenAPI {
     static func document(version: String) -> JSONValue {
         var paths = JSONObject()
         for operation in Operations.all { paths[ControlRoute.api + operation.outline.path] = path(of: operation) }
+        paths[ControlRoute.linkPath] = link
         return [
             "openapi": "3.1.0",
             "info": [
@@ -26,8 +27,8 @@ enum OpenAPI {
         method["operationId"] = .string(outline.path.replacing("/", with: "-"))
         method["summary"] = .string(outline.summary)
         let schema = schema(of: operation)
+        method["security"] = [["token": []]]
         if outline.changesState {
-            method["security"] = [["token": []]]
             method["requestBody"] = ["content": json(schema)]
         } else {
             method["parameters"] = .array(queryParameters(of: schema))
@@ -63,6 +64,21 @@ enum OpenAPI {
     private static func answerSchema<Asked: Operation>(of operation: Asked.Type) -> JSONValue {
         JSONSchema.schema(of: Asked.Answer.self)
     }
+
+    private static let link: JSONValue = [
+        "post": [
+            "operationId": "open", "summary": "A link that takes one browser to the status page, good once.",
+            "security": [["token": []]],
+            "responses": [
+                "200": [
+                    "description": "Done.",
+                    "content": json([
+                        "type": "object", "required": ["url"], "properties": ["url": ["type": "string"]],
+                    ]),
+                ]
+            ],
+        ]
+    ]
 
     private static let problem: JSONValue = [
         "type": "object", "required": ["error"],

@@ -101,11 +101,23 @@ package struct LocalPort: Hashable, Sendable {
     package let peer: PeerName
     package let target: ServiceTarget
     package let listen: HostPort
+    /// Whether clients on other machines are served.
+    package let isOpenToNetwork: Bool
+    /// Why it is not offered at present; nil: it is.
+    package let problem: String?
 
-    package init(peer: PeerName, target: ServiceTarget, listen: HostPort) {
+    package init(
+        peer: PeerName,
+        target: ServiceTarget,
+        listen: HostPort,
+        isOpenToNetwork: Bool = false,
+        problem: String? = nil
+    ) {
         self.peer = peer
         self.target = target
         self.listen = listen
+        self.isOpenToNetwork = isOpenToNetwork
+        self.problem = problem
     }
 }
 

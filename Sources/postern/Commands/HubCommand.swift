@@ -42,6 +42,7 @@ struct HubCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure(error)
         }
+        try CommandFailure.requireHome(file.settings.state)
         if let listen {
             guard let address = HostPort(listen), address.isAddress else {
                 throw CommandFailure(

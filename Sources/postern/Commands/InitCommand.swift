@@ -39,6 +39,7 @@ struct InitCommand: AsyncParsableCommand {
         }
         let path = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
         let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
+        try CommandFailure.requireHome(directory.path)
         let file = directory.path + "/postern.yaml"
         let made: (identity: NodeIdentity, isNew: Bool)
         do throws(Problem) {

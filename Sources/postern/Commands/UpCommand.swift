@@ -8,7 +8,7 @@ struct UpCommand: AsyncParsableCommand {
         discussion: """
             Prints one line `READY {…}` on standard output when it serves; logs go to standard error. SIGTERM and \
             SIGINT let running calls finish for a few seconds, a second one ends at once. SIGHUP or a changed \
-            file makes it read the configuration again: name, hubs, expose, reach and log.level change at once.
+            file makes it read the configuration again: name, hubs, expose, reach, limits and log.level change at once.
             """
     )
 

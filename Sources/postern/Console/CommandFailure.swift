@@ -83,6 +83,17 @@ extension CommandFailure {
         self.init(status, code: problem.code, message: problem.description, hint: problem.hint ?? "see its log")
     }
 
+    /// The state directory of nobody: it would be in a home that is not known.
+    static func requireHome(_ state: String) throws(CommandFailure) {
+        guard !state.hasPrefix("/") else { return }
+        throw CommandFailure(
+            .wrongUsage,
+            code: "no-home",
+            message: "HOME is not set, and the system knows no home directory of this user",
+            hint: "name the state directory with --state DIR, or set HOME"
+        )
+    }
+
     /// The sidecar could not be asked.
     init(_ error: ControlClientError) {
         switch error {
@@ -92,6 +103,13 @@ extension CommandFailure {
                 code: "not-running",
                 message: "no sidecar runs: nobody answers at \(path)",
                 hint: "start it with `postern up`, or name its state directory with --state"
+            )
+        case .notPermitted(let path):
+            self.init(
+                .failed,
+                code: "not-permitted",
+                message: "you may not talk to the sidecar at \(path): it is another user's",
+                hint: "run the command as the user that runs the sidecar, with `sudo -u USER`"
             )
         case .broken:
             self.init(.failed, code: "broken", message: "the sidecar ended before it answered", hint: "see its log")

@@ -30,12 +30,21 @@ struct LineLogHandler: LogHandler {
     private let label: String
     private let isJSON: Bool
     private let levels: LogSwitch
+    private let writer: LogWriter
     var metadata: Logger.Metadata = [:]
 
-    init(label: String, isJSON: Bool, levels: LogSwitch) {
+    init(label: String, isJSON: Bool, levels: LogSwitch, writer: LogWriter) {
         self.label = label
         self.isJSON = isJSON
         self.levels = levels
+        self.writer = writer
+    }
+
+    /// What writes the lines of a program whose log looks like this.
+    static func writer(isJSON: Bool) -> LogWriter {
+        LogWriter { level, message, metadata in
+            text(level, message, metadata, isJSON: isJSON, at: now())
+        }
     }
 
     var logLevel: Logger.Level {
@@ -49,23 +58,38 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        Console.complain(line(for: event, at: Self.now()))
+        let kind = LogLimiter.Kind(
+            level: event.level,
+            message: event.message.description,
+            metadata: event.metadata ?? [:]
+        )
+        writer.append(kind) { line(for: event, at: Self.now()) }
     }
 
     /// The line that says what happened at `time`.
     func line(for event: LogEvent, at time: Timestamp) -> String {
-        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        return Self.text(event.level, event.message.description, all, isJSON: isJSON, at: time)
+    }
+
+    private static func text(
+        _ level: Logger.Level,
+        _ message: String,
+        _ metadata: Logger.Metadata,
+        isJSON: Bool,
+        at time: Timestamp
+    ) -> String {
+        let all = metadata.sorted { $0.key < $1.key }
         if isJSON {
             var object = JSONObject()
             object["time"] = .string(time.description)
-            object["level"] = .string(event.level.rawValue)
-            object["message"] = .string(event.message.description)
+            object["level"] = .string(level.rawValue)
+            object["message"] = .string(message)
             for (key, value) in all where object[key] == nil { object[key] = .string(value.description) }
             return JSONValue.object(object).compactText
         }
-        let details = all.map { " \($0.key)=\(Self.oneLine($0.value.description))" }.joined()
-        let level = event.level.rawValue.uppercased()
-        return "\(time) \(level) \(Self.oneLine(event.message.description))\(details)"
+        let details = all.map { " \($0.key)=\(oneLine($0.value.description))" }.joined()
+        return "\(time) \(level.rawValue.uppercased()) \(oneLine(message))\(details)"
     }
 
     /// What strangers wrote may stand in an entry; it stays on its line.

@@ -25,11 +25,14 @@ struct SidecarOptions: ParsableArguments {
 
     /// The configuration that holds.
     func configuration() throws -> ConfigurationFile<SidecarConfiguration> {
+        let found: ConfigurationFile<SidecarConfiguration>
         do throws(ConfigurationFailure) {
-            return try .find(named: config, state: state, surroundings: .process)
+            found = try .find(named: config, state: state, surroundings: .process)
         } catch {
             throw CommandFailure(error)
         }
+        try CommandFailure.requireHome(found.settings.state)
+        return found
     }
 
     /// The state directory of the sidecar that is meant.
@@ -45,12 +48,17 @@ struct SidecarOptions: ParsableArguments {
 
     /// The running sidecar's answer to `operation`.
     func ask<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer {
+        try await withClient { try await $0.answer(to: operation) }
+    }
+
+    /// What `body` makes of the running sidecar.
+    func withClient<Result: Sendable>(_ body: (ControlClient) async throws -> Result) async throws -> Result {
         let client = ControlClient(
             group: MultiThreadedEventLoopGroup.singleton,
             socketPath: try stateDirectory().socketPath
         )
         do {
-            return try await client.answer(to: operation)
+            return try await body(client)
         } catch let error as Problem {
             throw CommandFailure(error)
         } catch let error as ControlClientError {

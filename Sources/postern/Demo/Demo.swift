@@ -60,7 +60,9 @@ struct Demo {
 
             \(Shown.text(document["curl"]))
 
-            Status pages: http://\(roles.aliceControl)/ (alice) and http://\(roles.bobControl)/ (bob)
+            Status pages: http://\(roles.aliceControl)/ (alice) and http://\(roles.bobControl)/ (bob).
+            A link for your browser:
+            postern open --state \(roles.folder)/alice
             Ctrl-C ends everything.
             """
         }

@@ -11,6 +11,8 @@ final class DemoStage: Sendable {
         let conversationPort: Int
         let aliceControl: String
         let bobControl: String
+        /// The directory that holds the state directories of both.
+        let folder: String
     }
 
     private let program: URL
@@ -67,7 +69,8 @@ final class DemoStage: Sendable {
             toolsPort: Self.port(of: "tools", in: alice),
             conversationPort: conversationPort,
             aliceControl: alice["control"]?.string ?? "",
-            bobControl: bob["control"]?.string ?? ""
+            bobControl: bob["control"]?.string ?? "",
+            folder: folder.path
         )
     }
 

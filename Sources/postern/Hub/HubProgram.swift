@@ -22,12 +22,18 @@ struct HubProgram {
     func run() async throws {
         _ = Descriptors.raiseLimit()
         let settings = file.settings
-        let state = StateDirectory(path: settings.state)
+        let state = StateDirectory(
+            path: settings.state,
+            keyFileMode: settings.sharesKeyWithGroup ? .group : .owner
+        )
         let (identity, lock) = try open(state)
         defer { withExtendedLifetime(lock) {} }
         let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
+        let isJSON = settings.log.format == .json
+        let writer = LineLogHandler.writer(isJSON: isJSON)
+        defer { writer.drain(within: 1) }
         let logger = Logger(label: "postern") { label in
-            LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
+            LineLogHandler(label: label, isJSON: isJSON, levels: levels, writer: writer)
         }
         let store = try openStore(state)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)

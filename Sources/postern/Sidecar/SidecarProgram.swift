@@ -31,12 +31,16 @@ final class SidecarProgram {
     let udp: [SocketAddress]
     var configuration: SidecarConfiguration
     var reaches: [Reach] = []
+    /// Services of `reach:` whose addresses cannot be bound at present.
+    var waiting: [WaitingReach] = []
+    /// The next attempt to bind them.
+    var retry: Scheduled<Void>?
     var reachPorts: ReachPorts
     /// Local ports that were opened for programs; they stay until the sidecar ends.
     var opened: [LocalPort] = []
     /// How many files and connections this process may have open.
     private let descriptors: Int
-    private let log: Logger
+    let log: Logger
 
     /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
     /// the error of binding or of opening the state.
@@ -126,13 +130,16 @@ final class SidecarProgram {
     func reload(_ next: SidecarConfiguration) -> EventLoopFuture<[String]> {
         var fixed: [String] = []
         if next.state != configuration.state { fixed.append("state") }
-        if next.control != configuration.control { fixed.append("control") }
+        if next.control != configuration.control || next.hasOpenMetrics != configuration.hasOpenMetrics {
+            fixed.append("control")
+        }
         if next.underlay != configuration.underlay { fixed.append("underlay") }
         if next.limits.memory != configuration.limits.memory { fixed.append("limits.memoryMiB") }
         if next.log.format != configuration.log.format { fixed.append("log.format") }
         var settings = next
         settings.state = configuration.state
         settings.control = configuration.control
+        settings.hasOpenMetrics = configuration.hasOpenMetrics
         settings.underlay = configuration.underlay
         settings.limits.memory = configuration.limits.memory
         settings.log.format = configuration.log.format
@@ -144,7 +151,7 @@ final class SidecarProgram {
         reaches.removeAll { !settings.reach.contains($0.configured) }
         let closed = gone.map { gateway.unreach($0.service) }
         return EventLoopFuture.andAllComplete(closed, on: node.eventLoop).assumeIsolated().flatMap {
-            self.reachAll()
+            self.reachWhatCanBe()
         }.map { fixed }.nonisolated()
     }
 
@@ -174,9 +181,22 @@ extension SidecarProgram: SidecarHost {
 
     var localPorts: [LocalPort] {
         let configured = reaches.map {
-            LocalPort(peer: $0.service.peer, target: $0.service.target, listen: $0.listen)
+            LocalPort(
+                peer: $0.service.peer,
+                target: $0.service.target,
+                listen: $0.listen,
+                isOpenToNetwork: $0.configured.exposesToNetwork
+            )
         }
-        return configured + opened
+        let waiting = waiting.map {
+            LocalPort(
+                peer: $0.configured.peer,
+                target: $0.configured.target,
+                listen: $0.listen,
+                problem: $0.reason
+            )
+        }
+        return configured + waiting + opened
     }
 
     func upstream(of name: ServiceName) -> String {

@@ -22,12 +22,18 @@ struct SidecarService {
     func run() async throws {
         let descriptors = Descriptors.raiseLimit()
         let settings = file.settings
-        let state = StateDirectory(path: settings.state)
+        let state = StateDirectory(
+            path: settings.state,
+            keyFileMode: settings.sharesKeyWithGroup ? .group : .owner
+        )
         let (identity, lock) = try open(state)
         defer { withExtendedLifetime(lock) {} }
         let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
+        let isJSON = settings.log.format == .json
+        let writer = LineLogHandler.writer(isJSON: isJSON)
+        defer { writer.drain(within: 1) }
         let logger = Logger(label: "postern") { label in
-            LineLogHandler(label: label, isJSON: settings.log.format == .json, levels: levels)
+            LineLogHandler(label: label, isJSON: isJSON, levels: levels, writer: writer)
         }
         // One loop owns the overlay and the gateway; neither what operators ask for nor a disk may hold packets up.
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -156,7 +162,12 @@ struct SidecarService {
         token: ControlToken,
         beside socket: any Channel
     ) async throws -> (address: HostPort?, channels: [any Channel]) {
-        let channel = try await server.serve(host: host, port: Int(port), token: token).get()
+        let channel = try await server.serve(
+            host: host,
+            port: Int(port),
+            token: token,
+            hasOpenMetrics: file.settings.hasOpenMetrics
+        ).get()
         let bound = UInt16(channel.localAddress?.port ?? 0)
         return (HostPort(host: host, port: bound), [socket, channel])
     }
@@ -208,11 +219,6 @@ struct SidecarService {
             if !fixed.isEmpty {
                 logger.warning("these keys change only at the next start", metadata: ["keys": "\(fixed)"])
             }
-        } catch let error as ReachError {
-            logger.error(
-                "a reached service cannot be offered; the others are",
-                metadata: ["listen": "\(error.listen)", "error": "\(error.reason)"]
-            )
         } catch {
             logger.error("the configuration was not taken up", metadata: ["error": "\(error)"])
         }

@@ -1,0 +1,63 @@
+import GatewayCore
+import NIOCore
+import PosternModel
+
+/// One local port for a peer's service.
+final class ReachPort {
+    let service: ReachedService
+    let gateway: Gateway
+    private let names: OwnNames
+    private let origins: OriginRules
+
+    init(service: ReachedService, gateway: Gateway) {
+        self.service = service
+        self.gateway = gateway
+        names = OwnNames(overlayNames: gateway.settings.overlayNames + (service.network?.hosts ?? []))
+        origins = OriginRules(service.origins)
+    }
+
+    /// What clients may do when the service is of this kind; nil while nobody knows the kind.
+    func policy(_ kind: ServiceKind?) -> ForwardingPolicy {
+        if let kind, !kind.isHTTP { return .passthrough }
+        return .reach(
+            ReachPolicy(
+                names: names,
+                origins: origins,
+                offersUpgrade: kind?.offersUpgrade ?? false,
+                isKnownToBeHTTP: kind != nil
+            )
+        )
+    }
+
+    /// A client connected.
+    func accept(_ channel: any Channel) throws {
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        guard service.network?.admits(address) ?? true else { throw ListenError.foreignClient }
+        let admission = gateway.admitClient()
+        guard admission != .refused else { throw ListenError.noRoom }
+        let proxy = ProxyHandler(reaching: self, gateway: gateway)
+        gateway.insert(proxy)
+        let link = ChannelLink(.downstream, of: proxy) {
+            if admission == .admitted { self.begin(proxy, $0) } else { self.turnAway(proxy, $0) }
+        }
+        try channel.pipeline.syncOperations.addHandler(link)
+    }
+
+    /// Lets the client ask, and tells it that there is no room. One that does not ask is cut.
+    private func turnAway(_ proxy: ProxyHandler, _ link: ChannelLink) {
+        proxy.begin(downstream: .channel(link))
+        proxy.resolved(.failure(.noRoom(service.peer.description), kind: nil), self)
+        gateway.eventLoop.assumeIsolated().scheduleTask(in: gateway.settings.headTimeout) { [weak proxy] in
+            proxy?.cut()
+        }
+    }
+
+    private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {
+        proxy.begin(downstream: .channel(link))
+        gateway.authority.resolve(service.peer, service.target) { [weak proxy] resolution in
+            proxy?.resolved(resolution, self)
+        }
+        proxy.notePeer()
+        proxy.settle()
+    }
+}
