@@ -8,13 +8,13 @@ extension Sidecar {
     func place(for mailClass: MailClass) -> [RecordID]? {
         let strangers = book.pending.filter { $0.value.stranger != nil }
         guard let origin = mailClass.strangerOrigin else {
-            let others = book.pending.count - strangers.count
-            return others < settings.pendingCount - settings.strangerCount ? [] : nil
+            // Strangers have no more than their part, so the rest is for others.
+            return book.pending.count < settings.pendingCount ? [] : nil
         }
         let byOrigin = Dictionary(grouping: strangers.values) { $0.stranger ?? origin }
         let own = byOrigin[origin]?.count ?? 0
         guard own < settings.originCount else { return nil }
-        guard strangers.count >= settings.strangerCount else { return [] }
+        guard strangers.count >= min(settings.strangerCount, settings.pendingCount) else { return [] }
         // The oldest of the most frequent source goes, unless that would only turn the tables.
         let frequent = byOrigin.values.max { ($0.count, $1.oldest) < ($1.count, $0.oldest) }
         guard let frequent, frequent.count > own + 1 else { return nil }
