@@ -17,6 +17,8 @@ struct HubLinks: Sendable {
         var work: TokenBucket
         /// Whether its event stream is open.
         var isWatched = false
+        /// How many requests waited here when it brought one for which there was no place, which waits there since.
+        var withheld: Int?
         /// When the attempt to reach it ends, if it is not ours.
         var attemptEnds: Instant?
         /// When to try again while it is down.

@@ -182,7 +182,8 @@ extension PendingDocument {
             claims: entry.request.name,
             note: entry.request.note,
             services: entry.request.services,
-            received: entry.received
+            received: entry.received,
+            stranger: entry.stranger != nil
         )
     }
 }

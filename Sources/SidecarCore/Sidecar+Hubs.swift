@@ -39,9 +39,12 @@ extension Sidecar {
         case .ready:
             hubs[hub]?.isWatched = true
             return lookUpWanted(at: now)
-        case .mail(let id, let sealed, _):
-            let acknowledgement = nextHubRequest(.acknowledge)
-            return receive(mail: sealed, at: now) + [.hubRequest(acknowledgement, hub: hub, .acknowledge([id]))]
+        case .mail(let id, let sealed, let mailClass):
+            guard let actions = receive(mail: sealed, as: mailClass, at: now) else {
+                hubs[hub]?.withheld = book.pending.count
+                return []
+            }
+            return actions + [.hubRequest(nextHubRequest(.acknowledge), hub: hub, .acknowledge([id]))]
         case .channel(let channel, let peer):
             return relayOpened(channel, for: peer, at: hub, now: now)
         case .closed(let channel):

@@ -151,12 +151,11 @@ extension Sidecar {
         }
         guard !actions.isEmpty else { return [] }
         // A claim that comes by a hub finds room there.
-        contacts = answered.values.compactMap { $0.contactToken?.id }.sorted { $0.description < $1.description }
-        return actions + register()
+        return actions + tellContacts(at: now)
     }
 
     /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
-    private func answeredInvitations(at now: Clocks) -> [RecordID: InvitationSecret] {
+    func answeredInvitations(at now: Clocks) -> [RecordID: InvitationSecret] {
         var answered: [RecordID: InvitationSecret] = [:]
         var ended: [(id: RecordID, invitation: Invitation)] = []
         // Every command comes here, so there is one pass and no sorting as long as there are few.

@@ -6,7 +6,8 @@ import TrustCore
 // Sealed mail from other nodes. Whatever it says, a hub carried it: only what its signature covers counts, and a copy
 // of it may come again at any time.
 extension Sidecar {
-    mutating func receive(mail sealed: [UInt8], at now: Clocks) -> [SidecarAction] {
+    /// Nil: there is no place for it now, so it must stay at the hub.
+    mutating func receive(mail sealed: [UInt8], as mailClass: MailClass, at now: Clocks) -> [SidecarAction]? {
         guard let mail = try? Mail(opening: sealed, with: identity), mail.sender != key else { return [] }
         if book.blocked.contains(mail.sender) {
             // Who is shut out is not heard, but for the end of a trust.
@@ -14,7 +15,7 @@ extension Sidecar {
             return received(revocation, at: now)
         }
         switch mail {
-        case .request(let request): return received(request, at: now)
+        case .request(let request): return received(request, as: mailClass, at: now)
         case .acceptance(let acceptance): return received(acceptance, at: now)
         case .rejection(let rejection): return received(rejection, at: now)
         case .revocation(let revocation): return received(revocation, at: now)
@@ -23,7 +24,11 @@ extension Sidecar {
     }
 
     /// Somebody asks for our trust: it waits for the operator, unless it crosses a request of our own.
-    private mutating func received(_ request: TrustRequest, at now: Clocks) -> [SidecarAction] {
+    private mutating func received(
+        _ request: TrustRequest,
+        as mailClass: MailClass,
+        at now: Clocks
+    ) -> [SidecarAction]? {
         guard request.expires > now.wall, request.issued < now.wall + settings.clockSkew else { return [] }
         guard request.expires < request.issued + settings.requestLifetime * 2 else { return [] }
         guard book.pending[request.id] == nil, book.decided[request.id] == nil else { return [] }
@@ -33,7 +38,8 @@ extension Sidecar {
             return []
         }
         let isRepeated = book.pending.values.contains { $0.request.asker == request.asker }
-        guard isRepeated || book.pending.count < settings.pendingCount else { return [] }
+        let room: [RecordID]? = isRepeated ? [] : place(for: mailClass)
+        guard let evicted = room else { return nil }
         // An older request of the same asker that arrives late does not replace a newer one. The grants tell which is
         // the older, for an asker's clock may have been set back between two requests.
         let isLate = book.pending.values.contains { entry in
@@ -44,8 +50,12 @@ extension Sidecar {
         let event = AuditEvent(.trustAsked, actor: request.asker, subject: key.did, new: asked)
         // What it replaces is decided by that: a late copy of it is not asked again.
         let replaced = book.pending.filter { $0.value.request.asker == request.asker }
-        let facts = replaced.map { TrustFact.decided($0.key, until: $0.value.request.expires) }
-        let received = [record(facts + [.received(request, at: now.wall.inMilliseconds)]), .audit(event)]
+        let decided = replaced.map { TrustFact.decided($0.key, until: $0.value.request.expires) }
+        // What goes to make room may come again.
+        let gone = evicted.map { TrustFact.decided($0, until: now.wall) }
+        let stranger = mailClass.strangerOrigin
+        let arrived = TrustFact.received(request, at: now.wall.inMilliseconds, stranger: stranger)
+        let received = [record(decided + gone + [arrived]), .audit(event)]
         return received + acceptCrossing(request, at: now)
     }
 

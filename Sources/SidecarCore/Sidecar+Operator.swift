@@ -10,6 +10,7 @@ extension Sidecar {
         services: ServiceSet,
         note: String,
         named petname: String?,
+        by card: ContactCard? = nil,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
@@ -24,14 +25,16 @@ extension Sidecar {
             let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
             return named + [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
         }
-        guard !profile.hubs.isEmpty || book.relationships[peer]?.hubs.isEmpty == false else { throw .noHub }
+        let places = profile.hubs + (book.relationships[peer]?.hubs ?? []) + (card?.hubs ?? [])
+        guard !places.isEmpty else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
         let grant = newGrant(to: peer, services: .all, at: now)
         let terms = TrustRequest.Terms(
             name: profile.name,
             note: note,
             services: services,
-            hubs: profile.hubs,
+            // Whoever has no hub of its own is met at those of the card.
+            hubs: profile.hubs.isEmpty ? card?.hubs ?? [] : profile.hubs,
             issued: now.wall.inMilliseconds,
             expires: (now.wall + settings.requestLifetime).inMilliseconds,
             nonce: random.bytes(16)
@@ -47,8 +50,8 @@ extension Sidecar {
         {
             facts.append(.answered(oldest.key))
         }
-        let places = profile.hubs + (book.relationships[peer]?.hubs ?? [])
-        let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence(towards: peer, at: now))
+        let evidence = evidence(towards: peer, at: now) ?? card.map { .contact($0.token) }
+        let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence)
         facts += outboxEntry(deposit, at: places, until: request.expires)
         let event = AuditEvent(.trustAsked, actor: key, subject: peer.did, new: ["services": services.json])
         let isUp = places.contains { hubs[$0.key]?.isUp == true }

@@ -30,7 +30,7 @@ package struct Sidecar {
     var joins: [WaitingJoin] = []
     /// The keys of guests that the overlay admits, and their invitations.
     var guests: [NodeKey: RecordID] = [:]
-    /// The contact cards that our hubs are told: one for each invitation that is answered.
+    /// The contact cards that our hubs are told: ours, and one for each invitation that is answered.
     var contacts: [RecordID] = []
     /// Who waits for what a peer offers.
     var offersWaiters: [NodeKey: [OffersWaiter]] = [:]
@@ -102,6 +102,7 @@ package struct Sidecar {
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))]
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
+        actions += tellContacts(at: now)
         actions += reconcileHubs(at: now)
         for (id, _) in book.joining { redeemAt[id] = now.instant }
         greeted = peers.met(since: now.wall + Interval(nanoseconds: -settings.recentlyMet.nanoseconds))
@@ -139,6 +140,7 @@ package struct Sidecar {
         actions += lookUpWanted(at: now)
         actions += redeemDirectly(at: now)
         actions += giveUpJoins(at: now)
+        actions += fetchWithheld()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
         return actions

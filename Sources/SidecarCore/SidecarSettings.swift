@@ -4,8 +4,13 @@ package import TrustCore
 
 /// What a sidecar allows and how long it waits.
 package struct SidecarSettings: Hashable, Sendable {
-    /// Requests of others that wait for a decision. Further ones are ignored.
+    /// Requests of others that wait for a decision; those of strangers among them, and of these from one network. What
+    /// finds no place waits at the hub.
     package var pendingCount = 100
+    package var strangerCount = 50
+    package var originCount = 5
+    /// Contact cards.
+    package var cardCount = 32
     /// Our own requests that wait for an answer.
     package var outgoingCount = 100
     /// Peers that are trusted.

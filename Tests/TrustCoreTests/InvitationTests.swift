@@ -64,7 +64,7 @@ import TrustCore
             #expect(Invitation(within: text) == nil)
         }
         #expect(!Invitation.isInvitation("hello"))
-        let long = String(repeating: " ", count: Invitation.textLimit) + token
+        let long = String(repeating: " ", count: LinkText.limit) + token
         #expect(Invitation(within: long) == nil && !Invitation.isInvitation(long))
         // Words without end behind a beginning cost a bounded number of tries.
         let words = "postern-invite:" + String(repeating: "a ", count: 30_000)

@@ -70,7 +70,7 @@ package enum Operations {
         ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
         RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self,
         CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
-        BlockPeer.self, ExplainAccess.self,
+        CreateContact.self, ListContacts.self, RevokeContact.self, BlockPeer.self, ExplainAccess.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
     ]
 }
@@ -155,7 +155,8 @@ extension Sidecar {
         seeing view: any SidecarView
     ) -> [SidecarAction] {
         do {
-            return try operation.perform(on: &self, id: id, at: now, seeing: view)
+            let actions = try operation.perform(on: &self, id: id, at: now, seeing: view)
+            return actions + fetchWithheld()
         } catch {
             return [.fail(id, error)]
         }

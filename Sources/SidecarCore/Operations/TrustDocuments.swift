@@ -46,6 +46,8 @@ package struct PendingDocument: Codable, Hashable, Sendable {
     package let note: String
     package let services: ServiceSet
     package let received: Timestamp
+    /// Whether nothing vouches for the asker: neither a trust nor a contact card of ours.
+    package let stranger: Bool
 }
 
 /// A request or invitation of ours that waits for its answer.
@@ -142,20 +144,29 @@ package enum TrustAddressee: Hashable, Sendable {
     case peer(PeerName)
     /// Its holder needs no decision: the invitation is redeemed.
     case invitation(Invitation)
+    /// Its holder may ask, also as a stranger.
+    case contact(ContactCard)
 }
 
 extension TrustAddressee: TextRepresentable {
-    package static var textMeaning: String { "a peer or an invitation" }
+    package static var textMeaning: String { "a peer, a contact card or an invitation" }
     package static var textExample: String { NodeKey.textExample }
 
     package var description: String {
         switch self {
         case .peer(let name): name.description
         case .invitation(let invitation): invitation.token
+        case .contact(let card): card.text
         }
     }
 
     package init(text: String) throws(Problem) {
-        self = Invitation.isInvitation(text) ? .invitation(try Invitation(text: text)) : .peer(try PeerName(text: text))
+        if Invitation.isInvitation(text) {
+            self = .invitation(try Invitation(text: text))
+        } else if ContactCard.isContactCard(text) {
+            self = .contact(try ContactCard(text: text))
+        } else {
+            self = .peer(try PeerName(text: text))
+        }
     }
 }

@@ -56,6 +56,16 @@ package struct RequestTrust: Operation {
                 id: id,
                 at: now
             )
+        case .contact(let card):
+            return try sidecar.request(
+                PeerName(card.owner),
+                services: services ?? .all,
+                note: note ?? "",
+                named: name,
+                by: card,
+                id: id,
+                at: now
+            )
         case .invitation(let invitation):
             let join = JoinInvitation(invitation: invitation, name: name)
             return try join.perform(on: &sidecar, id: id, at: now, seeing: view) { .answer(id, Answer(trust: $0)) }

@@ -1,3 +1,4 @@
+import HubProtocol
 import PosternModel
 import TrustCore
 
@@ -33,10 +34,18 @@ struct TrustBook: Sendable {
     /// How long an offer that was accepted without our knowledge is withdrawn when we hear of it.
     private static let offerMemory = Interval.seconds(90 * 86_400)
 
+    /// A contact card of ours.
+    struct Card: Hashable, Sendable {
+        let token: ContactToken
+        let since: Timestamp
+    }
+
     /// A request of somebody else that waits for a decision.
     struct Pending: Hashable, Sendable {
         let request: TrustRequest
         let received: Timestamp
+        /// Where it came from, if its sender showed nothing but work.
+        let stranger: MailOrigin?
     }
 
     /// An invitation that we redeem.
@@ -68,6 +77,8 @@ struct TrustBook: Sendable {
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     /// Our requests that a later one to the same peer has replaced: the peer may accept one before it sees the other.
     private(set) var superseded: [RecordID: TrustRequest] = [:]
+    /// Our contact cards.
+    private(set) var cards: [RecordID: Card] = [:]
     private(set) var pending: [RecordID: Pending] = [:]
     /// Requests that were decided, until a replay of them would be too old anyway.
     private(set) var decided: [RecordID: Timestamp] = [:]
@@ -96,9 +107,13 @@ struct TrustBook: Sendable {
             }
             superseded[id] = nil
             joining[id] = nil
-        case .received(let request, let time):
+        case .carded(let token, let time):
+            cards[token.id] = Card(token: token, since: time)
+        case .uncarded(let id):
+            cards[id] = nil
+        case .received(let request, let time, let stranger):
             for (id, earlier) in pending where earlier.request.asker == request.asker { pending[id] = nil }
-            pending[request.id] = Pending(request: request, received: time)
+            pending[request.id] = Pending(request: request, received: time, stranger: stranger)
         case .decided(let id, let until):
             pending[id] = nil
             decided[id] = until
@@ -208,7 +223,8 @@ struct TrustBook: Sendable {
         // A request comes before the one that replaces it.
         facts += superseded.values.sorted { $0.grant.issued < $1.grant.issued }.map { .asked($0) }
         facts += outgoing.values.map { .asked($0) }
-        facts += pending.values.map { .received($0.request, at: $0.received) }
+        facts += pending.values.map { .received($0.request, at: $0.received, stranger: $0.stranger) }
+        facts += cards.values.sorted { $0.since < $1.since }.map { .carded($0.token, at: $0.since) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
         for entry in issued.values where now < entry.forgotten {
             facts.append(.invited(entry.invitation, uses: entry.uses, name: entry.name, at: entry.since))

@@ -12,8 +12,15 @@ extension TrustFact {
             ["fact": "answered", "id": .string(id.description)]
         case .offered(let peer, let time):
             ["fact": "offered", "to": .string(peer.did), "at": .time(time)]
-        case .received(let request, let time):
-            ["fact": "received", "request": request.document, "at": .time(time)]
+        case .received(let request, let time, let stranger):
+            [
+                "fact": "received", "request": request.document, "at": .time(time),
+                "stranger": stranger.map { .string(String($0.rawValue, radix: 16)) } ?? .null,
+            ]
+        case .carded(let token, let time):
+            ["fact": "carded", "token": .string(Base64URL.encode(token.bytes)), "at": .time(time)]
+        case .uncarded(let id):
+            ["fact": "uncarded", "id": .string(id.description)]
         case .decided(let id, let until):
             ["fact": "decided", "id": .string(id.description), "until": .time(until)]
         case .trusted(let relationship):
@@ -58,7 +65,16 @@ extension TrustFact {
         case "offered":
             self = .offered(try fields.key("to"), at: try fields.time("at"))
         case "received":
-            self = .received(try TrustRequest(verifying: try fields.value("request")), at: try fields.time("at"))
+            let request = try TrustRequest(verifying: try fields.value("request"))
+            let origin = fields.optionalValue("stranger")?.string.flatMap { UInt64($0, radix: 16) }
+            self = .received(request, at: try fields.time("at"), stranger: origin.map { MailOrigin($0) })
+        case "carded":
+            guard let token = ContactToken(bytes: try fields.bytes("token", limit: ContactToken.byteCount)) else {
+                throw .invalid("token")
+            }
+            self = .carded(token, at: try fields.time("at"))
+        case "uncarded":
+            self = .uncarded(try fields.recordID("id"))
         case "decided":
             self = .decided(try fields.recordID("id"), until: try fields.time("until"))
         case "trusted":

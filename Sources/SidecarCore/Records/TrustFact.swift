@@ -11,8 +11,12 @@ package enum TrustFact: Hashable, Sendable {
     case answered(RecordID)
     /// Something was offered to a peer that it may still accept, the latest at this time.
     case offered(NodeKey, at: Timestamp)
-    /// Somebody asked for our trust.
-    case received(TrustRequest, at: Timestamp)
+    /// Somebody asked for our trust; `stranger` is where a mail came from whose sender showed nothing but work.
+    case received(TrustRequest, at: Timestamp, stranger: MailOrigin?)
+    /// We made a contact card.
+    case carded(ContactToken, at: Timestamp)
+    /// A contact card of ours gives no room any more.
+    case uncarded(RecordID)
     /// We decided about a request. Its id is kept until `until`, so that a replay is not asked again.
     case decided(RecordID, until: Timestamp)
     /// A trust came to stand, or was renewed.

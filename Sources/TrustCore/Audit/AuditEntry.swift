@@ -17,6 +17,8 @@ package struct AuditEvent: Hashable, Sendable {
         case invited = "invitation.create"
         case uninvited = "invitation.revoke"
         case redeemed = "invitation.redeem"
+        case carded = "contact.create"
+        case uncarded = "contact.revoke"
         case blocked = "peer.block"
         case unblocked = "peer.unblock"
         case accessRefused = "access.refuse"

@@ -23,7 +23,6 @@ package struct Invitation: Hashable, Sendable {
 
     private static let type = "postern.invitation.1"
     static let scheme = "postern-invite:"
-    private static let checkSize = 4
 
     /// An invitation; names and lists that are too long for a record are cut.
     package init(
@@ -59,21 +58,13 @@ package struct Invitation: Hashable, Sendable {
             "expires": .time(expires),
             "secret": .string(Base64URL.encode(secret.bytes)),
         ]
-        let bytes = document.canonicalBytes
-        return Self.scheme + Base64URL.encode(bytes + Hash.blake2b(bytes).prefix(Self.checkSize))
+        return Self.scheme + LinkText.encode(document)
     }
 
     /// The invitation in `token`.
     package init(token: some StringProtocol) throws(RecordError) {
         guard token.hasPrefix(Self.scheme), token.utf8.count <= 8_192 else { throw .wrongType }
-        guard let bytes = Base64URL.decode(token.dropFirst(Self.scheme.count)), bytes.count > Self.checkSize else {
-            throw .malformed
-        }
-        let text = Array(bytes.dropLast(Self.checkSize))
-        guard Array(Hash.blake2b(text).prefix(Self.checkSize)) == Array(bytes.suffix(Self.checkSize)) else {
-            throw .malformed
-        }
-        guard let document = try? JSONValue(parsing: text) else { throw .malformed }
+        guard let document = LinkText.decode(token.dropFirst(Self.scheme.count)) else { throw .malformed }
         let fields = try JSONFields(document)
         guard try fields.text("type", limit: 64) == Self.type else { throw .wrongType }
         guard let secret = InvitationSecret(bytes: try fields.bytes("secret", exactly: 32)) else {

@@ -178,7 +178,7 @@ struct JoinCommand: AsyncParsableCommand {
         } else {
             handle = .standardInput
         }
-        guard let data = try? handle.read(upToCount: Invitation.textLimit) else { throw .unreadable(file ?? "-") }
+        guard let data = try? handle.read(upToCount: LinkText.limit) else { throw .unreadable(file ?? "-") }
         return String(decoding: data, as: UTF8.self)
     }
 
