@@ -155,7 +155,8 @@ extension Node {
         // One that names our attempt shows that the peer has answered it already.
         let isOurs = shared.identity.key.precedes(peer.key)
         let hasAnswered = peer.session.map { !$0.isEstablished && $0.ours == initiation.theirs } ?? false
-        if let pending = peer.pending, isOurs, !hasAnswered, pending.retries < 2 {
+        let patience = shared.settings.handshakeRetry * PendingHandshake.patience
+        if let pending = peer.pending, isOurs, !hasAnswered, now - pending.startedAt < patience {
             peer.passedOver = max(peer.passedOver, initiation.timestamp)
             return nil
         }

@@ -123,10 +123,11 @@ extension Session {
             guard let answered = probes[position].answered(by: token) else { continue }
             let probe = probes[position]
             let isDoubtful = isDoubtful(probe.path)
+            // In an outage all challenges are small: a path that answers is better than none.
+            let isSmall = answered.byteCount < PathProbe.fullSize(on: probe.path) && !recovery.isOutage
             prove(probe.path.remote, shared: &shared)
             switch probe.reason {
-            case .candidate where answered.byteCount < PathProbe.fullSize(on: probe.path),
-                .silence where answered.byteCount < PathProbe.fullSize(on: probe.path):
+            case .candidate where isSmall, .silence where isSmall:
                 // The address is the peer's. Whether full packets arrive there as well shows the next try.
                 probes[position].restart(at: now)
                 return

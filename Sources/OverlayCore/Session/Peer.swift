@@ -174,6 +174,9 @@ final class PendingHandshake {
     var early: [(bytes: [UInt8], path: AddressPair, ecn: ECNCodepoint)] = []
 
     static let maximumEarly = 16
+    /// First waits after which it has been repeated twice, and yields to the peer's own: a session that is looked for
+    /// repeats it less often.
+    static let patience: Int64 = 3
 
     init(index: ReceiverIndex, packet: [UInt8], noise: consuming NoiseInitiator, startedAt: Instant, retryAt: Instant) {
         self.index = index
