@@ -1,6 +1,8 @@
 import ArgumentParser
+import PosternModel
 import SidecarControl
 import SidecarCore
+import TrustCore
 
 /// `postern contact`
 struct ContactCommand: AsyncParsableCommand {
