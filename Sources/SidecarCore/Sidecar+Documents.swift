@@ -27,7 +27,7 @@ extension Sidecar {
                 return trustDocument(of: relationship, activating: uses)
             },
             pending: pending.map { PendingDocument($0, name: book.names[$0.request.asker]) },
-            outgoing: outgoing.map { outgoingDocument(of: $0) } + joiningDocuments(at: now),
+            outgoing: outgoing.map { outgoingDocument(of: $0, at: now) } + joiningDocuments(at: now),
             blocked: book.blocked.sorted()
         )
     }
@@ -141,7 +141,7 @@ extension Sidecar {
         )
     }
 
-    private func outgoingDocument(of request: TrustRequest) -> OutgoingDocument {
+    private func outgoingDocument(of request: TrustRequest, at now: Timestamp) -> OutgoingDocument {
         OutgoingDocument(
             id: request.id,
             did: request.target,
@@ -151,7 +151,7 @@ extension Sidecar {
             services: request.services,
             sent: request.issued,
             expires: request.expires,
-            taken: isTaken(byHubsFor: request.target)
+            taken: isTaken(byHubsFor: request.target, at: now)
         )
     }
 
@@ -167,7 +167,7 @@ extension Sidecar {
                 services: joining.invitation.services,
                 sent: joining.claim.grant.issued,
                 expires: joining.invitation.expires,
-                taken: isTaken(byHubsFor: joining.invitation.inviter)
+                taken: isTaken(byHubsFor: joining.invitation.inviter, at: now)
             )
         }
     }

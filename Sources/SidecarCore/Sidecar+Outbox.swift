@@ -72,9 +72,9 @@ extension Sidecar {
         return [record([.delivered(id)])]
     }
 
-    /// Whether no mail for `peer` waits for a hub any more.
-    func isTaken(byHubsFor peer: NodeKey) -> Bool {
-        book.outbox.values.allSatisfy { entry in
+    /// Whether no mail for `peer` waits for a hub any more. What has waited too long is offered to none.
+    func isTaken(byHubsFor peer: NodeKey, at now: Timestamp) -> Bool {
+        book.outbox.values.filter { $0.until > now }.allSatisfy { entry in
             if case .deposit(peer, _, _) = entry.request { false } else { true }
         }
     }
