@@ -15,7 +15,7 @@ extension Bench {
         let requests = { @Sendable (count: Int) in
             HubRequest.register(contacts: [RecordID(ofBytes: Array("\(count)".utf8))])
         }
-        let together = try rates(of: client, inFlight: 64, budget, time, requests)
+        let together = try rates(of: client, inFlight: 8, budget, time, requests)
         let alone = try rates(of: client, inFlight: 1, budget, time, requests)
         let fresh = try budget.sample {
             var count = 0.0
@@ -31,7 +31,7 @@ extension Bench {
         try client.stop()
         try world.stop()
         return [
-            Measurement(what: "64 in flight", unit: "/s", samples: together.map(\.rate)),
+            Measurement(what: "8 in flight", unit: "/s", samples: together.map(\.rate)),
             Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
             Measurement(what: "a new node starts, shakes hands, registers and stops", unit: "ms", samples: fresh),
         ]
@@ -57,12 +57,12 @@ extension Bench {
         let key = target.key
         let time = budget.perRound(parts: 2)
         let requests = { @Sendable (_: Int) in HubRequest.resolve(target: key, grant: grant) }
-        let together = try rates(of: client, inFlight: 64, budget, time, requests)
+        let together = try rates(of: client, inFlight: 8, budget, time, requests)
         let alone = try rates(of: client, inFlight: 1, budget, time, requests)
         for one in [client, target] { try one.stop() }
         try world.stop()
         return [
-            Measurement(what: "64 in flight", unit: "/s", samples: together.map(\.rate)),
+            Measurement(what: "8 in flight", unit: "/s", samples: together.map(\.rate)),
             Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
         ]
     }
