@@ -95,4 +95,21 @@ import TrustCore
         #expect(compacted.nodes[key]!.admitted == plain.nodes[key]!.admitted)
         #expect(TrustJournal.line(facts).count < node.journal.count)
     }
+
+    @Test func `a compacted journal tells what a peer calls itself whose trust ended and who is asked again`() throws {
+        var world = World()
+        let alice = world.add(1, "alice")
+        let bob = world.add(2, "bob")
+        try world.befriend(alice, bob)
+        _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
+        world.nodes[bob]?.isRunning = false
+        _ = try world.answer(RequestTrust(peer: .peer(PeerName(bob)), note: "again"), at: alice)
+        let facts = world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)
+        var compacted = world
+        compacted.restart(alice, journal: TrustJournal.line(facts))
+        let list = try compacted.answer(ListTrust(), at: alice)
+        #expect(list.outgoing.map(\.claims) == ["bob"])
+        #expect(list == (try world.answer(ListTrust(), at: alice)))
+        #expect(!compacted.isTrusted(alice, bob))
+    }
 }

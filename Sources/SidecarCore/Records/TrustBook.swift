@@ -212,7 +212,10 @@ struct TrustBook: Sendable {
     /// Facts from which the same book arises, without what has ended: the content of a compacted journal.
     func compacted(at now: Timestamp) -> [TrustFact] {
         var facts: [TrustFact] = []
-        let kept = relationships.values.filter { trust.standing(of: $0.peer, at: now) != .none }
+        // One that ended still tells what a peer calls itself that is asked again.
+        let kept = relationships.values.filter {
+            trust.standing(of: $0.peer, at: now) != .none || hasOpenOffer(to: $0.peer)
+        }
         for relationship in kept.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
         // A name stays its peer's for good, also when the trust with it has ended.
         facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
