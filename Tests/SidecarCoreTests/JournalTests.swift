@@ -101,6 +101,7 @@ import TrustCore
         let alice = world.add(1, "alice")
         let bob = world.add(2, "bob")
         try world.befriend(alice, bob)
+        _ = try world.answer(RevokeTrust(peer: PeerName(alice)), at: bob)
         _ = try world.answer(RevokeTrust(peer: PeerName(bob)), at: alice)
         world.nodes[bob]?.isRunning = false
         _ = try world.answer(RequestTrust(peer: .peer(PeerName(bob)), note: "again"), at: alice)
