@@ -6,7 +6,7 @@ extension Sidecar {
     /// Shuts `name` out: its streams and session end at once, and nothing that it asks is heard. No trust ends by that:
     /// it stands again when the peer is let in again.
     mutating func block(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
-        let peer = try stranger(name)
+        let peer = try anyKey(named: name)
         let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: true)
         guard !book.blocked.contains(peer) else { return [.answer(id, answer)] }
         guard book.blocked.count < settings.blockCount else { throw .overLimit("peers that are shut out") }
@@ -20,7 +20,7 @@ extension Sidecar {
 
     /// Takes that back.
     mutating func unblock(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
-        let peer = try stranger(name)
+        let peer = try anyKey(named: name)
         let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: false)
         guard book.blocked.contains(peer) else { return [.answer(id, answer)] }
         let event = AuditEvent(.unblocked, actor: key, subject: peer.did)

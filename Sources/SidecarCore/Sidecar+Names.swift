@@ -39,14 +39,14 @@ extension Sidecar {
 
     /// The key that `name` names, which must be somebody that we know.
     func known(_ name: PeerName) throws(Problem) -> NodeKey {
-        let key = try stranger(name)
+        let key = try anyKey(named: name)
         let isKnown = knownKeys.contains(key) || book.names[key] != nil
         guard isKnown else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }
         return key
     }
 
     /// The one key that `name` names, known or not.
-    func stranger(_ name: PeerName) throws(Problem) -> NodeKey {
+    func anyKey(named name: PeerName) throws(Problem) -> NodeKey {
         let keys = candidates(for: name)
         guard keys.count <= 1 else { throw .ambiguousPeer(name, keys.map(\.did)) }
         guard let found = keys.first else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }

@@ -14,7 +14,7 @@ extension Sidecar {
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
-        let peer = try stranger(name)
+        let peer = try anyKey(named: name)
         guard !isOwnHub(peer) else { throw .isHub }
         guard !book.blocked.contains(peer) else { throw .isBlocked(peer) }
         let binding = binding(try petname.map { name throws(Problem) in try bindable(name, to: peer) }, to: peer)
@@ -153,7 +153,7 @@ extension Sidecar {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        let peer = try stranger(peerName)
+        let peer = try anyKey(named: peerName)
         let binding = binding(try bindable(name, to: peer), to: peer)
         let answer = NamePeer.Answer(
             did: peer,

@@ -76,7 +76,7 @@ package struct ExplainAccess: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        let key = try sidecar.stranger(peer)
+        let key = try sidecar.anyKey(named: peer)
         return [.answer(id, sidecar.explainAccess(of: key, to: service, at: now))]
     }
 }
