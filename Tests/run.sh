@@ -218,15 +218,19 @@ fuzz_results() {
     done
 }
 
-# end_to_end NAME PROGRAMS PYTEST-ARGUMENTS... Short paths, since those of sockets may have 107 bytes.
+# end_to_end NAME PROGRAMS PYTEST-ARGUMENTS... In a folder with a short name, since the path of a socket may have 107 bytes.
 end_to_end() {
-    local name=$1 programs=$2
+    local name=$1 programs=$2 folder status
     shift 2
+    folder=$(mktemp -d /tmp/pe.XXXX)
     say "end to end, $name, with the programs of $programs"
     PYTHONDONTWRITEBYTECODE=1 POSTERN_PROGRAMS=$PWD/$programs POSTERN_LEGACY_PYTHON=$PWD/$legacy_venv/bin/python \
         "$venv/bin/python" -m pytest -p no:cacheprovider -ra --durations=5 --junitxml="$results/end-to-end-$name.xml" \
-        --basetemp="$PWD/$work/w" "$@" Tests/EndToEnd
-    record "$results/end-to-end-$name.xml" $?
+        --basetemp="$folder/w" "$@" Tests/EndToEnd
+    status=$?
+    [ $status -eq 0 ] || { rm -rf "$results/$name" && cp -r "$folder/w" "$results/$name" 2>/dev/null; }
+    rm -rf "$folder"
+    record "$results/end-to-end-$name.xml" $status
 }
 
 command -v swift >/dev/null || {

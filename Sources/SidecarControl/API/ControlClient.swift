@@ -65,6 +65,13 @@ package struct ControlClient: Sendable {
         _ body: [UInt8],
         _ limit: TimeAmount
     ) async throws -> (status: Int, body: [UInt8]) {
+        let fields: HTTPHeaders = ["host": "localhost", "connection": "close", "content-length": "\(body.count)"]
+        let head = HTTPRequestHead(
+            version: .http1_1,
+            method: HTTPMethod(rawValue: method),
+            uri: target,
+            headers: fields
+        )
         let promise = group.next().makePromise(of: ClientAnswer.self)
         let connecting = ClientBootstrap(group: promise.futureResult.eventLoop)
             .connectTimeout(.seconds(5))
@@ -72,7 +79,9 @@ package struct ControlClient: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(ClientConnection(answer: promise, byteLimit: Self.answerLimit))
+                    try pipeline.addHandler(
+                        ClientConnection(head: head, body: body, answer: promise, byteLimit: Self.answerLimit)
+                    )
                 }
             }
             .connect(unixDomainSocketPath: socketPath)
@@ -85,13 +94,6 @@ package struct ControlClient: Sendable {
             throw failure
         }
         let timer = channel.eventLoop.scheduleTask(in: limit) { promise.fail(ControlClientError.timedOut) }
-        var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target)
-        head.headers.add(name: "host", value: "localhost")
-        head.headers.add(name: "connection", value: "close")
-        head.headers.add(name: "content-length", value: "\(body.count)")
-        channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
-        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         defer {
             timer.cancel()
             channel.close(promise: nil)
@@ -120,17 +122,29 @@ private struct ClientAnswer: Sendable {
     var body: [UInt8] = []
 }
 
-/// Collects the one answer on a connection.
+/// Asks as soon as it is connected, since the sidecar waits for a head only so long, and collects the one answer.
 private final class ClientConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
 
+    private let head: HTTPRequestHead
+    private let body: [UInt8]
     private let answer: EventLoopPromise<ClientAnswer>
     private let byteLimit: Int
     private var collected: ClientAnswer?
 
-    init(answer: EventLoopPromise<ClientAnswer>, byteLimit: Int) {
+    init(head: HTTPRequestHead, body: [UInt8], answer: EventLoopPromise<ClientAnswer>, byteLimit: Int) {
+        self.head = head
+        self.body = body
         self.answer = answer
         self.byteLimit = byteLimit
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
