@@ -104,7 +104,7 @@ let package = Package(
         ),
         .target(
             name: "GatewayCore",
-            dependencies: ["PosternModel", "CLLHTTP"],
+            dependencies: ["PosternModel", "CLLHTTP", "CZlib"],
             swiftSettings: common + unchecked
         ),
         .target(

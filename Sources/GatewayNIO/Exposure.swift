@@ -12,16 +12,35 @@ final class Exposure {
         let budget: RequestBudget?
     }
 
+    /// Where an agent listens.
+    struct Upstream {
+        let place: HostPort
+        /// Where it is named by an address: no look-up is needed then.
+        let address: SocketAddress?
+
+        init(_ place: HostPort) {
+            self.place = place
+            address = place.address.flatMap { try? SocketAddress(ipAddress: $0, port: Int(place.port)) }
+        }
+    }
+
     let service: ExposedService
-    /// The upstream, where it is named by an address: no look-up is needed then.
-    let address: SocketAddress?
+    private let upstream: Upstream
+    private let grpc: Upstream?
     private(set) var activeStreams = 0
     private var uses: [NodeKey: Use] = [:]
 
     init(_ service: ExposedService) {
         self.service = service
-        address = service.upstream.address.flatMap {
-            try? SocketAddress(ipAddress: $0, port: Int(service.upstream.port))
+        upstream = Upstream(service.upstream)
+        grpc = service.grpc.map(Upstream.init)
+    }
+
+    /// Where requests to `destination` go.
+    func upstream(for destination: ProxyConnection.Destination) -> Upstream {
+        switch destination {
+        case .service: upstream
+        case .grpc: grpc ?? upstream
         }
     }
 

@@ -292,7 +292,7 @@ final class ProxyHandler {
 
     private func perform(_ action: ProxyConnection.Action) {
         switch action {
-        case .connect: connector?.open(for: self)
+        case .connect(let destination): connector?.open(destination, for: self)
         case .resume(let side): pump(side)
         case .answer(let error, let toHead):
             gateway.noteError()

@@ -24,6 +24,7 @@ final class ReachPort {
                 names: names,
                 origins: origins,
                 offersUpgrade: kind?.offersUpgrade ?? false,
+                carriesHTTP2: kind?.carriesHTTP2 ?? false,
                 isKnownToBeHTTP: kind != nil
             )
         )

@@ -19,7 +19,7 @@ import Darwin
 protocol UpstreamConnector {
     /// Opens an upstream for `proxy`: hands over its link when it is open, or tells why there is none. May be called
     /// again when an upstream is gone.
-    func open(for proxy: ProxyHandler)
+    func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler)
 
     /// What a client is told whose upstream ended before its time.
     func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss)
@@ -30,7 +30,7 @@ struct TCPConnector: UpstreamConnector {
     let exposure: Exposure
     let gateway: Gateway
 
-    func open(for proxy: ProxyHandler) {
+    func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler) {
         let link = ChannelLink(.upstream, of: proxy) { proxy.opened(upstream: .channel($0)) }
         proxy.opening(upstream: .channel(link))
         let handler = NIOLoopBound(link, eventLoop: gateway.eventLoop)
@@ -43,10 +43,10 @@ struct TCPConnector: UpstreamConnector {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
             }
-        let service = exposure.service
+        let upstream = exposure.upstream(for: destination)
         let connected =
-            exposure.address.map { bootstrap.connect(to: $0) }
-            ?? bootstrap.connect(host: service.upstream.host, port: Int(service.upstream.port))
+            upstream.address.map { bootstrap.connect(to: $0) }
+            ?? bootstrap.connect(host: upstream.place.host, port: Int(upstream.place.port))
         connected.assumeIsolated().whenFailure { error in
             guard link.isAttached else { return }
             proxy.failedToOpen(describe(error))
@@ -98,8 +98,8 @@ struct OverlayConnector: UpstreamConnector {
     let peerName: String
     let gateway: Gateway
 
-    // What is written to the stream at once rides in the first packet.
-    func open(for proxy: ProxyHandler) {
+    // What is written to the stream at once rides in the first packet. Where it leads, the peer sees by itself.
+    func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler) {
         let link = StreamLink(.upstream, of: proxy)
         do {
             link.attach(try gateway.node.openStream(to: route.key, port: route.port, handler: link))

@@ -80,6 +80,8 @@ package enum ConfigurationSchema {
         case .text(.loopbackOrOff):
             // A plain `off` is a boolean to programs that read YAML 1.1.
             object["anyOf"] = [.object(text(.loopbackOrOff)), ["const": false]]
+        case .text(let form) where form.takesNumbers:
+            object["anyOf"] = [.object(text(form)), .object(schema(of: .integer(1...65535)))]
         case .text(let form):
             object = text(form)
         case .choice(let words, _):

@@ -138,4 +138,5 @@ class Agent(Program):
             arguments += ["--events", self.events.path]
         arguments += more
         super().__init__(script, arguments, folder, namespace)
-        self.port = int(self.wait_for_line("READY", 30))
+        # The agent's port, and others that it has besides.
+        self.port, *self.more_ports = map(int, self.wait_for_line("READY", 30).split())

@@ -1,13 +1,25 @@
-"""A real A2A client calls a real A2A agent through two sidecars, by the card that it finds there."""
+"""A real A2A client calls a real A2A agent through two sidecars, by the card that it finds there.
 
+The agent names its own address in its card, as agents do; the gateway makes it the client's.
+"""
+
+import httpx
 import pytest
 
 from checks import a2a
+from world import World
+
+CARD = "/.well-known/agent-card.json"
 
 
 @pytest.fixture
 def url(world):
     return world.url("planner")
+
+
+def expected(url):
+    """The addresses that a client of `url` has to find in a card."""
+    return [url + "/rpc", url, url.removeprefix("http://"), url + "/rpc"]
 
 
 @pytest.mark.smoke
@@ -21,16 +33,73 @@ async def test_a_streaming_call(url, binding):
     await a2a.streaming(url, binding)
 
 
-async def test_the_card_comes_as_the_agent_wrote_it(world, url):
-    """The agent advertises the client's local port, and that is where the client goes after the card."""
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_the_card_names_the_address_that_the_client_used(world, host):
+    url = world.url("planner").replace("127.0.0.1", host)
     card = await a2a.card(url)
-    assert [interface["url"] for interface in card["supportedInterfaces"]] == [url + "/rpc", url]
-    assert str(world.agents["a2a_agent"].port) not in str(card)
+    assert [interface["url"] for interface in card["supportedInterfaces"]] == expected(url)
+    agent = world.agents["a2a_agent"]
+    assert not any(str(port) in str(card) for port in [agent.port, *agent.more_ports])
+
+
+async def test_a_card_that_is_known_is_not_sent_again(world, url):
+    agent = world.agents["a2a_agent"]
+    async with httpx.AsyncClient(timeout=10) as http:
+        first = await http.get(url + CARD)
+        tag = first.headers["etag"]
+        direct = await http.get(f"http://127.0.0.1:{agent.port}{CARD}")
+        again = await http.get(url + CARD, headers={"if-none-match": tag})
+        own = await http.get(url + CARD, headers={"if-none-match": direct.headers["etag"]})
+        other = await http.get(url.replace("127.0.0.1", "localhost") + CARD, headers={"if-none-match": tag})
+    assert again.status_code == 304 and again.headers["etag"] == tag and not again.content
+    assert direct.headers["etag"] != tag
+    assert own.status_code == other.status_code == 200
+    assert "localhost" in other.text and "127.0.0.1" in own.text
+
+
+@pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
+async def test_the_extended_card_names_it_too(url, binding):
+    assert await a2a.extended_card(url, binding) == expected(url)
+
+
+async def test_a_client_of_0_3_finds_its_way(url):
+    card = await a2a.card(url)
+    assert card["url"] == url + "/rpc"
+    call = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {"message": {
+        "kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "echo old"}]}}}
+    async with httpx.AsyncClient(timeout=10) as http:
+        answer = (await http.post(card["url"], json=call)).json()
+        assert answer["result"]["artifacts"][0]["parts"][0]["text"] == "old"
+        call = {"jsonrpc": "2.0", "id": 2, "method": "agent/getAuthenticatedExtendedCard"}
+        extended = (await http.post(card["url"], json=call)).json()["result"]
+    assert extended["url"] == url + "/rpc"
 
 
 async def test_every_request_went_through_the_gateway(world, url):
     agent = world.agents["a2a_agent"]
-    for binding in a2a.BINDINGS:
+    for binding in ["JSONRPC", "HTTP+JSON"]:
         await a2a.blocking(url, binding)
     for request in agent.events.all("request"):
-        assert ["postern-peer", world.a.did] in request["headers"], request
+        if ["host", f"127.0.0.1:{agent.port}"] in request["headers"] and request["path"] != CARD:
+            assert ["postern-peer", world.a.did] in request["headers"], request
+
+
+async def test_signed_cards(tmp_path):
+    """A stale signature is never passed on: it goes, or its card stays as it is, or there is no card."""
+    with World(tmp_path) as world:
+        agent = world.agent("a2a_agent", "--signed")
+        for way in ["strip", "passthrough", "reject"]:
+            world.serve(way, "a2a", f"http://127.0.0.1:{agent.port}", signedCards=way)
+        world.start()
+        async with httpx.AsyncClient(timeout=10) as http:
+            direct = await http.get(f"http://127.0.0.1:{agent.port}{CARD}")
+            assert direct.json()["signatures"]
+            stripped = (await http.get(world.url("strip", CARD))).json()
+            assert "signatures" not in stripped
+            # Nobody said where the agent speaks gRPC, so nobody is sent there.
+            assert [interface["url"] for interface in stripped["supportedInterfaces"]] == [
+                world.url("strip") + "/rpc", world.url("strip"), world.url("strip") + "/rpc"]
+            assert (await http.get(world.url("passthrough", CARD))).content == direct.content
+            refused = await http.get(world.url("reject", CARD))
+            assert refused.status_code == 502 and refused.headers["postern-error"] == "bad-response"
+            assert "signed" in refused.json()["error"]["message"]

@@ -212,10 +212,8 @@ class World:
 def with_real_agents(world):
     """The world with every real agent behind it."""
     world.serve("tools", "mcp", f"http://127.0.0.1:{world.agent('mcp_agent').port}")
-    # Cards are passed on as they are: the agent advertises where its clients reach it.
-    local = free_port()
-    planner = world.agent("a2a_agent", "--advertise", f"http://127.0.0.1:{local}")
-    world.serve("planner", "a2a", f"http://127.0.0.1:{planner.port}", listen=local)
+    planner = world.agent("a2a_agent")
+    world.serve("planner", "a2a", f"http://127.0.0.1:{planner.port}", grpc=planner.more_ports[0])
     world.serve("echo", "tcp", f"tcp://127.0.0.1:{world.agent('grpc_agent').port}")
     return world.start()
 

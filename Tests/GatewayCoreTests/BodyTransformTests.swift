@@ -4,7 +4,7 @@ import Testing
 
 /// Transforms every body of one direction alike, and remembers what it saw.
 // Unchecked: confined to one test.
-private final class ScriptedBodies: BodyPolicy, BodyInspector, BodyEditor, @unchecked Sendable {
+private final class ScriptedBodies: BodyPolicy, Exchange, BodyInspector, BodyEditor, @unchecked Sendable {
     enum Way {
         case inspect
         case collect(limit: Int, BodyTransform.Overflow)
@@ -29,11 +29,12 @@ private final class ScriptedBodies: BodyPolicy, BodyInspector, BodyEditor, @unch
         }
     }
 
-    func request(_ head: MessageHead, _ bytes: Span<UInt8>) -> BodyTransform { transformsRequests ? transform : .pass }
+    func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? { self }
 
-    func response(_ head: MessageHead, _ bytes: Span<UInt8>, to request: PendingRequest) -> BodyTransform {
-        transformsRequests ? .pass : transform
-    }
+    var requestBody: BodyTransform { transformsRequests ? transform : .pass }
+    func receive(response head: ResponseHead) -> BodyTransform? { transformsRequests ? nil : transform }
+    func edit(request field: HeadField) -> FieldEdit { .keep }
+    func edit(response field: HeadField) -> FieldEdit { .keep }
 
     func inspect(_ content: Span<UInt8>) { for index in content.indices { seen.append(content[index]) } }
 

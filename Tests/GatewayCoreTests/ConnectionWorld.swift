@@ -165,7 +165,8 @@ final class ConnectionWorld {
 
     private static func text(_ action: ProxyConnection.Action) -> String {
         switch action {
-        case .connect: "connect"
+        case .connect(.service): "connect"
+        case .connect(.grpc): "connect to gRPC"
         case .resume(let side): "resume \(text(side))"
         case .answer(let error, let toHead): "answer \(error.code.rawValue)\(toHead ? " to HEAD" : "")"
         case .finish(let side): "finish \(text(side))"

@@ -37,6 +37,9 @@ import Testing
                 upstream: "http://LOCALHOST:9999/"
                 allow: [trusted, bob, "\(did)"]
                 host: preserve
+                grpc: 50051
+                signedCards: reject
+              - {service: tools, port: 81, kind: mcp, upstream: "http://h:1", resourceMetadata: keep}
               - {service: shell, port: 22, kind: tcp, upstream: "tcp://[::1]:22"}
             reach:
               - {peer: agent://research.acme/, service: planner, listen: "127.0.0.1:7701"}
@@ -56,12 +59,16 @@ import Testing
         #expect(settings.underlay.relay == .only)
         let services = [
             Service(name: "planner", port: VirtualPort(80), kind: .a2a),
+            Service(name: "tools", port: VirtualPort(81), kind: .mcp),
             Service(name: "shell", port: VirtualPort(22), kind: .tcp),
         ]
         #expect(settings.expose.map(\.service) == services)
-        #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "[::1]:22"])
-        #expect(settings.expose.map(\.allow) == [[.trusted, .peer("bob"), .peer(PeerName(did)!)], []])
-        #expect(settings.expose.map(\.host) == [.preserve, .upstream])
+        #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "h:1", "[::1]:22"])
+        #expect(settings.expose.map(\.allow) == [[.trusted, .peer("bob"), .peer(PeerName(did)!)], [], []])
+        #expect(settings.expose.map(\.host) == [.preserve, .upstream, .upstream])
+        #expect(settings.expose.map(\.grpc) == ["127.0.0.1:50051", nil, nil])
+        #expect(settings.expose.map(\.signedCards) == [.reject, .strip, .strip])
+        #expect(settings.expose.map(\.rewritesResourceMetadata) == [true, false, true])
         #expect(settings.reach.map(\.peer.description) == ["agent://research.acme/", "fd12:3456:789a::1"])
         #expect(settings.reach.map(\.target) == [.name("planner"), .port(VirtualPort(80))])
         #expect(settings.reach.map(\.listen) == ["127.0.0.1:7701", nil])

@@ -96,21 +96,22 @@ struct BodyStage {
                 collection.sendAsItCame(&plan)
                 return
             }
-            if ends { collection.send(&plan) } else { state = .collecting(collection) }
+            if ends { try collection.send(&plan) } else { state = .collecting(collection) }
         }
     }
 
     /// The body ended with its connection.
-    mutating func end(plan: inout ForwardPlan) {
-        if case .collecting(let collection) = state { collection.send(&plan) }
+    mutating func end(plan: inout ForwardPlan) throws(GatewayError) {
+        let ended = state
         state = .passing
+        if case .collecting(let collection) = ended { try collection.send(&plan) }
     }
 }
 
 extension BodyStage.Collection {
     /// Sends what the editor makes of the message.
-    fileprivate func send(_ plan: inout ForwardPlan) {
-        guard let replacement = editor.replacement(for: content) else { return sendAsItCame(&plan) }
+    fileprivate func send(_ plan: inout ForwardPlan) throws(GatewayError) {
+        guard let replacement = try editor.replacement(for: content) else { return sendAsItCame(&plan) }
         plan.append { output in
             appendHead(length: replacement.count, to: &output)
             output.append(contentsOf: replacement)
@@ -132,19 +133,25 @@ extension BodyStage.Collection {
         return content
     }
 
-    /// The head with another length, whatever framed the message before.
+    /// The head with another length, whatever framed the message before, and without what was true of its former
+    /// content only.
     private func appendHead(length: Int, to output: inout [UInt8]) {
         var start = 0
         while let end = head[start...].firstIndex(of: ASCII.lineFeed).map({ $0 + 1 }), end - start > 2 {
             let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) ?? start
-            switch start == 0 ? .other : KnownField(head.span, start..<colon) {
-            case .contentLength, .transferEncoding: break
-            case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .upgrade, .location, .expect,
-                .authorization, .secFetchSite, .posternError, .postern, .other:
-                output.append(contentsOf: head[start..<end])
-            }
+            let name = start..<(start == 0 ? start : colon)
+            if !Self.describesContent(head.span, name) { output.append(contentsOf: head[start..<end]) }
             start = end
         }
         output.append(contentsOf: "Content-Length: \(length)\r\n\r\n".utf8)
+    }
+
+    /// Whether the field of this name frames the content, or says how its bytes were coded (RFC 9110 §6.6, §8.4;
+    /// RFC 9530).
+    private static func describesContent(_ head: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        head.matches(name, "content-length") || head.matches(name, "transfer-encoding")
+            || head.matches(name, "content-encoding") || head.matches(name, "trailer")
+            || head.matches(name, "content-digest") || head.matches(name, "repr-digest")
+            || head.matches(name, "digest") || head.matches(name, "content-md5")
     }
 }

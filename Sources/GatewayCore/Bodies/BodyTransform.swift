@@ -18,15 +18,6 @@ enum BodyTransform {
     }
 }
 
-/// Decides about the bodies of the messages to and from one service.
-protocol BodyPolicy: Sendable {
-    /// What becomes of the body of a request whose `head` was read from `bytes`.
-    func request(_ head: MessageHead, _ bytes: Span<UInt8>) -> BodyTransform
-
-    /// What becomes of the body of a response whose `head` was read from `bytes`.
-    func response(_ head: MessageHead, _ bytes: Span<UInt8>, to request: PendingRequest) -> BodyTransform
-}
-
 /// Sees the content of a body while it passes: chunk framing is taken off.
 protocol BodyInspector: AnyObject {
     /// The next part of the content.
@@ -35,6 +26,6 @@ protocol BodyInspector: AnyObject {
 
 /// Sees the whole content of a body before its head is sent.
 protocol BodyEditor: AnyObject {
-    /// What is sent in place of `content`; nil sends the message as it came.
-    func replacement(for content: [UInt8]) -> [UInt8]?
+    /// What is sent in place of `content`; nil sends the message as it came. Throwing refuses the message.
+    func replacement(for content: [UInt8]) throws(GatewayError) -> [UInt8]?
 }

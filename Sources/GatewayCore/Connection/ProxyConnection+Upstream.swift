@@ -33,7 +33,7 @@ extension ProxyConnection {
         if let unavailable {
             lose(unavailable, .unavailable)
         } else {
-            queue(.connect)
+            queue(.connect(http.destination))
         }
     }
 

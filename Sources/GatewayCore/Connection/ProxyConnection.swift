@@ -41,6 +41,13 @@ package struct ProxyConnection: ~Copyable {
         case expose(service: String)
     }
 
+    /// Which of the addresses of a service is wanted.
+    package enum Destination: Hashable, Sendable {
+        case service
+        /// Where the agent speaks gRPC.
+        case grpc
+    }
+
     /// What the owner waits for on the connection's behalf.
     package enum Timer: Hashable, Sendable {
         /// How long a client waits for a peer that is away.
@@ -54,7 +61,7 @@ package struct ProxyConnection: ~Copyable {
     /// What the owner has to do, in this order.
     package enum Action: Hashable, Sendable {
         /// Open the upstream, then tell by ``connected()`` or ``connectFailed(_:)``.
-        case connect
+        case connect(Destination)
         /// The side is wanted again: offer what it gave and was not taken, then read more.
         case resume(Side)
         /// Send this error of ours to the client; a response to HEAD has no body.

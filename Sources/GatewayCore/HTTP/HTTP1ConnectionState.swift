@@ -31,13 +31,14 @@ package struct HTTP1ConnectionState: ~Copyable {
     private let scratch: HeadScratch
     private var requests: MessageReader
     private var responses: MessageReader
-    private let bodies: (any BodyPolicy)?
     /// What is left of the peer's requests; nil: any number.
     private let budget: RequestBudget?
     private var requestBody = BodyStage()
     private var responseBody = BodyStage()
     private var waiting: [PendingRequest] = []
     private var isRaw: Bool
+    /// The client began with HTTP/2, of which everything passes as it is.
+    private var isHTTP2 = false
     /// A final response's head was forwarded and its end was not.
     private var isResponding = false
     /// The client said that no request follows.
@@ -54,7 +55,6 @@ package struct HTTP1ConnectionState: ~Copyable {
         self.policy = policy
         self.budget = budget
         self.scratch = scratch
-        bodies = policy.bodies
         requests = MessageReader(.requests, limits: scratch.limits)
         responses = MessageReader(.responses, limits: scratch.limits)
         switch policy {
@@ -74,15 +74,19 @@ package struct HTTP1ConnectionState: ~Copyable {
 
     /// Whether the service is known to speak HTTP: then errors are told in HTTP, whatever came.
     package var isKnownToBeHTTP: Bool {
-        switch policy {
+        if isHTTP2 { return false }
+        return switch policy {
         case .reach(let policy): policy.isKnownToBeHTTP
         case .expose: true
         case .passthrough: false
         }
     }
 
-    /// Whether bytes pass as they are: a `tcp` service, or after an upgrade.
+    /// Whether bytes pass as they are: a `tcp` service, after an upgrade, or HTTP/2.
     package var carriesRawBytes: Bool { isRaw }
+
+    /// Where the requests are to go.
+    var destination: ProxyConnection.Destination { isHTTP2 ? .grpc : .service }
 
     /// Whether the head of a request has begun and is not complete.
     var isInRequestHead: Bool { !isRaw && !requests.isBetweenMessages && !requests.isInBody }
@@ -188,7 +192,7 @@ package struct HTTP1ConnectionState: ~Copyable {
         scratch.plan.clear()
         if isRaw { return nil }
         if responses.endsWithConnection {
-            responseBody.end(plan: &scratch.plan)
+            do throws(GatewayError) { try responseBody.end(plan: &scratch.plan) } catch { return error }
             completeResponse()
             responses = MessageReader(.responses, limits: scratch.limits)
         }
@@ -226,7 +230,10 @@ package struct HTTP1ConnectionState: ~Copyable {
     private mutating func acceptRequest(_ bytes: Span<UInt8>, at range: Range<Int>?) throws(GatewayError) {
         let head = scratch.head
         faultyRequestIsHead = false
-        if let fault = requests.parse(bytes, skipsBody: false, into: head) { throw fault.requestError }
+        if let fault = requests.parse(bytes, skipsBody: false, into: head) {
+            guard isHTTP2Preface(bytes) else { throw fault.requestError }
+            return try beginHTTP2(bytes, at: range)
+        }
         faultyRequestIsHead = head.isHeadRequest
         scratch.edits.clear()
         let framing: MessageReader.Framing
@@ -247,13 +254,29 @@ package struct HTTP1ConnectionState: ~Copyable {
             throw error.requestError
         }
         isLastRequest = !head.keepsAlive
-        guard let bodies, framing.hasBody else { return scratch.forwardHead(bytes, at: range) }
-        let transform = bodies.request(head, bytes)
+        guard let exchange = waiting.last?.exchange, framing.hasBody else {
+            return scratch.forwardHead(bytes, at: range)
+        }
+        let transform = exchange.requestBody
         do throws(GatewayError) {
             try requestBody.begin(transform, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)
         } catch {
             throw dropWithheldRequest(error)
         }
+    }
+
+    /// Whether the connection begins with HTTP/2 and may (RFC 9113 §3.3, §3.4: prior knowledge).
+    private func isHTTP2Preface(_ bytes: Span<UInt8>) -> Bool {
+        policy.carriesHTTP2 && answeredCount == 0 && waiting.isEmpty
+            && bytes.matches(0..<bytes.count, "pri * http/2.0\r\n\r\n")
+    }
+
+    private mutating func beginHTTP2(_ bytes: Span<UInt8>, at range: Range<Int>?) throws(GatewayError) {
+        guard budget?.take(at: scratch.now) ?? true else { throw .tooManyRequests }
+        isRaw = true
+        isHTTP2 = true
+        scratch.edits.clear()
+        scratch.forwardHead(bytes, at: range)
     }
 
     private mutating func transformRequest(
@@ -282,17 +305,22 @@ package struct HTTP1ConnectionState: ~Copyable {
         }
         scratch.edits.clear()
         let framing: MessageReader.Framing
+        let body: BodyTransform
         do throws(HeadFault) {
-            framing = try ResponseReview(bytes, head, to: request, policy: policy, edits: &scratch.edits).framing
+            let review = try ResponseReview(bytes, head, to: request, policy: policy, edits: &scratch.edits)
+            (framing, body) = (review.framing, review.body)
             guard responses.beginBody(framing, of: head) else { throw HeadFault.unparseable }
         } catch {
             throw .badResponse(error.text)
         }
-        if let bodies, framing.hasBody {
-            let transform = bodies.response(head, bytes, to: request)
-            try responseBody.begin(transform, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)
-        } else {
-            scratch.forwardHead(bytes, at: range)
+        switch body {
+        case .pass: scratch.forwardHead(bytes, at: range)
+        case .inspect, .collect:
+            guard framing.hasBody else {
+                scratch.forwardHead(bytes, at: range)
+                break
+            }
+            try responseBody.begin(body, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)
         }
         switch head.status {
         case 101: isRaw = true

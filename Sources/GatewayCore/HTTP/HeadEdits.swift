@@ -10,6 +10,7 @@ struct HeadEdits {
     private var insertions: [UInt8] = []
 
     var isEmpty: Bool { edits.isEmpty }
+    var count: Int { edits.count }
 
     mutating func clear() {
         if !edits.isEmpty { edits.removeAll(keepingCapacity: true) }

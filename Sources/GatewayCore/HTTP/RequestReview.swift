@@ -20,12 +20,14 @@ struct RequestReview {
         try Self.check(host, isKnown: isKnown, bytes, review, policy)
         let asksUpgrade = policy.offersUpgrade && Self.asksWebSocket(bytes, head, review)
         let kept: ConnectionOptions = asksUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        try Self.edit(bytes, head, review, policy: policy, keeping: kept, into: &edits)
+        let exchange = policy.bodies?.exchange(head, bytes, host: host)
+        try Self.edit(bytes, head, review, policy: policy, exchange: exchange, keeping: kept, into: &edits)
         framing = try Self.framing(bytes, review)
         request = PendingRequest(
             isHead: head.isHeadRequest,
             asksUpgrade: asksUpgrade,
-            clientAuthority: isKnown ? knownAuthority : bytes.copy(host)
+            clientAuthority: isKnown ? knownAuthority : bytes.copy(host),
+            exchange: exchange
         )
     }
 
@@ -114,15 +116,17 @@ struct RequestReview {
         _ head: MessageHead,
         _ review: HeadReview,
         policy: ForwardingPolicy,
+        exchange: (any Exchange)?,
         keeping kept: ConnectionOptions,
         into edits: inout HeadEdits
     ) throws(HeadFault) {
         var exposed: ExposePolicy?
         switch policy {
         case .reach, .passthrough:
-            if review.isClean(keeping: kept) { return }
+            if review.isClean(keeping: kept), exchange == nil { return }
         case .expose(let policy): exposed = policy
         }
+        if exchange != nil { head.noteAllFields(bytes) }
         for line in head.lines {
             if let exposed, line.field == .host {
                 let end = head.line(line.index, headCount: bytes.count).upperBound
@@ -135,7 +139,11 @@ struct RequestReview {
                     output.append(contentsOf: exposed.identity)
                 }
             }
+            let count = edits.count
             try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
+            guard let exchange, line.field == .other, edits.count == count else { continue }
+            let edit = exchange.edit(request: HeadField(line, of: head, bytes))
+            edits.apply(edit, to: line, of: head, headCount: bytes.count)
         }
     }
 

@@ -1,6 +1,7 @@
 /// Decides about the head of a response: refuse it, or forward it with these edits.
 struct ResponseReview {
     let framing: MessageReader.Framing
+    let body: BodyTransform
 
     /// Reviews `head`, which was parsed from `bytes` and answers `request`.
     init(
@@ -21,15 +22,39 @@ struct ResponseReview {
         guard !isUpgrade || request.asksUpgrade else { throw .startLine }
         framing = try Self.framing(bytes, head, review, to: request)
         let kept: ConnectionOptions = isUpgrade ? [.close, .keepAlive, .upgrade] : [.close, .keepAlive]
-        if review.isClean(keeping: kept), exposed == nil || !review.hasLocation { return }
+        let exchange = head.status >= 200 ? request.exchange : nil
+        let challenges = Self.isChallenge(head) ? exposed?.challenges : nil
+        if exchange != nil || challenges != nil { head.noteAllFields(bytes) }
+        let change = exchange?.receive(response: ResponseHead(head, bytes))
+        body = change ?? .pass
+        if review.isClean(keeping: kept), change == nil, challenges == nil, exposed == nil || !review.hasLocation {
+            return
+        }
         for line in head.lines {
             if let exposed, line.field == .location {
                 Self.editLocation(line.value, bytes, request, exposed, &edits)
                 continue
             }
+            // What is true of the agent's form is not known of the changed one.
+            if request.isHead, case .collect? = change, line.field == .contentLength {
+                edits.remove(head.line(line.index, headCount: bytes.count))
+                continue
+            }
+            let count = edits.count
             try review.editHopField(line, bytes, head, keeping: kept, into: &edits)
+            guard line.field == .other, edits.count == count else { continue }
+            if let challenges, bytes.matches(head.name(line.index), "www-authenticate") {
+                let edit = challenges.edit(bytes.copy(line.value), for: request.clientAuthority)
+                edits.apply(edit, to: line, of: head, headCount: bytes.count)
+            } else if change != nil, let exchange {
+                let edit = exchange.edit(response: HeadField(line, of: head, bytes))
+                edits.apply(edit, to: line, of: head, headCount: bytes.count)
+            }
         }
     }
+
+    // RFC 6750 §3: 401 asks for a token, 403 for one with a larger scope.
+    private static func isChallenge(_ head: MessageHead) -> Bool { head.status == 401 || head.status == 403 }
 
     /// The agent knows itself by its upstream authority; its client knows it by the authority of the request. A
     /// redirect to the former is one to the latter.

@@ -1,3 +1,5 @@
+import PosternModel
+
 /// What an end does to the messages that pass through it.
 package enum ForwardingPolicy: Sendable {
     /// The end that clients talk to.
@@ -13,6 +15,15 @@ package enum ForwardingPolicy: Sendable {
         case .reach(let policy): policy.bodies
         case .expose(let policy): policy.bodies
         case .passthrough: nil
+        }
+    }
+
+    /// Whether a client may speak HTTP/2, which passes as it is.
+    var carriesHTTP2: Bool {
+        switch self {
+        case .reach(let policy): policy.carriesHTTP2
+        case .expose(let policy): policy.carriesHTTP2
+        case .passthrough: false
         }
     }
 
@@ -32,6 +43,8 @@ package final class ReachPolicy: Sendable {
     /// Which other origins may call.
     let origins: OriginRules
     let offersUpgrade: Bool
+    /// gRPC comes to the same port as everything else of an A2A service.
+    let carriesHTTP2: Bool
     /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
     let isKnownToBeHTTP: Bool
     let bodies: (any BodyPolicy)?
@@ -41,12 +54,14 @@ package final class ReachPolicy: Sendable {
         names: OwnNames,
         origins: OriginRules = OriginRules(),
         offersUpgrade: Bool,
+        carriesHTTP2: Bool = false,
         isKnownToBeHTTP: Bool = true
     ) {
         self.init(
             names: names,
             origins: origins,
             offersUpgrade: offersUpgrade,
+            carriesHTTP2: carriesHTTP2,
             isKnownToBeHTTP: isKnownToBeHTTP,
             bodies: nil
         )
@@ -56,12 +71,14 @@ package final class ReachPolicy: Sendable {
         names: OwnNames,
         origins: OriginRules = OriginRules(),
         offersUpgrade: Bool,
+        carriesHTTP2: Bool = false,
         isKnownToBeHTTP: Bool = true,
         bodies: (any BodyPolicy)?
     ) {
         self.names = names
         self.origins = origins
         self.offersUpgrade = offersUpgrade
+        self.carriesHTTP2 = carriesHTTP2
         self.isKnownToBeHTTP = isKnownToBeHTTP
         self.bodies = bodies
     }
@@ -76,7 +93,11 @@ package final class ExposePolicy: Sendable {
     /// `Postern-Peer` and its like, as whole lines.
     let identity: [UInt8]
     let offersUpgrade: Bool
+    /// The agent speaks gRPC somewhere.
+    let carriesHTTP2: Bool
     let bodies: (any BodyPolicy)?
+    /// How challenges for authorization are changed; nil leaves them.
+    let challenges: ChallengeRules?
 
     /// What `service` does for one peer.
     ///
@@ -103,7 +124,10 @@ package final class ExposePolicy: Sendable {
         if let network { lines += Self.line("Postern-Network", network) }
         identity = lines
         offersUpgrade = service.kind.offersUpgrade
-        bodies = nil
+        carriesHTTP2 = service.grpc != nil
+        let rules = AgentRules(service)
+        bodies = rules
+        challenges = rules?.resource.map { ChallengeRules(agent: $0.agent) }
     }
 
     private static func line(_ name: String, _ value: String) -> [UInt8] {
@@ -133,6 +157,8 @@ struct PendingRequest {
     let asksUpgrade: Bool
     /// The `Host` by which the client knows us.
     let clientAuthority: [UInt8]
+    /// What the gateway does about it beyond passing it on; nil for nearly all.
+    let exchange: (any Exchange)?
 }
 
 /// One or several `Connection` fields, taken together (RFC 9110 §7.6.1).

@@ -27,6 +27,33 @@ extension GatewayError {
         )
     }
 
+    /// The agent's card is larger than a card that the gateway changes may be.
+    static var cardTooLarge: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the agent card has more than \(DocumentExchange.limit) bytes",
+            hint: "make the card smaller: what is longer is not changed to lead through the overlay"
+        )
+    }
+
+    /// The agent's card is signed and the service wants none that is.
+    static var cardIsSigned: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the agent card is signed, and its signatures would not survive the change of its addresses",
+            hint: "its owner decides by `signedCards` of the service: strip, passthrough or reject"
+        )
+    }
+
+    /// The agent's description of itself as a protected resource is too large to be changed.
+    static var documentTooLarge: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the protected-resource document has more than \(DocumentExchange.limit) bytes",
+            hint: "make it smaller, or set `resourceMetadata: keep` for the service"
+        )
+    }
+
     /// The agent behind `service` reset its connection.
     package static func agentBroke(_ service: String) -> GatewayError {
         GatewayError(

@@ -8,6 +8,14 @@ extension ServiceKind {
         case .mcp, .a2a, .tcp: false
         }
     }
+
+    /// Whether a client may speak HTTP/2 there, as gRPC does.
+    package var carriesHTTP2: Bool {
+        switch self {
+        case .a2a: true
+        case .mcp, .http, .tcp: false
+        }
+    }
 }
 
 /// What an agent sees in the `Host` field.
@@ -27,17 +35,27 @@ package struct ExposedService: Hashable, Sendable {
     package var upstream: HostPort
     package var hostPolicy: HostPolicy
     package var limits: ServiceLimits
+    /// Where the agent speaks gRPC; nil where it does not.
+    package var grpc: HostPort?
+    package var signedCards: SignedCards
+    package var resourceMetadata: ResourceMetadata
 
     package init(
         service: Service,
         upstream: HostPort,
         hostPolicy: HostPolicy = .upstream,
-        limits: ServiceLimits = .none
+        limits: ServiceLimits = .none,
+        grpc: HostPort? = nil,
+        signedCards: SignedCards = .strip,
+        resourceMetadata: ResourceMetadata = .rewrite
     ) {
         self.service = service
         self.upstream = upstream
         self.hostPolicy = hostPolicy
         self.limits = limits
+        self.grpc = grpc
+        self.signedCards = signedCards
+        self.resourceMetadata = resourceMetadata
     }
 
     /// The name that peers see.

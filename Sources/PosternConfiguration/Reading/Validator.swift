@@ -120,6 +120,7 @@ extension Validator {
             report(node, path, read: Scalar.truth(word).description, expected: form.expected, hint: hint)
         case .integer, .fraction:
             let text = scalar.string
+            if form.takesNumbers, let value = form.parse(text) { return .text(text, value, line: node.mark?.line) }
             let hint = form.accepts(text) ? "put the text in quotes: \"\(text)\"" : form.hint(for: text)
             report(node, path, read: description(of: node), expected: form.expected, hint: hint)
         case .nothing:

@@ -47,6 +47,9 @@ extension ExposeConfiguration {
         upstream = checked(document["upstream"]?.value?.upstream)
         allow = document["allow"]?.elements.map { checked($0.value?.allowance) } ?? []
         host = checked(HostHeader(rawValue: document.required("host")))
+        grpc = document["grpc"]?.value?.place
+        signedCards = checked(SignedCards(rawValue: document.required("signedCards")))
+        rewritesResourceMetadata = document.required("resourceMetadata") == "rewrite"
         concurrency = document["limits"]?["concurrency"]?.integer
         requestsPerMinute = document["limits"]?["requestsPerMinute"]?.integer
     }

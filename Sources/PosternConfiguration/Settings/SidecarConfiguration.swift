@@ -62,10 +62,23 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var allow: [AllowRule]
     /// Which `Host` the agent sees.
     package var host: HostHeader
+    /// Where the agent speaks gRPC; nil: nowhere.
+    package var grpc: HostPort?
+    /// What becomes of signed agent cards.
+    package var signedCards: SignedCards
+    /// Whether the agent's name as a protected resource becomes the one by which the client reached us.
+    package var rewritesResourceMetadata: Bool
     /// Connections of one peer at a time; nil: no limit of its own.
     package var concurrency: Int?
     /// Requests of one peer in a minute; nil: any number.
     package var requestsPerMinute: Int?
+
+    /// What becomes of signed agent cards.
+    package enum SignedCards: String, Hashable, Sendable {
+        case strip
+        case passthrough
+        case reject
+    }
 
     /// Which `Host` header the agent sees.
     package enum HostHeader: String, Hashable, Sendable {

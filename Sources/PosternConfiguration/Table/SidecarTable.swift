@@ -161,17 +161,40 @@ extension Section {
                 fallback: .text("upstream")
             ),
             Key(
+                name: "grpc",
+                shape: .text(.grpcUpstream),
+                summary:
+                    "for kind a2a: where the agent speaks gRPC, PORT or HOST:PORT; clients use the same local port",
+                example: "127.0.0.1:50051"
+            ),
+            Key(
+                name: "signedCards",
+                shape: .choice(["strip", "passthrough", "reject"], later: ["resign"]),
+                summary: "for kind a2a: signed agent cards lose their signatures, keep their addresses, or are refused",
+                fallback: .text("strip")
+            ),
+            Key(
+                name: "resourceMetadata",
+                shape: .choice(["rewrite", "keep"], later: []),
+                summary:
+                    "agents with authorization: their name as a resource becomes the client's, or stays",
+                fallback: .text("rewrite")
+            ),
+            Key(
                 name: "limits",
                 shape: .section(serviceLimits),
                 summary: "what one peer may ask of it at a time, and in a minute",
                 example: "{concurrency: 64, requestsPerMinute: 600}"
             ),
         ],
-        later: ["methods", "signedCards", "command", "environment"],
+        later: ["methods", "command", "environment"],
         conditions: [
             Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "grpc", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
+            Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
         ]
     )
 

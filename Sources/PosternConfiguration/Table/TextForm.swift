@@ -42,6 +42,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case httpUpstream
     /// A TCP target, `HOST:PORT` or `tcp://HOST:PORT`.
     case tcpUpstream
+    /// A gRPC server: `HOST:PORT`, or a port of this machine.
+    case grpcUpstream
     /// Either kind of target.
     case upstream
     /// Somebody else: a did, an address, a name or an `agent://` URI.
@@ -69,6 +71,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .host: PublicHost(text).map { .host($0) }
         case .httpUpstream: Upstream(http: text).map { .upstream($0) }
         case .tcpUpstream: Upstream(tcp: text).map { .upstream($0) }
+        case .grpcUpstream:
+            (UInt16(text).map(HostPort.loopback) ?? HostPort(text)).flatMap { $0.port > 0 ? .place($0) : nil }
         case .upstream: TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text)
         case .peer: PeerName(text).map { .peer($0) }
         case .allowance: AllowRule(text).map { .allowance($0) }
@@ -77,6 +81,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .addressRange: AddressRange(text).map { .addressRange($0) }
         }
     }
+
+    /// Whether a plain number may have this form.
+    var takesNumbers: Bool { self == .grpcUpstream }
 
     /// Whether `text` has this form.
     func accepts(_ text: String) -> Bool { parse(text) != nil }
@@ -94,6 +101,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
         case .httpUpstream: "the agent's address: http://HOST:PORT"
         case .tcpUpstream: "the target's address: HOST:PORT or tcp://HOST:PORT"
+        case .grpcUpstream: "where the agent speaks gRPC: PORT or HOST:PORT"
         case .upstream: "http://HOST:PORT, or HOST:PORT for kind tcp"
         case .peer:
             "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
@@ -125,6 +133,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             return Upstream.pathHint(text)
         case .tcpUpstream:
             return text.hasPrefix("http://") ? "kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a" : nil
+        case .grpcUpstream:
+            return text.contains("://") ? "leave out the scheme: HOST:PORT" : nil
         case .allowance:
             let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
             return isScope ? "networks and groups are not supported in this version" : nil
@@ -160,6 +170,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .host: return "^\(host)(:\(port))?$|^[0-9A-Fa-f:.]{2,45}$"
         case .httpUpstream: return "^http://\(host)(:\(port))?/?$"
         case .tcpUpstream: return "^(tcp://)?\(host):\(port)$"
+        case .grpcUpstream: return "^((\(host):)?\(port))$"
         case .upstream: return "^(http://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
         case .allowance: return "^(trusted|\(peer))$"

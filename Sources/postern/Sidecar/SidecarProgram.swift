@@ -222,11 +222,20 @@ extension ExposedService {
             case .upstream: .upstream
             case .preserve: .preserve
             }
+        let signedCards: SignedCards =
+            switch entry.signedCards {
+            case .strip: .strip
+            case .passthrough: .passthrough
+            case .reject: .reject
+            }
         self.init(
             service: entry.service,
             upstream: entry.upstream.place,
             hostPolicy: policy,
-            limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute)
+            limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),
+            grpc: entry.grpc,
+            signedCards: signedCards,
+            resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep
         )
     }
 }

@@ -1,27 +1,34 @@
-"""An A2A agent (1.0, JSON-RPC and HTTP+JSON) to call through a gateway, made with the official SDK.
+"""An A2A agent (1.0 and 0.3; JSON-RPC, HTTP+JSON and gRPC) to call through a gateway, made with the official SDK.
 
-Prints `READY PORT`. The headers of every request are appended to the file of `--events`.
+Its card names the agent's own address. Prints `READY PORT GRPC-PORT`. The headers of every request are appended to the file of `--events`.
 """
 
 import argparse
 import asyncio
+import copy
 import json
 import socket
 import time
 
+import grpc
+import httpx
 import uvicorn
 from a2a.helpers.proto_helpers import new_task_from_user_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor
 from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers.grpc_handler import GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
-from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
+from a2a.server.tasks import (
+    BasePushNotificationSender, InMemoryPushNotificationConfigStore, InMemoryTaskStore, TaskUpdater)
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
+from a2a.utils.signing import create_agent_card_signer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--events", required=True)
-parser.add_argument("--advertise", help="the address for the card, where clients reach the agent elsewhere")
+parser.add_argument("--signed", action="store_true", help="sign the card, with a key of the moment")
 options = parser.parse_args()
 
 
@@ -66,7 +73,9 @@ async def main():
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", options.port))
     listener.listen(256)
-    base = options.advertise or f"http://127.0.0.1:{listener.getsockname()[1]}"
+    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    calls = grpc.aio.server()
+    grpc_port = calls.add_insecure_port("127.0.0.1:0")
     card = AgentCard(
         name="postern-test-agent",
         description="Echoes and streams.",
@@ -74,22 +83,34 @@ async def main():
         supported_interfaces=[
             AgentInterface(url=base + "/rpc", protocol_binding="JSONRPC", protocol_version="1.0"),
             AgentInterface(url=base, protocol_binding="HTTP+JSON", protocol_version="1.0"),
+            AgentInterface(url=f"127.0.0.1:{grpc_port}", protocol_binding="GRPC", protocol_version="1.0"),
+            AgentInterface(url=base + "/rpc", protocol_binding="JSONRPC", protocol_version="0.3"),
         ],
-        capabilities=AgentCapabilities(streaming=True),
+        capabilities=AgentCapabilities(streaming=True, push_notifications=True, extended_agent_card=True),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],
         skills=[AgentSkill(id="echo", name="echo", description="echo", tags=["test"])],
     )
-    handler = DefaultRequestHandler(agent_executor=Executor(), task_store=InMemoryTaskStore(), agent_card=card)
+    extended = copy.deepcopy(card)
+    extended.name = "postern-test-agent, extended"
+    if options.signed:
+        sign = create_agent_card_signer(Ed25519PrivateKey.generate(), {"alg": "EdDSA", "kid": "test"})
+        card, extended = sign(card), sign(extended)
+    configs = InMemoryPushNotificationConfigStore()
+    handler = DefaultRequestHandler(
+        agent_executor=Executor(), task_store=InMemoryTaskStore(), agent_card=card, extended_agent_card=extended,
+        push_config_store=configs, push_sender=BasePushNotificationSender(httpx.AsyncClient(), configs))
+    a2a_pb2_grpc.add_A2AServiceServicer_to_server(GrpcHandler(handler), calls)
+    await calls.start()
     app = Starlette(
         routes=[
             *create_agent_card_routes(card),
-            *create_jsonrpc_routes(handler, "/rpc"),
+            *create_jsonrpc_routes(handler, "/rpc", enable_v0_3_compat=True),
             *create_rest_routes(handler),
         ]
     )
     server = uvicorn.Server(uvicorn.Config(Recorder(app), log_level="warning", timeout_graceful_shutdown=1))
-    print("READY", listener.getsockname()[1], flush=True)
+    print("READY", listener.getsockname()[1], grpc_port, flush=True)
     await server.serve(sockets=[listener])
 
 

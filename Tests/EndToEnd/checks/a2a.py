@@ -3,12 +3,13 @@
 import time
 import uuid
 
+import grpc
 import httpx
 from a2a.client import ClientConfig, create_client
 from a2a.helpers.proto_helpers import get_stream_response_text
-from a2a.types import Message, Part, Role, SendMessageRequest
+from a2a.types import GetExtendedAgentCardRequest, Message, Part, Role, SendMessageRequest
 
-BINDINGS = ["JSONRPC", "HTTP+JSON"]
+BINDINGS = ["JSONRPC", "HTTP+JSON", "GRPC"]
 
 
 def message(text):
@@ -20,7 +21,7 @@ async def connect(url, binding, streaming):
     """A client made from the card behind `url`: where it then calls is what the card says."""
     return await create_client(url, ClientConfig(
         streaming=streaming, supported_protocol_bindings=[binding], use_client_preference=True,
-        httpx_client=httpx.AsyncClient(timeout=10)))
+        httpx_client=httpx.AsyncClient(timeout=10), grpc_channel_factory=grpc.aio.insecure_channel))
 
 
 async def card(url):
@@ -36,6 +37,14 @@ async def blocking(url, binding):
     async with await connect(url, binding, streaming=False) as client:
         answers = [response async for response in client.send_message(message(f"echo {word}"))]
     assert get_stream_response_text(answers[-1]) == word
+
+
+async def extended_card(url, binding):
+    """The addresses in the extended card, as this binding brings it."""
+    async with await connect(url, binding, streaming=False) as client:
+        card = await client.get_extended_agent_card(GetExtendedAgentCardRequest())
+    assert card.name.endswith("extended")
+    return [interface.url for interface in card.supported_interfaces]
 
 
 async def streaming(url, binding, steps=5, interval=0.3):

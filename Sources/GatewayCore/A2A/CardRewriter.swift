@@ -1,0 +1,64 @@
+import PosternModel
+
+/// Makes an agent card lead back to the gateway: every address by which the agent means itself becomes the one by
+/// which this client reached us. All other addresses stay.
+struct CardRewriter: DocumentRewriter {
+    let agent: AgentAddresses
+    let signed: SignedCards
+    /// The client's `Host`.
+    let authority: String
+
+    /// Where cards have lists of addresses: 1.0, drafts of it, and 0.3.
+    private static let lists = ["supportedInterfaces", "interfaces", "additionalInterfaces"]
+
+    var variant: String { "card \(authority) \(agent.servesGRPC) \(signed)" }
+    var tooLarge: GatewayError { .cardTooLarge }
+
+    func rewrite(_ document: JSONValue) throws(GatewayError) -> JSONValue? {
+        guard case .object(var card) = document else { return nil }
+        if let signatures = card["signatures"], signatures != .null, signatures != [] {
+            switch signed {
+            case .strip: card["signatures"] = nil
+            case .passthrough: return nil
+            case .reject: throw .cardIsSigned
+            }
+        }
+        for list in Self.lists {
+            guard let entries = card[list]?.array else { continue }
+            card[list] = .array(
+                entries.compactMap { rewrite(entry: $0, protocolKeys: ["protocolBinding", "transport"]) }
+            )
+        }
+        rewritePreferred(in: &card)
+        return .object(card)
+    }
+
+    /// The address that 0.3 keeps outside its list. When it is lost, the first of the list takes its place.
+    private func rewritePreferred(in card: inout JSONObject) {
+        guard card["url"]?.string != nil else { return }
+        if case .object(let entry)? = rewrite(entry: .object(card), protocolKeys: ["preferredTransport"]) {
+            card["url"] = entry["url"]
+            return
+        }
+        let next = card["additionalInterfaces"]?.array?.first
+        card["url"] = next?["url"]
+        card["preferredTransport"] = next?["transport"]
+    }
+
+    /// `entry` with the address that this client is to use; nil when there is none.
+    private func rewrite(entry: JSONValue, protocolKeys: [String]) -> JSONValue? {
+        guard case .object(var interface) = entry, let text = interface["url"]?.string,
+            let address = WebAddress(text), agent.contain(address)
+        else { return entry }
+        let binding = protocolKeys.lazy.compactMap { interface[$0]?.string }.first ?? ""
+        let isGRPC = binding.uppercased() == "GRPC" || ["", "grpc", "grpcs"].contains(address.scheme)
+        if isGRPC, !agent.servesGRPC { return nil }
+        interface["url"] = .string(address.moved(to: isGRPC ? authorityWithPort : authority))
+        return .object(interface)
+    }
+
+    /// gRPC names always have a port.
+    private var authorityWithPort: String {
+        WebAddress("http://" + authority)?.port == nil ? authority + ":80" : authority
+    }
+}
