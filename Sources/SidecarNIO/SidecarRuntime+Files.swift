@@ -9,25 +9,51 @@ import TrustCore
 
 // The files of the sidecar, which are written on a queue of their own while packets go on.
 extension SidecarRuntime {
-    /// The journal at `path` and the facts in it.
-    func openJournal(at path: String) throws(StateFileError) -> (journal: JournalFile, facts: [TrustFact]) {
-        var facts: [TrustFact] = []
-        let (journal, cut) = try JournalFile.open(path: path, queue: queue) { content throws(StateFileError) in
-            do throws(JournalError) {
-                let replay = try TrustJournal.replay(content)
-                facts = replay.facts
-                return replay.validByteCount
-            } catch {
-                throw StateFileError(path: path, operation: "read", errorNumber: nil, message: "\(error)")
-            }
+    /// The audit trail of `directory`. It is begun by a node that has not run before; of any other it must be there.
+    func openAudit(in directory: StateDirectory) throws(Problem) -> AuditFile {
+        do throws(StateFileError) {
+            let isUnused = try JournalFile.isUnused(directory.journalPath)
+            if isUnused { try AuditFile.begin(path: directory.auditPath, by: identity) }
+        } catch {
+            throw Problem(error)
         }
-        if cut > 0 {
+        do throws(AuditError) {
+            return try AuditFile(path: directory.auditPath, identity: identity, queue: queue) { [log] error in
+                log.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
+            }
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The journal of `directory` and the facts in it. `isNew`: the audit trail does not say that there was one before.
+    func openJournal(
+        in directory: StateDirectory,
+        isNew: Bool
+    ) throws(Problem) -> (journal: JournalFile, facts: [TrustFact]) {
+        var facts: [TrustFact] = []
+        let opened: JournalFile.Opened
+        do throws(JournalOpenError) {
+            opened = try JournalFile.open(
+                path: directory.journalPath,
+                identity: identity,
+                isNew: isNew,
+                queue: queue,
+                failed: { [log] error in
+                    log.error("the end of the trust journal could not be signed", metadata: ["error": "\(error)"])
+                },
+                validate: { reading throws(JournalFault) in facts = try TrustJournal.facts(in: reading.contents) }
+            )
+        } catch {
+            throw Problem(error)
+        }
+        if opened.cutByteCount > 0 {
             log.warning(
                 "an entry of the trust journal that was never completed was cut off",
-                metadata: ["bytes": "\(cut)"]
+                metadata: ["bytes": "\(opened.cutByteCount)"]
             )
         }
-        return (journal, facts)
+        return (opened.journal, facts)
     }
 
     /// Begins the write that is due, unless one is under way.
@@ -36,12 +62,12 @@ extension SidecarRuntime {
         let loop = node.eventLoop
         let runtime = NIOLoopBound(self, eventLoop: loop)
         let audit = life.audit
-        var snapshot: (@Sendable () -> [UInt8])?
+        var base: (@Sendable () -> [UInt8])?
         if life.needsCompaction {
             let facts = life.sidecar.compactedFacts(at: Clocks.now().wall)
-            snapshot = { TrustJournal.line(facts) }
+            base = { TrustJournal.content(facts) }
         }
-        life.journal.append(TrustJournal.line(write.facts), snapshot: snapshot) { result in
+        life.journal.append(TrustJournal.content(write.facts), base: base) { result in
             for entry in write.entries { audit.record(entry.event, at: entry.time) }
             // Nobody is told of a change before its entries are recorded.
             audit.whenRecorded { loop.execute { runtime.value.wrote(result) } }

@@ -121,16 +121,19 @@ package final class SidecarRuntime {
     }
 
     /// Opens the journal, the audit trail and the caches, admits peers and hubs, and begins to work. The node has been
-    /// started. Throws ``StateFileError`` when a file cannot be used or is damaged; nothing has been changed then.
-    package func start() throws(StateFileError) {
+    /// started. Throws when a file cannot be used, or is not what this node has left.
+    package func start() throws(Problem) {
         node.eventLoop.preconditionInEventLoop()
         guard life == nil else { return }
         let directory = StateDirectory(path: settings.stateDirectory)
-        let (journal, facts) = try openJournal(at: directory.journalPath)
-        let audit = try AuditFile(path: directory.auditPath, identity: identity, queue: queue) { [log] error in
-            log.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
+        let audit = try openAudit(in: directory)
+        let (journal, facts) = try openJournal(in: directory, isNew: audit.isNew)
+        let floors: ReplayFloorFile
+        do throws(StateFileError) {
+            floors = try ReplayFloorFile(path: directory.floorsPath)
+        } catch {
+            throw Problem(error)
         }
-        let floors = try ReplayFloorFile(path: directory.floorsPath)
         let cache = CacheFile(path: directory.peersPath, queue: queue) { [log] error in
             log.warning("the cache of peers cannot be written", metadata: ["error": "\(error)"])
         }

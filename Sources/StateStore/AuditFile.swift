@@ -20,44 +20,45 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     private let queue: StateQueue
     private let failed: @Sendable (StateFileError) -> Void
     private var chain: AuditChain
+    /// The first entry that is kept.
+    private var first: Int64
     private var byteCount: Int
     /// The flush that is due; nil: nothing was recorded since the head was last signed.
     private var flushing: Scheduled<Void>?
 
+    /// Whether the node has recorded nothing yet, or nothing but what a former version has.
+    package let isNew: Bool
+
     /// How long a line may wait for the signed head and the disk.
     private static let flushDelay = TimeAmount.seconds(1)
 
-    /// Opens or makes the log at `path` and verifies it, without the parts that are closed. A half-written last line is
-    /// cut off; any other fault throws, with the line in the message. `failed` hears, on the queue, when an event could
-    /// not be written.
+    /// Opens the log at `path`, which ``begin(path:by:)`` has begun, and verifies it, without the parts that are
+    /// closed. A half-written last line is cut off. `failed` hears, on the queue, when an event could not be written.
     package init(
         path: String,
         identity: NodeIdentity,
         queue: StateQueue,
         limits: AuditLimits = .defaults,
         failed: @escaping @Sendable (StateFileError) -> Void
-    ) throws(StateFileError) {
-        file = try StateFile(path: path)
-        try file.lock()
+    ) throws(AuditError) {
+        let end = try AuditVerifier(path: path, owner: .node(identity)).end()
+        do throws(StateFileError) {
+            file = try StateFile(path: path)
+            try file.lock()
+            if end.byteCount < end.fileByteCount { try file.truncate(to: end.byteCount) }
+        } catch {
+            throw .unusable(error)
+        }
+        chain = AuditChain(after: end.verified.head, key: ChainKey(of: identity, for: .audit))
+        isNew = end.verified.head == .empty || !end.seal.isFollowedBySeals
+        first = end.seal.first ?? end.firstKept
+        byteCount = end.byteCount
         segments = AuditSegments(path: path)
+        headPath = AuditSegments.headPath(of: path)
         self.limits = limits
-        headPath = Self.headPath(of: path)
         self.identity = identity
         self.queue = queue
         self.failed = failed
-        let bytes = try file.readAll()
-        let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        if whole < bytes.count { try file.truncate(to: whole) }
-        byteCount = whole
-        // Where the process ended between two files, the closed one ends with the signed head.
-        let closed = whole == 0 ? segments.all().last : nil
-        let text = try closed.map { segment throws(StateFileError) in try AuditSegments(path: path).read(segment) }
-        switch try Self.verify(text ?? Array(bytes[..<whole]), after: nil, headPath: headPath, owner: identity.key) {
-        case .intact(let head): chain = AuditChain(after: head)
-        case .broken(let fault, _):
-            let message = "the audit trail is broken at \(fault); move it away to begin a new one"
-            throw StateFileError(path: path, operation: "verify", errorNumber: nil, message: message)
-        }
     }
 
     /// Appends `event`, which happened at `time`.
@@ -102,8 +103,8 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
 
     /// The entry with which a further file begins.
     private var continuation: AuditEvent {
-        let seal = try? JSONValue(parsing: AuditSeal.document(of: chain.head, signedBy: identity))
-        return AuditEvent(.continued, actor: identity.key, subject: identity.key.did, new: seal ?? .null)
+        let seal = AuditSeal.document(of: chain.head, first: first, signedBy: identity)
+        return AuditEvent(.continued, actor: identity.key, subject: identity.key.did, new: seal)
     }
 
     /// Closes the file and begins another; the next entry is its first.
@@ -114,7 +115,13 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
         try next.lock()
         file = next
         byteCount = 0
-        try segments.tidy(keeping: limits.archivedByteCount)
+        try segments.compress()
+        let excess = segments.excess(over: limits.archivedByteCount)
+        guard let last = excess.map(\.last).max() else { return }
+        // The head says that parts are gone before they are.
+        first = last + 1
+        try seal()
+        for segment in excess { segments.remove(segment) }
     }
 
     private func flush() {
@@ -126,93 +133,28 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     private func seal() throws(StateFileError) {
         flushing.take()?.cancel()
         try file.synchronize()
-        let seal = AuditSeal.document(of: chain.head, signedBy: identity)
-        try StateFile.replace(headPath, with: Array((seal + "\n").utf8), isDurable: true)
+        try Self.sign(chain.head, first: first, by: identity, at: headPath)
+    }
+
+    private static func sign(
+        _ head: ChainHead,
+        first: Int64,
+        by identity: NodeIdentity,
+        at path: String
+    ) throws(StateFileError) {
+        let seal = AuditSeal.document(of: head, first: first, signedBy: identity)
+        try StateFile.replace(path, with: seal.canonicalBytes + [UInt8(ascii: "\n")], isDurable: true)
     }
 }
 
 extension AuditFile {
-    /// What a check of a log says.
-    package enum Verdict: Hashable, Sendable {
-        /// Every line follows from the one before it, and the signed head is reached.
-        case intact(AuditHead)
-        /// The first line that does not, of the file at the path, or of the current one.
-        case broken(AuditFault, in: String? = nil)
-    }
-
-    /// Checks the log at `path` with the parts that are kept and its head, without changing anything. A line that is
-    /// being written is not looked at. `owner` is whose signature the heads must have; nil: anybody's.
-    package static func verify(path: String, owner: NodeKey?) throws(StateFileError) -> Verdict {
-        let segments = AuditSegments(path: path)
-        var base: AuditHead?
-        for segment in segments.all() {
-            do throws(AuditFault) {
-                let text = try read(segment, of: segments)
-                base = try AuditChain.verify(text, after: try Self.base(of: text, behind: base, owner: owner))
-            } catch {
-                return .broken(error, in: segment.path)
-            }
-        }
-        let bytes = try StateFile(path: path).readAll()
-        let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        return try verify(Array(bytes[..<whole]), after: base, headPath: headPath(of: path), owner: owner)
-    }
-
     /// The lines of the log at `path`, with the parts that are kept, recorded at `since` or later; nil: all.
     package static func lines(path: String, since: Timestamp?) throws(StateFileError) -> [String] {
         let segments = AuditSegments(path: path)
         var found: [String] = []
         for segment in segments.all() { found += lines(of: try segments.read(segment), since: since) }
-        return found + lines(of: try StateFile(path: path).readAll(), since: since)
-    }
-
-    /// A part that cannot be read is broken at its first line.
-    private static func read(_ segment: AuditSegments.Segment, of segments: AuditSegments) throws(AuditFault) -> [UInt8]
-    {
-        do throws(StateFileError) {
-            return try segments.read(segment)
-        } catch {
-            throw AuditFault(line: 1, reason: .notAnEntry)
-        }
-    }
-
-    /// What a file follows: the file before it, or where that is gone what its first line names.
-    private static func base(
-        of text: [UInt8],
-        behind earlier: AuditHead?,
-        owner: NodeKey?
-    ) throws(AuditFault) -> AuditHead {
-        if let earlier { return earlier }
-        guard let first = text.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first else { return .empty }
-        do {
-            return try AuditChain.base(ofPartBeginningWith: Array(first), owner: owner)
-        } catch {
-            throw AuditFault(line: 1, reason: error)
-        }
-    }
-
-    private static func headPath(of path: String) -> String { path + ".head" }
-
-    private static func verify(
-        _ bytes: [UInt8],
-        after earlier: AuditHead?,
-        headPath: String,
-        owner: NodeKey?
-    ) throws(StateFileError) -> Verdict {
-        let seal = try StateFile(path: headPath).readAll()
-        var signed: AuditHead?
-        if !seal.isEmpty {
-            guard let (head, signer) = try? AuditSeal.verify(seal), owner.map({ $0 == signer }) ?? true else {
-                return .broken(AuditFault(line: 1, reason: .wrongHead))
-            }
-            signed = head
-        }
-        do throws(AuditFault) {
-            let base = try Self.base(of: bytes, behind: earlier, owner: owner)
-            return .intact(try AuditChain.verify(bytes, after: base, head: signed))
-        } catch {
-            return .broken(error)
-        }
+        guard SystemFile.size(of: path) != nil else { return found }
+        return found + lines(of: try StateFile(reading: path).readAll(), since: since)
     }
 
     private static func lines(of bytes: [UInt8], since: Timestamp?) -> [String] {
@@ -222,5 +164,56 @@ extension AuditFile {
             guard let text = (try? JSONValue(parsing: line))?["time"]?.string else { return false }
             return Timestamp(text).map { $0 >= since } ?? false
         }
+    }
+}
+
+extension AuditFile {
+    /// Begins the trail of `identity` at `path`, unless anything of one is there. Only for a node that has never run:
+    /// of any other the signed head must be there, or it cannot be told whether entries were removed.
+    package static func begin(path: String, by identity: NodeIdentity) throws(StateFileError) {
+        let headPath = AuditSegments.headPath(of: path)
+        guard AuditSegments(path: path).present.isEmpty, SystemFile.size(of: headPath) == nil else { return }
+        try sign(.empty, first: 1, by: identity, at: headPath)
+    }
+
+    /// What became of a broken trail.
+    package struct Restarted: Hashable, Sendable {
+        /// What was wrong with it, in words.
+        package let found: String
+        /// The directory where it lies; nil: nothing of it was left.
+        package let keptAt: String?
+        /// The entry with which the new one begins.
+        package let sequence: Int64
+    }
+
+    /// Begins a new trail of `identity` at `path` in the place of one that is broken. Its first entry says what was
+    /// found; it goes on after the highest number that is known. Returns nil, and changes nothing, when the trail is
+    /// intact. Nobody has it open.
+    ///
+    /// When the process ends on the way, what is there is broken, and this is done again.
+    package static func restart(
+        path: String,
+        identity: NodeIdentity,
+        at time: Timestamp
+    ) throws(StateFileError) -> Restarted? {
+        let verifier = AuditVerifier(path: path, owner: .node(identity))
+        guard case .broken(let fault, let part) = try verifier.verdict() else { return nil }
+        let found = fault.description + (part.map { ", in \($0)" } ?? "")
+        let base = verifier.highestKnown()
+        let segments = AuditSegments(path: path)
+        let keptAt = try segments.setAside()
+        let old: JSONValue = ["found": .string(found), "kept": keptAt.map { .string($0) } ?? .null]
+        let event = AuditEvent(
+            .restarted,
+            actor: identity.key,
+            subject: identity.key.did,
+            old: old,
+            new: AuditSeal.document(of: base, first: base.sequence + 1, signedBy: identity)
+        )
+        var chain = AuditChain(after: base, key: ChainKey(of: identity, for: .audit))
+        try StateFile.replace(path, with: Array((chain.append(event, at: time) + "\n").utf8), isDurable: true)
+        let headPath = AuditSegments.headPath(of: path)
+        try sign(chain.head, first: base.sequence + 1, by: identity, at: headPath)
+        return Restarted(found: found, keptAt: keptAt, sequence: chain.head.sequence)
     }
 }

@@ -82,40 +82,73 @@ struct AuditSegments {
         try StateFile.synchronizeDirectory(of: path)
     }
 
-    /// Compresses what is closed and not compressed, and removes the oldest parts beyond `byteCount`.
-    func tidy(keeping byteCount: Int) throws(StateFileError) {
+    /// Compresses what is closed and not compressed.
+    func compress() throws(StateFileError) {
         for segment in files() where !segment.isCompressed {
             try StateFile.replace(segment.path + ".gz", with: Gzip.compress(try read(segment)), isDurable: true)
             remove(segment)
         }
+    }
+
+    /// The oldest parts, which are beyond `byteCount`.
+    func excess(over byteCount: Int) -> [Segment] {
         var kept = 0
-        for segment in all().reversed() {
-            let attributes = try? FileManager.default.attributesOfItem(atPath: segment.path)
-            kept += (attributes?[.size] as? NSNumber)?.intValue ?? 0
-            if kept > byteCount { remove(segment) }
+        return all().reversed().filter { segment in
+            kept += SystemFile.size(of: segment.path) ?? 0
+            return kept > byteCount
         }
     }
-}
 
-extension AuditSegments {
     /// What cannot be removed now is removed with the next part.
-    private func remove(_ segment: Segment) {
+    func remove(_ segment: Segment) {
         try? FileManager.default.removeItem(atPath: segment.path)
+    }
+
+    /// The signed head of the trail at `path`.
+    static func headPath(of path: String) -> String { path + ".head" }
+
+    /// The files of the trail that are there, but its signed head.
+    var present: [String] { (files().map(\.path) + [path]).filter { SystemFile.size(of: $0) != nil } }
+
+    /// Moves all files of the trail into a directory beside it; nil when there are none. The log goes last, so that
+    /// what is left on the way is broken too.
+    func setAside() throws(StateFileError) -> String? {
+        let paths = [Self.headPath(of: path)].filter { SystemFile.size(of: $0) != nil } + present
+        guard !paths.isEmpty else { return nil }
+        let directory = SystemFile.unused(path + ".broken")
+        do {
+            let mode: [FileAttributeKey: Any] = [.posixPermissions: 0o700]
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: false,
+                attributes: mode
+            )
+            for path in paths {
+                let name = URL(fileURLWithPath: path).lastPathComponent
+                try FileManager.default.moveItem(atPath: path, toPath: directory + "/" + name)
+            }
+        } catch {
+            throw StateFileError(path: directory, operation: "move", errorNumber: nil, message: "\(error)")
+        }
+        try StateFile.synchronizeDirectory(of: directory + "/.")
+        try StateFile.synchronizeDirectory(of: path)
+        return directory
     }
 }
 
 extension AuditChain {
     /// What the first line of a part of a trail follows: nothing, or the head that it names under the signature of
-    /// `owner`, or of anybody when that is nil.
-    static func base(ofPartBeginningWith line: [UInt8], owner: NodeKey?) throws(AuditFault.Reason) -> AuditHead {
+    /// `owner`.
+    static func base(ofPartBeginningWith line: [UInt8], owner: AuditOwner) throws(AuditFault.Reason) -> ChainHead {
         guard let entry = try? JSONValue(parsing: line), let sequence = entry["sequence"]?.integer else {
             throw .notAnEntry
         }
         guard sequence != 1 else { return .empty }
-        guard entry["action"]?.string == AuditEvent.Action.continued.rawValue, let seal = entry["new"],
-            let (head, signer) = try? AuditSeal.verify(seal.canonicalBytes), owner.map({ $0 == signer }) ?? true,
-            head.sequence == sequence - 1
+        let beginnings: [AuditEvent.Action] = [.continued, .restarted]
+        guard beginnings.contains(where: { entry["action"]?.string == $0.rawValue }), let document = entry["new"],
+            let seal = try? AuditSeal(verifying: document.canonicalBytes), owner.accepts(seal.signer),
+            seal.head.sequence == sequence - 1
         else { throw .brokenChain }
-        return head
+        return seal.head
     }
 }

@@ -146,6 +146,11 @@ package struct StateFile: ~Copyable {
         guard fsync(descriptor) == 0 else { throw failure(directory, "fsync") }
     }
 
+    /// Throws when there is a symbolic link at `path`, which will not be followed.
+    static func refuseLink(at path: String) throws(StateFileError) {
+        guard !SystemFile.isLink(path) else { throw followingRefused(path) }
+    }
+
     private static func followingRefused(_ path: String) -> StateFileError {
         let message = "is a symbolic link, which is not followed: remove it with rm '\(path)'"
         return StateFileError(path: path, operation: "open", errorNumber: ELOOP, message: message)

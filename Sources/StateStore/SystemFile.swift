@@ -26,6 +26,23 @@ package enum SystemFile {
         var octal: String { String(permissions, radix: 8) }
     }
 
+    /// The bytes of the file at `path`; nil when there is none.
+    package static func size(of path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
+    /// `path`, or with a number behind it, so that there is nothing of that name.
+    static func unused(_ path: String) -> String {
+        var number = 1
+        var name = path
+        while exists(name) {
+            number += 1
+            name = "\(path)-\(number)"
+        }
+        return name
+    }
+
     /// Mode and owner of the file at `path`, which may be a symbolic link to it; nil when there is none.
     static func status(of path: String) -> Status? {
         var status = stat()
@@ -35,6 +52,12 @@ package enum SystemFile {
             isDirectory: status.st_mode & S_IFMT == S_IFDIR,
             owner: status.st_uid
         )
+    }
+
+    /// Whether something has the name `path`.
+    private static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
     }
 
     /// Whether there is a symbolic link at `path`.

@@ -272,7 +272,8 @@ import TrustCore
             try JSONValue(parsing: $0)["action"]?.string
         }
         #expect(actions == ["start", "invitation.create", "stop"])
-        guard case .intact(let head) = try AuditFile.verify(path: state.auditPath, owner: alice.key) else {
+        let verifier = AuditVerifier(path: state.auditPath, owner: .key(alice.key))
+        guard case .intact(let head, unvouchedCount: 0) = try verifier.verdict() else {
             Issue.record("the trail is broken")
             return
         }

@@ -50,7 +50,7 @@ import TrustCore
         #expect(try world.answer(ListInvitations(), at: alice).map(\.redeemers) == [[]])
 
         let facts = world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)
-        world.restart(alice, journal: TrustJournal.line(facts))
+        world.restart(alice, journal: [TrustJournal.content(facts)])
         #expect(!world.isTrusted(alice, bob), "also after a restart")
         #expect(try !world.answer(BlockPeer(peer: PeerName(bob), remove: true), at: alice).blocked)
         #expect(world.isTrusted(alice, bob) && world.nodes[alice]!.admitted[bob] == secret)

@@ -132,7 +132,7 @@ import TrustCore
         )
         #expect(try world.answer(ListContacts(), at: alice).map(\.id) == [token.id])
         let facts = world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)
-        world.restart(alice, journal: TrustJournal.line(facts))
+        world.restart(alice, journal: [TrustJournal.content(facts)])
         #expect(try world.answer(ListContacts(), at: alice) == [made])
         #expect(try world.answer(RevokeContact(id: String(token.id.description.prefix(5))), at: alice).id == token.id)
         #expect(try world.answer(ListContacts(), at: alice).isEmpty)

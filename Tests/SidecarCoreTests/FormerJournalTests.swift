@@ -11,12 +11,6 @@ import TrustCore
     let own = try! NodeIdentity(seed: Array(repeating: 1, count: 32))
     let now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
 
-    /// A line as those sidecars wrote it.
-    private func line(_ facts: [JSONValue]) -> [UInt8] {
-        let text = JSONValue.array(facts).canonicalBytes
-        return Array("\(Hex.encode(Hash.blake2b(text, byteCount: 8))) ".utf8) + text + [UInt8(ascii: "\n")]
-    }
-
     private func bond(with peer: NodeIdentity, called name: String) -> JSONValue {
         let given = Grant(from: own, to: peer.key, services: .all, issued: now.wall)
         let received = Grant(from: peer, to: own.key, services: .all, issued: now.wall)
@@ -53,11 +47,11 @@ import TrustCore
     }
 
     private func sidecar(_ lines: [[JSONValue]]) throws -> Sidecar {
-        let replay = try TrustJournal.replay(lines.flatMap { line($0) })
+        let facts = try TrustJournal.facts(in: lines.map { JSONValue.array($0).canonicalBytes[...] })
         return Sidecar(
             identity: own,
             profile: SidecarProfile(name: "own", hubs: [], exposed: []),
-            facts: replay.facts,
+            facts: facts,
             random: RandomSource(seed: Array(repeating: 1, count: 32))
         )
     }

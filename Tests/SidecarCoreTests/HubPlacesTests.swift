@@ -111,7 +111,7 @@ import TrustCore
         }
         world.nodes[mallory]!.isRunning = false
         world.endSession(alice, mallory)
-        world.restart(alice, journal: TrustJournal.line(facts))
+        world.restart(alice, journal: [TrustJournal.content(facts)])
         world.nodes[alice]!.tried = []
         world.input(alice) { $0.want(mallory, at: $1) }
         world.pass(35)

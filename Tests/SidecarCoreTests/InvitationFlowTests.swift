@@ -227,7 +227,10 @@ import Testing
         #expect(try world.answer(RevokeInvitation(id: id), at: alice).state == .revoked)
         #expect(world.failure(JoinInvitation(invitation: token), at: carol) == .refusedInvitation(.revoked))
         #expect(world.isTrusted(alice, bob) && !world.isTrusted(alice, carol))
-        world.restart(alice, journal: TrustJournal.line(world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)))
+        world.restart(
+            alice,
+            journal: [TrustJournal.content(world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall))]
+        )
         #expect(try world.answer(ListInvitations(), at: alice).map(\.state) == [.revoked])
         #expect(world.failure(JoinInvitation(invitation: token), at: carol) == .refusedInvitation(.revoked))
         #expect(world.failure(RevokeInvitation(id: "none"), at: alice)?.code == "no-such-invitation")
@@ -296,7 +299,7 @@ import Testing
         world.nodes[bob]!.isRunning = true
         world.clockLag[bob] = .seconds(-1_000)
         let facts = world.nodes[bob]!.sidecar.compactedFacts(at: world.now.wall + .seconds(1_000))
-        world.restart(bob, journal: TrustJournal.line(facts))
+        world.restart(bob, journal: [TrustJournal.content(facts)])
         world.pass(60)
         #expect(world.isTrusted(alice, bob) == world.isTrusted(bob, alice))
         #expect(world.isTrusted(bob, alice))

@@ -22,34 +22,17 @@ import TrustCore
 
     @Test func `every fact comes back from its line`() throws {
         let (world, key) = try richWorld()
-        let journal = world.nodes[key]!.journal
-        let replay = try TrustJournal.replay(journal)
-        #expect(replay.validByteCount == journal.count)
-        #expect(replay.facts.count > 15)
-        for fact in replay.facts { #expect(try TrustFact(fact.document) == fact) }
-        #expect(try TrustJournal.replay(TrustJournal.line(replay.facts)).facts == replay.facts)
+        let facts = try TrustJournal.facts(in: world.nodes[key]!.journal.map { $0[...] })
+        #expect(facts.count > 15)
+        for fact in facts { #expect(try TrustFact(fact.document) == fact) }
+        #expect(try TrustJournal.facts(in: [TrustJournal.content(facts)[...]]) == facts)
     }
 
-    @Test func `a journal cut at any byte loses nothing that was acknowledged before (crash)`() throws {
-        let (world, key) = try richWorld()
-        let journal = world.nodes[key]!.journal
-        let whole = try TrustJournal.replay(journal)
-        let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
-        var factsUpTo: [Int: Int] = [0: 0]
-        for end in ends { factsUpTo[end] = try TrustJournal.replay(Array(journal.prefix(end))).facts.count }
-        // A cut inside a line leaves that line's beginning, which says nothing, behind whole lines.
-        for cut in 0...journal.count {
-            let lastEnd = ends.last { $0 <= cut } ?? 0
-            let tail = Array(journal[lastEnd..<cut])
-            let replay = try TrustJournal.replay(tail)
-            #expect(replay.facts.isEmpty && replay.validByteCount == 0)
-        }
-        for end in [0] + ends {
-            for extra in [0, 1, 17, 200] where end + extra <= journal.count {
-                let replay = try TrustJournal.replay(Array(journal.prefix(end + extra)))
-                let expected = ends.last { $0 <= end + extra } ?? 0
-                #expect(replay.validByteCount == expected)
-                #expect(replay.facts == Array(whole.facts.prefix(factsUpTo[expected]!)))
+    @Test func `a line that holds no facts is named`() throws {
+        let line = TrustJournal.content([])[...]
+        for (text, error) in [("{}", RecordError.malformed), (#"[{"fact":"other"}]"#, .invalid("fact"))] {
+            #expect(throws: JournalFault(line: 2, reason: .unreadable(error))) {
+                try TrustJournal.facts(in: [line, Array(text.utf8)[...], line])
             }
         }
     }
@@ -62,7 +45,7 @@ import TrustCore
             var crashed = world
             crashed.restart(key, journal: journal)
             if let id = node.answers[command]?.as(CreateInvitation.Answer.self)?.invitation.id {
-                let facts = try TrustJournal.replay(journal).facts
+                let facts = try TrustJournal.facts(in: journal.map { $0[...] })
                 #expect(facts.contains { if case .invited(let made, _, _, _) = $0 { made.id == id } else { false } })
             }
             if let revoked = node.answers[command]?.as(RevokeTrust.Answer.self) {
@@ -71,29 +54,17 @@ import TrustCore
         }
     }
 
-    @Test func `a damaged last line is cut off, a damaged line before it is an error that names the line`() throws {
-        let (world, key) = try richWorld()
-        var journal = world.nodes[key]!.journal
-        let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
-        let lastStart = ends[ends.count - 2]
-        journal[lastStart + 40] ^= 1
-        #expect(try TrustJournal.replay(journal).validByteCount == lastStart)
-        journal[lastStart + 40] ^= 1
-        journal[ends[0] + 40] ^= 1
-        #expect(throws: JournalError(line: 2, reason: .damaged)) { try TrustJournal.replay(journal) }
-    }
-
     @Test func `a compacted journal gives the same trust, requests and invitations`() throws {
         let (world, key) = try richWorld()
         let node = world.nodes[key]!
         let facts = node.sidecar.compactedFacts(at: world.now.wall)
         var compacted = world
-        compacted.restart(key, journal: TrustJournal.line(facts))
+        compacted.restart(key, journal: [TrustJournal.content(facts)])
         var plain = world
         plain.restart(key)
         #expect(try compacted.answer(ListTrust(), at: key) == (try plain.answer(ListTrust(), at: key)))
         #expect(compacted.nodes[key]!.admitted == plain.nodes[key]!.admitted)
-        #expect(TrustJournal.line(facts).count < node.journal.count)
+        #expect(TrustJournal.content(facts).count < node.journal.map(\.count).reduce(0, +))
     }
 
     @Test func `a compacted journal tells what a peer calls itself whose trust ended and who is asked again`() throws {
@@ -107,7 +78,7 @@ import TrustCore
         _ = try world.answer(RequestTrust(peer: .peer(PeerName(bob)), note: "again"), at: alice)
         let facts = world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)
         var compacted = world
-        compacted.restart(alice, journal: TrustJournal.line(facts))
+        compacted.restart(alice, journal: [TrustJournal.content(facts)])
         let list = try compacted.answer(ListTrust(), at: alice)
         #expect(list.outgoing.map(\.claims) == ["bob"])
         #expect(list == (try world.answer(ListTrust(), at: alice)))

@@ -132,7 +132,7 @@ import TrustCore
         _ = try world.answer(NamePeer(peer: PeerName(bob), name: "research"), at: alice)
         _ = try world.answer(RevokeTrust(peer: "research"), at: alice)
         let facts = world.nodes[alice]!.sidecar.compactedFacts(at: world.now.wall)
-        world.restart(alice, journal: TrustJournal.line(facts))
+        world.restart(alice, journal: [TrustJournal.content(facts)])
         #expect(world.nodes[alice]!.sidecar.name(of: bob) == "research")
         let impostor = world.add(3, "research", advertised: direct)
         let invited = try invitation(of: impostor)

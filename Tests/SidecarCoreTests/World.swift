@@ -16,7 +16,7 @@ struct World {
         var sidecar: Sidecar
         let identity: NodeIdentity
         var profile: SidecarProfile
-        var journal: [UInt8] = []
+        var journal: [[UInt8]] = []
         var admitted: [NodeKey: [UInt8]] = [:]
         var guests: Set<NodeKey> = []
         /// The hubs that the overlay may talk to.
@@ -32,7 +32,7 @@ struct World {
         var events: [AuditEvent] = []
         var ended: [NodeKey] = []
         /// What was persisted when each command was answered.
-        var journalAtAnswer: [CommandID: [UInt8]] = [:]
+        var journalAtAnswer: [CommandID: [[UInt8]]] = [:]
         var isRunning = true
     }
 
@@ -85,22 +85,22 @@ struct World {
     }
 
     /// The process ends without a word and comes back with what its journal holds.
-    mutating func restart(_ key: NodeKey, journal: [UInt8]? = nil) {
+    mutating func restart(_ key: NodeKey, journal: [[UInt8]]? = nil) {
         guard let node = nodes[key] else { return }
         disconnectAll(key)
-        let bytes = journal ?? node.journal
-        let replay = try! TrustJournal.replay(bytes)
+        let lines = journal ?? node.journal
+        let facts = try! TrustJournal.facts(in: lines.map { $0[...] })
         let random = RandomSource(seed: Array(key.bytes.reversed()))
         let memory = node.sidecar.memoryDocument
         let sidecar = Sidecar(
             identity: node.identity,
             profile: node.profile,
-            facts: replay.facts,
+            facts: facts,
             memory: memory,
             random: random
         )
         var fresh = Node(sidecar: sidecar, identity: node.identity, profile: node.profile)
-        fresh.journal = Array(bytes.prefix(replay.validByteCount))
+        fresh.journal = lines
         nodes[key] = fresh
         start(key)
     }
@@ -179,7 +179,7 @@ struct World {
 
     private mutating func perform(_ action: SidecarAction, of key: NodeKey) {
         switch action {
-        case .persist(let facts): nodes[key]?.journal += TrustJournal.line(facts)
+        case .persist(let facts): nodes[key]?.journal.append(TrustJournal.content(facts))
         case .audit(let event): nodes[key]?.events.append(event)
         case .remember: break
         case .admit(let admission):

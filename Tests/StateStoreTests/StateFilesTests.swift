@@ -75,16 +75,19 @@ private final class Journal {
     private(set) var lines: [String] = []
     private(set) var cutByteCount = 0
 
-    init(_ path: String) throws {
+    init(_ path: String, isNew: Bool = false, refusing word: String? = nil) throws {
         var found: [String] = []
-        let opened = try JournalFile.open(path: path, queue: StateQueue(loop)) { content throws(StateFileError) in
-            let whole = content.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-            found = content[..<whole].split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
-            guard !found.contains("damaged") else {
-                throw StateFileError(path: path, operation: "read", errorNumber: nil, message: "damaged")
+        let opened = try JournalFile.open(
+            path: path,
+            identity: identity(1),
+            isNew: try isNew || JournalFile.isUnused(path),
+            queue: StateQueue(loop),
+            failed: { Issue.record($0) },
+            validate: { reading throws(JournalFault) in
+                found = reading.contents.map { String(decoding: $0, as: UTF8.self) }.filter { $0 != "[]" }
+                if let word, found.contains(word) { throw JournalFault(line: 1, reason: .unreadable(.malformed)) }
             }
-            return whole
-        }
+        )
         file = opened.journal
         cutByteCount = opened.cutByteCount
         lines = found
@@ -92,11 +95,11 @@ private final class Journal {
 
     /// Appends a line and returns what became of it.
     @discardableResult
-    func append(_ line: String, snapshot: String? = nil) throws -> JournalFile.Written {
+    func append(_ line: String, minimum: Int64 = 0, base: String? = nil) throws -> JournalFile.Written {
         let outcome = Outcome()
         var replacement: (@Sendable () -> [UInt8])?
-        if let snapshot { replacement = { Array((snapshot + "\n").utf8) } }
-        file.append(Array((line + "\n").utf8), snapshot: replacement) { result in
+        if let base { replacement = { Array(base.utf8) } }
+        file.append(Array(line.utf8), minimum: minimum, base: replacement) { result in
             outcome.set(result)
         }
         loop.run()
@@ -120,58 +123,147 @@ private final class Journal {
 
     @Test func `nothing is written before its turn on the queue, and then in order`() throws {
         let journal = try Journal(path)
+        let opening = FileManager.default.contents(atPath: path)
         let done = Outcomes()
-        for number in 0..<3 { journal.file.append(Array("\(number)\n".utf8)) { done.add(number, $0) } }
-        #expect(done.numbers.isEmpty && FileManager.default.contents(atPath: path) == Data())
+        for number in 0..<3 { journal.file.append(Array("\(number)".utf8)) { done.add(number, $0) } }
+        #expect(done.numbers.isEmpty && FileManager.default.contents(atPath: path) == opening)
         journal.loop.run()
-        #expect(done.numbers == [0, 1, 2] && FileManager.default.contents(atPath: path) == Data("0\n1\n2\n".utf8))
+        #expect(done.numbers == [0, 1, 2])
+        journal.file.close()
+        journal.loop.run()
+        #expect(try Journal(path).lines == ["0", "1", "2"])
     }
 
-    @Test func `a file cut at any byte opens with every whole line, and goes on from there`() throws {
+    /// The state that a kill leaves while the line `count` is written, of which `rest` bytes have reached the file.
+    private func kill(_ whole: Data, _ marks: [Data], after count: Int, rest: Int, lag: Int) throws {
+        let ends = [0] + whole.indices.filter { whole[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
+        try whole.prefix(ends[count] + rest).write(to: URL(filePath: path))
+        try marks[count - 1 - lag].write(to: URL(filePath: JournalFile.markPath(of: path)))
+    }
+
+    @Test func `a kill at any byte of a line, or before its signature, loses nothing that was acknowledged`() throws {
+        var marks: [Data] = []
+        do {
+            let journal = try Journal(path)
+            func note() throws { marks.append(try Data(contentsOf: URL(filePath: JournalFile.markPath(of: path)))) }
+            try note()
+            for number in 0..<3 {
+                try journal.append("line \(number)")
+                try note()
+            }
+        }
+        let whole = try Data(contentsOf: URL(filePath: path))
+        let size = try #require(whole.lastIndex(of: UInt8(ascii: "\n"))) + 1 - whole.count / 4 * 3
+        for count in 1...3 {
+            for rest in stride(from: 0, to: size - 1, by: 7) {
+                for lag in 0...(count > 1 ? 1 : 0) {
+                    try kill(whole, marks, after: count, rest: rest, lag: lag)
+                    let lines = (0..<count - 1).map { "line \($0)" }
+                    do {
+                        let journal = try Journal(path)
+                        #expect(journal.lines == lines && journal.cutByteCount == rest)
+                        try journal.append("more")
+                    }
+                    #expect(try Journal(path).lines == lines + ["more"])
+                }
+            }
+        }
+    }
+
+    @Test func `a line that is missing is told with what to do, and nothing is changed (N19)`() throws {
         do {
             let journal = try Journal(path)
             for number in 0..<3 { try journal.append("line \(number)") }
         }
         let whole = try Data(contentsOf: URL(filePath: path))
-        let ends = whole.indices.filter { whole[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
-        for count in 0...whole.count {
-            try whole.prefix(count).write(to: URL(filePath: path))
-            let lines = (0..<ends.filter { $0 <= count }.count).map { "line \($0)" }
-            do {
-                let journal = try Journal(path)
-                #expect(journal.lines == lines)
-                #expect(journal.cutByteCount == count - (ends.last { $0 <= count } ?? 0))
-                try journal.append("more")
+        let lines = whole.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for position in 0..<4 {
+            var rest = lines
+            rest.remove(at: position)
+            let bytes = Data(rest.joined(separator: [UInt8(ascii: "\n")]))
+            try bytes.write(to: URL(filePath: path))
+            let error = #expect(throws: JournalOpenError.self) { _ = try Journal(path) }
+            guard case .broken(let fault, path) = try #require(error) else {
+                Issue.record("the file is usable")
+                continue
             }
-            let journal = try Journal(path)
-            #expect(journal.lines == lines + ["more"] && journal.cutByteCount == 0)
+            #expect(fault.reason == (position == 3 ? .cut(1) : .outOfOrder))
+            #expect(Problem(try #require(error)).code == "journal-broken")
+            #expect(try Data(contentsOf: URL(filePath: path)) == bytes)
+        }
+        try whole.write(to: URL(filePath: path))
+        for mark in [Data(), Data("{}".utf8)] {
+            try mark.write(to: URL(filePath: JournalFile.markPath(of: path)))
+            #expect(throws: JournalOpenError.broken(JournalFault(line: 0, reason: .noMark), path: path)) {
+                _ = try Journal(path)
+            }
         }
     }
 
+    @Test func `a journal that is gone is noticed by a node that has had one (N19)`() throws {
+        #expect(throws: JournalOpenError.broken(JournalFault(line: 0, reason: .noMark), path: path)) {
+            _ = try JournalFile.open(
+                path: path,
+                identity: identity(1),
+                isNew: false,
+                queue: StateQueue(EmbeddedEventLoop()),
+                failed: { Issue.record($0) },
+                validate: { _ in }
+            )
+        }
+    }
+
+    @Test func `a journal of a former version is read once and goes on with sealed lines`() throws {
+        let text = ["[1]", "[2]"].map { content in
+            "\(Hex.encode(Hash.blake2b(Array(content.utf8), byteCount: 8))) \(content)\n"
+        }
+        try Data(text.joined().utf8).write(to: URL(filePath: path))
+        do {
+            let journal = try Journal(path, isNew: true)
+            #expect(journal.lines == ["[1]", "[2]"])
+            try journal.append("[3]")
+        }
+        #expect(try Journal(path).lines == ["[1]", "[2]", "[3]"])
+        let sealed = try String(contentsOfFile: path, encoding: .utf8).dropFirst(text[0].count)
+        try Data(sealed.utf8).write(to: URL(filePath: path))
+        #expect(throws: JournalOpenError.self) { _ = try Journal(path, isNew: true) }
+    }
+
     @Test func `content that its owner refuses is left as it is`() throws {
-        let bytes = Data("a\ndamaged\nhalf".utf8)
+        do { try Journal(path).append("damaged") }
+        let bytes = try Data(contentsOf: URL(filePath: path)) + Data("half".utf8)
         try bytes.write(to: URL(filePath: path))
-        #expect(throws: StateFileError.self) { _ = try Journal(path) }
+        #expect(throws: JournalOpenError.self) { _ = try Journal(path, refusing: "damaged") }
         #expect(try Data(contentsOf: URL(filePath: path)) == bytes)
     }
 
-    @Test func `a snapshot replaces the content in one step, and appends go on`() throws {
+    @Test func `numbers can leap, and the end that is signed is told`() throws {
+        let journal = try Journal(path)
+        #expect(try journal.append("a").head.sequence == 2)
+        let written = try journal.append("b", minimum: 70)
+        #expect(written.head.sequence == 70)
+        let text = try #require(FileManager.default.contents(atPath: JournalFile.markPath(of: path)))
+        #expect(try StateMark(verifying: JSONValue(parsing: Array(text))).head == written.head)
+        #expect(try journal.append("c", base: "all").head.sequence == 71)
+    }
+
+    @Test func `a base replaces the content in one step, and appends go on`() throws {
         do {
             let journal = try Journal(path)
             for number in 0..<9 { try journal.append("line \(number)") }
-            try journal.append("line 9", snapshot: "everything")
+            try journal.append("line 9", base: "everything")
             try journal.append("line 10")
         }
         #expect(try Journal(path).lines == ["everything", "line 10"])
         #expect(!FileManager.default.fileExists(atPath: path + ".new"))
     }
 
-    @Test func `where the snapshot cannot be written the line is appended`() throws {
+    @Test func `where the base cannot be written the line is appended`() throws {
         do {
             let journal = try Journal(path)
             try journal.append("line 0")
             try FileManager.default.createDirectory(atPath: path + ".new", withIntermediateDirectories: false)
-            #expect(try journal.append("line 1", snapshot: "everything").compactionFailure?.operation == "open")
+            #expect(try journal.append("line 1", base: "everything").compactionFailure?.operation == "open")
         }
         #expect(try Journal(path).lines == ["line 0", "line 1"])
     }
@@ -182,13 +274,18 @@ private final class Journal {
         #expect(try !journal.append(line).needsCompaction)
         #expect(try !journal.append(line).needsCompaction)
         #expect(try journal.append(line).needsCompaction)
-        #expect(try !journal.append(line, snapshot: line).needsCompaction)
+        #expect(try !journal.append(line, base: line).needsCompaction)
     }
 
     @Test func `two processes cannot use one journal, and nobody else can read it`() throws {
         let journal = try Journal(path)
         try journal.append("line")
-        #expect(throws: StateFileError.self) { _ = try Journal(path) }
+        let error = #expect(throws: JournalOpenError.self) { _ = try Journal(path) }
+        guard case .unusable(let failure) = try #require(error) else {
+            Issue.record("another process opened it")
+            return
+        }
+        #expect(failure.operation == "lock")
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
     }

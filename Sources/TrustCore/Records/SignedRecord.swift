@@ -32,6 +32,7 @@ package enum RecordType: String, Sendable {
     case acceptance = "postern.acceptance.1"
     case rejection = "postern.rejection.1"
     case claim = "postern.claim.1"
+    case mark = "postern.mark.1"
 }
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OverlayCrypto
+import OverlayNIO
 import PosternModel
 import SidecarControl
 import StateStore
@@ -11,7 +12,7 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "The audit trail: who was trusted, refused and revoked, when and by whom.",
-        subcommands: [AuditListCommand.self, AuditVerifyCommand.self]
+        subcommands: [AuditListCommand.self, AuditVerifyCommand.self, AuditRestartCommand.self]
     )
 }
 
@@ -59,21 +60,71 @@ struct AuditVerifyCommand: ParsableCommand {
 
     func run() throws {
         let state = try sidecar.stateDirectory()
-        let owner = try? state.identity()?.key
+        let identity = (try? state.identity()) ?? nil
         let verdict = try withTrail(sidecar) { path throws(StateFileError) in
-            try AuditFile.verify(path: path, owner: owner)
+            try AuditVerifier(path: path, owner: identity.map { .node($0) } ?? .anybody).verdict()
         }
         switch verdict {
-        case .intact(let head):
-            let document: JSONValue = ["intact": true, "entries": .integer(Int64(clamping: head.sequence))]
-            output.console.show(document) { "the audit trail is intact: \(Shown.text($0["entries"])) entries" }
+        case .intact(let head, let unvouchedCount):
+            let document: JSONValue = [
+                "intact": true, "entries": .integer(head.sequence), "unvouched": .integer(Int64(unvouchedCount)),
+            ]
+            output.console.show(document) {
+                let doubt = "; nothing vouches for the last \(Shown.text($0["unvouched"])) of them"
+                return "the audit trail is intact: \(Shown.text($0["entries"])) entries"
+                    + (unvouchedCount > 0 ? doubt : "")
+            }
         case .broken(let fault, let part):
             throw CommandFailure(
                 .failed,
                 code: "audit-broken",
-                message: "the audit trail is broken at \(fault)" + (part.map { ", in \($0)" } ?? ""),
-                hint: "compare it with a copy; somebody changed the file or its head"
+                message: "the audit trail is broken: \(fault)" + (part.map { ", in \($0)" } ?? ""),
+                hint: "compare it with a copy; `postern audit restart` records what was found and begins a new one"
             )
+        }
+    }
+}
+
+/// `postern audit restart`
+struct AuditRestartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart",
+        abstract: "Begin a new audit trail in the place of a broken one.",
+        discussion: """
+            The first entry of the new one says what was found. The files of the broken one are kept in a directory
+            beside it. The sidecar or hub must not run; it starts with a broken trail only after this.
+            """
+    )
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let state = try sidecar.stateDirectory()
+        let (identity, lock) = try state.openAtRest()
+        defer { withExtendedLifetime(lock) {} }
+        let restarted: AuditFile.Restarted?
+        do throws(StateFileError) {
+            restarted = try AuditFile.restart(path: state.auditPath, identity: identity, at: Clocks.now().wall)
+        } catch {
+            throw CommandFailure(state: Problem(error))
+        }
+        guard let restarted else {
+            throw CommandFailure(
+                .failed,
+                code: "audit-intact",
+                message: "the audit trail is intact: nothing was changed",
+                hint: "`postern audit list` shows it"
+            )
+        }
+        let document: JSONValue = [
+            "found": .string(restarted.found), "kept": restarted.keptAt.map { .string($0) } ?? .null,
+            "sequence": .integer(restarted.sequence),
+        ]
+        output.console.show(document) { _ in
+            let kept = restarted.keptAt.map { "what was there is in \($0)" } ?? "nothing was there"
+            return "a new audit trail begins with entry \(restarted.sequence), which records: \(restarted.found); "
+                + kept
         }
     }
 }
@@ -84,7 +135,7 @@ private func withTrail<Result>(
     _ body: (String) throws(StateFileError) -> Result
 ) throws -> Result {
     let path = try options.stateDirectory().auditPath
-    guard FileManager.default.fileExists(atPath: path) else {
+    guard [path, path + ".head"].contains(where: FileManager.default.fileExists) else {
         throw CommandFailure(
             .failed,
             code: "no-audit",

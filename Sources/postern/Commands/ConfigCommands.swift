@@ -1,9 +1,11 @@
 import ArgumentParser
 import Foundation
+import OverlayCrypto
 import PosternConfiguration
 import PosternModel
 import SidecarCore
 import StateStore
+import TrustCore
 
 /// `postern config`
 struct ConfigCommand: AsyncParsableCommand {
@@ -69,13 +71,15 @@ struct ConfigCheckCommand: ParsableCommand {
             if case .name(let name) = peer.meaning { name } else { nil }
         }
         guard !names.isEmpty else { return [] }
-        let path = StateDirectory(path: settings.state).journalPath
+        let state = StateDirectory(path: settings.state, keyFileMode: settings.sharesKeyWithGroup ? .group : .owner)
+        let path = state.journalPath
         guard FileManager.default.fileExists(atPath: path) else { return Set(names).sorted() }
         do {
-            let bound = TrustJournal.boundNames(
-                in: try TrustJournal.replay(try StateFile(reading: path).readAll()).facts
-            )
-            return Set(names).subtracting(bound).sorted()
+            guard let identity = (try? state.identity()) ?? nil else { return Set(names).sorted() }
+            // Whether all of it is there is for `up` to say.
+            let journal = try StateFile(reading: path).readAll()
+            let lines = JournalReading.salvage(journal, key: ChainKey(of: identity, for: .journal)).contents
+            return Set(names).subtracting(TrustJournal.boundNames(in: try TrustJournal.facts(in: lines))).sorted()
         } catch {
             throw CommandFailure(
                 .failed,

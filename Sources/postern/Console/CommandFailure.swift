@@ -94,6 +94,16 @@ extension CommandFailure {
         )
     }
 
+    /// The state directory at `path` holds no key.
+    static func noIdentity(_ path: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUsage,
+            code: "no-identity",
+            message: "\(path) holds no key",
+            hint: "make one: postern init --state '\(path)'"
+        )
+    }
+
     /// The sidecar could not be asked.
     init(_ error: ControlClientError) {
         switch error {

@@ -11,6 +11,7 @@ import PosternConfiguration
 import PosternModel
 import SidecarControl
 import StateStore
+import TrustCore
 
 /// `postern hub` from start to end.
 struct HubProgram {
@@ -35,7 +36,7 @@ struct HubProgram {
         let logger = Logger(label: "postern") { label in
             LineLogHandler(label: label, isJSON: isJSON, levels: levels, writer: writer)
         }
-        let store = try openStore(state)
+        let store = try openStore(state, of: identity)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let stateGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = dataGroup.next()
@@ -54,13 +55,8 @@ struct HubProgram {
             }.get()
         } catch let error as IOError {
             throw taken(error)
-        } catch let error as StateFileError {
-            throw CommandFailure(
-                .failed,
-                code: "state-unusable",
-                message: error.description,
-                hint: "see the file and the owner and mode of the state directory"
-            )
+        } catch let problem as Problem {
+            throw CommandFailure(problem)
         }
         let ready = try await loop.submit { parts.value.readyDocument(settings: settings, key: identity.key) }.get()
 
@@ -87,14 +83,21 @@ struct HubProgram {
         }
     }
 
-    private func openStore(_ state: StateDirectory) throws -> SQLiteHubStore {
+    /// Opens the store, and begins the audit trail of a hub that has none, having never run before.
+    private func openStore(_ state: StateDirectory, of identity: NodeIdentity) throws -> SQLiteHubStore {
+        let path = state.path + "/hub.sqlite"
+        do throws(StateFileError) {
+            if SystemFile.size(of: path) == nil { try AuditFile.begin(path: state.auditPath, by: identity) }
+        } catch {
+            throw CommandFailure(state: Problem(error))
+        }
         do {
-            return try SQLiteHubStore(path: state.path + "/hub.sqlite")
+            return try SQLiteHubStore(path: path)
         } catch {
             throw CommandFailure(
                 .failed,
                 code: "state-unusable",
-                message: "the database \(state.path)/hub.sqlite cannot be opened: \(error)",
+                message: "the database \(path) cannot be opened: \(error)",
                 hint: "see the owner and the mode of the file; a copy of the state directory brings back an older state"
             )
         }
@@ -146,10 +149,7 @@ extension HubProgram {
         ) -> EventLoopFuture<NIOLoopBound<Parts>> {
             loop.preconditionInEventLoop()
             do {
-                let path = StateDirectory(path: settings.state).auditPath
-                let audit = try AuditFile(path: path, identity: identity, queue: queue) { error in
-                    logger.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
-                }
+                let audit = try openAudit(of: identity, settings: settings, queue: queue, logger: logger)
                 var overlay = OverlayNode.Settings.defaults
                 overlay.node.acceptsUnknownPeers = true
                 overlay.node.limitRelays(by: settings.limits)
@@ -170,6 +170,22 @@ extension HubProgram {
                 }.nonisolated()
             } catch {
                 return loop.makeFailedFuture(error)
+            }
+        }
+
+        private static func openAudit(
+            of identity: NodeIdentity,
+            settings: HubConfiguration,
+            queue: StateQueue,
+            logger: Logger
+        ) throws(Problem) -> AuditFile {
+            let path = StateDirectory(path: settings.state).auditPath
+            do throws(AuditError) {
+                return try AuditFile(path: path, identity: identity, queue: queue) { error in
+                    logger.critical("an audit entry could not be written", metadata: ["error": "\(error)"])
+                }
+            } catch {
+                throw Problem(error)
             }
         }
 

@@ -26,7 +26,7 @@ struct SidecarService {
             path: settings.state,
             keyFileMode: settings.sharesKeyWithGroup ? .group : .owner
         )
-        let (identity, lock) = try open(state)
+        let (identity, lock) = try state.openAtRest()
         defer { withExtendedLifetime(lock) {} }
         let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
         let isJSON = settings.log.format == .json
@@ -68,21 +68,6 @@ struct SidecarService {
         for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
     }
 
-    private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
-        do throws(Problem) {
-            guard let identity = try state.identity() else {
-                throw Problem(
-                    code: "no-identity",
-                    message: "\(state.path) holds no key",
-                    hint: "make one: postern init --state '\(state.path)'"
-                )
-            }
-            return (identity, try state.lock())
-        } catch {
-            throw CommandFailure(state: error)
-        }
-    }
-
     private func launch(
         _ identity: NodeIdentity,
         descriptors: Int,
@@ -104,13 +89,8 @@ struct SidecarService {
             }.get()
         } catch let error as IOError {
             throw taken(at: "underlay.listen", address: settings.underlay.listen, error: error)
-        } catch let error as StateFileError {
-            throw CommandFailure(
-                .failed,
-                code: "state-unusable",
-                message: error.description,
-                hint: "see the file and the owner and mode of the state directory"
-            )
+        } catch let problem as Problem {
+            throw CommandFailure(problem)
         }
     }
 

@@ -76,35 +76,42 @@ enum Records {
     }
 }
 
-/// Arbitrary bytes as a trust journal, as they are and as lines with a right checksum.
+/// Arbitrary bytes as a trust journal, as they are and as a line that is sealed.
 enum Journal {
     static func receive(_ bytes: [UInt8]) {
-        check(bytes)
+        if let reading = try? JournalReading(bytes, key: key, mark: nil, isNew: true) {
+            precondition(reading.validByteCount <= bytes.count, "the valid part is a part")
+        }
+        _ = JournalReading.salvage(bytes, key: key)
         guard let values = (try? JSONValue(parsing: bytes))?.array else { return }
         var facts: [TrustFact] = []
         for value in values { if let fact = try? TrustFact(value) { facts.append(fact) } }
-        check(TrustJournal.line(facts))
+        check(facts)
     }
 
-    private static func check(_ bytes: [UInt8]) {
-        guard let replay = try? TrustJournal.replay(bytes) else { return }
-        precondition(replay.validByteCount <= bytes.count, "the valid part is a part")
-        guard let again = try? TrustJournal.replay(TrustJournal.line(replay.facts)) else {
-            preconditionFailure("what we write can be read")
+    private static let key: ChainKey = {
+        guard let writer = try? NodeIdentity(seed: Array(repeating: 1, count: 32)) else {
+            preconditionFailure("32 bytes are a seed")
         }
-        precondition(again.facts == replay.facts, "facts survive writing")
+        return ChainKey(of: writer, for: .journal)
+    }()
+
+    private static func check(_ facts: [TrustFact]) {
+        var chain = JournalChain(key: key)
+        let line = chain.append(TrustJournal.content(facts), isBase: true)
+        guard let reading = try? JournalReading(line, key: key, mark: chain.head, isNew: false),
+            let again = try? TrustJournal.facts(in: reading.contents)
+        else { preconditionFailure("what we write can be read") }
+        precondition(again == facts, "facts survive writing")
     }
 }
 
 /// Arbitrary bytes as an audit trail and as its signed head.
 enum AuditText {
     static func receive(_ bytes: [UInt8]) {
-        _ = try? AuditSeal.verify(bytes)
-        guard let head = try? AuditChain.verify(bytes) else { return }
-        guard let whole = try? AuditChain.verify(bytes, head: head) else {
-            preconditionFailure("a log reaches its own head")
-        }
-        precondition(whole == head, "verifying is repeatable")
+        _ = try? AuditSeal(verifying: bytes)
+        guard let verified = try? AuditChain.verify(bytes) else { return }
+        precondition((try? AuditChain.verify(bytes)) == verified, "verifying is repeatable")
     }
 }
 

@@ -23,7 +23,7 @@ private struct SidecarUnderFire {
     private let hub: HubURL
     private var sidecar: Sidecar
     private var now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
-    private var journal: [UInt8] = []
+    private var journal: [ArraySlice<UInt8>] = []
     private var answered: Set<CommandID> = []
     private var hubQuestions: [SidecarRequestID] = []
     private var peerQuestions: [SidecarRequestID] = []
@@ -174,8 +174,8 @@ private struct SidecarUnderFire {
     /// Ends the process, and begins another one with what the journal holds.
     mutating func restart() {
         let before = sidecar.trustList(at: now.wall, seeing: Blind())
-        guard let replay = try? TrustJournal.replay(journal) else { preconditionFailure("our own journal is whole") }
-        sidecar = Self.sidecar(identity, hub, facts: replay.facts)
+        guard let facts = try? TrustJournal.facts(in: journal) else { preconditionFailure("our own journal is whole") }
+        sidecar = Self.sidecar(identity, hub, facts: facts)
         precondition(
             sidecar.trustList(at: now.wall, seeing: Blind()).trusted == before.trusted,
             "what was decided stands"
@@ -189,7 +189,7 @@ private struct SidecarUnderFire {
         precondition(actions.count < 1_000, "a sidecar comes to rest")
         for action in actions {
             switch action {
-            case .persist(let facts): journal += TrustJournal.line(facts)
+            case .persist(let facts): journal.append(TrustJournal.content(facts)[...])
             case .hubRequest(let id, _, _): hubQuestions.append(id)
             case .peerRequest(let id, _, _), .redeem(let id, _, _): peerQuestions.append(id)
             case .answer(let id, let answer):

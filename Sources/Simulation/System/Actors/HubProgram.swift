@@ -57,7 +57,7 @@ struct HubProgram {
     let url: HubURL
     /// What survives every crash: a transaction is there as a whole or not at all.
     private var store = UnreliableStore()
-    var audit = SimulatedAudit()
+    var audit: SimulatedAudit
     /// Nil while it does not run.
     var life: Life?
     private(set) var lifeNumber = LifeNumber()
@@ -71,6 +71,7 @@ struct HubProgram {
         self.number = number
         self.identity = identity
         self.url = url
+        audit = SimulatedAudit(of: identity)
     }
 
     var key: NodeKey { identity.key }
@@ -91,7 +92,7 @@ struct HubProgram {
         for (pair, until) in revoked {
             guard let kept = facts.voidUntil[pair], kept >= until else { throw .lostRow("a revocation") }
         }
-        do { try audit.open(owner: key) } catch { throw .audit(error) }
+        do { try audit.open() } catch { throw .audit(error) }
         guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
         lifeNumber.rawValue += 1
         life = Life(hub: Hub(identity: identity, settings: Self.settings))

@@ -17,8 +17,6 @@ struct SidecarProgram {
         fileprivate(set) var promises: [Promise] = []
         /// Commands whose answers promise nothing.
         fileprivate(set) var reports: Set<CommandID> = []
-        /// The bytes of the journal that are acknowledged.
-        var journalSize: Int
         var admitted: [NodeKey: PeerAdmission] = [:]
         var hubs: Set<NodeKey> = []
         var relays: [NodeKey: [NodeKey: RelayEnd]] = [:]
@@ -60,8 +58,8 @@ struct SidecarProgram {
     let identity: NodeIdentity
     var profile: SidecarProfile
     var clock: HostClock
-    var journal = SimulatedFile()
-    var audit = SimulatedAudit()
+    private var journal: SimulatedJournal
+    var audit: SimulatedAudit
     private var cache: JSONValue = nil
     var isDiskFailing = false
     /// Nil while it does not run.
@@ -79,6 +77,8 @@ struct SidecarProgram {
         self.identity = identity
         self.profile = profile
         self.clock = clock
+        journal = SimulatedJournal(of: identity)
+        audit = SimulatedAudit(of: identity)
     }
 
     var key: NodeKey { identity.key }
@@ -91,34 +91,29 @@ struct SidecarProgram {
 
     /// Starts it from what its disk holds; throws what a checker has to report.
     mutating func start(random: RandomSource) throws(StartFault) {
-        let replay: TrustJournal.Replay
-        do { replay = try TrustJournal.replay(journal.content) } catch { throw .journal(error) }
-        journal.truncate(to: replay.validByteCount)
-        guard replay.facts.count >= promisedCount, replay.facts.prefix(promisedCount) == facts.prefix(promisedCount)
-        else { throw .lostFacts(found: replay.facts.count, promised: promisedCount) }
-        facts = replay.facts
-        promisedCount = replay.facts.count
-        do { try audit.open(owner: key) } catch { throw .audit(error) }
+        let found: [TrustFact]
+        do { found = try journal.open() } catch { throw .journal(error) }
+        guard found.count >= promisedCount, found.prefix(promisedCount) == facts.prefix(promisedCount)
+        else { throw .lostFacts(found: found.count, promised: promisedCount) }
+        facts = found
+        promisedCount = found.count
+        do { try audit.open() } catch { throw .audit(error) }
         guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
         lifeNumber.rawValue += 1
         let sidecar = Sidecar(
             identity: identity,
             profile: profile,
-            facts: replay.facts,
+            facts: found,
             memory: cache,
             random: random
         )
-        life = Life(sidecar: sidecar, journalSize: replay.validByteCount)
+        life = Life(sidecar: sidecar)
     }
 
     /// Ends it without a word; what survives `crash` is left on its disk.
     mutating func end(_ crash: SimulatedFile.Crash, _ random: inout SeededRandom) {
         // The line that is being written reaches the file, whole or not.
-        if let life, let write = life.write {
-            let line = TrustJournal.line(write.facts)
-            journal.write(Array(line.prefix(random.number(in: 0...line.count))), at: life.journalSize)
-        }
-        journal.survive(crash, &random)
+        journal.survive(crash, writing: life?.write?.facts, &random)
         auditedCount = audit.survive(crash, &random)
         life = nil
     }
@@ -170,13 +165,8 @@ struct SidecarProgram {
         guard var life, let write = life.write else { return ([], false) }
         let needsRetry = isDiskFailing && !life.isRetryDue
         life.isRetryDue = life.isRetryDue || isDiskFailing
-        let line = TrustJournal.line(write.facts)
-        journal.write(line, at: life.journalSize)
+        journal.append(write.facts, isDiskFailing: isDiskFailing)
         life.write = nil
-        if !isDiskFailing {
-            journal.synchronize()
-            life.journalSize += line.count
-        }
         let problem = Problem(code: "state-unusable", message: "the disk failed", hint: "mend it")
         var steps = life.gate.finish(isDiskFailing ? problem : nil)
         if isDiskFailing, flaw == .dropsBehindFailedWrites { steps.removeAll(where: \.isUnanswered) }
@@ -195,8 +185,7 @@ struct SidecarProgram {
         guard let sidecar = life?.sidecar else { return }
         facts = sidecar.compactedFacts(at: clocks(at: now).wall)
         promisedCount = facts.count
-        journal.replace(with: TrustJournal.line(facts))
-        life?.journalSize = journal.content.count
+        journal.compact(to: facts)
     }
 
     /// What is known of peers for convenience is written; it need not survive.
@@ -235,7 +224,7 @@ extension CommitGate.Step {
 
 /// Why a program does not start from what a crash has left.
 enum StartFault: Error {
-    case journal(JournalError)
+    case journal(JournalFault)
     case audit(AuditFault)
     /// Facts that somebody was told of are not in the journal.
     case lostFacts(found: Int, promised: Int)

@@ -3,38 +3,39 @@ package import PosternModel
 package import TrustCore
 
 /// An audit trail on a simulated disk: lines are written as they are recorded and brought to the disk, with a signed
-/// head, when ``flush(signedBy:)`` is called. Lines that a failing disk did not take are kept for the next time.
+/// head, when ``flush(isDiskFailing:)`` is called. Lines that a failing disk did not take are kept for the next time.
 package struct SimulatedAudit: Sendable {
     private var log = SimulatedFile()
     /// The signed head, which is replaced as a whole.
-    private var seal: [UInt8] = []
-    private var chain = AuditChain()
+    private var seal: AuditSeal?
+    private var chain: AuditChain
     private var unwritten: [UInt8] = []
     private var isDirty = false
     /// The number of entries that survive whatever happens.
     package private(set) var durableCount: Int64 = 0
 
-    package init() {}
+    private let identity: NodeIdentity
+
+    /// The empty trail of `identity`.
+    package init(of identity: NodeIdentity) {
+        self.identity = identity
+        chain = AuditChain(key: ChainKey(of: identity, for: .audit))
+    }
 
     /// The number of entries.
     package var count: Int64 { chain.head.sequence }
     /// The lines, each with its line feed.
     package var text: [UInt8] { log.content }
 
-    /// Opens the trail of `owner` after a start: cuts off a half-written line and verifies the others.
-    package mutating func open(owner: NodeKey) throws(AuditFault) {
+    /// Opens the trail after a start: cuts off a half-written line and verifies the others.
+    package mutating func open() throws(AuditFault) {
         let whole = log.content.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         log.truncate(to: whole)
         unwritten = []
         isDirty = false
-        var signed: AuditHead?
-        if !seal.isEmpty {
-            guard let (head, signer) = try? AuditSeal.verify(seal), signer == owner else {
-                throw AuditFault(line: 1, reason: .wrongHead)
-            }
-            signed = head
-        }
-        chain = AuditChain(after: try AuditChain.verify(log.content, head: signed))
+        let key = ChainKey(of: identity, for: .audit)
+        let verified = try AuditChain.verify(log.content, head: seal, key: key)
+        chain = AuditChain(after: verified.head, key: key)
         durableCount = chain.head.sequence
     }
 
@@ -48,11 +49,13 @@ package struct SimulatedAudit: Sendable {
     }
 
     /// Brings the lines to the disk and signs the head. Returns whether that is to be tried again.
-    package mutating func flush(signedBy identity: NodeIdentity, isDiskFailing: Bool) -> Bool {
+    package mutating func flush(isDiskFailing: Bool) -> Bool {
         guard !isDiskFailing else { return true }
         writeWaiting()
         log.synchronize()
-        seal = Array(AuditSeal.document(of: chain.head, signedBy: identity).utf8)
+        let document = AuditSeal.document(of: chain.head, first: 1, signedBy: identity).canonicalBytes
+        guard let signed = try? AuditSeal(verifying: document) else { preconditionFailure("what is signed verifies") }
+        seal = signed
         durableCount = chain.head.sequence
         isDirty = false
         return false

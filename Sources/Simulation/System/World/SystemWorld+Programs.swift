@@ -138,15 +138,10 @@ extension SystemWorld {
         switch program {
         case .sidecar(let number):
             guard isCurrent(number, life) else { return }
-            let identity = sidecars[number].identity
-            isFailed = sidecars[number].audit.flush(
-                signedBy: identity,
-                isDiskFailing: sidecars[number].isDiskFailing
-            )
+            isFailed = sidecars[number].audit.flush(isDiskFailing: sidecars[number].isDiskFailing)
         case .hub(let number):
             guard hubs[number].life != nil, hubs[number].lifeNumber == life else { return }
-            let identity = hubs[number].identity
-            isFailed = hubs[number].audit.flush(signedBy: identity, isDiskFailing: hubs[number].isDiskFailing)
+            isFailed = hubs[number].audit.flush(isDiskFailing: hubs[number].isDiskFailing)
         }
         if isFailed { schedule(.auditFlush(program, life), in: .seconds(1)) }
     }

@@ -1,0 +1,59 @@
+package import PosternModel
+
+/// What happened, before it has a place in the chain (R11).
+package struct AuditEvent: Hashable, Sendable {
+    /// The kinds of events, in the words of the log.
+    package enum Action: String, Sendable {
+        case started = "start"
+        case stopped = "stop"
+        case registered = "register"
+        case deregistered = "deregister"
+        case trustAsked = "trust.ask"
+        case trustGiven = "trust.give"
+        case trustRefused = "trust.refuse"
+        case trustRevoked = "trust.revoke"
+        case trustExpired = "trust.expire"
+        case invited = "invitation.create"
+        case uninvited = "invitation.revoke"
+        case redeemed = "invitation.redeem"
+        case carded = "contact.create"
+        case uncarded = "contact.revoke"
+        case blocked = "peer.block"
+        case unblocked = "peer.unblock"
+        case accessRefused = "access.refuse"
+        case renamed = "peer.rename"
+        case reconfigured = "configuration.reload"
+        /// The first entry of a further file: `new` is the signed head of the files before it.
+        case continued = "audit.continue"
+        /// The first entry of a trail that follows a broken one: `old` says what was found, `new` is the signed head
+        /// that it goes on after.
+        case restarted = "audit.restart"
+    }
+
+    /// What happened.
+    package var action: Action
+    /// Who did it: a did.
+    package var actor: NodeKey
+    /// What it was done to: a did, a service, an invitation.
+    package var subject: String
+    /// The network it belongs to; nil outside networks.
+    package var network: String?
+    package var old: JSONValue
+    package var new: JSONValue
+
+    package init(
+        _ action: Action,
+        actor: NodeKey,
+        subject: String,
+        network: String? = nil,
+        old: JSONValue = nil,
+        new: JSONValue = nil
+    ) {
+        self.action = action
+        self.actor = actor
+        self.subject = subject
+        self.network = network
+        self.old = old
+        self.new = new
+    }
+}
