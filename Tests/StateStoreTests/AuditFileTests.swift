@@ -218,7 +218,7 @@ import TrustCore
             #expect(try verdict() == .broken(fault))
             #expect(throws: AuditError.broken(fault, path: path)) { _ = try open() }
         }
-        var chain = AuditChain(key: ChainKey(of: identity(2), for: .audit))
+        var chain = AuditChain()
         let event = AuditEvent(.started, actor: identity(1).key, subject: "other")
         try write((0..<4).map { _ in chain.append(event, at: Timestamp(seconds: 1)) })
         #expect(try verdict() == .broken(AuditFault(line: 3, reason: .wrongHead)))
