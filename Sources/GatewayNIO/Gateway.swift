@@ -211,7 +211,7 @@ package final class Gateway: StreamAcceptor {
             connected.remove(peer)
             silent.remove(peer)
         case .unresponsive: noteSilence(of: peer)
-        case .pathChanged: break
+        case .pathChanged, .pathBelowBase: break
         }
     }
 

@@ -39,7 +39,8 @@ extension OverlayNode {
             observer?.overlayObserved(candidate.endpoint, by: key)
         case .candidates(_, let key, let candidates):
             observer?.overlayLearned(candidates: candidates.map(\.endpoint), of: key)
-        case .sessionEstablished, .sessionLost, .unresponsive, .responsive, .handshakeFailed, .pathChanged:
+        case .sessionEstablished, .sessionLost, .unresponsive, .responsive, .handshakeFailed, .pathChanged,
+            .pathBelowBase:
             handleSession(event)
         }
     }
@@ -63,6 +64,8 @@ extension OverlayNode {
             observer?.overlaySession(with: key, is: .unreachable)
         case .pathChanged(_, let key, let endpoint):
             observer?.overlaySession(with: key, is: .pathChanged(endpoint))
+        case .pathBelowBase(_, let key, let endpoint, let isBelow):
+            observer?.overlaySession(with: key, is: .pathBelowBase(endpoint, isBelow))
         case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
             .replayFloor, .observedAddress, .candidates, .localPathSilent:
             preconditionFailure("only events of sessions come here")

@@ -42,6 +42,8 @@ package enum SessionChange: Hashable, Sendable {
     case unreachable
     /// Packets take another path now.
     case pathChanged(Endpoint)
+    /// The path in use carries less than the 1200 bytes with which every path begins, or (false) does after all.
+    case pathBelowBase(Endpoint, Bool)
     /// Nothing was heard although something is outstanding; the session and its streams live on.
     case unresponsive
     /// The peer is heard again.

@@ -16,12 +16,15 @@ package enum PacketType: UInt8, Sendable {
 package enum PacketLayout {
     /// The tag of both ciphers (RFC 8439 §2.8, NIST SP 800-38D).
     package static let tagSize = 16
-    /// The smallest UDP payload that every path carries: IPv6's minimum link MTU (RFC 8200 §5) less IPv6 and UDP
-    /// headers.
-    package static let minimumPathSize = 1232
-    /// The largest packet that a path through a relay carries: ``minimumPathSize`` less what wraps it (§7).
+    /// The UDP payload with which every path begins: that of an initiation, which has crossed it (BASE_PLPMTU of RFC
+    /// 8899 §5.1.2).
+    package static let basePathSize = 1200
+    /// The UDP payload that is sent on a path which turns out to carry less than that (MIN_PLPMTU): the datagram of 576
+    /// bytes that every IPv4 host takes (RFC 791 §3.1) less the longer pair of headers, IPv6's and UDP's.
+    package static let smallestPathSize = 576 - 48
+    /// The largest packet that a path through a relay carries. What wraps it makes it 30 bytes longer on the hub's path.
     package static let relayedPathSize = 1200
-    /// The largest handshake packet, so that one crosses every path, also a relayed one. An initiation has this size.
+    /// The largest handshake packet. An initiation has this size.
     package static let maximumHandshakeSize = 1200
 
     /// A PATH_CHALLENGE or PATH_RESPONSE: type and token.

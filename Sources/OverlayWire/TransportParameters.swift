@@ -86,7 +86,7 @@ package struct TransportParameters: Hashable, Sendable {
         guard let maxData = values[1], let maxStreamData = values[2], let maxStreams = values[3],
             let maxPacketSize = values[4], let maxAckDelay = values[5]
         else { throw .invalidValue }
-        guard maxPacketSize >= UInt64(PacketLayout.minimumPathSize), maxAckDelay <= 1000 else { throw .invalidValue }
+        guard maxPacketSize >= UInt64(PacketLayout.basePathSize), maxAckDelay <= 1000 else { throw .invalidValue }
         self.init(
             maxData: maxData,
             maxStreamData: maxStreamData,

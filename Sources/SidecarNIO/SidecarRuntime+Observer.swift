@@ -25,12 +25,26 @@ extension SidecarRuntime: OverlayObserver {
         switch change {
         case .established: isUp = true
         case .lost, .unreachable: isUp = false
+        case .pathBelowBase(let endpoint, let isBelow):
+            return tellPathSize(of: peer, at: endpoint, isBelow: isBelow)
         case .pathChanged, .unresponsive, .responsive: return
         }
         if life?.hubs[peer] != nil {
             feed { $0.hubSession(peer, isUp: isUp, at: $1) }
         } else {
             feed { $0.peerSession(peer, isUp: isUp, at: $1) }
+        }
+    }
+
+    private func tellPathSize(of peer: NodeKey, at endpoint: Endpoint, isBelow: Bool) {
+        let metadata: Logger.Metadata = ["peer": "\(peer)", "address": "\(endpoint)"]
+        if isBelow {
+            log.warning(
+                "the path carries no packets of 1200 bytes: calls go on in smaller ones, new keys need another path",
+                metadata: metadata
+            )
+        } else {
+            log.info("the path carries packets of 1200 bytes again", metadata: metadata)
         }
     }
 

@@ -97,7 +97,7 @@ extension Path {
             ),
             serial: serial,
             algorithm: .cubic,
-            maximumPacketSize: 1232,
+            maximumPacketSize: 1200,
             seed: 1,
             at: .at(0)
         )

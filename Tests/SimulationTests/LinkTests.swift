@@ -154,7 +154,7 @@ import Testing
     @Test(arguments: LinkProfile.presets.map(\.name))
     func `every preset carries the smallest packet that all paths must carry`(name: String) throws {
         let profile = try #require(LinkProfile.presets.first { $0.name == name }).profile
-        #expect(profile.mtu >= PacketLayout.minimumPathSize)
+        #expect(profile.mtu >= PacketLayout.basePathSize)
         #expect((0..<1).contains(profile.loss))
     }
 }

@@ -19,6 +19,9 @@ package enum Event: Sendable {
     case handshakeFailed(PeerHandle, NodeKey)
     /// Packets to the peer take this path from now on.
     case pathChanged(PeerHandle, NodeKey, Endpoint)
+    /// The path in use, to this address, carries less than the 1200 bytes with which every path begins, or (false) does
+    /// carry them after all (RFC 8899 §5.2).
+    case pathBelowBase(PeerHandle, NodeKey, Endpoint, Bool)
     /// Handshakes of the peer up to this timestamp are replays. To be stored before later events are handled.
     case replayFloor(NodeKey, UInt64)
     /// The peer sees this node's packets come from there: a reflexive candidate of ours.

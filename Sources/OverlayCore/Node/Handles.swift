@@ -107,6 +107,10 @@ package struct PeerStatus: Sendable {
     package var isConnected: Bool
     /// The peer's end of the path in use.
     package var path: Endpoint?
+    /// The largest UDP payload that is sent there, in bytes, and whether it is one with which a path may begin
+    /// (RFC 8899 §5.2).
+    package var packetSize: Int?
+    package var carriesBase: Bool
     /// Smoothed round trip of the path in use, once measured.
     package var roundTrip: Interval?
     package var bytesSent: UInt64

@@ -214,7 +214,7 @@ extension Node {
             if session.recovery.packets.next == 0 {
                 session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
             }
-            session.settleEarlyData(isAccepted: response.earlyAccepted, shared: &shared)
+            session.settleEarlyData(isAccepted: response.earlyAccepted, shared: &shared, at: now)
             return session
         }
     }
@@ -276,9 +276,9 @@ extension Node {
 
 extension Session {
     /// The answer to message 1 tells whether its early data counts.
-    func settleEarlyData(isAccepted: Bool, shared: inout Shared) {
+    func settleEarlyData(isAccepted: Bool, shared: inout Shared, at now: Instant) {
         recovery.settle(0) {
-            if isAccepted { acknowledged($0, shared: &shared) } else { lost($0) }
+            if isAccepted { acknowledged($0, shared: &shared) } else { lost($0, at: now) }
         }
     }
 }

@@ -16,7 +16,7 @@ extension Node {
             guard probe.nextAt <= now, !probe.isUsedUp else { continue }
             let verdict = session.judge(
                 probe.path,
-                wanted: PathProbe.fullSize(on: probe.path),
+                wanted: session.challengeSize(on: probe.path),
                 smallest: PathProbe.smallestPacket,
                 at: now
             )

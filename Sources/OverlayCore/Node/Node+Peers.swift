@@ -165,6 +165,8 @@ extension Node {
             key: peer.key,
             isConnected: session?.isEstablished ?? false,
             path: path?.addresses.remote,
+            packetSize: path?.packetSize,
+            carriesBase: path?.mtu.carriesBase ?? true,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,

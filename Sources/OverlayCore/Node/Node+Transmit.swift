@@ -98,7 +98,8 @@ extension Node {
         {
             return finish(&writer, on: path.addresses, segmentSize: writer.count)
         }
-        let maxSegments = path.isRelayed || path.amplificationLimit != nil ? 1 : maxSegments
+        let isSingle = path.isRelayed || path.amplificationLimit != nil || session.isTryingSizes
+        let maxSegments = isSingle ? 1 : maxSegments
         // The session's own frames go first, and then it is the relayed packets' turn, whatever else there is.
         if session.isRelayNext {
             session.isRelayNext = false

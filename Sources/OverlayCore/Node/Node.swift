@@ -141,7 +141,7 @@ package struct Node: ~Copyable {
         let addresses = AddressPair(local: transmit.source, remote: transmit.destination)
         for case let peer? in peers {
             guard let session = peer.session, session.path?.addresses == addresses else { continue }
-            session.refused(transmit.segmentSize, at: now)
+            session.refused(transmit.segmentSize, shared: &shared, at: now)
             settle(peer)
         }
     }

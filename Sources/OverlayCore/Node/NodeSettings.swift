@@ -43,7 +43,7 @@ package struct NodeSettings: Sendable, Hashable {
     /// The same for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A whole company may stand behind
     /// one address, and a flood from there costs 100 × 0.2 ms a second: 2 % of a core. Default 100.
     package var maxHandshakesPerSource: Int
-    /// The largest UDP payload that is sent or taken, 1232 to 9000. What a path carries is found out; less is sent
+    /// The largest UDP payload that is sent or taken, 1200 to 9000. What a path carries is found out; less is sent
     /// until then. Default 9000.
     package var maxPacketSize: Int
     /// The longest wait before an acknowledgement. Default 25 ms (RFC 9000 §18.2).
@@ -125,7 +125,7 @@ package struct NodeSettings: Sendable, Hashable {
         settings.maxStreams = max(maxStreams, Int(Self.earlyStreams))
         settings.streamWindow = max(streamWindow, Self.earlyData)
         settings.sessionWindow = max(sessionWindow, Self.earlyData)
-        settings.maxPacketSize = min(max(maxPacketSize, PacketLayout.minimumPathSize), Node.maximumPacketSize)
+        settings.maxPacketSize = min(max(maxPacketSize, PacketLayout.basePathSize), Node.maximumPacketSize)
         return settings
     }
 

@@ -6,15 +6,21 @@ import PosternModel
 ///
 /// ```
 ///   BASE ────── traffic ──────▶ SEARCHING ── nothing left to try ──▶ COMPLETE
-///                                │   ▲  ▲                             │   │
-///                     black hole │   │  └─── raise timer (10 min) ────┘   │
-///                                ▼   │ cooldown                           │
-///                               FALLEN ◀────────── black hole ────────────┘
+///    │  ▲                        │   ▲  ▲                             │   │
+///    │  │             black hole │   │  └─── raise timer (10 min) ────┘   │
+///    │  │                        ▼   │ cooldown                           │
+///    │  │                       FALLEN ◀────────── black hole ────────────┘
+///    │  │ a probe
+///    │  │ arrives    (from each of them, when what has the size of the base vanishes)
+///    ▼  │
+///   DOUBTED ── three probes lost ──▶ ERROR
+///       ▲                              │
+///       └────────── cooldown ──────────┘
 /// ```
 ///
-/// BASE is the size that every path carries, so the ERROR state of RFC 8899 §5.2, in which even that one is too large,
-/// has no place here; FALLEN is what remains of it. A path whose limit is the base, as each through a relay, starts
-/// COMPLETE.
+/// BASE is the size of the handshake that led to the path. In DOUBTED and ERROR packets have the size that remains of
+/// every path, and probes have that of the base (RFC 8899 §5.2). A path whose limit is the base, as each through a
+/// relay, is not searched.
 struct PathMTU {
     /// RFC 8899 §5.1.2 MAX_PROBES: losses after which a size counts as too large.
     static let maximumProbes = 3
@@ -24,11 +30,12 @@ struct PathMTU {
     static let granularity = 20
     /// Bytes that have to arrive for each byte of a probe: an idle path is not probed, and a busy one pays 3 %.
     static let trafficPerProbe = 32
-    /// Rounds of loss that hit only packets above the base before that counts as a black hole (RFC 8899 §4.3).
-    static let suspiciousRounds = 3
-    /// Probe time-outs in a row after which packets leave in base size, so that a stream outlives a black hole.
+    /// Probe time-outs in a row after which packets leave in base size, so that a stream outlives a black hole…
     static let timeoutsBeforeBase = 2
-    /// How long the base is kept after the first black hole; each further one doubles it, up to ``raiseInterval``.
+    /// …and after which one of two leaves in the smallest size.
+    static let timeoutsBeforeSmallest = 4
+    /// How long the smaller size is kept after the first black hole; each further one doubles it, up to
+    /// ``raiseInterval``.
     static let firstCooldown = Interval.seconds(5)
 
     /// What is known of a way before anything is tried.
@@ -49,6 +56,10 @@ struct PathMTU {
         case complete(raiseAt: Instant?)
         /// Larger packets vanished: the base until then.
         case fallen(until: Instant)
+        /// Packets of the base's size vanished: whether they still do is tried.
+        case doubted(Confirmation)
+        /// ERROR: they do. Tried again then.
+        case error(until: Instant)
     }
 
     /// What is left of a search.
@@ -65,9 +76,18 @@ struct PathMTU {
         var outstanding: UInt64?
     }
 
+    /// Probes of the base's size.
+    private struct Confirmation {
+        var losses = 0
+        /// The probe that is on its way.
+        var outstanding: UInt64?
+        /// Whether the last ones failed.
+        let wasError: Bool
+    }
+
     /// The largest packet to send now, in bytes of UDP payload.
     private(set) var size: Int
-    /// The size that the path was validated with.
+    /// The size with which the path begins.
     let base: Int
     /// The largest size of interest: the least of what the protocol, this node and the peer take.
     let limit: Int
@@ -75,15 +95,15 @@ struct PathMTU {
     private var phase = Phase.base
     /// Bytes that arrived since the last probe left.
     private var traffic = 0
+    /// Black holes above the base, and below it, since the size last grew by itself.
     private var blackHoles = 0
-    /// When the latest packet above the base left that is known to have arrived.
-    private var arrivedLargeSentAt: Instant?
-    /// Rounds in which only packets above the base were lost, one after the other.
-    private var suspicion: (rounds: Int, lostSentAt: Instant, notedAt: Instant)?
+    private var errors = 0
+    private var aboveBase = BlackHoleDetector(decisiveTimeouts: Self.timeoutsBeforeBase)
+    private var aboveSmallest = BlackHoleDetector(decisiveTimeouts: Self.timeoutsBeforeSmallest)
 
     /// A path to `endpoint` on which packets of up to `limit` bytes are of use.
     init(endpoint: Endpoint, limit: Int) {
-        base = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        base = endpoint.isRelay ? PacketLayout.relayedPathSize : PacketLayout.basePathSize
         size = base
         switch endpoint {
         case .ipv4: route = endpoint.isLoopback ? .loopback : .network(headerSize: 20 + 8)
@@ -92,6 +112,23 @@ struct PathMTU {
         }
         // What a relay carries is fixed (`Protocol.md` §10).
         self.limit = endpoint.isRelay ? base : max(base, limit)
+    }
+
+    /// Whether the path carries its base, as far as is known (RFC 8899 §5.2: not in ERROR).
+    var carriesBase: Bool {
+        switch phase {
+        case .base, .searching, .complete, .fallen: true
+        case .doubted(let confirmation): !confirmation.wasError
+        case .error: false
+        }
+    }
+
+    /// Whether the next probe is to show that the path carries its base: that waits for no traffic.
+    var isDoubted: Bool {
+        switch phase {
+        case .doubted: true
+        case .base, .searching, .complete, .fallen, .error: false
+        }
     }
 
     // MARK: Probes
@@ -110,6 +147,12 @@ struct PathMTU {
         case .fallen(let until):
             guard until <= now else { return nil }
             begin()
+        case .error(let until):
+            guard until <= now else { return nil }
+            phase = .doubted(Confirmation(wasError: true))
+            return base
+        case .doubted(let confirmation):
+            return confirmation.outstanding == nil ? base : nil
         case .base:
             begin()
         case .searching:
@@ -135,12 +178,13 @@ struct PathMTU {
         phase = .searching(search)
     }
 
-    /// What Ethernet, PPPoE (RFC 2516 §7: 8 bytes less) and jumbo frames carry is likely; then the interval is halved.
+    /// What Ethernet, PPPoE (RFC 2516 §7: 8 bytes less), jumbo frames and IPv6's smallest link (RFC 8200 §5) carry is
+    /// likely; then the interval is halved.
     private func candidate(above lower: Int, below upper: Int) -> Int {
         let likely: [Int] =
             switch route {
             case .loopback: [limit]
-            case .network(let headerSize): [1500 - headerSize, 1492 - headerSize, limit, 9000 - headerSize]
+            case .network(let headerSize): [1500 - headerSize, 1492 - headerSize, limit, 9000 - headerSize, 1280 - 48]
             case .relay: []
             }
         return likely.first { $0 > lower && $0 < upper } ?? (lower + upper) / 2
@@ -148,25 +192,43 @@ struct PathMTU {
 
     /// The probe that ``nextProbe(at:)`` asked for left as packet `number`.
     mutating func sentProbe(_ number: UInt64) {
-        guard case .searching(var search) = phase else { return }
-        search.outstanding = number
-        phase = .searching(search)
-        traffic = 0
+        switch phase {
+        case .searching(var search):
+            search.outstanding = number
+            phase = .searching(search)
+            traffic = 0
+        case .doubted(var confirmation):
+            confirmation.outstanding = number
+            phase = .doubted(confirmation)
+        case .base, .complete, .fallen, .error:
+            break
+        }
     }
 
     // MARK: What became of packets
 
     /// A probe of `byteCount` bytes arrived: this is the size from now on.
     mutating func acknowledge(probe byteCount: Int) {
+        if isDoubted, byteCount == base {
+            size = base
+            phase = .base
+        }
         guard var search = search(for: byteCount) else { return }
         search.losses = 0
         search.lower = byteCount
         size = byteCount
+        errors = 0
         proceed(search)
     }
 
     /// A probe of `byteCount` bytes was lost.
-    mutating func lose(probe byteCount: Int) {
+    mutating func lose(probe byteCount: Int, at now: Instant) {
+        if case .doubted(var confirmation) = phase, confirmation.outstanding != nil, byteCount == base {
+            confirmation.outstanding = nil
+            confirmation.losses += 1
+            phase = .doubted(confirmation)
+            if confirmation.losses == Self.maximumProbes { fail(at: now) }
+        }
         guard var search = search(for: byteCount) else { return }
         search.losses += 1
         if search.losses == Self.maximumProbes {
@@ -184,34 +246,41 @@ struct PathMTU {
         return search
     }
 
-    /// Packets of `byteCount` together arrived. `largeSentAt`: when the latest of them above ``base`` left.
-    mutating func acknowledge(byteCount: Int, largeSentAt: Instant?) {
+    /// Packets of `byteCount` together arrived, after `timeouts` probe time-outs in a row. `largeSentAt` and
+    /// `baseSentAt`: when the latest of them left that are above ``base``, and of those up to it that are above the
+    /// smallest size.
+    mutating func acknowledge(byteCount: Int, largeSentAt: Instant?, baseSentAt: Instant?, timeouts: Int, at now: Instant) {
         traffic = min(traffic + byteCount, Self.trafficPerProbe * limit)
         if let largeSentAt {
-            arrivedLargeSentAt = max(arrivedLargeSentAt ?? largeSentAt, largeSentAt)
-            if let suspicion, largeSentAt > suspicion.lostSentAt { self.suspicion = nil }
+            aboveBase.arrive(largeSentAt)
+            aboveSmallest.arrive(largeSentAt)
         }
+        if let baseSentAt { aboveSmallest.arrive(baseSentAt) }
+        guard timeouts >= Self.timeoutsBeforeBase else { return }
+        aboveBase.endSilence(timeouts: timeouts, at: now)
+        aboveSmallest.endSilence(timeouts: timeouts, at: now)
     }
 
-    /// Packets were lost. `largeSentAt` and `smallSentAt`: when the latest of them above ``base``, and not above it,
-    /// left, probes aside. `timeouts`: probe time-outs before something arrived again.
-    mutating func lose(largeSentAt: Instant?, smallSentAt: Instant?, timeouts: Int, at now: Instant) {
-        guard size > base, let largeSentAt else { return }
-        // Whatever told of the loss left later. If that was large, or if small ones are lost as well, size is no cause.
-        if let arrivedLargeSentAt, arrivedLargeSentAt >= largeSentAt { return }
-        if let smallSentAt, smallSentAt >= largeSentAt { return }
-        // One round trip's losses are one round.
-        if let suspicion, largeSentAt <= suspicion.notedAt { return }
-        let rounds = (suspicion?.rounds ?? 0) + 1
-        suspicion = (rounds, largeSentAt, now)
-        // After two time-outs packets leave in base size: that these arrive and none of the others settles it.
-        if rounds >= Self.suspiciousRounds || timeouts >= Self.timeoutsBeforeBase { fall(at: now) }
+    /// Packets were lost, probes aside. When the latest of them left: of those above ``base``, of those up to it that
+    /// are above the smallest size, and of the others.
+    mutating func lose(largeSentAt: Instant?, baseSentAt: Instant?, smallSentAt: Instant?, at now: Instant) {
+        if size > base, let largeSentAt {
+            let smallerSentAt = [baseSentAt, smallSentAt].compactMap(\.self).max()
+            if aboveBase.lose(largeSentAt, smallerSentAt: smallerSentAt, at: now) { return fall(at: now) }
+        }
+        guard size >= base, let baseSentAt else { return }
+        if aboveSmallest.lose(baseSentAt, smallerSentAt: smallSentAt, at: now) { doubt() }
     }
 
     /// The system refused to send packets of `byteCount` bytes: the interface takes no such ones. Returns the number of
     /// the probe that never left, if it was one.
     mutating func refuse(_ byteCount: Int, at now: Instant) -> UInt64? {
-        guard byteCount > base else { return nil }
+        guard byteCount > base else {
+            guard byteCount > PacketLayout.smallestPathSize, carriesBase else { return nil }
+            let probe: UInt64? = if case .doubted(let confirmation) = phase { confirmation.outstanding } else { nil }
+            fail(at: now)
+            return probe
+        }
         guard byteCount > size else {
             fall(at: now)
             return nil
@@ -226,12 +295,35 @@ struct PathMTU {
         return probe
     }
 
-    /// Back to what every path carries (RFC 8899 §4.3).
+    /// Back to what the path began with (RFC 8899 §4.3).
     private mutating func fall(at now: Instant) {
         size = base
-        suspicion = nil
-        let cooldown = Self.firstCooldown * (1 << Int64(min(blackHoles, 10)))
+        forgetSuspicions()
+        phase = .fallen(until: now + Self.cooldown(after: blackHoles))
         blackHoles += 1
-        phase = .fallen(until: now + min(cooldown, Self.raiseInterval))
+    }
+
+    /// Whether even that arrives is to be shown (RFC 8899 §5.2).
+    private mutating func doubt() {
+        size = PacketLayout.smallestPathSize
+        forgetSuspicions()
+        phase = .doubted(Confirmation(wasError: false))
+    }
+
+    /// It does not.
+    private mutating func fail(at now: Instant) {
+        size = PacketLayout.smallestPathSize
+        forgetSuspicions()
+        phase = .error(until: now + Self.cooldown(after: errors))
+        errors += 1
+    }
+
+    private mutating func forgetSuspicions() {
+        aboveBase.forgetSuspicion()
+        aboveSmallest.forgetSuspicion()
+    }
+
+    private static func cooldown(after failures: Int) -> Interval {
+        min(firstCooldown * (1 << Int64(min(failures, 10))), raiseInterval)
     }
 }

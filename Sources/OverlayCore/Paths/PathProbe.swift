@@ -39,7 +39,7 @@ struct PathProbe {
 
     /// The size of a challenge that shows that the path carries its base size (RFC 9000 §8.2.1).
     static func fullSize(on path: AddressPair) -> Int {
-        path.isRelayed ? PacketLayout.relayedPathSize : PacketLayout.minimumPathSize
+        path.isRelayed ? PacketLayout.relayedPathSize : PacketLayout.basePathSize
     }
 
     let path: AddressPair

@@ -1,12 +1,12 @@
 import PosternModel
 
-/// Decides which path a session uses (DESIGN §7): any path rather than a silent one, a direct one rather than a relay,
-/// and of two direct ones the one with the clearly shorter round trip.
+/// Decides which path a session uses (DESIGN §7): any path rather than one that fails, which is silent or carries less
+/// than its base, a direct one rather than a relay, and of two direct ones the one with the clearly shorter round trip.
 ///
 /// | in use | the peer migrates | a direct path was validated | the relay was validated |
 /// | --- | --- | --- | --- |
 /// | none | – | is used | is used |
-/// | silent | is followed | is used | is used |
+/// | failing | is followed | is used | is used |
 /// | relayed | is followed | is used | – |
 /// | direct | to a relay: after ``directPatience``; else unless this node leads | if ``improvement`` shorter | – |
 ///
@@ -30,8 +30,11 @@ struct PathSelector {
         var probeTimeout: Interval
         /// Probe time-outs in a row.
         var timeouts: Int
+        /// Whether packets of the base's size arrive (RFC 8899 §5.2).
+        var carriesBase = true
 
-        var isSilent: Bool { timeouts >= PathSelector.silentTimeouts }
+        /// Whether any other path is better.
+        var isFailing: Bool { timeouts >= PathSelector.silentTimeouts || !carriesBase }
     }
 
     /// The peer sends from another address than that of the path in use (RFC 9000 §9).
@@ -50,10 +53,10 @@ struct PathSelector {
     var usesDirectPaths: Bool
 
     /// Whether keys that arrived on another path make that one the path in use.
-    var takesPathOfKeys: Bool { inUse?.isSilent ?? true }
+    var takesPathOfKeys: Bool { inUse?.isFailing ?? true }
 
     /// Whether a relay that a hub offers is probed at once.
-    var wantsRelay: Bool { inUse.map { $0.isRelay || $0.isSilent } ?? false }
+    var wantsRelay: Bool { inUse.map { $0.isRelay || $0.isFailing } ?? false }
 
     /// Whether another direct path is looked for.
     var wantsDirectPath: Bool { usesDirectPaths && inUse?.isRelay ?? true }
@@ -72,9 +75,9 @@ struct PathSelector {
         guard let inUse else { return true }
         switch reason {
         case .followed: return true
-        case .silence: return inUse.isSilent
+        case .silence: return inUse.isFailing
         case .candidate:
-            return inUse.isRelay || inUse.isSilent || roundTrip + Self.improvement < inUse.roundTrip
+            return inUse.isRelay || inUse.isFailing || roundTrip + Self.improvement < inUse.roundTrip
         case .ping, .previous, .proof: return false
         }
     }

@@ -90,7 +90,8 @@ extension Session {
                 silence: $0.amplificationLimit == nil ? now - $0.heardAt : nil,
                 roundTrip: $0.roundTrip.smoothed,
                 probeTimeout: $0.roundTrip.probeTimeout(maxAckDelay: settings.maxAckDelay),
-                timeouts: recovery.probeCount
+                timeouts: recovery.probeCount,
+                carriesBase: $0.mtu.carriesBase
             )
         }
         return PathSelector(inUse: inUse, usesDirectPaths: settings.usesDirectPaths)
@@ -184,6 +185,13 @@ extension Session {
             forwarder = (probe.path, now + Self.forwarderMemory)
         }
         probes.removeAll { $0.reason == .followed && isDoubtful($0.path) }
+    }
+
+    /// The size of a challenge to a proven address: that of the base, but for a path that is known to carry less.
+    func challengeSize(on addresses: AddressPair) -> Int {
+        let full = PathProbe.fullSize(on: addresses)
+        guard let path, path.addresses == addresses, !path.mtu.carriesBase else { return full }
+        return min(full, path.packetSize)
     }
 
     // MARK: What is proven
@@ -299,6 +307,9 @@ extension Session {
         if !next.isRelayed { control.isObservedDue = true }
         control.isPingDue = true
         shared.events.append(.pathChanged(peer.handle, peer.key, next.addresses.remote))
+        guard isBelowBaseTold else { return }
+        isBelowBaseTold = false
+        shared.events.append(.pathBelowBase(peer.handle, peer.key, next.addresses.remote, false))
     }
 
     /// Our end of the path in use is gone: goes on from another of our addresses to the same remote one, which has

@@ -87,8 +87,10 @@ struct LossRecovery: ~Copyable {
         var ackedBytes = 0
         /// When the largest packet left that had to arrive and is newly acknowledged.
         var largestSentAt: Instant?
-        /// When the latest packet left that is newly acknowledged and larger than every path carries.
+        /// When the latest of the newly acknowledged packets left that are larger than what a path begins with, and of
+        /// those that are neither that nor small.
         var largeSentAt: Instant?
+        var baseSentAt: Instant?
         /// Packets with ECT(0) that are newly acknowledged.
         var markedCount = 0
         /// Packets that were declared lost in this or that arrived after all.
@@ -139,7 +141,11 @@ struct LossRecovery: ~Copyable {
             if packet.pathSerial == path.serial {
                 outcome.ackedBytes += packet.byteCount
                 if packet.isMarked { outcome.markedCount += 1 }
-                if packet.isLarge { outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt) }
+                if packet.isLarge {
+                    outcome.largeSentAt = max(outcome.largeSentAt ?? packet.sentAt, packet.sentAt)
+                } else if !packet.isSmall {
+                    outcome.baseSentAt = max(outcome.baseSentAt ?? packet.sentAt, packet.sentAt)
+                }
                 path.deliver(packet, at: now, into: &outcome.measurement)
             }
             outcome.largestSentAt = max(outcome.largestSentAt ?? packet.sentAt, packet.sentAt)
@@ -175,7 +181,7 @@ struct LossRecovery: ~Copyable {
     /// Ends the handling of an ACK frame: detects losses and lets the path's controller know everything.
     mutating func finishAck(path: Path, at now: Instant, outcome: inout Outcome, _ body: (SentFrame) -> Void) {
         largestAcknowledged = max(largestAcknowledged ?? 0, outcome.largest)
-        let timeouts = probeCount
+        let timeouts = outcome.largestSentAt == nil ? 0 : probeCount
         if outcome.largestSentAt != nil {
             forgetSilence()
             probesOwed = 0
@@ -183,8 +189,14 @@ struct LossRecovery: ~Copyable {
         }
         heard.endFrame()
         advanceFront()
-        path.mtu.acknowledge(byteCount: outcome.ackedBytes, largeSentAt: outcome.largeSentAt)
-        outcome.lostCount = detectLosses(path: path, timeouts: timeouts, at: now, body)
+        path.mtu.acknowledge(
+            byteCount: outcome.ackedBytes,
+            largeSentAt: outcome.largeSentAt,
+            baseSentAt: outcome.baseSentAt,
+            timeouts: timeouts,
+            at: now
+        )
+        outcome.lostCount = detectLosses(path: path, at: now, body)
         path.finishAck(outcome, measurement: outcome.measurement, at: now)
     }
 
@@ -192,8 +204,9 @@ struct LossRecovery: ~Copyable {
 
     /// What one detection found on the path in use.
     private struct LostSummary {
-        /// When the latest packets left that are larger than every path carries, and that are not.
+        /// When the latest packets left that are larger than what a path begins with, that are not, and that are small.
         var largeSentAt: Instant?
+        var baseSentAt: Instant?
         var smallSentAt: Instant?
         /// Packets with ECT(0) among them.
         var markedCount = 0
@@ -202,15 +215,16 @@ struct LossRecovery: ~Copyable {
             if packet.isMarked { markedCount += 1 }
             if packet.isLarge {
                 largeSentAt = max(largeSentAt ?? packet.sentAt, packet.sentAt)
+            } else if !packet.isSmall {
+                baseSentAt = max(baseSentAt ?? packet.sentAt, packet.sentAt)
             } else {
                 smallSentAt = max(smallSentAt ?? packet.sentAt, packet.sentAt)
             }
         }
     }
 
-    /// Declares packets lost (RFC 9002 §6.1) and returns how many; `body` gets each of their frames. `timeouts`: probe
-    /// time-outs in a row before the acknowledgement that told of the losses.
-    mutating func detectLosses(path: Path, timeouts: Int = 0, at now: Instant, _ body: (SentFrame) -> Void) -> Int {
+    /// Declares packets lost (RFC 9002 §6.1) and returns how many; `body` gets each of their frames.
+    mutating func detectLosses(path: Path, at now: Instant, _ body: (SentFrame) -> Void) -> Int {
         lossTime = nil
         lostPackets.forget(before: now - path.roundTrip.probeTimeout(maxAckDelay: peerMaxAckDelay) * Self.memory)
         guard let largest = largestAcknowledged else { return 0 }
@@ -231,8 +245,8 @@ struct LossRecovery: ~Copyable {
         path.ecn.lose(marked: summary.markedCount)
         path.mtu.lose(
             largeSentAt: summary.largeSentAt,
+            baseSentAt: summary.baseSentAt,
             smallSentAt: summary.smallSentAt,
-            timeouts: timeouts,
             at: now
         )
         return count

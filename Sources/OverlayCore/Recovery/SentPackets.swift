@@ -64,8 +64,11 @@ struct SentPacket {
         firstFrame = 0
     }
 
-    /// Whether it is larger than what every path carries.
-    var isLarge: Bool { byteCount > PacketLayout.minimumPathSize }
+    /// Whether it is larger than what a path begins with.
+    var isLarge: Bool { byteCount > PacketLayout.basePathSize }
+
+    /// Whether it is no larger than what is sent on a path that does not carry that.
+    var isSmall: Bool { byteCount <= PacketLayout.smallestPathSize }
 
     /// Whether it is still to be acknowledged or declared lost.
     var isOutstanding: Bool {

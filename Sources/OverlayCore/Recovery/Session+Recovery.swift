@@ -28,7 +28,8 @@ extension Session {
             let reported = Interval.microseconds(Int64(min(frame.delay, 10_000_000)))
             path.measure(roundTrip, ackDelay: min(reported, recovery.peerMaxAckDelay), at: now)
         }
-        recovery.finishAck(path: path, at: now, outcome: &outcome) { lost($0) }
+        recovery.finishAck(path: path, at: now, outcome: &outcome) { lost($0, at: now) }
+        if outcome.lostCount > 0 || isBelowBaseTold { notePathSize(shared: &shared, at: now) }
         if isNewest { noteMarks(frame.ecn, outcome, shared: &shared, at: now) }
         shared.statistics.packetsLost += UInt64(outcome.lostCount)
         shared.statistics.spuriousLosses += UInt64(outcome.spuriousLossCount)
@@ -62,7 +63,7 @@ extension Session {
     }
 
     /// The packet with this frame was lost: what still matters is sent again.
-    func lost(_ frame: SentFrame) {
+    func lost(_ frame: SentFrame, at now: Instant) {
         switch frame {
         case .ack:
             break
@@ -95,14 +96,14 @@ extension Session {
             control.isObservedDue = true
         case .sizeProbe(let pathSerial, let byteCount):
             guard let path, path.serial == pathSerial else { return }
-            path.mtu.lose(probe: Int(byteCount))
+            path.mtu.lose(probe: Int(byteCount), at: now)
         }
     }
 
     /// Nothing that is outstanding will arrive: its path is gone.
     func loseEverything(shared: inout Shared, at now: Instant) {
         for number in recovery.packets.lowest..<recovery.packets.next {
-            recovery.settle(number) { lost($0) }
+            recovery.settle(number) { lost($0, at: now) }
         }
     }
 
@@ -170,9 +171,7 @@ extension Session {
         while let epoch = epochs.first, let expires = epoch.expires, expires <= now {
             remove(epoch, shared: &shared)
         }
-        guard let waitingSince else { return nil }
-        let silence = now - waitingSince
-        if silence >= shared.settings.unresponsiveAfter, !isUnresponsive {
+        if let waitingSince, now - waitingSince >= shared.settings.unresponsiveAfter, !isUnresponsive {
             isUnresponsive = true
             shared.events.append(.unresponsive(peer.handle, peer.key))
         }
@@ -185,10 +184,11 @@ extension Session {
         // RFC 9002 §6.2.2.1: nothing is probed for while nothing may be sent.
         guard let path, !path.isBlocked, let deadline = recovery.deadline(path: path), deadline <= now else { return }
         if recovery.isLossPending {
-            shared.statistics.packetsLost += UInt64(recovery.detectLosses(path: path, at: now) { lost($0) })
+            shared.statistics.packetsLost += UInt64(recovery.detectLosses(path: path, at: now) { lost($0, at: now) })
+            notePathSize(shared: &shared, at: now)
             return
         }
-        recovery.probe(at: now) { lost($0) }
+        recovery.probe(at: now) { lost($0, at: now) }
         probesSinceHeard += 1
         shared.statistics.probeTimeouts += 1
         if isPathSilent { probeAlternatives(shared: &shared, at: now) }

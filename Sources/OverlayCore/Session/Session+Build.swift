@@ -166,8 +166,13 @@ extension Session {
         control.areCandidatesDue = false
     }
 
+    /// What a DATAGRAM frame has before its bytes, at most.
+    static let datagramHead = 6
+
     private func writeDatagrams(to writer: inout PacketWriter, shared: inout Shared) {
-        while let datagram = datagrams.first, writer.remaining >= datagram.byteCount + 6 {
+        guard !datagrams.isEmpty else { return }
+        dropLargeDatagrams(shared: &shared)
+        while let datagram = datagrams.first, writer.remaining >= datagram.byteCount + Self.datagramHead {
             _ = datagrams.popFirst()
             shared.pool.withSpan(datagram.block, count: datagram.byteCount) {
                 writer.appendDatagram(port: datagram.port, $0)

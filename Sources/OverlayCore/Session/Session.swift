@@ -35,7 +35,7 @@ final class Session {
     var replay = ReplayWindow()
     var path: Path?
     /// The largest packet that the peer takes.
-    private(set) var peerMaxPacketSize = PacketLayout.minimumPathSize
+    private(set) var peerMaxPacketSize = PacketLayout.basePathSize
     /// The ECN marks that the peer has counted.
     var reportedMarks = ECNCounts()
     var probes: [PathProbe] = []
@@ -75,6 +75,8 @@ final class Session {
     var isUnresponsive = false
     /// Probe time-outs since then.
     var probesSinceHeard = 0
+    /// Whether the application knows that the path in use carries less than its base.
+    var isBelowBaseTold = false
     /// Since when something waits that must not be sent: the peer's address has not proven itself, and what it was sent
     /// is used up (`Protocol.md` §4.8).
     var blockedSince: Instant?

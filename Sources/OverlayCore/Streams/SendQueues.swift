@@ -1,3 +1,5 @@
+import OverlayWire
+
 /// Which stream sends next: small writes before bulk, and in turn within each. Bulk that waits gets at least a ninth of
 /// what is sent all the same.
 struct SendQueues {
@@ -11,8 +13,8 @@ struct SendQueues {
     static let smallWrite = 4096
     /// Bytes of small writes that go before one byte of bulk that waits.
     private static let precedence = 8
-    /// Bytes by which small writes may be ahead: eight full packets of 1200 bytes.
-    private static let largestLead = 9600
+    /// Bytes by which small writes may be ahead: what fills eight packets of the size that a path begins with.
+    private static let largestLead = precedence * (PacketLayout.basePathSize - PacketLayout.Protected.overhead)
 
     private var small = RingQueue<Entry>()
     private var bulk = RingQueue<Entry>()

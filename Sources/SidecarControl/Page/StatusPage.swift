@@ -78,7 +78,8 @@ enum StatusPage {
 
     private static func path(_ path: PathDocument?) -> String {
         guard let path else { return "none" }
-        return [path.kind.rawValue, path.transport, path.family].compactMap(\.self).joined(separator: ", ")
+        return [path.kind.rawValue, path.transport, path.family, path.problem].compactMap(\.self)
+            .joined(separator: ", ")
     }
 
     private static func milliseconds(_ number: Double?) -> String {

@@ -16,11 +16,17 @@ package struct PathDocument: Codable, Hashable, Sendable {
     package let transport: String
     /// `ipv4` or `ipv6`; nil for a relay.
     package let family: String?
+    /// The largest UDP payload that is sent there, in bytes.
+    package let packetSize: Int?
+    /// What is wrong with it; nil: nothing is known to be.
+    package let problem: String?
 
     /// The path in use of `session`; nil when there is none.
     package init?(_ session: PeerStatus?) {
         guard let session, session.isConnected, let path = session.path else { return nil }
         transport = "udp"
+        packetSize = session.packetSize
+        problem = session.carriesBase ? nil : "carries less than 1200 bytes"
         switch path {
         case .relay: (kind, family) = (.relay, nil)
         case .ipv4: (kind, family) = (.direct, "ipv4")

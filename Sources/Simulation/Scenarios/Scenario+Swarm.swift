@@ -29,7 +29,10 @@ extension Scenario {
     private mutating func drawTopology(_ random: inout SeededRandom) {
         profile = Self.drawProfile(&random)
         for pair in HostPair.all(hostCount) {
-            links.append((pair, Self.drawProfile(&random)))
+            var link = Self.drawProfile(&random)
+            // What a hub relays is larger by what wraps it.
+            if let hub, pair.contains(hub) { link.mtu = max(link.mtu, Self.smallestRelayingSize) }
+            links.append((pair, link))
             let mayBlock = hub.map { !pair.contains($0) } ?? false
             if mayBlock, random.happens(0.3) { firewalls.append(pair) }
         }
@@ -47,6 +50,9 @@ extension Scenario {
         }
     }
 
+    /// What the path to a hub has to carry so that a handshake crosses it inside a RELAY frame.
+    private static let smallestRelayingSize = PacketLayout.relayedPathSize + PacketLayout.Protected.overhead + 5
+
     private static func drawProfile(_ random: inout SeededRandom) -> LinkProfile {
         var profile = random.pick(LinkProfile.presets).profile
         if random.happens(0.2) { profile.loss = Double(random.number(in: 1...200)) / 1000 }
@@ -56,7 +62,7 @@ extension Scenario {
             profile.reorderDelay = random.interval(in: .milliseconds(1)...(.milliseconds(200)))
         }
         if random.happens(0.2) { profile.corruption = Double(random.number(in: 1...50)) / 1000 }
-        if random.happens(0.2) { profile.mtu = random.number(in: 1232...1500) }
+        if random.happens(0.2) { profile.mtu = random.number(in: PacketLayout.basePathSize...1500) }
         return profile
     }
 

@@ -185,7 +185,7 @@ extension World {
             while let (datagram, bytes) = host.takeDatagram() {
                 application.received(bytes, from: host.host(of: datagram.key), port: datagram.port)
             }
-        case .unresponsive, .responsive, .observedAddress, .candidates, .pong:
+        case .pathBelowBase, .unresponsive, .responsive, .observedAddress, .candidates, .pong:
             break
         }
     }

@@ -50,7 +50,8 @@ enum Shown {
     /// `direct ipv4`, `relay`, or `none`.
     static func path(_ path: PathDocument?) -> String {
         guard let path else { return "none" }
-        return [path.kind.rawValue, path.family].compactMap(\.self).joined(separator: " ")
+        let words = [path.kind.rawValue, path.family].compactMap(\.self).joined(separator: " ")
+        return path.problem.map { "\(words) (\($0))" } ?? words
     }
 
     static func milliseconds(_ number: Double?) -> String { number.map { decimal($0) + " ms" } ?? "-" }

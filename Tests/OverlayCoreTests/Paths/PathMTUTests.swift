@@ -18,8 +18,14 @@ private final class SizedPath {
         self.carries = carries
     }
 
-    func deliver(_ byteCount: Int = 32 * 9000, large: Int64? = nil) {
-        mtu.acknowledge(byteCount: byteCount, largeSentAt: large.map { .at($0) })
+    func deliver(_ byteCount: Int = 32 * 9000, large: Int64? = nil, base: Int64? = nil, timeouts: Int = 0) {
+        mtu.acknowledge(
+            byteCount: byteCount,
+            largeSentAt: large.map { .at($0) },
+            baseSentAt: base.map { .at($0) },
+            timeouts: timeouts,
+            at: now
+        )
     }
 
     func nextProbe() -> Int? { mtu.nextProbe(at: now) }
@@ -36,7 +42,7 @@ private final class SizedPath {
         if size <= carries {
             mtu.acknowledge(probe: size)
         } else {
-            mtu.lose(probe: size)
+            mtu.lose(probe: size, at: now)
         }
         return true
     }
@@ -47,15 +53,18 @@ private final class SizedPath {
         while probe() { deliver() }
     }
 
-    /// Packets above the base that left at `sentAt` are lost, and it shows a round trip of 10 ms later.
+    /// Packets above the base that left at `sentAt` are lost, and it shows a round trip of 10 ms later, after `timeouts`.
     func loseLarge(_ sentAt: Int64, small: Int64? = nil, timeouts: Int = 0) {
         now = .at(sentAt + 10)
-        mtu.lose(
-            largeSentAt: .at(sentAt),
-            smallSentAt: small.map { .at($0) },
-            timeouts: timeouts,
-            at: now
-        )
+        deliver(0, timeouts: timeouts)
+        mtu.lose(largeSentAt: .at(sentAt), baseSentAt: nil, smallSentAt: small.map { .at($0) }, at: now)
+    }
+
+    /// The same for packets up to the base that are not small.
+    func loseBase(_ sentAt: Int64, small: Int64? = nil, timeouts: Int = 0) {
+        now = .at(sentAt + 10)
+        deliver(0, timeouts: timeouts)
+        mtu.lose(largeSentAt: nil, baseSentAt: .at(sentAt), smallSentAt: small.map { .at($0) }, at: now)
     }
 }
 
@@ -67,9 +76,9 @@ extension Endpoint {
 
 @Suite("Path MTU discovery")
 struct PathMTUTests {
-    @Test func `a path begins at what every path carries and is not probed without traffic`() {
+    @Test func `a path begins at what the handshake has proved and is not probed without traffic`() {
         let path = SizedPath(carries: 9000)
-        #expect(path.mtu.size == 1232)
+        #expect(path.mtu.size == 1200)
         #expect(!path.probe())
         path.deliver(32 * 1472 - 1)
         #expect(!path.probe())
@@ -79,7 +88,7 @@ struct PathMTUTests {
     }
 
     // RFC 8899 §5.3
-    @Test(arguments: [1232, 1280, 1300, 1372, 1392, 1422, 1444, 1452, 1464, 1472, 2276, 4000, 8868, 8972, 9000])
+    @Test(arguments: [1200, 1212, 1220, 1231, 1232, 1233, 1280, 1300, 1372, 1392, 1422, 1444, 1452, 1464, 1472, 2276, 4000, 8868, 8972, 9000])
     func `the search ends just below what the path carries, and no size is used that has not arrived`(carries: Int) {
         let path = SizedPath(carries: carries)
         path.deliver()
@@ -88,8 +97,8 @@ struct PathMTUTests {
             path.deliver()
         }
         #expect(path.mtu.size > carries - PathMTU.granularity)
-        // Halving 7768 bytes down to 20 takes nine steps; each costs three probes at most, and four sizes are guesses.
-        #expect(path.probes.count <= 13 * PathMTU.maximumProbes)
+        // Halving 7800 bytes down to 20 takes nine steps; each costs three probes at most, and five sizes are guesses.
+        #expect(path.probes.count <= 14 * PathMTU.maximumProbes)
     }
 
     @Test func `common sizes are tried first`() {
@@ -124,14 +133,14 @@ struct PathMTUTests {
     }
 
     @Test func `one probe is on its way at a time, and a size is given up after three losses`() {
-        let path = SizedPath(carries: 1232)
+        let path = SizedPath(carries: 1200)
         path.deliver()
         #expect(path.nextProbe() == 1472)
         path.mtu.sentProbe(1)
         path.deliver()
         #expect(path.nextProbe() == nil)
         for expected in [1472, 1472, 1464] {
-            path.mtu.lose(probe: 1472)
+            path.mtu.lose(probe: 1472, at: path.now)
             path.deliver()
             #expect(path.nextProbe() == expected)
             path.mtu.sentProbe(2)
@@ -167,7 +176,7 @@ struct PathMTUTests {
         path.loseLarge(10_020)
         #expect(path.mtu.size == 1472)
         path.loseLarge(10_040)
-        #expect(path.mtu.size == 1232)
+        #expect(path.mtu.size == 1200)
     }
 
     @Test func `losses of one round trip are one round`() {
@@ -199,7 +208,7 @@ struct PathMTUTests {
             path.deliver(large: 9999)
             path.loseLarge(sentAt)
         }
-        #expect(path.mtu.size == 1232)
+        #expect(path.mtu.size == 1200)
     }
 
     @Test func `two probe time-outs that only small packets ended settle it at once`() {
@@ -208,7 +217,7 @@ struct PathMTUTests {
         #expect(once.mtu.size == 1472)
         let twice = found()
         twice.loseLarge(10_000, timeouts: 2)
-        #expect(twice.mtu.size == 1232)
+        #expect(twice.mtu.size == 1200)
     }
 
     @Test func `a dead path is no black hole: small packets are lost as well`() {
@@ -221,16 +230,88 @@ struct PathMTUTests {
         let path = found()
         for seconds in [5, 10, 20, 40, 80, 160, 320, 600, 600] as [Int64] {
             path.loseLarge(path.now.nanoseconds / 1_000_000 + 1, timeouts: 2)
-            #expect(path.mtu.size == 1232)
+            #expect(path.mtu.size == 1200)
             let fallen = path.now
             path.now = fallen + .seconds(seconds) - .milliseconds(1)
             path.search()
-            #expect(path.mtu.size == 1232)
+            #expect(path.mtu.size == 1200)
             path.now = fallen + .seconds(seconds)
             path.deliver()
             #expect(path.probe())
             #expect(path.mtu.size == 1472)
         }
+    }
+
+    // MARK: Less than the base (RFC 8899 §5.2)
+
+    @Test func `what has the size of the base is doubted when it vanishes and small packets arrive`() {
+        let silent = SizedPath(carries: 1000)
+        silent.loseBase(10, timeouts: 3)
+        #expect(!silent.mtu.isDoubted)
+        silent.loseBase(1000, timeouts: 4)
+        #expect(silent.mtu.isDoubted)
+        #expect(silent.mtu.size == 528)
+        let talking = SizedPath(carries: 1000)
+        for sentAt in [10, 30, 50] as [Int64] {
+            #expect(talking.mtu.size == 1200)
+            talking.loseBase(sentAt)
+        }
+        #expect(talking.mtu.size == 528)
+        // Nothing is known yet that would have to be told.
+        #expect(talking.mtu.carriesBase)
+    }
+
+    @Test func `a path that is dead, or that loses by chance, is not doubted`() {
+        let dead = SizedPath(carries: 1472)
+        dead.loseBase(1000, small: 1000, timeouts: 9)
+        #expect(dead.mtu.size == 1200)
+        let lossy = SizedPath(carries: 1472)
+        for sentAt in stride(from: 1000 as Int64, to: 2000, by: 100) {
+            lossy.deliver(base: sentAt)
+            lossy.loseBase(sentAt)
+        }
+        #expect(lossy.mtu.size == 1200)
+    }
+
+    @Test func `a doubted path is probed without traffic, and is as before when a probe arrives`() {
+        let path = found()
+        path.loseLarge(10_000, timeouts: 2)
+        path.loseBase(20_000, timeouts: 4)
+        path.mtu.sentProbe(1)
+        path.mtu.lose(probe: 1200, at: path.now)
+        #expect(path.probe())
+        #expect(path.probes.last == 1200)
+        #expect(path.mtu.size == 1200)
+        #expect(path.mtu.carriesBase)
+        path.search()
+        #expect(path.mtu.size == 1472)
+    }
+
+    @Test func `after three lost probes the path is in error, and is tried again after a time that doubles`() {
+        let path = SizedPath(carries: 1199)
+        path.loseBase(1000, timeouts: 4)
+        for seconds in [5, 10, 20] as [Int64] {
+            var probes = 0
+            while path.probe() { probes += 1 }
+            #expect(probes == 3)
+            #expect(!path.mtu.carriesBase)
+            #expect(path.mtu.size == 528)
+            path.now = path.now + .seconds(seconds) - .milliseconds(1)
+            #expect(path.nextProbe() == nil)
+            path.now = path.now + .milliseconds(1)
+        }
+        path.carries = 1472
+        #expect(path.probe())
+        #expect(path.mtu.carriesBase)
+        #expect(path.mtu.size == 1200)
+    }
+
+    @Test func `a path through a relay can carry less as well`() {
+        let path = SizedPath(.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(1))), carries: 600)
+        path.loseBase(1000, timeouts: 4)
+        while path.probe() {}
+        #expect(!path.mtu.carriesBase)
+        #expect(path.probes == [1200, 1200, 1200])
     }
 
     // MARK: Refusals
@@ -253,12 +334,25 @@ struct PathMTUTests {
     @Test func `refused traffic leads back to the base at once`() {
         let path = found()
         #expect(path.refuse(1472) == nil)
-        #expect(path.mtu.size == 1232)
+        #expect(path.mtu.size == 1200)
         // What waited in the same batch is no news.
         #expect(path.refuse(1472) == nil)
-        #expect(path.refuse(1232) == nil)
+        #expect(path.refuse(528) == nil)
         path.now = path.now + .seconds(5)
         path.deliver()
         #expect(path.probe())
+    }
+
+    @Test func `an interface that refuses the base puts the path in error at once`() {
+        let path = found()
+        path.carries = 1000
+        #expect(path.refuse(1200) == nil)
+        #expect(!path.mtu.carriesBase)
+        #expect(path.mtu.size == 528)
+        #expect(path.refuse(1200) == nil)
+        path.now = path.now + .seconds(5)
+        #expect(path.nextProbe() == 1200)
+        path.mtu.sentProbe(5)
+        #expect(path.refuse(1200) == nil)
     }
 }

@@ -21,6 +21,13 @@ import Testing
         )
     }
 
+    /// A path that carries less than its base.
+    private static func belowBase() -> InUse {
+        var path = direct()
+        path.carriesBase = false
+        return path
+    }
+
     private static func relayed(silence: Int64? = 0, timeouts: Int = 0) -> InUse {
         var path = direct(silence: silence, timeouts: timeouts)
         path.isRelay = true
@@ -50,6 +57,7 @@ import Testing
         arguments: [
             (.followed, direct(), true), (.followed, relayed(), true),
             (.silence, direct(timeouts: 1), false), (.silence, direct(timeouts: 2), true),
+            (.silence, belowBase(), true),
             (.silence, relayed(timeouts: 1), false), (.silence, relayed(timeouts: 2), true),
             (.ping, direct(timeouts: 9), false),
             (.silence, nil, true),

@@ -51,7 +51,7 @@ import Testing
         var pair = try connected()
         let byteCount = pair.forge(from: Self.victim) {
             $0.appendPathToken(FrameType.pathChallenge, 1)
-            $0.appendZeros(PacketLayout.minimumPathSize - PacketLayout.Protected.overhead - PacketLayout.pathFrameSize)
+            $0.appendZeros(PacketLayout.basePathSize - PacketLayout.Protected.overhead - PacketLayout.pathFrameSize)
         }
         pair.run(for: .seconds(30))
         let sizes = pair.sizes(at: Self.victim)

@@ -283,7 +283,7 @@ struct LossRecoveryTests {
     // MARK: Persistent congestion (RFC 9002 §7.6)
 
     /// The window that persistent congestion leaves: two packets of CUBIC.
-    private static let minimumWindow = 2 * PacketLayout.minimumPathSize
+    private static let minimumWindow = 2 * PacketLayout.basePathSize
 
     @Test func `losses of everything for three probe time-outs are persistent congestion`() {
         let world = RecoveryWorld()
