@@ -22,7 +22,7 @@ package enum PacketLayout {
     /// The UDP payload that is sent on a path which turns out to carry less than that (MIN_PLPMTU): the datagram of 576
     /// bytes that every IPv4 host takes (RFC 791 §3.1) less the longer pair of headers, IPv6's and UDP's.
     package static let smallestPathSize = 576 - 48
-    /// The largest packet that a path through a relay carries. What wraps it makes it 30 bytes longer on the hub's path.
+    /// The largest packet that a path through a relay carries. It is 30 bytes longer on the hub's path, wrapped.
     package static let relayedPathSize = 1200
     /// The largest handshake packet. An initiation has this size.
     package static let maximumHandshakeSize = 1200

@@ -169,6 +169,7 @@ extension Node {
         )
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
+        current.isConfirmed = true
         established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
         if isReached {
             // Who answers message 1 has received it, whatever the peer began itself meanwhile.

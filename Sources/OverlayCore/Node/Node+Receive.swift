@@ -104,6 +104,7 @@ extension Node {
         }
         if !epoch.isConfirmed {
             epoch.isConfirmed = true
+            session.isConfirmed = true
             if let pending = session.peer.pending, pending.startedAt <= epoch.createdAt {
                 dropPending(of: session.peer)
             }

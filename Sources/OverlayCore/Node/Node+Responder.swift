@@ -143,10 +143,9 @@ extension Node {
             shared.statistics.dropped.replayed += 1
             return nil
         }
-        // A late copy of a first message that lost against ours: the session it was to begin lives already.
-        if let session = peer.session, session.isEstablished, session.theirs == initiation.ours,
-            initiation.theirs == .none
-        {
+        // A late copy of a first message that lost against ours, or that looked for a session before this one: what it
+        // was to begin lives already.
+        if let session = peer.session, session.isEstablished, session.isOutdated(initiation) {
             raiseReplayFloor(of: peer, to: initiation.timestamp)
             shared.statistics.dropped.replayed += 1
             return nil
@@ -266,8 +265,10 @@ extension Node {
 
     /// The session that a new life of the peer gets: our own attempt if it has not come through, else a new one.
     private mutating func respondingSession(of peer: Peer, at now: Instant) -> Session {
-        if let session = peer.session, case .connecting = session.phase { return session }
-        return replaceSession(of: peer, at: now)
+        guard let session = peer.session else { return replaceSession(of: peer, at: now) }
+        if case .connecting = session.phase { return session }
+        // A handshake of ours that is on its way has given the peer this number.
+        return replaceSession(of: peer, ours: peer.pending == nil ? nil : session.ours, at: now)
     }
 
     /// A session begins on the peer's initiative, with what came along.
@@ -302,6 +303,12 @@ extension Node {
 }
 
 extension Session {
+    /// Whether a first message left before its sender knew this session, whose number of the peer it gives.
+    func isOutdated(_ initiation: InitiationPayload) -> Bool {
+        guard initiation.ours == theirs else { return false }
+        return initiation.theirs == .none || isConfirmed && initiation.theirs != ours
+    }
+
     /// Whether a first message re-keys this session: it names both sides' numbers, or ours alone when the answer to our
     /// own first message has not come through yet.
     func continues(with initiation: InitiationPayload) -> Bool {

@@ -249,7 +249,13 @@ struct PathMTU {
     /// Packets of `byteCount` together arrived, after `timeouts` probe time-outs in a row. `largeSentAt` and
     /// `baseSentAt`: when the latest of them left that are above ``base``, and of those up to it that are above the
     /// smallest size.
-    mutating func acknowledge(byteCount: Int, largeSentAt: Instant?, baseSentAt: Instant?, timeouts: Int, at now: Instant) {
+    mutating func acknowledge(
+        byteCount: Int,
+        largeSentAt: Instant?,
+        baseSentAt: Instant?,
+        timeouts: Int,
+        at now: Instant
+    ) {
         traffic = min(traffic + byteCount, Self.trafficPerProbe * limit)
         if let largeSentAt {
             aboveBase.arrive(largeSentAt)

@@ -52,8 +52,9 @@ struct PathSelector {
     /// Whether direct paths may be used.
     var usesDirectPaths: Bool
 
-    /// Whether keys that arrived on another path make that one the path in use.
-    var takesPathOfKeys: Bool { inUse?.isFailing ?? true }
+    /// Whether keys that arrived on another path make that one the path in use: one on which the peer was never heard
+    /// has no claim to stay.
+    var takesPathOfKeys: Bool { inUse.map { $0.isFailing || $0.silence == nil } ?? true }
 
     /// Whether a relay that a hub offers is probed at once.
     var wantsRelay: Bool { inUse.map { $0.isRelay || $0.isFailing } ?? false }

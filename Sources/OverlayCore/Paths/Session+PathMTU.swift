@@ -3,9 +3,9 @@ import PosternModel
 
 // The size of packets on the path in use.
 extension Session {
-    /// The largest packet to send now, in bytes. After repeated probe time-outs what the path began with, and after some
-    /// more one of two has the smallest size: large packets may be what the path swallows, and with small ones a stream
-    /// goes on either way (RFC 8899 §4.3).
+    /// The largest packet to send now, in bytes. After repeated probe time-outs what the path began with, and after
+    /// some more one of two has the smallest size: large packets may be what the path swallows, and with small ones a
+    /// stream goes on either way (RFC 8899 §4.3).
     var packetSize: Int {
         guard let path else { return PacketLayout.basePathSize }
         let size = path.sendSize
@@ -18,8 +18,8 @@ extension Session {
     var isTryingSizes: Bool { recovery.probeCount >= PathMTU.timeoutsBeforeSmallest }
 
     /// The size of a probe that may leave now, if one is due. Only between the packets of a stream that has more to
-    /// send, which show soon that a probe was lost, unless even the base is in doubt. No probe above the base takes more
-    /// than half of the window, and none leaves when the window is full or silence is being probed.
+    /// send, which show soon that a probe was lost, unless even the base is in doubt. No probe above the base takes
+    /// more than half of the window, and none leaves when the window is full or silence is being probed.
     func dueSizeProbe(at now: Instant) -> Int? {
         guard let path, path.amplificationLimit == nil, recovery.probeCount == 0, path.hasWindow else { return nil }
         guard !queues.isEmpty || path.mtu.isDoubted else { return nil }
@@ -38,8 +38,8 @@ extension Session {
         notePathSize(shared: &shared, at: now)
     }
 
-    /// Tells when the path in use turns out to carry less than its base, and when it carries that after all. A path that
-    /// does not is left for any that does (DESIGN §7).
+    /// Tells when the path in use turns out to carry less than its base, and when it carries that after all. A path
+    /// that does not is left for any that does (DESIGN §7).
     func notePathSize(shared: inout Shared, at now: Instant) {
         guard let path, path.mtu.carriesBase == isBelowBaseTold else { return }
         isBelowBaseTold = !path.mtu.carriesBase

@@ -129,6 +129,7 @@ extension Session {
         consider(epochs.first?.expires)
         consider(livenessDeadline(settings: settings))
         if let waitingSince, !isUnresponsive { consider(waitingSince + settings.unresponsiveAfter) }
+        consider(abandonDeadline(settings: settings))
         return earliest
     }
 
@@ -136,6 +137,17 @@ extension Session {
     private var waitingSince: Instant? {
         guard recovery.hasOutstanding else { return nil }
         return max(heardAt, recovery.waitingSince ?? heardAt)
+    }
+
+    /// How long a session waits for the peer when nothing would be lost with it, or when the peer has not shown yet
+    /// that it has the keys: the address that it gave may be anybody's.
+    private static let briefPatience = Interval.seconds(30)
+
+    /// When the session is given up unless the peer is heard.
+    private func abandonDeadline(settings: NodeSettings) -> Instant? {
+        let brief = min(settings.abandonAfter, Self.briefPatience)
+        guard isConfirmed else { return heardAt + brief }
+        return waitingSince.map { $0 + (streams.count > 0 ? settings.abandonAfter : brief) }
     }
 
     /// Whether nothing authentic has come for three probe time-outs. Who acknowledges nothing, but speaks, is there.
@@ -175,9 +187,7 @@ extension Session {
             isUnresponsive = true
             shared.events.append(.unresponsive(peer.handle, peer.key))
         }
-        let patience =
-            streams.count > 0 ? shared.settings.abandonAfter : min(shared.settings.abandonAfter, .seconds(30))
-        return silence >= patience ? .aborted : nil
+        return abandonDeadline(settings: shared.settings).map { now >= $0 } ?? false ? .aborted : nil
     }
 
     private func advanceRecovery(to now: Instant, shared: inout Shared) {

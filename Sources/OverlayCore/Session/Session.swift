@@ -72,11 +72,13 @@ final class Session {
     var sentAt: Instant
     /// When an authenticated packet last came.
     var heardAt: Instant
+    /// Whether the peer has shown in this life that it has the keys: by message 2, or by a packet under keys of ours.
+    var isConfirmed = false
     var isUnresponsive = false
-    /// Probe time-outs since then.
-    var probesSinceHeard = 0
     /// Whether the application knows that the path in use carries less than its base.
     var isBelowBaseTold = false
+    /// Probe time-outs since then.
+    var probesSinceHeard = 0
     /// Since when something waits that must not be sent: the peer's address has not proven itself, and what it was sent
     /// is used up (`Protocol.md` §4.8).
     var blockedSince: Instant?

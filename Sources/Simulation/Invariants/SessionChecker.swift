@@ -14,6 +14,8 @@ package final class SessionChecker {
     private let history: FaultHistory
     /// When each session that lives began, by the host that sees it.
     private var established: [Edge: Instant] = [:]
+    /// Sessions in whose life the host has not heard its peer yet.
+    private var unheard: Set<Edge> = []
     /// How many sessions were established.
     package private(set) var count = 0
 
@@ -47,9 +49,18 @@ package final class SessionChecker {
             findings.report(.sessions, "\(host) began a session with \(peer) without having ended the one before")
         }
         established[edge] = findings.now
+        unheard.insert(edge)
         history.recordBeginning(HostPair(host, peer), at: findings.now)
         count += 1
     }
+
+    /// Whether `host` has not heard `peer` yet in its session.
+    package func isUnheard(_ host: HostID, _ peer: HostID) -> Bool {
+        !unheard.isEmpty && unheard.contains(Edge(host: host, peer: peer))
+    }
+
+    /// `host` has received an authentic packet of `peer` in its session.
+    package func heard(at host: HostID, _ peer: HostID) { unheard.remove(Edge(host: host, peer: peer)) }
 
     /// `host` says that its session ended; `hasStreams`: streams of it were open at the time.
     package func lost(at host: HostID, with peer: HostID, _ code: ErrorCode, reason: String, hasStreams: Bool) {
@@ -59,7 +70,9 @@ package final class SessionChecker {
         }
         let pair = HostPair(host, peer)
         // A session without streams may be given up when the peer cannot be reached: it costs nothing to begin another.
-        if code == .aborted, !hasStreams, history.mayHinder(pair, since: findings.now - Self.causeReach) {
+        // So may one in which the peer was never heard: it may never have had the keys.
+        let isIdle = !hasStreams || unheard.contains(edge)
+        if code == .aborted, isIdle, history.mayHinder(pair, since: findings.now - Self.causeReach) {
             history.recordSurrender(pair)
         }
         if !history.mayBreak(pair, since: start - Self.causeReach) {
@@ -78,5 +91,6 @@ package final class SessionChecker {
     /// `host` lost its memory.
     package func crashed(_ host: HostID) {
         established = established.filter { $0.key.host != host }
+        unheard = unheard.filter { $0.host != host }
     }
 }

@@ -18,8 +18,12 @@ extension StreamLedger {
             if isAgreedCode(code, record.plan.conduct, side) || history.mayBreak(pair, since: start) { return nil }
             return "reset with code \(code.rawValue), which nobody sent"
         case .sessionLost(let code):
-            return history.mayBreak(pair, since: start)
-                ? nil : "its session was lost (\(code.rawValue)) without a cause"
+            if history.mayBreak(pair, since: start) { return nil }
+            // Who was never heard may never have had the keys: such a session is given up soon.
+            let isUnheard = sessions.isUnheard(record.plan.host(side), record.plan.host(side.other))
+            let mayGiveUp = isUnheard && history.mayHinder(pair, since: findings.now - Self.causeReach)
+            if code == .aborted, mayGiveUp { return nil }
+            return "its session was lost (\(code.rawValue)) without a cause"
         case .unreachable:
             return history.mayHinder(pair, since: start) ? nil : "the peer was called unreachable without a cause"
         }

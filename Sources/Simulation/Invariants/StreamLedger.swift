@@ -76,9 +76,9 @@ package final class StreamLedger {
     }
 
     private let seed: UInt64
-    private let findings: Findings
+    let findings: Findings
     let history: FaultHistory
-    private let sessions: SessionChecker
+    let sessions: SessionChecker
     /// The streams in the order in which they were added.
     package private(set) var records: [Record] = []
     private var indices: [ContentTag: Int] = [:]

@@ -82,6 +82,7 @@ extension World {
             }
         }
         checkBounds(of: host)
+        noteHeard(at: host)
         for request in applications[host.id.index].takeRequests() {
             switch request {
             case .resume(let handle, let at): queue.add(.resume(host.id, life: host.life, handle), at: at)
@@ -90,6 +91,14 @@ extension World {
         }
         logMetrics(of: host)
         planWake(of: host)
+    }
+
+    /// Tells the checker of sessions in whose life `host` has heard its peer by now.
+    private func noteHeard(at host: Host) {
+        for acquaintance in host.acquaintances where sessions.isUnheard(host.id, acquaintance.host) {
+            guard let peer = host.node.peer(with: acquaintance.key) else { continue }
+            if host.node.status(of: peer)?.bytesReceived ?? 0 > 0 { sessions.heard(at: host.id, acquaintance.host) }
+        }
     }
 
     private func planWake(of host: Host) {

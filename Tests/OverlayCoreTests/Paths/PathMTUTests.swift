@@ -53,7 +53,7 @@ private final class SizedPath {
         while probe() { deliver() }
     }
 
-    /// Packets above the base that left at `sentAt` are lost, and it shows a round trip of 10 ms later, after `timeouts`.
+    /// Packets above the base that left at `sentAt` are lost, and it shows a round trip of 10 ms later.
     func loseLarge(_ sentAt: Int64, small: Int64? = nil, timeouts: Int = 0) {
         now = .at(sentAt + 10)
         deliver(0, timeouts: timeouts)
@@ -88,7 +88,12 @@ struct PathMTUTests {
     }
 
     // RFC 8899 §5.3
-    @Test(arguments: [1200, 1212, 1220, 1231, 1232, 1233, 1280, 1300, 1372, 1392, 1422, 1444, 1452, 1464, 1472, 2276, 4000, 8868, 8972, 9000])
+    @Test(
+        arguments: [
+            1200, 1212, 1220, 1231, 1232, 1233, 1280, 1300, 1372, 1392, 1422, 1444, 1452, 1464, 1472, 2276, 4000, 8868,
+            8972, 9000,
+        ]
+    )
     func `the search ends just below what the path carries, and no size is used that has not arrived`(carries: Int) {
         let path = SizedPath(carries: carries)
         path.deliver()

@@ -116,6 +116,9 @@ import Testing
         arguments: [
             (nil, true, false, true),
             (direct(), false, false, false), (direct(timeouts: 2), true, true, false),
+            // On a path that has not proven itself the peer was never heard.
+            (direct(silence: nil), true, false, false),
+            (belowBase(), true, true, false),
             (relayed(), false, true, true), (relayed(timeouts: 2), true, true, true),
         ] as [(InUse?, Bool, Bool, Bool)]
     )
