@@ -22,6 +22,12 @@ package final class Gateway: StreamAcceptor {
     /// unless its client is slow: few are in use at a time.
     var rewrites = BufferRing(count: 4, capacity: Gateway.coalescingLimit)
 
+    /// The receivers of push notifications that clients here registered.
+    let callbacks: CallbackTable
+    let callbackExposure = Gateway.makeCallbackExposure()
+    /// Where agents on this host find the receivers of peers, once that is bound.
+    package var callbackPort: UInt16?
+    var callbackListener: (any Channel)?
     private var admissions: Admissions
     private var lastNumber: UInt64 = 0
     private var exposures: [VirtualPort: Exposure] = [:]
@@ -29,18 +35,22 @@ package final class Gateway: StreamAcceptor {
     private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
-    private var stopping: EventLoopPromise<Void>?
+    private(set) var stopping: EventLoopPromise<Void>?
 
     /// A gateway for the services in `expose`.
     ///
-    /// - Parameter authority: decides who may reach what; held as long as the gateway.
+    /// - Parameters:
+    ///   - authority: decides who may reach what; held as long as the gateway.
+    ///   - callbacks: where receivers of push notifications are kept; nil forgets them with the process.
     package init(
         node: OverlayNode,
         authority: any GatewayAuthority,
         expose: [ExposedService],
         settings: GatewaySettings = .defaults,
+        callbacks: (any CallbackStore)? = nil,
         logger: Logger
     ) {
+        self.callbacks = CallbackTable(store: callbacks)
         self.node = node
         self.authority = authority
         self.settings = settings
@@ -80,12 +90,26 @@ package final class Gateway: StreamAcceptor {
         port: VirtualPort
     ) -> (any OverlayStreamHandler)? {
         eventLoop.assertInEventLoop()
+        if port == SidecarPort.callbacks { return acceptCallback(stream, from: peer) }
         guard stopping == nil, let exposure = exposures[port],
             authority.decide(peer, port).isAdmitted
         else {
-            statistics.streamsRefused += 1
+            noteRefusedStream()
             return nil
         }
+        return serve(stream, of: peer, at: exposure, by: TCPConnector(exposure: exposure, gateway: self)) {
+            policy(exposing: exposure, to: peer)
+        }
+    }
+
+    /// Joins `stream` with an upstream that `connector` opens; a peer at a limit is told so.
+    func serve(
+        _ stream: OverlayStream,
+        of peer: NodeKey,
+        at exposure: Exposure,
+        by connector: any UpstreamConnector,
+        _ policy: () -> ForwardingPolicy
+    ) -> (any OverlayStreamHandler)? {
         let now = Instant(.now())
         guard admissions.admitStream(of: peer) else { return refuse(stream) }
         guard let use = exposure.admit(peer, at: now) else {
@@ -96,8 +120,9 @@ package final class Gateway: StreamAcceptor {
         let proxy = ProxyHandler(
             exposing: exposure,
             to: peer,
-            policy: policy(exposing: exposure, to: peer),
+            policy: policy(),
             budget: use.budget,
+            connector: connector,
             gateway: self
         )
         insert(proxy)
@@ -105,6 +130,10 @@ package final class Gateway: StreamAcceptor {
         link.attach(stream)
         proxy.begin(downstream: .stream(link))
         return link
+    }
+
+    func noteRefusedStream() {
+        statistics.streamsRefused += 1
     }
 
     /// Tells the peer that it is at a limit.
@@ -122,7 +151,8 @@ package final class Gateway: StreamAcceptor {
                 service,
                 did: peer.did,
                 peerName: authority.peerName(peer),
-                network: authority.networkName(peer)
+                network: authority.networkName(peer),
+                callbackPort: callbackPort
             )
         )
     }
@@ -140,10 +170,29 @@ package final class Gateway: StreamAcceptor {
         eventLoop.assertInEventLoop()
         guard stopping == nil else { return eventLoop.makeFailedFuture(ListenError.stopped) }
         guard listeners[service] == nil else { return eventLoop.makeFailedFuture(ListenError.alreadyReached) }
-        guard service.listen.isLoopback || service.network != nil, let host = service.listen.address,
-            let address = try? SocketAddress(ipAddress: host, port: Int(service.listen.port))
-        else { return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listen)) }
-        let port = NIOLoopBound(ReachPort(service: service, gateway: self), eventLoop: eventLoop)
+        guard service.listen.isLoopback || service.network != nil else {
+            return eventLoop.makeFailedFuture(ListenError.notLoopback(service.listen))
+        }
+        let port = ReachPort(service: service, gateway: self)
+        return bind(service.listen, accept: port.accept).assumeIsolated().flatMapThrowing { channel in
+            guard let bound = channel.localAddress else { throw ListenError.stopped }
+            self.listeners[service] = channel
+            if let network = service.network {
+                self.log.warning(
+                    "a reached service is open to other machines, without encryption",
+                    metadata: ["listen": "\(service.listen)", "clients": "\(network.clients)"]
+                )
+            }
+            return bound
+        }.nonisolated()
+    }
+
+    /// Listens at `place`, whose host is an address, and gives every connection to `accept`.
+    func bind(_ place: HostPort, accept: @escaping (any Channel) throws -> Void) -> EventLoopFuture<any Channel> {
+        guard let host = place.address, let address = try? SocketAddress(ipAddress: host, port: Int(place.port)) else {
+            return eventLoop.makeFailedFuture(ListenError.notLoopback(place))
+        }
+        let accept = NIOLoopBound(accept, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelInitializer { channel in
@@ -157,22 +206,9 @@ package final class Gateway: StreamAcceptor {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ReceiveAllocator(memory: node.waitingMemory))
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try port.value.accept(channel) }
+                channel.eventLoop.makeCompletedFuture { try accept.value(channel) }
             }
             .bind(to: address)
-            .assumeIsolated()
-            .flatMapThrowing { channel in
-                guard let bound = channel.localAddress else { throw ListenError.stopped }
-                self.listeners[service] = channel
-                if let network = service.network {
-                    self.log.warning(
-                        "a reached service is open to other machines, without encryption",
-                        metadata: ["listen": "\(service.listen)", "clients": "\(network.clients)"]
-                    )
-                }
-                return bound
-            }
-            .nonisolated()
     }
 
     /// Takes a reached service away; connections that run go on.
@@ -239,6 +275,7 @@ package final class Gateway: StreamAcceptor {
     /// Cuts every connection and stream with `peer`, at once.
     package func endStreams(of peer: NodeKey) {
         for proxy in Array(proxies.values) where proxy.peer == peer { proxy.cutForTrust() }
+        if callbacks.end(peer) > 0 { authority.noteReceiversEnded(of: peer) }
     }
 
     // MARK: Stopping
@@ -249,7 +286,7 @@ package final class Gateway: StreamAcceptor {
         if let stopping { return stopping.futureResult }
         let promise = eventLoop.makePromise(of: Void.self)
         stopping = promise
-        let closed = listeners.values.map { $0.close() }
+        let closed = (listeners.values + [callbackListener].compactMap(\.self)).map { $0.close() }
         listeners.removeAll()
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {

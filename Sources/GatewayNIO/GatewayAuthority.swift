@@ -29,6 +29,15 @@ package protocol GatewayAuthority: AnyObject {
     /// Whether `peer` may use the service at `port`; asked for every stream that a peer opens.
     func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access
 
+    /// Whether a trust with `peer` stands; asked for every callback that a peer brings.
+    func trusts(_ peer: NodeKey) -> Bool
+
+    /// A client registered the receiver at `place` for push notifications of agents of `peer` (R11).
+    func noteReceiver(_ place: String, of peer: NodeKey)
+
+    /// The receivers that clients registered with agents of `peer` have ended.
+    func noteReceiversEnded(of peer: NodeKey)
+
     /// How we call the peer.
     func peerName(_ key: NodeKey) -> String?
 

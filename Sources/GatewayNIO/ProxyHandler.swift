@@ -32,38 +32,46 @@ final class ProxyHandler {
     private var isPerforming = false
 
     /// A client's connection to a reached service.
-    init(reaching port: ReachPort, gateway: Gateway) {
-        self.gateway = gateway
-        exposure = nil
-        self.port = port
-        number = gateway.nextNumber()
-        requests = PendingInput(memory: gateway.node.waitingMemory)
-        responses = PendingInput(memory: gateway.node.waitingMemory)
-        connection = ProxyConnection(reaching: port.service.peer.description, scratch: gateway.scratch)
+    convenience init(reaching port: ReachPort, gateway: Gateway) {
+        let connection = ProxyConnection(reaching: port.service.peer.description, scratch: gateway.scratch)
+        self.init(connection, gateway: gateway, port: port)
     }
 
     /// A peer's stream to an exposed service.
-    init(
+    convenience init(
         exposing exposure: Exposure,
         to peer: NodeKey,
         policy: ForwardingPolicy,
         budget: RequestBudget?,
+        connector: any UpstreamConnector,
         gateway: Gateway
     ) {
-        self.gateway = gateway
-        self.exposure = exposure
-        port = nil
-        number = gateway.nextNumber()
-        requests = PendingInput(memory: gateway.node.waitingMemory)
-        responses = PendingInput(memory: gateway.node.waitingMemory)
-        self.peer = peer
-        connector = TCPConnector(exposure: exposure, gateway: gateway)
-        connection = ProxyConnection(
+        let connection = ProxyConnection(
             exposing: exposure.service.name,
             policy: policy,
             budget: budget,
             scratch: gateway.scratch
         )
+        self.init(connection, gateway: gateway, exposure: exposure, peer: peer, connector: connector)
+    }
+
+    init(
+        _ connection: consuming ProxyConnection,
+        gateway: Gateway,
+        port: ReachPort? = nil,
+        exposure: Exposure? = nil,
+        peer: NodeKey? = nil,
+        connector: (any UpstreamConnector)? = nil
+    ) {
+        self.gateway = gateway
+        self.port = port
+        self.exposure = exposure
+        self.peer = peer
+        self.connector = connector
+        self.connection = connection
+        number = gateway.nextNumber()
+        requests = PendingInput(memory: gateway.node.waitingMemory)
+        responses = PendingInput(memory: gateway.node.waitingMemory)
     }
 
     // MARK: Beginning
@@ -80,17 +88,26 @@ final class ProxyHandler {
         case .ready(let route):
             peer = route.key
             connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
-            connection.resolved(.ready(port.policy(route.kind)))
+            connection.resolved(.ready(port.policy(route.kind, of: route.key)))
             if gateway.isPresent(route.key) { connection.notePeer(isPresent: true) }
         case .failure(let error, let kind):
             gateway.log.info(
                 "a reached service is not available",
                 metadata: ["peer": "\(port.service.peer)", "reason": "\(error.message)"]
             )
-            connection.resolved(.unavailable(error, port.policy(kind)))
+            connection.resolved(.unavailable(error, port.policy(kind, of: nil)))
         }
         settle()
     }
+
+    /// What the service is was clear before anybody connected.
+    func resolved(_ policy: ForwardingPolicy) {
+        connection.resolved(.ready(policy))
+        settle()
+    }
+
+    /// The request named the peer that it is for.
+    func reach(_ peer: NodeKey) { self.peer = peer }
 
     /// An upstream that the connector opens: it may be open later.
     func opening(upstream link: Link) {
@@ -323,7 +340,7 @@ final class ProxyHandler {
                 guard let self else { return }
                 self.connection.patienceEnded(
                     peerIsPresent: self.peer.map(self.gateway.isPresent) ?? false,
-                    unresolved: self.port?.policy(nil) ?? .passthrough
+                    unresolved: self.port?.policy(nil, of: nil) ?? .passthrough
                 )
                 self.settle()
             }

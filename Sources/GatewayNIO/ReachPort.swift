@@ -16,8 +16,8 @@ final class ReachPort {
         origins = OriginRules(service.origins)
     }
 
-    /// What clients may do when the service is of this kind; nil while nobody knows the kind.
-    func policy(_ kind: ServiceKind?) -> ForwardingPolicy {
+    /// What clients may do when the service is of this kind and of this peer; nil while nobody knows.
+    func policy(_ kind: ServiceKind?, of peer: NodeKey?) -> ForwardingPolicy {
         if let kind, !kind.isHTTP { return .passthrough }
         return .reach(
             ReachPolicy(
@@ -25,9 +25,18 @@ final class ReachPort {
                 origins: origins,
                 offersUpgrade: kind?.offersUpgrade ?? false,
                 carriesHTTP2: kind?.carriesHTTP2 ?? false,
-                isKnownToBeHTTP: kind != nil
+                isKnownToBeHTTP: kind != nil,
+                callbacks: kind.flatMap { callbacks(of: $0, peer) }
             )
         )
+    }
+
+    private func callbacks(of kind: ServiceKind, _ peer: NodeKey?) -> ReachedCallbacks? {
+        switch (kind, service.push, peer) {
+        case (.a2a, .loopback, let peer?), (.a2a, .any, let peer?):
+            ReachedCallbacks(gateway: gateway, peer: peer, scope: service.push)
+        case (.a2a, _, _), (.mcp, _, _), (.http, _, _), (.tcp, _, _): nil
+        }
     }
 
     /// A client connected.

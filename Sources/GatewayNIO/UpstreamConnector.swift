@@ -25,25 +25,25 @@ protocol UpstreamConnector {
     func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss)
 }
 
-/// The TCP connection to the agent behind an exposed service.
-struct TCPConnector: UpstreamConnector {
-    let exposure: Exposure
-    let gateway: Gateway
-
-    func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler) {
+extension Gateway {
+    /// Opens a TCP connection for `proxy`; `describe` says what its client is told when there is none.
+    func connect(
+        to upstream: Exposure.Upstream,
+        for proxy: ProxyHandler,
+        _ describe: @escaping (any Error) -> GatewayError
+    ) {
         let link = ChannelLink(.upstream, of: proxy) { proxy.opened(upstream: .channel($0)) }
         proxy.opening(upstream: .channel(link))
-        let handler = NIOLoopBound(link, eventLoop: gateway.eventLoop)
-        let bootstrap = ClientBootstrap(group: gateway.eventLoop)
-            .connectTimeout(gateway.settings.connectTimeout)
+        let handler = NIOLoopBound(link, eventLoop: eventLoop)
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(settings.connectTimeout)
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: ReceiveAllocator(memory: gateway.node.waitingMemory))
+            .channelOption(.recvAllocator, value: ReceiveAllocator(memory: node.waitingMemory))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
             }
-        let upstream = exposure.upstream(for: destination)
         let connected =
             upstream.address.map { bootstrap.connect(to: $0) }
             ?? bootstrap.connect(host: upstream.place.host, port: Int(upstream.place.port))
@@ -51,6 +51,16 @@ struct TCPConnector: UpstreamConnector {
             guard link.isAttached else { return }
             proxy.failedToOpen(describe(error))
         }
+    }
+}
+
+/// The TCP connection to the agent behind an exposed service.
+struct TCPConnector: UpstreamConnector {
+    let exposure: Exposure
+    let gateway: Gateway
+
+    func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler) {
+        gateway.connect(to: exposure.upstream(for: destination), for: proxy, describe)
     }
 
     func describe(_ end: LinkEnd) -> (GatewayError, HTTP1ConnectionState.Loss) {

@@ -30,6 +30,17 @@ extension Sidecar {
         return [.audit(event)]
     }
 
+    /// A client here registered the receiver at `place` for push notifications of agents of `peer` (R11).
+    package func noteReceiver(_ place: String, of peer: NodeKey) -> [SidecarAction] {
+        let new: JSONValue = ["receiver": .string(place)]
+        return [.audit(AuditEvent(.receiverRegistered, actor: key, subject: peer.did, new: new))]
+    }
+
+    /// The receivers for agents of `peer` have ended.
+    package func noteReceiversEnded(of peer: NodeKey) -> [SidecarAction] {
+        [.audit(AuditEvent(.receiversEnded, actor: key, subject: peer.did))]
+    }
+
     /// A peer that asked for what is not for it.
     struct Refused: Hashable, Sendable {
         let peer: NodeKey

@@ -57,6 +57,10 @@ extension Sidecar {
             return (.unavailable(.unreachable("not-trusted", "there is no trust with \(peer) yet", hint)), [], nil)
         }
         var actions = want(key, at: now)
+        // Receivers of push notifications are no service that a peer offers: the request has to name one.
+        if target == .port(SidecarPort.callbacks) {
+            return (.ready(key, .callbacks), actions, nextLookUp(of: key, at: now))
+        }
         if let offers = peers[key].offers, let service = offers.services.first(where: target.matches) {
             let isFresh = offers.time.map { now.instant - $0 < settings.offersFreshness } ?? false
             if !isFresh { actions += ask(key, at: now) }
@@ -114,6 +118,14 @@ extension Sidecar {
             return .unavailable(.unreachable("no-such-service", "\(name) offers us no service \(target)", hint))
         }
         return .ready(key, service)
+    }
+}
+
+extension Service {
+    /// Receivers of push notifications, at every sidecar.
+    fileprivate static var callbacks: Service {
+        guard let name = ServiceName("callbacks") else { preconditionFailure("the name is valid") }
+        return Service(name: name, port: SidecarPort.callbacks, kind: .http)
     }
 }
 

@@ -16,6 +16,19 @@ extension SidecarRuntime {
         return access
     }
 
+    /// Whether a trust with `peer` stands now.
+    package func trusts(_ peer: NodeKey) -> Bool { life?.sidecar.isTrusted(peer, at: .now()) ?? false }
+
+    /// Records that a client registered a receiver of push notifications (R11).
+    package func noteReceiver(_ place: String, of peer: NodeKey) {
+        feed { sidecar, _ in sidecar.noteReceiver(place, of: peer) }
+    }
+
+    /// Records that the receivers for agents of `peer` have ended (R11).
+    package func noteReceiversEnded(of peer: NodeKey) {
+        feed { sidecar, _ in sidecar.noteReceiversEnded(of: peer) }
+    }
+
     /// The local name of a peer, if it has one.
     package func peerName(_ key: NodeKey) -> String? { life?.sidecar.name(of: key) }
 

@@ -33,6 +33,8 @@ package struct StateDirectory: Hashable, Sendable {
     package var openPagePath: String { path + "/open.html" }
     /// The local ports that reached services without `listen` got.
     package var reachPortsPath: String { path + "/reach.ports" }
+    /// The receivers of push notifications that clients registered with agents of peers.
+    package var receiversPath: String { path + "/push.receivers" }
     /// Whom we trust for what: see `SidecarCore`'s `TrustJournal`.
     package var journalPath: String { path + "/trust.journal" }
     /// The audit trail: see ``AuditFile``.

@@ -12,4 +12,6 @@ package enum HubPort {
 package enum SidecarPort {
     /// One JSON request of a peer's sidecar and its answer per stream.
     package static let control = VirtualPort(65_281)
+    /// Push notifications of a peer's agents to receivers that clients here registered (RULES P): HTTP/1.1.
+    package static let callbacks = VirtualPort(65_282)
 }

@@ -97,6 +97,9 @@ private final class OpenAuthority: GatewayAuthority {
         return .admitted(Service(name: name, port: port, kind: .http), .grant)
     }
 
+    func trusts(_ peer: NodeKey) -> Bool { true }
+    func noteReceiver(_ place: String, of peer: NodeKey) {}
+    func noteReceiversEnded(of peer: NodeKey) {}
     func peerName(_ key: NodeKey) -> String? { nil }
     func networkName(_ key: NodeKey) -> String? { nil }
 

@@ -47,11 +47,16 @@ final class StubAuthority: GatewayAuthority {
     var mayReach = true
     var name: String? = "alice"
     var network: String? = "acme"
+    /// Receivers of push notifications that were registered.
+    private(set) var receivers: [String] = []
     var answer: ((PeerName, ServiceTarget) -> PeerResolution?)?
 
     func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
         mayReach ? .admitted(Service(name: "planner", port: port, kind: .http), .grant) : .refused(.notGranted)
     }
+    func trusts(_ peer: NodeKey) -> Bool { mayReach }
+    func noteReceiver(_ place: String, of peer: NodeKey) { receivers.append(place) }
+    func noteReceiversEnded(of peer: NodeKey) { receivers = [] }
     func peerName(_ key: NodeKey) -> String? { name }
     func networkName(_ key: NodeKey) -> String? { network }
 

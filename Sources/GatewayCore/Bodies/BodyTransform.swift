@@ -24,6 +24,17 @@ protocol BodyInspector: AnyObject {
     func inspect(_ content: Span<UInt8>)
 }
 
+/// Edits a body by a closure.
+final class ContentEditor: BodyEditor {
+    private let edit: ([UInt8]) throws(GatewayError) -> [UInt8]?
+
+    init(_ edit: @escaping ([UInt8]) throws(GatewayError) -> [UInt8]?) {
+        self.edit = edit
+    }
+
+    func replacement(for content: [UInt8]) throws(GatewayError) -> [UInt8]? { try edit(content) }
+}
+
 /// Sees the whole content of a body before its head is sent.
 protocol BodyEditor: AnyObject {
     /// What is sent in place of `content`; nil sends the message as it came. Throwing refuses the message.

@@ -28,8 +28,6 @@ final class DocumentExchange: Exchange, BodyEditor {
         tags = EntityTags(variant: rewriter.variant)
     }
 
-    var requestBody: BodyTransform { .pass }
-
     /// Asks for the whole document in a form that can be changed, and for it anew unless this very form is known.
     func edit(request field: HeadField) -> FieldEdit {
         switch field.name {

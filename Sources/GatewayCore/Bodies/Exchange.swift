@@ -9,6 +9,18 @@ protocol BodyPolicy: Sendable {
 
 /// One request and its response, of which the gateway reads or changes something.
 protocol Exchange: AnyObject {
+    /// Why the request goes no further; nil lets it pass.
+    var refusal: GatewayError? { get }
+
+    /// What the agent gets for the request's target, which is a path; nil leaves it.
+    var newTarget: [UInt8]? { get }
+
+    /// What the agent gets for `Host`; nil leaves it to the service's policy.
+    var newHost: [UInt8]? { get }
+
+    /// Whether no other request may follow on the connection.
+    var isLast: Bool { get }
+
     /// What becomes of the request's body.
     var requestBody: BodyTransform { get }
 
@@ -21,6 +33,18 @@ protocol Exchange: AnyObject {
 
     /// What becomes of a field of the response that frames nothing.
     func edit(response field: HeadField) -> FieldEdit
+}
+
+// An exchange that changes nothing.
+extension Exchange {
+    var refusal: GatewayError? { nil }
+    var newTarget: [UInt8]? { nil }
+    var newHost: [UInt8]? { nil }
+    var isLast: Bool { false }
+    var requestBody: BodyTransform { .pass }
+    func edit(request field: HeadField) -> FieldEdit { .keep }
+    func receive(response head: ResponseHead) -> BodyTransform? { nil }
+    func edit(response field: HeadField) -> FieldEdit { .keep }
 }
 
 /// A copy of one field of a head.

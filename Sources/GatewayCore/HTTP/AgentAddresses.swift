@@ -45,17 +45,17 @@ struct AgentAddresses: Sendable {
 }
 
 /// `scheme://host[:port]rest`, or `host:port` as gRPC writes it.
-struct WebAddress: Hashable, Sendable {
+package struct WebAddress: Hashable, Sendable {
     /// In lower case; empty where none is written.
-    let scheme: String
+    package let scheme: String
     /// In lower case, an IPv6 address without brackets.
-    let host: String
-    let port: UInt16?
+    package let host: String
+    package let port: UInt16?
     /// Path, query and fragment, as they are written.
     let rest: String
 
     /// The address in `text`; nil when it has no authority.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.firstRange(of: "://")
         scheme = parts.map { text[..<$0.lowerBound].lowercased() } ?? ""
         let hierarchy = text[(parts?.upperBound ?? text.startIndex)...]
@@ -70,6 +70,9 @@ struct WebAddress: Hashable, Sendable {
         host = HostPort(host: name, port: 0)?.host ?? name
         port = authority.port
     }
+
+    /// `host[:port]`, as `Host` has it.
+    var authority: String { (host.contains(":") ? "[\(host)]" : host) + (port.map { ":\($0)" } ?? "") }
 
     /// The same in the place of `authority`, which a client reaches without TLS.
     func moved(to authority: String) -> String {

@@ -253,10 +253,10 @@ package struct HTTP1ConnectionState: ~Copyable {
         } catch {
             throw error.requestError
         }
-        isLastRequest = !head.keepsAlive
-        guard let exchange = waiting.last?.exchange, framing.hasBody else {
-            return scratch.forwardHead(bytes, at: range)
-        }
+        let exchange = waiting.last?.exchange
+        if let refusal = exchange?.refusal { throw dropWithheldRequest(refusal) }
+        isLastRequest = !head.keepsAlive || exchange?.isLast ?? false
+        guard let exchange, framing.hasBody else { return scratch.forwardHead(bytes, at: range) }
         let transform = exchange.requestBody
         do throws(GatewayError) {
             try requestBody.begin(transform, bytes, at: range, isChunked: framing.isChunked, scratch: scratch)

@@ -126,18 +126,28 @@ struct RequestReview {
             if review.isClean(keeping: kept), exchange == nil { return }
         case .expose(let policy): exposed = policy
         }
-        if exchange != nil { head.noteAllFields(bytes) }
+        if let exchange {
+            head.noteAllFields(bytes)
+            if let target = exchange.newTarget { edits.replace(head.target) { $0.append(contentsOf: target) } }
+        }
+        let isLast = exchange?.isLast ?? false
         for line in head.lines {
-            if let exposed, line.field == .host {
+            if exposed != nil || isLast, line.field == .host {
+                let host = exchange?.newHost ?? exposed?.host
                 let end = head.line(line.index, headCount: bytes.count).upperBound
-                let start = exposed.host == nil ? end : line.value.lowerBound
+                let start = host == nil ? end : line.value.lowerBound
                 edits.replace(start..<end) { output in
-                    if let host = exposed.host {
+                    if let host {
                         output.append(contentsOf: host)
                         output.append("\r\n")
                     }
-                    output.append(contentsOf: exposed.identity)
+                    if isLast { output.append("Connection: close\r\n") }
+                    if let exposed { output.append(contentsOf: exposed.identity) }
                 }
+            }
+            if isLast, line.field == .connection {
+                edits.remove(head.line(line.index, headCount: bytes.count))
+                continue
             }
             let count = edits.count
             try review.editHopField(line, bytes, head, keeping: kept, into: &edits)

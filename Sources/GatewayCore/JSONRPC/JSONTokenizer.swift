@@ -51,6 +51,8 @@ struct JSONTokenizer {
     private(set) var depth = 0
     /// The last string or scalar.
     private(set) var text: [UInt8] = []
+    /// Where in its input the last string began, at its quotation mark.
+    private(set) var textStart = 0
     /// Whether `text` is all of it.
     private(set) var isTextWhole = true
 
@@ -105,6 +107,7 @@ struct JSONTokenizer {
                 position += 1
                 // RFC 8259 §2: white space.
                 if octet == 0x20 || octet == 0x0a || octet == 0x0d || octet == 0x09 { continue }
+                if octet == UInt8(ascii: "\"") { textStart = position - 1 }
                 if let token = try takeStructure(octet) { return token }
             }
         }

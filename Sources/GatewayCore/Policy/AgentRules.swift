@@ -4,9 +4,13 @@ import PosternModel
 struct AgentRules: BodyPolicy {
     let cards: CardRules?
     let resource: ResourceMetadataRules?
+    let callbacks: (any CallbackMapping)?
 
     /// The rules of `service`; nil when its messages pass as they come.
-    init?(_ service: ExposedService) {
+    ///
+    /// - Parameter callbacks: what becomes of receivers of push notifications; nil leaves them.
+    init?(_ service: ExposedService, callbacks: (any CallbackMapping)?) {
+        self.callbacks = callbacks
         let agent = AgentAddresses(service)
         switch service.kind {
         case .a2a: cards = CardRules(agent: agent, signed: service.signedCards)
@@ -21,6 +25,13 @@ struct AgentRules: BodyPolicy {
     }
 
     func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
-        resource?.exchange(head, bytes, host: host) ?? cards?.exchange(head, bytes, host: host)
+        if let exchange = resource?.exchange(head, bytes, host: host) { return exchange }
+        guard let cards else { return nil }
+        if let exchange = cards.exchange(head, bytes, host: host) { return exchange }
+        let isCall = bytes.hasPrefix(0..<5, "post ")
+        guard isCall || callbacks != nil else { return nil }
+        let target = String(decoding: bytes.copy(head.target), as: UTF8.self)
+        guard isCall || PushConfigurations.stand(at: target) else { return nil }
+        return AgentCall(card: cards.rewriter(bytes, host), callbacks: callbacks, target: target)
     }
 }

@@ -55,7 +55,8 @@ package final class ReachPolicy: Sendable {
         origins: OriginRules = OriginRules(),
         offersUpgrade: Bool,
         carriesHTTP2: Bool = false,
-        isKnownToBeHTTP: Bool = true
+        isKnownToBeHTTP: Bool = true,
+        callbacks: (any CallbackMapping)? = nil
     ) {
         self.init(
             names: names,
@@ -63,8 +64,13 @@ package final class ReachPolicy: Sendable {
             offersUpgrade: offersUpgrade,
             carriesHTTP2: carriesHTTP2,
             isKnownToBeHTTP: isKnownToBeHTTP,
-            bodies: nil
+            bodies: callbacks.map(CallbackRules.init)
         )
+    }
+
+    /// The policy for callbacks of agents on this host, whose requests tell `route`.
+    package convenience init(forwardingCallbacksTo route: CallbackRoute) {
+        self.init(names: OwnNames(), offersUpgrade: false, bodies: CallbackForwarding(route: route))
     }
 
     init(
@@ -105,7 +111,14 @@ package final class ExposePolicy: Sendable {
     ///   - did: the peer's authenticated key in text.
     ///   - peerName: how we call the peer.
     ///   - network: the network in which we know it.
-    package init(_ service: ExposedService, did: String, peerName: String?, network: String?) {
+    ///   - callbackPort: where agents on this host find the receivers of peers; nil leaves receivers alone.
+    package init(
+        _ service: ExposedService,
+        did: String,
+        peerName: String?,
+        network: String?,
+        callbackPort: UInt16? = nil
+    ) {
         let authority = Array(service.upstreamAuthority.utf8)
         switch service.hostPolicy {
         case .upstream:
@@ -125,9 +138,21 @@ package final class ExposePolicy: Sendable {
         identity = lines
         offersUpgrade = service.kind.offersUpgrade
         carriesHTTP2 = service.grpc != nil
-        let rules = AgentRules(service)
+        let callbacks = service.push ? callbackPort.map { ExposedCallbacks(did: did, port: $0) } : nil
+        let rules = AgentRules(service, callbacks: callbacks)
         bodies = rules
         challenges = rules?.resource.map { ChallengeRules(agent: $0.agent) }
+    }
+
+    /// Takes callbacks of a peer's agents to the receivers that `find` knows; `route` tells where each leads.
+    package init(deliveringCallbacksTo route: CallbackRoute, find: @escaping (CallbackID) -> String?) {
+        host = nil
+        upstreamAuthorities = []
+        identity = []
+        offersUpgrade = false
+        carriesHTTP2 = false
+        bodies = CallbackDelivery(route: route, find: find)
+        challenges = nil
     }
 
     private static func line(_ name: String, _ value: String) -> [UInt8] {

@@ -27,6 +27,24 @@ extension GatewayError {
         )
     }
 
+    /// A callback that nobody registered, or not with this agent.
+    static var noSuchCallback: GatewayError {
+        GatewayError(
+            .noSuchService,
+            "no receiver of push notifications is registered under this address",
+            hint: "register it again: receivers end with the trust, and when they are not used for 7 days"
+        )
+    }
+
+    /// The receiver that a client registered does not accept connections.
+    package static func receiverAway(_ receiver: String) -> GatewayError {
+        GatewayError(
+            .peerAway,
+            "the receiver of push notifications at \(receiver) does not accept connections",
+            hint: "try again later; its owner has to start it"
+        )
+    }
+
     /// The agent's card is larger than a card that the gateway changes may be.
     static var cardTooLarge: GatewayError {
         GatewayError(

@@ -39,6 +39,8 @@ package struct ExposedService: Hashable, Sendable {
     package var grpc: HostPort?
     package var signedCards: SignedCards
     package var resourceMetadata: ResourceMetadata
+    /// Whether receivers of push notifications lead back to the peer that registers them.
+    package var push: Bool
 
     package init(
         service: Service,
@@ -47,7 +49,8 @@ package struct ExposedService: Hashable, Sendable {
         limits: ServiceLimits = .none,
         grpc: HostPort? = nil,
         signedCards: SignedCards = .strip,
-        resourceMetadata: ResourceMetadata = .rewrite
+        resourceMetadata: ResourceMetadata = .rewrite,
+        push: Bool = true
     ) {
         self.service = service
         self.upstream = upstream
@@ -56,6 +59,7 @@ package struct ExposedService: Hashable, Sendable {
         self.grpc = grpc
         self.signedCards = signedCards
         self.resourceMetadata = resourceMetadata
+        self.push = push
     }
 
     /// The name that peers see.
@@ -80,6 +84,8 @@ package struct ReachedService: Hashable, Sendable {
     package var listen: HostPort
     /// Foreign origins that may call: see ``OriginRules``.
     package var origins: [String]
+    /// Where push notifications to its clients may lead.
+    package var push: PushScope
     /// Who may use it from other machines; nil: nobody.
     package var network: NetworkAccess?
 
@@ -88,14 +94,26 @@ package struct ReachedService: Hashable, Sendable {
         target: ServiceTarget,
         listen: HostPort = .loopback(0),
         origins: [String] = [],
+        push: PushScope = .loopback,
         network: NetworkAccess? = nil
     ) {
         self.peer = peer
         self.target = target
         self.listen = listen
         self.origins = origins
+        self.push = push
         self.network = network
     }
+}
+
+/// Which receivers of push notifications a client may register through the gateway.
+package enum PushScope: String, Hashable, Sendable {
+    /// Those on its own host; others are left to the agent.
+    case loopback
+    /// Whatever this host reaches over plain HTTP.
+    case any
+    /// None: all are left to the agent.
+    case off
 }
 
 /// Who may use a reached service from other machines.

@@ -49,6 +49,7 @@ extension ExposeConfiguration {
         host = checked(HostHeader(rawValue: document.required("host")))
         grpc = document["grpc"]?.value?.place
         signedCards = checked(SignedCards(rawValue: document.required("signedCards")))
+        push = checked(document["push"]?.flag)
         rewritesResourceMetadata = document.required("resourceMetadata") == "rewrite"
         concurrency = document["limits"]?["concurrency"]?.integer
         requestsPerMinute = document["limits"]?["requestsPerMinute"]?.integer
@@ -60,6 +61,7 @@ extension ReachConfiguration {
         peer = checked(document["peer"]?.value?.peer)
         target = document["service"]?.value?.service.map { .name($0) } ?? .port(document.port)
         listen = document["listen"]?.value?.place
+        push = checked(PushScope(rawValue: document.required("push")))
         origins = document["origins"]?.elements.map { checked($0.value?.origin) } ?? []
         exposesToNetwork = checked(document["exposeToNetwork"]?.flag)
         hosts = document["hosts"]?.elements.map { checked($0.value?.hostName) } ?? []

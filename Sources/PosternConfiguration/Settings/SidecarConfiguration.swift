@@ -66,6 +66,8 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var grpc: HostPort?
     /// What becomes of signed agent cards.
     package var signedCards: SignedCards
+    /// Whether receivers of push notifications lead back to the peer that registers them.
+    package var push: Bool
     /// Whether the agent's name as a protected resource becomes the one by which the client reached us.
     package var rewritesResourceMetadata: Bool
     /// Connections of one peer at a time; nil: no limit of its own.
@@ -97,6 +99,8 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var target: ServiceTarget
     /// The local address; nil: a free port that stays the same.
     package var listen: HostPort?
+    /// Which receivers of push notifications clients may register.
+    package var push: PushScope
     /// Foreign origins that may call.
     package var origins: [String]
     /// Whether clients on other machines are served.
@@ -105,6 +109,13 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var hosts: [String]
     /// Where clients on other machines may come from.
     package var clients: [AddressRange]
+
+    /// Which receivers of push notifications clients may register.
+    package enum PushScope: String, Hashable, Sendable {
+        case loopback
+        case any
+        case off
+    }
 }
 
 /// `limits:`

@@ -174,6 +174,12 @@ extension Section {
                 fallback: .text("strip")
             ),
             Key(
+                name: "push",
+                shape: .flag,
+                summary: "for kind a2a: receivers of push notifications lead back to the peer that registers them",
+                fallback: .text("true")
+            ),
+            Key(
                 name: "resourceMetadata",
                 shape: .choice(["rewrite", "keep"], later: []),
                 summary:
@@ -194,6 +200,7 @@ extension Section {
             Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "grpc", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "push", form: nil),
             Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
         ]
     )
@@ -233,6 +240,13 @@ extension Section {
                 summary: "local address, loopback only; without it a free port that stays the same",
                 fallback: .told("a free port that stays the same, shown by `postern status`"),
                 example: "127.0.0.1:7701"
+            ),
+            Key(
+                name: "push",
+                shape: .choice(["loopback", "any", "off"], later: []),
+                summary:
+                    "which receivers of push notifications clients may register through us, for services of kind a2a",
+                fallback: .text("loopback")
             ),
             Key(
                 name: "origins",

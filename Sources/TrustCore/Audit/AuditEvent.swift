@@ -22,6 +22,8 @@ package struct AuditEvent: Hashable, Sendable {
         case unblocked = "peer.unblock"
         case accessRefused = "access.refuse"
         case renamed = "peer.rename"
+        case receiverRegistered = "receiver.register"
+        case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"
         /// The first entry of a further file: `new` is the signed head of the files before it.
         case continued = "audit.continue"

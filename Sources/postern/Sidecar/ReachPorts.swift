@@ -21,9 +21,11 @@ struct ReachPorts {
         }
     }
 
-    /// Ports to try for `service`, best first: the remembered one, then some that follow from the names.
-    func candidates(for service: ReachConfiguration) -> [UInt16] {
-        let name = Self.name(of: service)
+    /// Ports to try for `service`, best first.
+    func candidates(for service: ReachConfiguration) -> [UInt16] { candidates(named: Self.name(of: service)) }
+
+    /// Ports to try for what is called `name`: the remembered one, then some that follow from the name.
+    func candidates(named name: String) -> [UInt16] {
         let hash = Hash.blake2b(Array(name.utf8)).prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let taken = Set(ports.filter { $0.key != name }.values)
         let followers = (UInt32(0)..<16).map { step in
@@ -34,7 +36,11 @@ struct ReachPorts {
 
     /// `service` is offered at `port` from now on.
     mutating func remember(_ port: UInt16, for service: ReachConfiguration) {
-        let name = Self.name(of: service)
+        remember(port, named: Self.name(of: service))
+    }
+
+    /// What is called `name` is offered at `port` from now on.
+    mutating func remember(_ port: UInt16, named name: String) {
         guard ports[name] != port else { return }
         ports[name] = port
         var object = JSONObject()

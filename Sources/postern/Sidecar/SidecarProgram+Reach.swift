@@ -47,6 +47,21 @@ extension SidecarProgram {
         return reach(entry, position: position).assumeIsolated().flatMap { self.reachAll() }.nonisolated()
     }
 
+    /// Gives agents here a port for the receivers of peers, when an exposed service has a use for it. It is the same
+    /// after every start, since agents keep its address.
+    func listenForCallbacks() -> EventLoopFuture<Void> {
+        let isWanted = configuration.expose.contains { $0.service.kind == .a2a && $0.push }
+        guard isWanted, gateway.callbackPort == nil else { return node.eventLoop.makeSucceededVoidFuture() }
+        return gateway.listenForCallbacks(at: reachPorts.candidates(named: Self.callbacksName)).assumeIsolated().map {
+            self.reachPorts.remember($0, named: Self.callbacksName)
+        }.flatMapErrorThrowing { error in
+            self.log.error("agents have no port for push notifications", metadata: ["error": "\(error)"])
+        }.nonisolated()
+    }
+
+    /// No peer's name holds a space.
+    private static let callbacksName = "push notifications"
+
     /// Offers every service of `reach:` that can be. Those that cannot be are tried again until they can, or are taken
     /// out of the configuration.
     func reachWhatCanBe() -> EventLoopFuture<Void> {
@@ -113,6 +128,7 @@ extension SidecarProgram {
             target: entry.target,
             listen: listen,
             origins: entry.origins,
+            push: PushScope(entry.push),
             network: entry.exposesToNetwork ? NetworkAccess(hosts: entry.hosts, clients: entry.clients) : nil
         )
         return gateway.reach(service).assumeIsolated().map { address in
@@ -125,5 +141,16 @@ extension SidecarProgram {
                 ReachError(position: position, listen: listen, reason: error)
             )
         }.nonisolated()
+    }
+}
+
+extension PushScope {
+    fileprivate init(_ scope: ReachConfiguration.PushScope) {
+        self =
+            switch scope {
+            case .loopback: .loopback
+            case .any: .any
+            case .off: .off
+            }
     }
 }

@@ -107,6 +107,9 @@ final class SidecarProgram {
             authority: runtime,
             expose: configuration.expose.map(ExposedService.init),
             settings: Self.gatewaySettings(configuration, descriptors: descriptors),
+            callbacks: CacheFile(path: state.receiversPath, queue: queue) { error in
+                logger.warning("the receivers of callbacks cannot be written", metadata: ["error": "\(error)"])
+            },
             logger: logger
         )
         let ports = CacheFile(path: state.reachPortsPath, queue: queue) { error in
@@ -152,6 +155,8 @@ final class SidecarProgram {
         let closed = gone.map { gateway.unreach($0.service) }
         return EventLoopFuture.andAllComplete(closed, on: node.eventLoop).assumeIsolated().flatMap {
             self.reachWhatCanBe()
+        }.flatMap {
+            self.listenForCallbacks()
         }.map { fixed }.nonisolated()
     }
 
@@ -235,10 +240,13 @@ extension ExposedService {
             limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),
             grpc: entry.grpc,
             signedCards: signedCards,
-            resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep
+            resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep,
+            push: entry.push
         )
     }
 }
+
+extension CacheFile: CallbackStore {}
 
 extension ConnectionLimits {
     /// What the configuration says, as far as the `descriptors` of this process have room for it.

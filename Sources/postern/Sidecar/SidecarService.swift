@@ -97,6 +97,7 @@ struct SidecarService {
     private func offerReaches(_ program: NIOLoopBound<SidecarProgram>, on loop: any EventLoop) async throws {
         do {
             try await loop.flatSubmit { program.value.reachAll() }.get()
+            try await loop.flatSubmit { program.value.listenForCallbacks() }.get()
         } catch let error as ReachError {
             throw taken(at: "reach[\(error.position)].listen", address: error.listen, error: error.reason)
         }

@@ -41,7 +41,8 @@ import Testing
         let whole = try #require(read(Self.document))
         #expect(
             whole == [
-                "{", "a:", "[", "1", "-0.5e+3", "true", "false", "null", "'x\"\\/\u{8}\u{c}\n\r\té€😀é😀", "]", "b:", "{",
+                "{", "a:", "[", "1", "-0.5e+3", "true", "false", "null",
+                "'x\"\\/\u{8}\u{c}\n\r\té€😀é😀", "]", "b:", "{",
                 "}",
                 "c:", "[", "]", "}",
             ]

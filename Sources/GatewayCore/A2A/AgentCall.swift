@@ -1,0 +1,92 @@
+import PosternModel
+
+/// A call of an A2A agent by JSON-RPC or HTTP+JSON: it may register a receiver of push notifications, and its result
+/// may be the extended card.
+final class AgentCall: Exchange, BodyInspector {
+    /// Whose answer may be the extended card, and how it is changed.
+    private let card: CardRewriter?
+    private let callbacks: (any CallbackMapping)?
+    /// Whether the path is that of push notification configurations.
+    private let isAboutConfigurations: Bool
+    private var calls = CallReader()
+    private var method: String?
+    private var coding = ContentCoding.identity
+
+    /// Bytes of a message that is collected; a longer one passes as it comes.
+    private static let limit = 1 << 20
+    /// A2A 1.0 §9.4.11, 0.3 §7.10, and before that.
+    private static let cardMethods: Set<String> = [
+        "GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard", "agent/authenticatedExtendedCard",
+    ]
+    private static let names: Set<String> = ["method", "url"]
+
+    init(card: CardRewriter?, callbacks: (any CallbackMapping)?, target: String) {
+        self.card = card
+        self.callbacks = callbacks
+        isAboutConfigurations = PushConfigurations.stand(at: target)
+    }
+
+    var requestBody: BodyTransform {
+        guard let callbacks else { return .inspect(self) }
+        let editor = ContentEditor { content in self.registering(content, callbacks) }
+        return .collect(editor, limit: Self.limit, overflow: .pass)
+    }
+
+    func inspect(_ content: Span<UInt8>) {
+        calls.read(content)
+        method = calls.method
+    }
+
+    private func registering(_ content: [UInt8], _ callbacks: any CallbackMapping) -> [UInt8]? {
+        guard let members = JSONMembers.strings(named: Self.names, in: content) else { return nil }
+        method = members.first { $0.path == ["method"] }?.text
+        let isConfiguration = isAboutConfigurations || method.map(PushConfigurations.areReturned) ?? false
+        return JSONMembers.replace(members, in: content) { member in
+            guard PushConfigurations.isReceiver(member, isConfiguration: isConfiguration) else { return nil }
+            return callbacks.forward(member.text)
+        }
+    }
+
+    func receive(response head: ResponseHead) -> BodyTransform? {
+        guard head.status / 100 == 2, let coding = ContentCoding(head.contentCoding),
+            !head.contentType.hasPrefix("text/event-stream")
+        else { return nil }
+        self.coding = coding
+        if let card, let method, Self.cardMethods.contains(method) {
+            let editor = ContentEditor { (content) throws(GatewayError) in try self.answer(content, card) }
+            return .collect(editor, limit: DocumentExchange.limit, overflow: .reject(.cardTooLarge))
+        }
+        guard let callbacks, isAboutConfigurations || method.map(PushConfigurations.areReturned) ?? false else {
+            return nil
+        }
+        let editor = ContentEditor { content in self.answer(content, callbacks) }
+        return .collect(editor, limit: Self.limit, overflow: .pass)
+    }
+
+    private func answer(_ content: [UInt8], _ card: CardRewriter) throws(GatewayError) -> [UInt8]? {
+        guard let text = coding.decode(content, limit: DocumentExchange.limit),
+            case .object(var response)? = try? JSONValue(parsing: text), let result = response["result"],
+            let rewritten = try card.rewrite(result)
+        else { return nil }
+        response["result"] = rewritten
+        return JSONValue.object(response).compactBytes
+    }
+
+    private func answer(_ content: [UInt8], _ callbacks: any CallbackMapping) -> [UInt8]? {
+        guard let text = coding.decode(content, limit: Self.limit),
+            let members = JSONMembers.strings(named: Self.names, in: text)
+        else { return nil }
+        return JSONMembers.replace(members, in: text) { $0.path.last == "url" ? callbacks.giveBack($0.text) : nil }
+    }
+}
+
+/// Finds the calls that register receivers among the requests of clients, at the reaching end.
+struct CallbackRules: BodyPolicy {
+    let callbacks: any CallbackMapping
+
+    func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
+        let target = String(decoding: bytes.copy(head.target), as: UTF8.self)
+        guard bytes.hasPrefix(0..<5, "post ") || PushConfigurations.stand(at: target) else { return nil }
+        return AgentCall(card: nil, callbacks: callbacks, target: target)
+    }
+}
