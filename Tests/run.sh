@@ -161,7 +161,7 @@ simulation() {
     simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt \
         --only "10 Mbit/s, 30 ms" --only "10 Mbit/s, 40 ms" --only "100 Mbit/s, 40 ms, 1 % loss" \
         --only "bulk bbr 100 Mbit/s, 40 ms, 0 % loss" --only "bulk cubic 100 Mbit/s, 40 ms, 0 % loss" \
-        --only "first answer" --only standstill --only "start bbr"
+        --only "first answer" --only standstill --only "start bbr" --only "preset wifi"
 }
 
 # What a packet and a call may cost in allocations and instructions. To set them anew: postern-bench budgets Fixtures/Budgets --update

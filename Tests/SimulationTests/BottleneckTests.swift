@@ -107,6 +107,18 @@ import Testing
         #expect(outcome.queue.delay(atQuantile: 0.95) <= .milliseconds(20))
     }
 
+    @Test func `fifty flows that share little lose little, and leave another its part`() throws {
+        let slow = FairnessExperiment.Flow(.bbr, roundTrip: .milliseconds(40))
+        var flows = Array(repeating: slow, count: 50) + [FairnessExperiment.Flow(.cubic, roundTrip: .milliseconds(40))]
+        for index in flows.indices { flows[index].startsAt = .milliseconds(Int64(index) * 100) }
+        var experiment = FairnessExperiment(flows, wire: wire(10, queue: 40))
+        experiment.settling = .seconds(30)
+        experiment.span = .seconds(50)
+        let outcome = try experiment.play(seed: 1)
+        #expect(outcome.queue.lossFraction <= 0.025)
+        #expect(outcome.shares[50] >= 0.5)
+    }
+
     @Test func `a flow has only what unheeding traffic leaves it`() throws {
         var wire = wire(10, queue: 40)
         wire.crossTraffic = [CrossTraffic(megabitsPerSecond: 5)]

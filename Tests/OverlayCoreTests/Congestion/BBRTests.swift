@@ -139,8 +139,14 @@ struct BBRTests {
     }
 
     @Test func `with a queue in sight few losses are too many, without one it takes more`() {
-        func isTooMuch(_ lost: Int, of packets: Int, queue: Bool) -> Bool {
-            BBR.isTooMuch(lost: lost * 1000, of: packets * 1000, packetSize: 1000, hasQueue: queue)
+        func isTooMuch(_ lost: Int, of packets: Int, queue: Bool, standing: Bool = true) -> Bool {
+            BBR.isTooMuch(
+                lost: lost * 1000,
+                of: packets * 1000,
+                packetSize: 1000,
+                hasQueue: queue,
+                isStanding: queue && standing
+            )
         }
         // 2 % of 400 are 8, the deviation is 2.8.
         #expect(!isTooMuch(13, of: 400, queue: true))
@@ -153,6 +159,55 @@ struct BBRTests {
         #expect(isTooMuch(1, of: 10, queue: true))
         #expect(isTooMuch(1, of: 49, queue: true))
         #expect(!isTooMuch(1, of: 50, queue: true))
+        // What only looks like a queue, because round trips jump about, is allowed its chance.
+        #expect(!isTooMuch(1, of: 10, queue: true, standing: false))
+    }
+
+    @Test func `a queue stands when round trips are longer by more than they vary`() {
+        var model = PathModel()
+        var steady = RoundTripEstimator()
+        var jumping = RoundTripEstimator()
+        for _ in 0..<20 {
+            for milliseconds in [20, 60, 30, 50] as [Int64] {
+                jumping.sample(.milliseconds(milliseconds), ackDelay: .zero)
+                steady.sample(.milliseconds(60), ackDelay: .zero)
+            }
+        }
+        _ = model.observeRoundTrip(.milliseconds(20), at: .at(0))
+        #expect(model.roundTrip.showsQueue(jumping.smoothed))
+        #expect(!model.roundTrip.showsStandingQueue(jumping))
+        #expect(model.roundTrip.showsStandingQueue(steady))
+    }
+
+    // MARK: Less than four packets
+
+    @Test func `where four packets are too many fewer are in flight, and more again once nothing is lost`() {
+        // The wire holds one packet.
+        let world = BBRWorld(megabitsPerSecond: 0.2, queueProducts: 8)
+        world.run(.seconds(10))
+        for expected in [3000, 2000, 1000, 1000] {
+            #expect(world.run(.seconds(10)) { $0.bbr.window <= $0.bbr.minimumWindow })
+            let loss = CongestionLoss(
+                byteCount: 1000,
+                sentAt: world.now,
+                now: world.now,
+                roundTrip: RoundTripEstimator(),
+                bytesInFlight: world.bbr.window,
+                lostSince: 1000,
+                isAppLimited: false
+            )
+            world.bbr.lose(loss)
+            #expect(world.run(.seconds(1)) { $0.bbr.window == expected })
+        }
+        #expect(world.run(.seconds(60)) { $0.bbr.window >= 4000 })
+    }
+
+    @Test func `losses on a path that carries more do not lower the floor`() {
+        let world = cruising()
+        world.bbr.notePersistentCongestion(at: world.now)
+        world.losesEvery = 5
+        world.run(.seconds(2))
+        #expect(world.bbr.minimumWindow == 4000)
     }
 
     @Test func `losses with a queue take the rate down to what was delivered, until the next probe`() {

@@ -47,8 +47,11 @@ extension BBR {
             lost: loss.lostSince,
             of: loss.bytesInFlight,
             packetSize: packetSize,
-            hasQueue: hasQueue
+            hasQueue: hasQueue,
+            isStanding: hasQueue && model.roundTrip.showsStandingQueue(loss.roundTrip)
         )
+        // With no more in flight than there must be, and that more than the path is known to carry.
+        if window <= minimumWindow, bdp(gain: 1) < Constants.minimumPackets * packetSize { floor.lose() }
         if hasQueue || isTooMuch { noteCongestion(sentAt: loss.sentAt) }
         guard isTooMuch, cycle.isSampling else { return }
         // What was in flight when the threshold was crossed: this packet's share less what was lost beyond it.
@@ -114,22 +117,32 @@ extension BBR {
         undo = Undo(episode: LossEpisode(at: now), state: state, bounds: bounds)
     }
 
-    /// Whether so many lost bytes of what was in flight mean that too much was: see ``Tuning``.
-    static func isTooMuch(lost: Int, of bytesInFlight: Int, packetSize: Int, hasQueue: Bool) -> Bool {
+    /// Whether so many lost bytes of what was in flight mean that too much was: see ``Tuning``. `isStanding`: whether
+    /// the queue has been there for some time.
+    static func isTooMuch(
+        lost: Int,
+        of bytesInFlight: Int,
+        packetSize: Int,
+        hasQueue: Bool,
+        isStanding: Bool
+    ) -> Bool {
         let expected = Double(bytesInFlight) * (hasQueue ? Constants.lossThreshold : Tuning.bareLossThreshold)
-        // Where a queue overflows that few packets fill, chance is no excuse: every loss shows that they are too many.
-        if hasQueue, bytesInFlight < Tuning.fewPackets * packetSize { return Double(lost) > expected }
+        // Where few packets meet a full queue chance is no excuse: every loss shows that they are too many.
+        if isStanding, bytesInFlight < Tuning.fewPackets * packetSize { return Double(lost) > expected }
         // Losses by chance are Poisson's: their variance is their number.
         let deviation = (expected * Double(packetSize)).squareRoot()
         return Double(lost) > expected + Tuning.lossDeviations * deviation
     }
 
     func isTooMuch(_ sample: RateSample, roundTrip: RoundTripEstimator) -> Bool {
-        Self.isTooMuch(
+        guard sample.lost > 0 else { return false }
+        let hasQueue = model.roundTrip.showsQueue(roundTrip.adjusted)
+        return Self.isTooMuch(
             lost: sample.lost,
             of: sample.bytesInFlight,
             packetSize: packetSize,
-            hasQueue: model.roundTrip.showsQueue(roundTrip.adjusted)
+            hasQueue: hasQueue,
+            isStanding: hasQueue && model.roundTrip.showsStandingQueue(roundTrip)
         )
     }
 

@@ -14,7 +14,7 @@ extension BBR {
         pace = rate
     }
 
-    var minimumWindow: Int { Constants.minimumPackets * packetSize }
+    var minimumWindow: Int { floor.packets * packetSize }
 
     /// The bandwidth-delay product times `gain`; the initial window before anything is known.
     func bdp(gain: Double) -> Int {
@@ -49,6 +49,11 @@ extension BBR {
 
     /// draft §5.6.4.5.
     mutating func setWindow(_ ack: CongestionAck) {
+        // Where even the least overflows the queue, nothing else is to be learnt.
+        guard !floor.isLowered else {
+            window = minimumWindow
+            return
+        }
         let wanted = quantized(bdp(gain: state.windowGain) + model.aggregation.extra)
         if fullPipe.isReached {
             window = min(window + ack.byteCount, wanted)

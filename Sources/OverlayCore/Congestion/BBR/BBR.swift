@@ -18,6 +18,7 @@ import PosternModel
 /// - ``PathModel`` (`PathModel.swift`): rate, round trip, acknowledgements that come in clumps.
 /// - `BBR+States.swift`: which state follows which. `BBR+Bounds.swift`: what losses and marks do.
 /// - `BBR+Control.swift`: pacing rate and window. ``Constants``: the draft's; ``Tuning``: where we differ, and why.
+/// - ``WindowFloor``: the least that is in flight, when many flows share little.
 struct BBR: ~Copyable, CongestionController {
     enum State {
         case startup, drain, down, cruise, refill, up, probeRTT
@@ -35,6 +36,8 @@ struct BBR: ~Copyable, CongestionController {
     var bounds = Bounds()
     var cycle = Cycle()
     var roundTripProbe = RoundTripProbe()
+    /// What may be in flight at least.
+    var floor = WindowFloor()
     /// What the losses of this round took away.
     var undo: Undo?
     var random: UInt64
@@ -120,7 +123,10 @@ struct BBR: ~Copyable, CongestionController {
 
     mutating func acknowledge(_ ack: CongestionAck) {
         model.observe(ack, hasFullPipe: fullPipe.isReached, window: window)
-        if model.round.isStart { cycle.roundsSinceProbe += 1 }
+        if model.round.isStart {
+            cycle.roundsSinceProbe += 1
+            floor.endRound()
+        }
         adaptShortTermBounds()
         checkFullPipe(ack)
         checkStartup(ack)

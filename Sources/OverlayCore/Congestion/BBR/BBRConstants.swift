@@ -57,9 +57,12 @@ extension BBR {
         /// Losses count when they exceed the threshold by so many standard deviations of chance: the draft's plain 2 %
         /// is crossed by every second round of a path that loses 2 % at random, and by one loss of 40 packets.
         static let lossDeviations = 2.0
-        /// …unless fewer packets are in flight than this and a queue shows: many small flows would otherwise each be
+        /// …unless fewer packets are in flight than this and a queue stands: many small flows would otherwise each be
         /// allowed what together keeps the queue full.
         static let fewPackets = 50
+        /// A queue stands when the smoothed round trip is longer than the shortest, as above, by so many times its
+        /// variation: on a radio link round trips jump about without one.
+        static let jitterMargin: Int64 = 3
         /// The draft restarts the clock of the shortest round trip only by a shorter one. On a quiet path the shortest
         /// is seen all the time, to within some noise (this part of it): then there is nothing to probe for.
         static let sameRoundTrip: Int64 = 64

@@ -114,6 +114,12 @@ struct RoundTripFilter {
         guard let minimum else { return false }
         return latest > minimum + max(minimum / BBR.Tuning.queueShare, BBR.Tuning.queueFloor)
     }
+
+    /// Whether round trips have waited in a queue for some time: they are longer than the shortest by more than they
+    /// vary.
+    func showsStandingQueue(_ roundTrip: RoundTripEstimator) -> Bool {
+        showsQueue(roundTrip.smoothed - roundTrip.variation * BBR.Tuning.jitterMargin)
+    }
 }
 
 /// How much more than expected arrives at once, because acknowledgements come in clumps (draft §5.5.9).
