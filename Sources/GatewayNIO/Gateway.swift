@@ -329,8 +329,11 @@ package final class Gateway: StreamAcceptor {
         completeStopIfIdle()
     }
 
-    func noteError() {
+    /// A client, or a peer that asked for `exposure`, gets `error`.
+    func noteError(_ error: GatewayError, of peer: NodeKey?, at exposure: Exposure?) {
         statistics.errorsSent += 1
+        guard let call = error.call, let peer, let exposure else { return }
+        authority.noteRefused(call.method, of: peer, exposure.service.port)
     }
 }
 

@@ -38,6 +38,9 @@ package protocol GatewayAuthority: AnyObject {
     /// The receivers that clients registered with agents of `peer` have ended.
     func noteReceiversEnded(of peer: NodeKey)
 
+    /// `peer` called `method` of the service at `port`, whose rules refuse it (R11); nil: it was no call to be read.
+    func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort)
+
     /// How we call the peer.
     func peerName(_ key: NodeKey) -> String?
 

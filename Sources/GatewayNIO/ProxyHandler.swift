@@ -312,7 +312,7 @@ final class ProxyHandler {
         case .connect(let destination): connector?.open(destination, for: self)
         case .resume(let side): pump(side)
         case .answer(let error, let toHead):
-            gateway.noteError()
+            gateway.noteError(error, of: peer, at: exposure)
             gateway.log.debug("answered with an error", metadata: ["code": "\(error.code.rawValue)"])
             write(ByteBuffer(bytes: error.response(toHead: toHead)), to: .downstream)
         case .finish(let side): link(side)?.finish()

@@ -103,7 +103,9 @@ extension SidecarConfiguration: ConfigurationSettings {
         let file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
             SidecarConfiguration($0, surroundings: surroundings, directory: $1)
         }
-        let problem = file.settings.clashingListener(in: file) ?? file.settings.openListener(in: file)
+        let problem =
+            file.settings.clashingListener(in: file) ?? file.settings.openListener(in: file)
+            ?? file.settings.unruledBinding(in: file)
         if let problem { throw ConfigurationFailure(problems: [problem]) }
         return file
     }
@@ -146,6 +148,21 @@ extension SidecarConfiguration {
             read: "\(control), which control listens on",
             expected: "a port of its own"
         )
+    }
+
+    /// The first entry of `expose` with rules about methods that gRPC would get past (RULES J).
+    fileprivate func unruledBinding(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        let position = expose.firstIndex {
+            $0.grpc != nil && ($0.allowedMethods != nil || !$0.deniedMethods.isEmpty)
+        }
+        return position.map { position in
+            file.problem(
+                at: "expose[\(position)].grpc",
+                read: "a gRPC binding beside methods",
+                expected: "one of the two",
+                hint: "gRPC passes as it is, so that no rule would hold for it"
+            )
+        }
     }
 
     /// The first entry of `reach` that would serve other machines without saying to whom.

@@ -15,19 +15,35 @@ extension Sidecar {
         because refusal: Access.Refusal,
         at now: Clocks
     ) -> [SidecarAction] {
+        noteRefused(peer, port, method: nil, at: now, new: ["reason": .string(refusal.rawValue)])
+    }
+
+    /// `peer` called `method` of the service at `port`, whose rules refuse it; nil: it was no call to be read. Recorded
+    /// once in a while for each method (R11).
+    package mutating func noteRefused(
+        _ method: String?,
+        of peer: NodeKey,
+        _ port: VirtualPort,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        let text = String((method ?? "").prefix(128))
+        let new: JSONValue = ["reason": "method-refused", "method": method == nil ? nil : .string(text)]
+        return noteRefused(peer, port, method: text, at: now, new: new)
+    }
+
+    private mutating func noteRefused(
+        _ peer: NodeKey,
+        _ port: VirtualPort,
+        method: String?,
+        at now: Clocks,
+        new: JSONValue
+    ) -> [SidecarAction] {
         guard let service = policy.service(at: port) else { return [] }
-        let refused = Refused(peer: peer, port: port)
+        let refused = Refused(peer: peer, port: port, method: method)
         if let last = refusals[refused], now.instant - last < settings.refusalInterval { return [] }
         if refusals.count >= settings.refusalCount { refusals.removeAll() }
         refusals[refused] = now.instant
-        let subject = service.name.description
-        let event = AuditEvent(
-            .accessRefused,
-            actor: peer,
-            subject: subject,
-            new: ["reason": .string(refusal.rawValue)]
-        )
-        return [.audit(event)]
+        return [.audit(AuditEvent(.accessRefused, actor: peer, subject: service.name.description, new: new))]
     }
 
     /// A client here registered the receiver at `place` for push notifications of agents of `peer` (R11).
@@ -45,6 +61,8 @@ extension Sidecar {
     struct Refused: Hashable, Sendable {
         let peer: NodeKey
         let port: VirtualPort
+        /// Nil when it was refused the service.
+        let method: String?
     }
 
     /// Whether a trust with `peer` stands now.

@@ -19,6 +19,11 @@ extension SidecarRuntime {
     /// Whether a trust with `peer` stands now.
     package func trusts(_ peer: NodeKey) -> Bool { life?.sidecar.isTrusted(peer, at: .now()) ?? false }
 
+    /// Records that the rules of the service at `port` refused a call of `peer` (R11).
+    package func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {
+        feed { $0.noteRefused(method, of: peer, port, at: $1) }
+    }
+
     /// Records that a client registered a receiver of push notifications (R11).
     package func noteReceiver(_ place: String, of peer: NodeKey) {
         feed { sidecar, _ in sidecar.noteReceiver(place, of: peer) }

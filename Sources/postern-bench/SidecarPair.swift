@@ -99,6 +99,7 @@ private final class OpenAuthority: GatewayAuthority {
 
     func trusts(_ peer: NodeKey) -> Bool { true }
     func noteReceiver(_ place: String, of peer: NodeKey) {}
+    func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {}
     func noteReceiversEnded(of peer: NodeKey) {}
     func peerName(_ key: NodeKey) -> String? { nil }
     func networkName(_ key: NodeKey) -> String? { nil }

@@ -199,7 +199,7 @@ private let malformedResponses: [(String, String)] = [
         #expect(!answer.contains("Postern_Peer"))
         let isKept = [
             .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
-            .overLimit, .shuttingDown,
+            .overLimit, .shuttingDown, .methodRefused,
         ].contains(code)
         #expect(answer.contains("Postern-Error: \(code.rawValue)\r\n") == isKept)
     }

@@ -56,6 +56,7 @@ final class StubAuthority: GatewayAuthority {
     }
     func trusts(_ peer: NodeKey) -> Bool { mayReach }
     func noteReceiver(_ place: String, of peer: NodeKey) { receivers.append(place) }
+    func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {}
     func noteReceiversEnded(of peer: NodeKey) { receivers = [] }
     func peerName(_ key: NodeKey) -> String? { name }
     func networkName(_ key: NodeKey) -> String? { network }

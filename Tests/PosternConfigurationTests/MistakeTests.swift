@@ -45,7 +45,7 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys = "name, state, keyFileMode, hubs, control, underlay, expose, reach, limits, log"
     static let exposeKeys =
-        "service, port, kind, upstream, allow, host, grpc, signedCards, push, resourceMetadata, limits"
+        "service, port, kind, upstream, allow, host, grpc, signedCards, push, resourceMetadata, methods, limits"
 
     @Test(arguments: [
         Mistake("exposes: []", "p.yaml:1: exposes: an unknown key, expected one of \(keys); did you mean expose?"),
@@ -79,7 +79,7 @@ func hubProblems(_ text: String) -> [String] {
         #expect(problems("underlay: {\(key): true}") == [message])
     }
 
-    @Test(arguments: ["methods", "command", "environment"])
+    @Test(arguments: ["command", "environment"])
     func `a service key of a later version is refused`(key: String) {
         let text = expose("    port: 80\n    kind: a2a\n    upstream: http://127.0.0.1:9\n    \(key): {}")
         let expected = "expected one of \(Self.exposeKeys); remove it"

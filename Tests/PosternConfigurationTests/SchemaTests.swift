@@ -14,7 +14,7 @@ import Testing
         "http://127.0.0.1:9999", "http://localhost", "http://h:1/", "http://h:1/mcp", "http://[::1]:80",
         "https://h:1", "tcp://h:1", "tcp://[::1]:22", "tcp://h", "postern://hub.example.net:4600/\(did)",
         "postern://[2001:db8::1]:4600/\(did)", "postern://h:0/\(did)", "postern://h/\(did)", "network:acme", "::1",
-        "192.0.2.1", "[2001:db8::1]", "did:key:zzz", "h:50051", "grpc://h:50051",
+        "192.0.2.1", "[2001:db8::1]", "did:key:zzz", "tools/call:delete_*", "h:50051", "grpc://h:50051",
     ]
 
     @Test(arguments: TextForm.allCases)
@@ -52,7 +52,7 @@ import Testing
         let properties = try #require(ConfigurationSchema.sidecar["properties"])
         let expose = try #require(properties["expose"]?["items"])
         #expect(expose["required"] == ["service", "port", "kind", "upstream"])
-        #expect(expose["allOf"]?.array?.count == 7)
+        #expect(expose["allOf"]?.array?.count == 8)
         #expect(expose["properties"]?["kind"]?["enum"] == ["mcp", "a2a", "http", "tcp"])
         #expect(expose["properties"]?["port"]?["maximum"] == 65279)
         let reach = try #require(properties["reach"]?["items"])
@@ -71,7 +71,7 @@ import Testing
             case (.choice(let words, _), .text(let text)): #expect(words.contains(text), "\(key.name)")
             case (.list(.section(let inner), _, _), _): check(inner)
             case (.section(let inner), _): check(inner)
-            case (.list, let fallback): #expect(fallback == .empty)
+            case (.list, let fallback): #expect(fallback == .empty || fallback == .none)
             case (_, let fallback): #expect(key.isRequired || fallback != .empty)
             }
         }

@@ -5,6 +5,7 @@ struct BodyStage {
         /// The framing takes chunk sizes off for the inspector.
         case inspecting(any BodyInspector, ChunkedFraming?)
         case collecting(Collection)
+        case gating(GatedBody)
     }
 
     /// A message that is withheld.
@@ -24,6 +25,7 @@ struct BodyStage {
     var isWithholding: Bool {
         switch state {
         case .collecting: true
+        case .gating(let body): body.isWithheld
         case .passing, .inspecting: false
         }
     }
@@ -40,6 +42,12 @@ struct BodyStage {
         switch transform {
         case .pass: state = .passing
         case .inspect(let inspector): state = .inspecting(inspector, isChunked ? ChunkedFraming() : nil)
+        case .gate(let gate, let inspector):
+            guard !scratch.head.lines.contains(where: { $0.field == .expect }) else { throw gate.tooLong }
+            var head: [UInt8] = []
+            scratch.edits.apply(to: bytes, into: &head)
+            state = .gating(GatedBody(gate: gate, inspector: inspector, isChunked: isChunked, head: head))
+            return
         case .collect(let editor, let limit, let overflow):
             if !scratch.head.lines.contains(where: { $0.field == .expect }) {
                 var head: [UInt8] = []
@@ -64,7 +72,7 @@ struct BodyStage {
     var isPassing: Bool {
         switch state {
         case .passing: true
-        case .inspecting, .collecting: false
+        case .inspecting, .collecting, .gating: false
         }
     }
 
@@ -88,6 +96,10 @@ struct BodyStage {
             }
             plan.append(input: range)
             if ends { state = .passing }
+        case .gating(var body):
+            state = .passing
+            try body.receive(input, range, ends: ends, plan: &plan)
+            if !ends { state = .gating(body) }
         case .collecting(var collection):
             state = .passing
             collection.body.append(contentsOf: input, range)

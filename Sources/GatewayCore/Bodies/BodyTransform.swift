@@ -4,6 +4,8 @@ enum BodyTransform {
     case pass
     /// It passes as it comes; the inspector sees its content first.
     case inspect(any BodyInspector)
+    /// It is withheld together with its head until the gate opens; the gate and the inspector see all of its content.
+    case gate(MethodGate, then: (any BodyInspector)?)
     /// It is withheld together with its head until it is whole; then the editor says what is sent. At most `limit`
     /// bytes are withheld, framing included.
     case collect(any BodyEditor, limit: Int, overflow: Overflow)

@@ -315,7 +315,7 @@ package struct HTTP1ConnectionState: ~Copyable {
         }
         switch body {
         case .pass: scratch.forwardHead(bytes, at: range)
-        case .inspect, .collect:
+        case .inspect, .collect, .gate:
             guard framing.hasBody else {
                 scratch.forwardHead(bytes, at: range)
                 break

@@ -10,6 +10,8 @@ struct CallReader {
         var id: String?
         /// `params.name`: which tool, prompt or the like is meant.
         var name: String?
+        /// It has a result or an error.
+        var isResponse = false
     }
 
     /// Why two readers could take a body for different calls, or one of them not at all.
@@ -114,6 +116,8 @@ struct CallReader {
     private mutating func takeKey() throws(Fault) {
         if tokens.depth == messageDepth {
             member = try key(among: &members, known: Self.known)
+            let isOutcome = tokens.text.elementsEqual("result".utf8) || tokens.text.elementsEqual("error".utf8)
+            if isOutcome { calls[calls.count - 1].isResponse = true }
         } else if tokens.depth == messageDepth + 1, isInParameters {
             parameter = try key(among: &parameters, known: ["name"])
         }

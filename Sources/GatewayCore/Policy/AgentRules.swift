@@ -5,12 +5,14 @@ struct AgentRules: BodyPolicy {
     let cards: CardRules?
     let resource: ResourceMetadataRules?
     let callbacks: (any CallbackMapping)?
+    let methods: MethodRules?
 
     /// The rules of `service`; nil when its messages pass as they come.
     ///
     /// - Parameter callbacks: what becomes of receivers of push notifications; nil leaves them.
     init?(_ service: ExposedService, callbacks: (any CallbackMapping)?) {
         self.callbacks = callbacks
+        methods = service.methods
         let agent = AgentAddresses(service)
         switch service.kind {
         case .a2a: cards = CardRules(agent: agent, signed: service.signedCards)
@@ -21,10 +23,24 @@ struct AgentRules: BodyPolicy {
         case .rewrite: resource = ResourceMetadataRules(agent: agent)
         case .keep: resource = nil
         }
-        if cards == nil, resource == nil { return nil }
+        if cards == nil, resource == nil, methods == nil { return nil }
     }
 
     func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
+        let inner = unruled(head, bytes, host: host)
+        guard let methods else { return inner }
+        var called: String?
+        if cards != nil {
+            let verb = String(decoding: bytes.copy(0..<head.target.lowerBound - 1), as: UTF8.self)
+            called = MethodNames.method(verb, String(decoding: bytes.copy(head.target), as: UTF8.self))
+        }
+        let hasBody = head.isChunked || head.contentLength > 0
+        guard hasBody || called != nil else { return inner }
+        return MethodExchange(methods, calls: called, inner: inner)
+    }
+
+    /// What is done apart from rules about methods.
+    private func unruled(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
         if let exchange = resource?.exchange(head, bytes, host: host) { return exchange }
         guard let cards else { return nil }
         if let exchange = cards.exchange(head, bytes, host: host) { return exchange }

@@ -27,6 +27,42 @@ extension GatewayError {
         )
     }
 
+    /// A call that the rules of the service do not allow.
+    static func deniedCall(_ method: String, name: String?, _ call: RefusedCall) -> GatewayError {
+        let what = name.map { "\(method) of '\($0)'" } ?? method
+        return refusedCall("the owner of the service does not allow \(what)", call, method: method)
+    }
+
+    /// A body that two readers could take for different calls, where a service has rules about methods.
+    static func malformedCall(_ call: RefusedCall) -> GatewayError {
+        refusedCall("the request is not one JSON-RPC call that every parser reads alike", call)
+    }
+
+    /// A call of which it is not known early enough what it calls.
+    static func undeterminedCall(_ call: RefusedCall) -> GatewayError {
+        refusedCall("the method does not stand in the first \(MethodGate.limit >> 10) KiB of the request", call)
+    }
+
+    private static func refusedCall(_ message: String, _ call: RefusedCall, method: String? = nil) -> GatewayError {
+        var error = GatewayError(
+            .methodRefused,
+            message,
+            hint: "ask the owner of the service, who decides by its `methods`"
+        )
+        error.call = call
+        error.call?.method = method
+        return error
+    }
+
+    /// The agent's list of tools is too large to be read.
+    static var toolListTooLarge: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the list of tools has more than \(ToolList.limit) bytes",
+            hint: "make it smaller: a service with `methods` removes the tools that are denied"
+        )
+    }
+
     /// A callback that nobody registered, or not with this agent.
     static var noSuchCallback: GatewayError {
         GatewayError(

@@ -19,10 +19,13 @@ package struct GatewayError: Error, Hashable, Sendable {
         case overLimit = "over-limit"
         case requestTimeout = "request-timeout"
         case shuttingDown = "shutting-down"
+        /// A JSON-RPC call that the rules of the service refuse.
+        case methodRefused = "method-refused"
 
         /// The HTTP status that goes with it.
         package var status: Int {
             switch self {
+            case .methodRefused: 200
             case .badRequest: 400
             case .foreignOrigin: 403
             case .requestTimeout: 408
@@ -38,7 +41,7 @@ package struct GatewayError: Error, Hashable, Sendable {
         var isToldByPeers: Bool {
             switch self {
             case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
-                .overLimit, .shuttingDown:
+                .overLimit, .shuttingDown, .methodRefused:
                 true
             case .foreignHost, .foreignOrigin, .requestTimeout, .peerUnknown, .notTrusted, .peerAway, .noSuchService:
                 false
@@ -51,8 +54,22 @@ package struct GatewayError: Error, Hashable, Sendable {
         }
     }
 
+    /// The calls that were refused, and what is to be said about each.
+    package struct RefusedCall: Hashable, Sendable {
+        /// As they are written in JSON.
+        var ids: [String] = []
+        /// Whether they came in a list.
+        var isBatch = false
+        /// Nobody reads a JSON-RPC answer: it was a notification, or called by its path.
+        var isToldByStatus = false
+        /// Which method was refused; nil when it is unknown.
+        package internal(set) var method: String?
+    }
+
     /// What happened, for programs.
     package var code: Code
+    /// What was called, when a call was refused.
+    package internal(set) var call: RefusedCall?
     /// What happened, in one sentence.
     package var message: String
     /// Whom it concerns, as the client or its configuration names it.
@@ -68,7 +85,7 @@ package struct GatewayError: Error, Hashable, Sendable {
     }
 
     /// The HTTP status of the response.
-    package var status: Int { code.status }
+    package var status: Int { call?.isToldByStatus == true ? 403 : code.status }
 
     /// The whole HTTP/1.1 response, after which the connection closes. A response to HEAD tells the body's length and
     /// leaves it out.
@@ -83,18 +100,22 @@ package struct GatewayError: Error, Hashable, Sendable {
         return Array(text.utf8) + (isHead ? [] : body)
     }
 
-    /// The JSON-RPC error that MCP clients show (code -32010: free for implementations).
+    /// The JSON-RPC error that MCP clients show (codes -32010 and -32011: free for implementations).
     package var json: String {
         var data = "{\"code\":\(quoted(code.rawValue))"
         if let peer { data += ",\"peer\":\(quoted(peer))" }
         data += ",\"hint\":\(quoted(hint))}"
-        let error = "{\"code\":-32010,\"message\":\(quoted(message)),\"data\":\(data)}"
-        return "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":\(error)}"
+        let number = code == .methodRefused ? -32_011 : -32_010
+        let error = "{\"code\":\(number),\"message\":\(quoted(message)),\"data\":\(data)}"
+        let ids = call.map { $0.ids.isEmpty ? ["null"] : $0.ids } ?? ["null"]
+        let answers = ids.map { "{\"jsonrpc\":\"2.0\",\"id\":\($0),\"error\":\(error)}" }
+        return call?.isBatch == true ? "[\(answers.joined(separator: ","))]" : answers[0]
     }
 
     // RFC 9110 §15: the registered phrases.
     private var reason: String {
-        switch code.status {
+        switch status {
+        case 200: "OK"
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 408: "Request Timeout"

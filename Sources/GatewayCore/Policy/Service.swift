@@ -41,6 +41,8 @@ package struct ExposedService: Hashable, Sendable {
     package var resourceMetadata: ResourceMetadata
     /// Whether receivers of push notifications lead back to the peer that registers them.
     package var push: Bool
+    /// Which methods peers may call; nil: all.
+    package var methods: MethodRules?
 
     package init(
         service: Service,
@@ -50,7 +52,8 @@ package struct ExposedService: Hashable, Sendable {
         grpc: HostPort? = nil,
         signedCards: SignedCards = .strip,
         resourceMetadata: ResourceMetadata = .rewrite,
-        push: Bool = true
+        push: Bool = true,
+        methods: MethodRules? = nil
     ) {
         self.service = service
         self.upstream = upstream
@@ -60,6 +63,7 @@ package struct ExposedService: Hashable, Sendable {
         self.signedCards = signedCards
         self.resourceMetadata = resourceMetadata
         self.push = push
+        self.methods = methods
     }
 
     /// The name that peers see.

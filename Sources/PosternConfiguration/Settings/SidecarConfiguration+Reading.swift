@@ -50,6 +50,9 @@ extension ExposeConfiguration {
         grpc = document["grpc"]?.value?.place
         signedCards = checked(SignedCards(rawValue: document.required("signedCards")))
         push = checked(document["push"]?.flag)
+        let methods = document["methods"]
+        allowedMethods = methods?["allow"].map { $0.elements.map { checked($0.value?.methodPattern) } }
+        deniedMethods = methods?["deny"]?.elements.map { checked($0.value?.methodPattern) } ?? []
         rewritesResourceMetadata = document.required("resourceMetadata") == "rewrite"
         concurrency = document["limits"]?["concurrency"]?.integer
         requestsPerMinute = document["limits"]?["requestsPerMinute"]?.integer
@@ -122,6 +125,9 @@ extension FormValue {
     fileprivate var origin: String? { if case .origin(let origin) = self { origin } else { nil } }
     fileprivate var hostName: String? { if case .hostName(let name) = self { name } else { nil } }
     fileprivate var addressRange: AddressRange? { if case .addressRange(let range) = self { range } else { nil } }
+    fileprivate var methodPattern: MethodPattern? {
+        if case .methodPattern(let pattern) = self { pattern } else { nil }
+    }
     fileprivate var allowance: AllowRule? { if case .allowance(let rule) = self { rule } else { nil } }
 }
 

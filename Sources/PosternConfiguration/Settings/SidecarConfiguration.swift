@@ -70,6 +70,10 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var push: Bool
     /// Whether the agent's name as a protected resource becomes the one by which the client reached us.
     package var rewritesResourceMetadata: Bool
+    /// Which methods peers may call; nil: all that are not denied.
+    package var allowedMethods: [MethodPattern]?
+    /// Which methods they may not call.
+    package var deniedMethods: [MethodPattern]
     /// Connections of one peer at a time; nil: no limit of its own.
     package var concurrency: Int?
     /// Requests of one peer in a minute; nil: any number.

@@ -187,13 +187,20 @@ extension Section {
                 fallback: .text("rewrite")
             ),
             Key(
+                name: "methods",
+                shape: .section(methods),
+                summary:
+                    "for kinds mcp and a2a: what peers may call; tools denied as tools/call:NAME leave tools/list",
+                example: "{deny: []}"
+            ),
+            Key(
                 name: "limits",
                 shape: .section(serviceLimits),
                 summary: "what one peer may ask of it at a time, and in a minute",
                 example: "{concurrency: 64, requestsPerMinute: 600}"
             ),
         ],
-        later: ["methods", "command", "environment"],
+        later: ["command", "environment"],
         conditions: [
             Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
@@ -201,9 +208,24 @@ extension Section {
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "grpc", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "push", form: nil),
+            Condition(key: "kind", values: ["http", "tcp"], subject: "methods", form: nil),
             Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
         ]
     )
+
+    private static let methods = Section(keys: [
+        Key(
+            name: "allow",
+            shape: .list(.text(.methodPattern), distinct: [""], limit: 256),
+            summary: "METHOD or METHOD:NAME, with * for anything; when it is given, everything else is denied"
+        ),
+        Key(
+            name: "deny",
+            shape: .list(.text(.methodPattern), distinct: [""], limit: 256),
+            summary: "the same; beats allow",
+            fallback: .empty
+        ),
+    ])
 
     private static let serviceLimits = Section(keys: [
         Key(

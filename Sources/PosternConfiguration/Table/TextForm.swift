@@ -15,6 +15,7 @@ enum FormValue: Hashable, Sendable {
     case origin(String)
     case hostName(String)
     case addressRange(AddressRange)
+    case methodPattern(MethodPattern)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -56,6 +57,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case hostName
     /// An address, or those with the same first bits.
     case addressRange
+    /// A JSON-RPC method, with a name behind it or not.
+    case methodPattern
 
     /// What `text` means, or nil when it does not have this form.
     func parse(_ text: String) -> FormValue? {
@@ -79,6 +82,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .origin: Self.isOrigin(text) ? .origin(text) : nil
         case .hostName: HostPort(host: text, port: 0).map { .hostName($0.host) }
         case .addressRange: AddressRange(text).map { .addressRange($0) }
+        case .methodPattern: MethodPattern(text).map { .methodPattern($0) }
         }
     }
 
@@ -108,6 +112,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
         case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
         case .hostName: "a host name or an IP address, without a port"
+        case .methodPattern: "METHOD or METHOD:NAME with * for anything, such as tools/call:delete_*"
         case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
         }
     }
@@ -145,7 +150,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
-        case .service, .path, .hub, .host, .peer, .hostName, .addressRange:
+        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern:
             return nil
         }
     }
@@ -176,6 +181,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: return "^(trusted|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
         case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
+        case .methodPattern: return "^[!#-9;-\\[\\]-~]+(:[!#-\\[\\]-~]+)?$"
         case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"
         }
     }

@@ -227,6 +227,7 @@ extension ExposedService {
             case .upstream: .upstream
             case .preserve: .preserve
             }
+        let hasMethodRules = entry.allowedMethods != nil || !entry.deniedMethods.isEmpty
         let signedCards: SignedCards =
             switch entry.signedCards {
             case .strip: .strip
@@ -241,7 +242,8 @@ extension ExposedService {
             grpc: entry.grpc,
             signedCards: signedCards,
             resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep,
-            push: entry.push
+            push: entry.push,
+            methods: hasMethodRules ? MethodRules(allow: entry.allowedMethods, deny: entry.deniedMethods) : nil
         )
     }
 }

@@ -19,7 +19,10 @@ enum HTTPMessages {
             service: Service(name: name, port: VirtualPort(80), kind: .a2a),
             upstream: .loopback(9999)
         )
+        var ruled = service
+        ruled.methods = MethodRules(allow: nil, deny: ["tools/call:delete_*"].compactMap { MethodPattern($0) })
         return [
+            .expose(ExposePolicy(ruled, did: "did:key:zAlice", peerName: nil, network: nil, callbackPort: 7777)),
             .reach(ReachPolicy(names: OwnNames(overlayNames: ["planner.acme.postern.alt"]), offersUpgrade: true)),
             .expose(ExposePolicy(service, did: "did:key:zAlice", peerName: "alice", network: "acme")),
         ]

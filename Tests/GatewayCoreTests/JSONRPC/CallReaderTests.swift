@@ -27,7 +27,10 @@ import Testing
         ),
         (#"{"meth\u006fd":"t\u006fols","params":{"n\u0061me":"\u0061"}}"#, Call(method: "tools", id: nil, name: "a")),
         (#"{"method":"m","params":["name","x"],"id":null}"#, Call(method: "m", id: "null", name: nil)),
-        (#"{"result":{"method":"x","params":{"name":"y"}},"id":7}"#, Call(method: nil, id: "7", name: nil)),
+        (
+            #"{"result":{"method":"x","params":{"name":"y"}},"id":7}"#,
+            Call(method: nil, id: "7", name: nil, isResponse: true)
+        ),
         (
             #"{"x":{"params":{"name":"y"}},"method":"m","params":{"a":{"name":"z"}}}"#,
             Call(method: "m", id: nil, name: nil)
@@ -46,7 +49,7 @@ import Testing
         #expect(
             reader.calls == [
                 Call(method: "a", id: "1", name: "x"), Call(method: "b", id: nil, name: nil),
-                Call(method: nil, id: "2", name: nil),
+                Call(method: nil, id: "2", name: nil, isResponse: true),
             ]
         )
         #expect(reader.isBatch && reader.isComplete && reader.method == nil)
