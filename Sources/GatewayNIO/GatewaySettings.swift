@@ -23,8 +23,6 @@ package struct GatewaySettings: Hashable, Sendable {
     package var headTimeout: TimeAmount
     /// Connections and streams that are open at a time. Default: what 4096 file descriptors have room for.
     package var connections: ConnectionLimits
-    /// The names of the overlay under which clients may address a reached service. Default none.
-    package var overlayNames: [String]
 
     package static let defaults = GatewaySettings(
         heads: .defaults,
@@ -34,8 +32,7 @@ package struct GatewaySettings: Hashable, Sendable {
         connectTimeout: .seconds(10),
         lingerTimeout: .seconds(2),
         headTimeout: .seconds(10),
-        connections: ConnectionLimits(descriptors: 4096),
-        overlayNames: []
+        connections: ConnectionLimits(descriptors: 4096)
     )
 }
 

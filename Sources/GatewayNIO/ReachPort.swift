@@ -6,19 +6,37 @@ import PosternModel
 final class ReachPort {
     let service: ReachedService
     let gateway: Gateway
-    private let names: OwnNames
     private let origins: OriginRules
+    /// Under which names clients may address the service, while its peer is called `peerName`.
+    private var names: OwnNames
+    private var peerName: String?
 
     init(service: ReachedService, gateway: Gateway) {
         self.service = service
         self.gateway = gateway
-        names = OwnNames(overlayNames: gateway.settings.overlayNames + (service.network?.hosts ?? []))
         origins = OriginRules(service.origins)
+        names = Self.names(of: service, peerName: nil)
+    }
+
+    private static func names(of service: ReachedService, peerName: String?) -> OwnNames {
+        var names = service.network?.hosts ?? []
+        if case .name(let name) = service.peer.meaning { names.append(PeerName.host(of: name)) }
+        if let peerName { names.append(PeerName.host(of: peerName)) }
+        return OwnNames(overlayNames: names)
+    }
+
+    /// Takes note of what `peer` is called now.
+    private func learnName(of peer: NodeKey?) {
+        let name = peer.flatMap(gateway.authority.peerName)
+        guard name != peerName else { return }
+        peerName = name
+        names = Self.names(of: service, peerName: name)
     }
 
     /// What clients may do when the service is of this kind and of this peer; nil while nobody knows.
     func policy(_ kind: ServiceKind?, of peer: NodeKey?) -> ForwardingPolicy {
         if let kind, !kind.isHTTP { return .passthrough }
+        learnName(of: peer)
         return .reach(
             ReachPolicy(
                 names: names,

@@ -42,6 +42,9 @@ package struct PeerName: Sendable {
         self.text = String(text)
     }
 
+    /// The host under which programs address the peer that is called `name` here.
+    package static func host(of name: String) -> String { name + suffix }
+
     /// The name that means `key` whatever else is known.
     package init(_ key: NodeKey) {
         meaning = .key(key)

@@ -120,6 +120,30 @@ import Testing
         }
     }
 
+    @Test func `a client may use the overlay name of the peer, as it is called now, and no other`() throws {
+        try inWorld(.mcp) { world in
+            let port = try world.reach()
+            func status(_ host: String) -> String {
+                let client = Socket.connect(port: port)
+                client.write("GET /x HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+                if host.hasSuffix("alt") || host.hasSuffix(":80") {
+                    guard let upstream = world.agent.accept() else { return "nobody came" }
+                    _ = upstream.readHead()
+                    upstream.write(okResponse)
+                    upstream.close()
+                }
+                return String(client.readToEnd().prefix(12))
+            }
+            // The configuration calls it bob, this node alice.
+            for host in ["bob.postern.alt", "ALICE.postern.alt:80"] { #expect(status(host) == "HTTP/1.1 200") }
+            for host in ["carol.postern.alt.", "alice.postern.alt.example.com", "bob", "postern.al"] {
+                #expect(status(host) == "HTTP/1.1 421")
+            }
+            try world.run { world.reaching.authority.name = "carol" }
+            #expect(status("carol.postern.alt") == "HTTP/1.1 200")
+        }
+    }
+
     @Test func `bad requests get an error of ours, the agent hears nothing and the connection closes in order`() throws
     {
         try inWorld(.mcp) { world in

@@ -45,7 +45,8 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys = "name, state, keyFileMode, hubs, control, underlay, expose, reach, limits, log"
     static let exposeKeys =
-        "service, port, kind, upstream, allow, host, grpc, signedCards, push, resourceMetadata, methods, limits"
+        "service, port, kind, upstream, allow, host, grpc, signedCards, push, resourceMetadata, methods, "
+        + "identity, limits"
 
     @Test(arguments: [
         Mistake("exposes: []", "p.yaml:1: exposes: an unknown key, expected one of \(keys); did you mean expose?"),

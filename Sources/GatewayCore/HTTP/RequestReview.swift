@@ -126,8 +126,9 @@ struct RequestReview {
             if review.isClean(keeping: kept), exchange == nil { return }
         case .expose(let policy): exposed = policy
         }
+        let identityNames = exposed?.identityNames ?? []
+        if exchange != nil || !identityNames.isEmpty { head.noteAllFields(bytes) }
         if let exchange {
-            head.noteAllFields(bytes)
             if let target = exchange.newTarget { edits.replace(head.target) { $0.append(contentsOf: target) } }
         }
         let isLast = exchange?.isLast ?? false
@@ -146,6 +147,12 @@ struct RequestReview {
                 }
             }
             if isLast, line.field == .connection {
+                edits.remove(head.line(line.index, headCount: bytes.count))
+                continue
+            }
+            if !identityNames.isEmpty, line.field == .other,
+                identityNames.contains(IdentityFields.fold(bytes, head.name(line.index)))
+            {
                 edits.remove(head.line(line.index, headCount: bytes.count))
                 continue
             }

@@ -98,6 +98,8 @@ package final class ExposePolicy: Sendable {
     let upstreamAuthorities: [[UInt8]]
     /// `Postern-Peer` and its like, as whole lines.
     let identity: [UInt8]
+    /// Names of such lines that do not begin like ours, folded; a client's own are removed.
+    let identityNames: [[UInt8]]
     let offersUpgrade: Bool
     /// The agent speaks gRPC somewhere.
     let carriesHTTP2: Bool
@@ -132,10 +134,11 @@ package final class ExposePolicy: Sendable {
             host = literal
             upstreamAuthorities = [authority, literal]
         }
-        var lines = Self.line("Postern-Peer", did)
-        if let peerName { lines += Self.line("Postern-Peer-Name", peerName) }
-        if let network { lines += Self.line("Postern-Network", network) }
+        var lines = Self.line(service.identity.peer, did)
+        if let peerName { lines += Self.line(service.identity.peerName, peerName) }
+        if let network { lines += Self.line(service.identity.network, network) }
         identity = lines
+        identityNames = service.identity.foreign
         offersUpgrade = service.kind.offersUpgrade
         carriesHTTP2 = service.grpc != nil
         let callbacks = service.push ? callbackPort.map { ExposedCallbacks(did: did, port: $0) } : nil
@@ -149,6 +152,7 @@ package final class ExposePolicy: Sendable {
         host = nil
         upstreamAuthorities = []
         identity = []
+        identityNames = []
         offersUpgrade = false
         carriesHTTP2 = false
         bodies = CallbackDelivery(route: route, find: find)

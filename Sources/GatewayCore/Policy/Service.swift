@@ -43,6 +43,8 @@ package struct ExposedService: Hashable, Sendable {
     package var push: Bool
     /// Which methods peers may call; nil: all.
     package var methods: MethodRules?
+    /// By which fields the agent is told who calls.
+    package var identity: IdentityFields
 
     package init(
         service: Service,
@@ -53,7 +55,8 @@ package struct ExposedService: Hashable, Sendable {
         signedCards: SignedCards = .strip,
         resourceMetadata: ResourceMetadata = .rewrite,
         push: Bool = true,
-        methods: MethodRules? = nil
+        methods: MethodRules? = nil,
+        identity: IdentityFields = IdentityFields()
     ) {
         self.service = service
         self.upstream = upstream
@@ -64,6 +67,7 @@ package struct ExposedService: Hashable, Sendable {
         self.resourceMetadata = resourceMetadata
         self.push = push
         self.methods = methods
+        self.identity = identity
     }
 
     /// The name that peers see.

@@ -50,6 +50,10 @@ extension ExposeConfiguration {
         grpc = document["grpc"]?.value?.place
         signedCards = checked(SignedCards(rawValue: document.required("signedCards")))
         push = checked(document["push"]?.flag)
+        let identity = checked(document["identity"])
+        peerHeader = identity.required("Postern-Peer")
+        peerNameHeader = identity.required("Postern-Peer-Name")
+        networkHeader = identity.required("Postern-Network")
         let methods = document["methods"]
         allowedMethods = methods?["allow"].map { $0.elements.map { checked($0.value?.methodPattern) } }
         deniedMethods = methods?["deny"]?.elements.map { checked($0.value?.methodPattern) } ?? []

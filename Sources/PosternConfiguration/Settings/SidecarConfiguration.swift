@@ -70,6 +70,10 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var push: Bool
     /// Whether the agent's name as a protected resource becomes the one by which the client reached us.
     package var rewritesResourceMetadata: Bool
+    /// The headers that tell the agent the peer's did, how it is called here, and the network in which it is known.
+    package var peerHeader: String
+    package var peerNameHeader: String
+    package var networkHeader: String
     /// Which methods peers may call; nil: all that are not denied.
     package var allowedMethods: [MethodPattern]?
     /// Which methods they may not call.

@@ -194,6 +194,11 @@ extension Section {
                 example: "{deny: []}"
             ),
             Key(
+                name: "identity",
+                shape: .section(identity),
+                summary: "other names for the fields that tell the agent who calls"
+            ),
+            Key(
                 name: "limits",
                 shape: .section(serviceLimits),
                 summary: "what one peer may ask of it at a time, and in a minute",
@@ -209,8 +214,34 @@ extension Section {
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "push", form: nil),
             Condition(key: "kind", values: ["http", "tcp"], subject: "methods", form: nil),
+            Condition(key: "kind", values: ["tcp"], subject: "identity", form: nil),
             Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
         ]
+    )
+
+    private static let identity = Section(
+        keys: [
+            Key(
+                name: "Postern-Peer",
+                shape: .text(.fieldName),
+                summary: "for the peer's did",
+                fallback: .text("Postern-Peer"),
+                example: "X-Caller"
+            ),
+            Key(
+                name: "Postern-Peer-Name",
+                shape: .text(.fieldName),
+                summary: "for how the peer is called here",
+                fallback: .text("Postern-Peer-Name")
+            ),
+            Key(
+                name: "Postern-Network",
+                shape: .text(.fieldName),
+                summary: "for the network in which it is known",
+                fallback: .text("Postern-Network")
+            ),
+        ],
+        later: ["assertion"]
     )
 
     private static let methods = Section(keys: [

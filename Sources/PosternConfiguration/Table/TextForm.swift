@@ -16,6 +16,7 @@ enum FormValue: Hashable, Sendable {
     case hostName(String)
     case addressRange(AddressRange)
     case methodPattern(MethodPattern)
+    case fieldName(String)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -57,6 +58,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case hostName
     /// An address, or those with the same first bits.
     case addressRange
+    /// The name of a header that frames nothing.
+    case fieldName
     /// A JSON-RPC method, with a name behind it or not.
     case methodPattern
 
@@ -82,6 +85,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .origin: Self.isOrigin(text) ? .origin(text) : nil
         case .hostName: HostPort(host: text, port: 0).map { .hostName($0.host) }
         case .addressRange: AddressRange(text).map { .addressRange($0) }
+        case .fieldName: Self.isFieldName(text) ? .fieldName(text) : nil
         case .methodPattern: MethodPattern(text).map { .methodPattern($0) }
         }
     }
@@ -112,6 +116,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
         case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
         case .hostName: "a host name or an IP address, without a port"
+        case .fieldName: "the name of a header such as X-Caller, and none that HTTP itself needs"
         case .methodPattern: "METHOD or METHOD:NAME with * for anything, such as tools/call:delete_*"
         case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
         }
@@ -127,6 +132,17 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         let authority = rest.hasSuffix("*") ? rest.dropLast() : rest
         return isScheme && !rest.isEmpty
             && authority.utf8.allSatisfy { $0 > 0x20 && !"/?#*".utf8.contains($0) && $0 < 0x7f }
+    }
+
+    /// Whether `text` names a header, and none by which messages are framed, routed or authorized.
+    private static func isFieldName(_ text: String) -> Bool {
+        let taken: Set<String> = [
+            "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "origin",
+            "keep-alive", "proxy-connection", "authorization", "location", "sec-fetch-site", "content-type",
+            "content-encoding",
+        ]
+        return (1...64).contains(text.utf8.count) && !taken.contains(text.lowercased())
+            && text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
     }
 
     /// What is said beside `expected` about a text that misses the form in a way we know.
@@ -150,7 +166,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
-        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern:
+        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName:
             return nil
         }
     }
@@ -181,6 +197,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: return "^(trusted|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
         case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
+        case .fieldName: return "^[A-Za-z0-9_-]{1,64}$"
         case .methodPattern: return "^[!#-9;-\\[\\]-~]+(:[!#-\\[\\]-~]+)?$"
         case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"
         }

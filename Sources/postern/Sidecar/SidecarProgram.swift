@@ -227,6 +227,10 @@ extension ExposedService {
             case .upstream: .upstream
             case .preserve: .preserve
             }
+        var identity = IdentityFields()
+        identity.peer = entry.peerHeader
+        identity.peerName = entry.peerNameHeader
+        identity.network = entry.networkHeader
         let hasMethodRules = entry.allowedMethods != nil || !entry.deniedMethods.isEmpty
         let signedCards: SignedCards =
             switch entry.signedCards {
@@ -243,7 +247,8 @@ extension ExposedService {
             signedCards: signedCards,
             resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep,
             push: entry.push,
-            methods: hasMethodRules ? MethodRules(allow: entry.allowedMethods, deny: entry.deniedMethods) : nil
+            methods: hasMethodRules ? MethodRules(allow: entry.allowedMethods, deny: entry.deniedMethods) : nil,
+            identity: identity
         )
     }
 }

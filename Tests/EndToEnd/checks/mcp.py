@@ -10,6 +10,7 @@ import time
 import uuid
 
 import httpx
+import httpx2
 from mcp.client.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -22,6 +23,11 @@ def client(url, era):
     """A client of the SDK for `era`; the SDK's own limit on the size of an event is lifted."""
     transport = streamable_http_client(url, max_sse_event_size=None)
     return Client(transport, mode=MODES[era], read_timeout_seconds=60, cache=None)
+
+
+def bearer(token):
+    """An HTTP client for the SDK that shows `token`."""
+    return httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
 def text(result):
