@@ -126,6 +126,24 @@ private let request = message("GET / HTTP/1.1", "Host: 127.0.0.1")
         }
     }
 
+    @Test func `what all connections of a loop withhold is bounded, and given back with each message`() {
+        let scratch = HeadScratch(withheldLimit: 8)
+        func withholding() -> Passage {
+            let bodies = ScriptedBodies(.collect(limit: 100, .reject(tooLarge)), requests: true)
+            let passage = Passage.reach(bodies: bodies, scratch: scratch)
+            passage.ask(counted.replacing("hello", with: "hell"))
+            return passage
+        }
+        let first = withholding()
+        var second: Passage? = withholding()
+        #expect(first.error == nil && second?.error == nil && scratch.withheld.byteCount == 8)
+        #expect(withholding().error == tooLarge)
+        second = nil
+        #expect(scratch.withheld.byteCount == 4 && withholding().error == nil)
+        first.ask("o")
+        #expect(first.error == nil && scratch.withheld.byteCount == 0)
+    }
+
     @Test func `a rejected collection is answered, behind earlier responses if there are some`() {
         let bodies = ScriptedBodies(.collect(limit: 4, .reject(tooLarge)), requests: true)
         let alone = Passage.reach(bodies: bodies)

@@ -5,20 +5,26 @@ import TestSupport
 
 /// One end of the gateway, fed with text.
 final class Passage {
-    let scratch = HeadScratch()
+    let scratch: HeadScratch
     private var http: HTTP1ConnectionState
     private var heldRequests: [UInt8] = []
     private(set) var error: GatewayError?
     private(set) var forwarded: [UInt8] = []
     private(set) var returned: [UInt8] = []
 
-    init(_ policy: ForwardingPolicy) {
+    init(_ policy: ForwardingPolicy, scratch: HeadScratch = HeadScratch()) {
+        self.scratch = scratch
         http = HTTP1ConnectionState(policy: policy, scratch: scratch)
     }
 
-    static func reach(offersUpgrade: Bool = false, bodies: (any BodyPolicy)? = nil) -> Passage {
+    static func reach(
+        offersUpgrade: Bool = false,
+        bodies: (any BodyPolicy)? = nil,
+        scratch: HeadScratch = HeadScratch()
+    ) -> Passage {
         let names = OwnNames(overlayNames: ["planner.acme.postern.alt"])
-        return Passage(.reach(ReachPolicy(names: names, offersUpgrade: offersUpgrade, bodies: bodies)))
+        let policy = ReachPolicy(names: names, offersUpgrade: offersUpgrade, bodies: bodies)
+        return Passage(.reach(policy), scratch: scratch)
     }
 
     static func expose(host: HostPolicy = .upstream, name: String? = "alice", kind: ServiceKind = .a2a) -> Passage {

@@ -14,6 +14,7 @@ struct BodyStage {
         let limit: Int
         let overflow: BodyTransform.Overflow
         let isChunked: Bool
+        let share: WithheldShare
         var head: [UInt8]
         /// The body as it came, with its framing.
         var body: [UInt8] = []
@@ -46,7 +47,15 @@ struct BodyStage {
             guard !scratch.head.lines.contains(where: { $0.field == .expect }) else { throw gate.tooLong }
             var head: [UInt8] = []
             scratch.edits.apply(to: bytes, into: &head)
-            state = .gating(GatedBody(gate: gate, inspector: inspector, isChunked: isChunked, head: head))
+            state = .gating(
+                GatedBody(
+                    gate: gate,
+                    inspector: inspector,
+                    isChunked: isChunked,
+                    share: WithheldShare(of: scratch.withheld),
+                    head: head
+                )
+            )
             return
         case .collect(let editor, let limit, let overflow):
             if !scratch.head.lines.contains(where: { $0.field == .expect }) {
@@ -57,6 +66,7 @@ struct BodyStage {
                     limit: limit,
                     overflow: overflow,
                     isChunked: isChunked,
+                    share: WithheldShare(of: scratch.withheld),
                     head: head
                 )
                 state = .collecting(collection)
@@ -103,7 +113,7 @@ struct BodyStage {
         case .collecting(var collection):
             state = .passing
             collection.body.append(contentsOf: input, range)
-            guard collection.body.count <= collection.limit else {
+            guard collection.body.count <= collection.limit, collection.share.take(range.count) else {
                 if case .reject(let error) = collection.overflow { throw error }
                 collection.sendAsItCame(&plan)
                 return

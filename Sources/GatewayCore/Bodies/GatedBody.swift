@@ -2,15 +2,17 @@
 struct GatedBody {
     private let gate: MethodGate
     private let inspector: (any BodyInspector)?
+    private let share: WithheldShare
     /// Takes chunk sizes off for the gate.
     private var framing: ChunkedFraming?
     /// The head and what came behind it; nil once they were sent.
     private var withheld: [UInt8]?
     private var contentCount = 0
 
-    init(gate: MethodGate, inspector: (any BodyInspector)?, isChunked: Bool, head: [UInt8]) {
+    init(gate: MethodGate, inspector: (any BodyInspector)?, isChunked: Bool, share: WithheldShare, head: [UInt8]) {
         self.gate = gate
         self.inspector = inspector
+        self.share = share
         framing = isChunked ? ChunkedFraming() : nil
         withheld = head
     }
@@ -42,7 +44,9 @@ struct GatedBody {
         guard var held = withheld else { return plan.append(input: range) }
         held.append(contentsOf: input, range)
         guard isOpen else {
-            guard contentCount <= MethodGate.limit, held.count <= 2 * MethodGate.limit else { throw gate.tooLong }
+            guard contentCount <= MethodGate.limit, held.count <= 2 * MethodGate.limit, share.take(range.count) else {
+                throw gate.tooLong
+            }
             withheld = held
             return
         }

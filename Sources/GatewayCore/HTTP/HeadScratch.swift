@@ -4,15 +4,18 @@ import PosternModel
 package final class HeadScratch {
     let limits: HeadLimits
     let head: MessageHead
+    /// What is withheld of bodies.
+    let withheld: WithheldMemory
     var edits = HeadEdits()
     /// The time of the call that is under way.
     var now = Instant(nanoseconds: .min)
     /// What the last call on a connection said to send.
     package internal(set) var plan = ForwardPlan()
 
-    /// Storage for heads within `limits`.
-    package init(limits: HeadLimits = .defaults) {
+    /// Storage for heads within `limits`, and room for `withheldLimit` bytes of bodies that are withheld.
+    package init(limits: HeadLimits = .defaults, withheldLimit: Int = 64 << 20) {
         self.limits = limits
+        withheld = WithheldMemory(limit: withheldLimit)
         head = MessageHead(limits: limits)
     }
 
