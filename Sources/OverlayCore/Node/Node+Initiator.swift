@@ -155,7 +155,7 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
-        let isReached = path.isRelayed || session.isProven(path.remote) || pending.sentTo.contains(path.remote)
+        let isReached = path.isRelayed || session.isProven(path.remote) || pending.proves(path.remote, of: peer)
         peer.pending = nil
         raiseReplayFloor(of: peer, to: peer.passedOver)
         let epoch = KeyEpoch(

@@ -111,6 +111,9 @@ final class Path {
 
     // MARK: Packets on their way
 
+    /// The path is used again: `byteCount` bytes are still on their way of what had left before it was not.
+    func resume(bytesInFlight byteCount: Int) { bytesInFlight = byteCount }
+
     /// A packet leaves that counts as in flight.
     func depart(_ byteCount: Int, at now: Instant) -> DeliveryRate.Stamp {
         if bytesInFlight == 0 { congestion.resume(at: now) }

@@ -176,6 +176,8 @@ extension Session {
             forwarder = (current.addresses, now + Self.forwarderMemory)
             peer.forget(current.addresses.remote)
             proven.removeAll { $0 == current.addresses.remote }
+            // What became of its packets meanwhile was not counted.
+            previous.resume(bytesInFlight: recovery.packets.outstandingBytes(on: previous.serial))
             use(previous, shared: &shared)
             recovery.forgetSilence()
             return

@@ -125,6 +125,14 @@ struct SentPackets: ~Copyable {
         return packets[Int(number - lowest)]
     }
 
+    /// Bytes that are outstanding of what took the path with this serial. Looks at every packet.
+    func outstandingBytes(on pathSerial: UInt32) -> Int {
+        (0..<packets.count).reduce(0) { sum, position in
+            let packet = packets[position]
+            return packet.isOutstanding && packet.pathSerial == pathSerial ? sum + packet.byteCount : sum
+        }
+    }
+
     /// The packet `number`, if it is outstanding.
     func outstanding(_ number: UInt64) -> SentPacket? {
         guard let packet = self[number], packet.isOutstanding else { return nil }

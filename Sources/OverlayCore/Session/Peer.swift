@@ -190,4 +190,10 @@ final class PendingHandshake {
     func note(sentTo endpoint: Endpoint) {
         if !sentTo.contains(endpoint) { sentTo.append(endpoint) }
     }
+
+    /// Whether an answer from `endpoint` shows that the peer receives there. If the message went elsewhere as well,
+    /// somebody may have brought the answer from there: then only addresses count that we did not learn from packets.
+    func proves(_ endpoint: Endpoint, of peer: Peer) -> Bool {
+        sentTo.contains(endpoint) && (sentTo.count == 1 || peer.isKnown(endpoint))
+    }
 }
