@@ -145,6 +145,28 @@ import Testing
         #expect(findings.first?.invariant == .nonces)
     }
 
+    @Test func `three times what came from an attacker's address may go there, and no more`() {
+        let findings = Findings()
+        var checker = ReflectionChecker()
+        let address = SilenceChecker.endpoint(attacker: 2)
+        checker.arrived(100, from: address)
+        checker.sent([UInt8](repeating: 1, count: 300), by: HostID(0), to: address, findings: findings)
+        #expect(findings.first == nil)
+        checker.sent([1], by: HostID(0), to: address, findings: findings)
+        #expect(findings.first?.invariant == .reflection)
+    }
+
+    @Test func `where nothing came from nothing may go, and where answers come from anything may`() {
+        let findings = Findings()
+        var checker = ReflectionChecker()
+        let answering = SilenceChecker.endpoint(attacker: 3)
+        checker.isAnswered(at: answering)
+        checker.sent([UInt8](repeating: 1, count: 9000), by: HostID(0), to: answering, findings: findings)
+        #expect(findings.first == nil)
+        checker.sent([1], by: HostID(0), to: SilenceChecker.endpoint(attacker: 4), findings: findings)
+        #expect(findings.first?.invariant == .silence)
+    }
+
     @Test func `a packet to an attacker is found, one to a host is none`() {
         let host = Network.endpoint(segment: 0, host: 3, version: 1)
         SilenceChecker().sent([1], by: HostID(0), to: host, findings: findings)

@@ -181,4 +181,24 @@ import Testing
         // The host that is not admitted anywhere got not one packet back.
         #expect(world.statistics(of: HostID(1)).packetsSent == 0)
     }
+
+    @Test(
+        arguments: [
+            .holdBack(span: .seconds(2)), .holdBack(span: .seconds(40)), .split,
+            .forward(to: HostID(1), passesAnswers: false, span: .seconds(3)),
+            .forward(to: HostID(1), passesAnswers: true, span: .seconds(3)),
+        ] as [AttackerAction]
+    )
+    func `what is done to packets on their way ends no session and reaches nobody`(act: AttackerAction) throws {
+        var scenario = Scenario(name: "way", seed: 1, hostCount: 2, profile: .wideArea, safetySpan: .seconds(60))
+        scenario.attack(act, at: .milliseconds(500))
+        scenario.settings.rekeyAfter = .seconds(5)
+        for second in 1..<50 as Range<Int64> {
+            scenario.stream(0, 1, at: .seconds(second), .echo, byteCount: 20_000)
+        }
+        let summary = try World(scenario).runToEnd()
+        #expect(summary.streamCount > 45)
+        // Only who asks while its first message is held back for long, until that is given up, gets no answer.
+        #expect(summary.completeCount >= summary.streamCount - 20)
+    }
 }

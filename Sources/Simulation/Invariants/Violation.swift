@@ -8,6 +8,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case sessions = "a session ends only for a cause"
     case nonces = "no packet number is used twice under one key"
     case silence = "unknown senders get no answer"
+    case reflection = "an address that has not proved itself gets three times what came from it at most"
     case sizes = "no packet is larger than its path may carry"
     case bounds = "every queue is bounded"
     case admission = "who is not admitted by both sides reaches nothing"

@@ -85,9 +85,27 @@ extension Scenario {
                 }
             attack(act, at: at)
         }
+        drawInterceptions(seed: seed, round: round)
         if random.happens(0.5) {
             attack(.replayAllHandshakes(.ownAddress, seed: random.next()), at: safetySpan)
             attack(.replayAllHandshakes(.originalSender, seed: random.next()), at: safetySpan)
+        }
+    }
+
+    /// What an attacker on the way does.
+    private mutating func drawInterceptions(seed: UInt64, round: Int) {
+        var random = SeededRandom(seed: seed, purpose: .attacker, index: 1 << 16 | round)
+        for _ in 0..<random.number(in: 0...6) {
+            let at = random.interval(in: .zero...safetySpan)
+            let host = HostID(random.below(hostCount))
+            let span = random.interval(in: .milliseconds(100)...(.seconds(60)))
+            let act: AttackerAction =
+                switch random.below(4) {
+                case 0: .holdBack(span: span)
+                case 1: .split
+                case _: .forward(to: host, passesAnswers: random.happens(0.5), span: span)
+                }
+            attack(act, at: at)
         }
     }
 }

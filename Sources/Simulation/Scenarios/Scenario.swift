@@ -125,6 +125,13 @@ package enum AttackerAction: Hashable, Sendable {
     case flip(Forgery, seed: UInt64)
     /// Sends every handshake packet so far again, in random order.
     case replayAllHandshakes(Forgery, seed: UInt64)
+    /// Keeps the next first message, with all its copies, from its receiver for `span`; then it arrives.
+    case holdBack(span: Interval)
+    /// Lets the next first message arrive from an address of its own first.
+    case split
+    /// Lets everything that goes to the host arrive from an address of its own first, for `span`. With `passesAnswers`
+    /// what is sent to that address goes on to whom it is meant for.
+    case forward(to: HostID, passesAnswers: Bool, span: Interval)
 
     /// Where an attacker's packet seems to come from.
     package enum Forgery: Hashable, Sendable {

@@ -62,6 +62,9 @@ struct Attacker {
                 shuffled.swapAt(index, random.below(index + 1))
             }
             return Self.suitable(shuffled, for: forgery).map { forged(forgery, $0, &random) }
+        case .holdBack, .split, .forward:
+            // Done to packets on their way.
+            return []
         }
     }
 

@@ -72,6 +72,8 @@ package final class FaultHistory {
     /// Handshakes and sessions that one side gave up, or lost in a crash. What the other side has made of them is over,
     /// and stays so until it hears of it, which may be long after: when the next session of the pair begins.
     private var surrenders: [(endsAt: Instant, pair: HostPair)] = []
+    /// Pairs with which an attacker interfered, and until when.
+    private var interferences: [(endsAt: Instant, pair: HostPair)] = []
     /// Firewalls that are up now.
     private var firewalls: Set<HostPair> = []
     /// The host that relays for all others, if there is one.
@@ -118,6 +120,11 @@ package final class FaultHistory {
         }
     }
 
+    /// An attacker keeps packets of the pair from arriving, until the instant.
+    package func recordInterference(with pair: HostPair, until end: Instant) {
+        interferences.append((end, pair))
+    }
+
     /// One of the pair gave up its handshake or its session with the other, or lost all it knew.
     package func recordSurrender(_ pair: HostPair) {
         surrenders.append((.distantFuture, pair))
@@ -141,6 +148,7 @@ package final class FaultHistory {
         oneSided.contains(pair) || hub == nil && hidden.contains(where: pair.contains)
             // The hub carries what a firewall stops, but for itself there is no other way.
             || firewalls.contains(pair) && hub.map(pair.contains) ?? true
+            || interferences.contains { $0.endsAt >= start && $0.pair == pair }
             || faults.contains { entry in
                 guard entry.endsAt >= start else { return false }
                 if case .crash(let host, _) = entry.fault, host == hub { return true }

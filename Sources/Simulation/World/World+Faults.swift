@@ -232,6 +232,7 @@ extension World {
     /// Ends all faults: links are calm, everybody runs, and whoever was expelled is admitted again.
     func heal() {
         isHealed = true
+        interceptor.retire()
         network.joinAll()
         network.removeBottlenecks()
         for pair in HostPair.all(scenario.hostCount) {

@@ -13,6 +13,7 @@ extension World {
             let held = host.backlog.reduce(0) { $0 + $1.bytes.count }
             if held + arrival.bytes.count <= Host.backlogByteCount { host.backlog.append(arrival) }
         case .running:
+            guard passes(arrival) else { return }
             receive(arrival, at: host)
             settle(host)
         }
@@ -135,9 +136,10 @@ extension World {
     }
 
     private func send(_ packet: [UInt8], ecn: ECNCodepoint, from host: Host, to destination: Endpoint) {
-        SilenceChecker().sent(packet, by: host.id, to: destination, findings: findings)
+        reflections.sent(packet, by: host.id, to: destination, findings: findings)
         SizeChecker().sent(packet, by: host.id, findings: findings)
         quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
+        passOn(packet, from: host.id, sentTo: destination)
         let verdict = network.send(packet, ecn: ecn, from: host.id, to: destination, at: now)
         trace.add(.sent, packet, from: verdict.source, to: destination, at: now)
         if let drop = verdict.drop {

@@ -19,6 +19,10 @@ package final class World {
         case boot(HostID)
         case rise(HostID, Fault.Rest, span: Interval)
         case attack(AttackerAction)
+        /// A packet that was held back.
+        case release(Network.Arrival)
+        /// A packet that an attacker passes on to a host, from an address of its own.
+        case passedOn([UInt8], HostID, from: Endpoint)
     }
 
     /// What is played, and where every checker keeps its books.
@@ -40,6 +44,8 @@ package final class World {
     var applications: [Application]
     var queue = EventQueue<ScheduledEvent>()
     var attacker = Attacker()
+    var interceptor = Interceptor()
+    var reflections = ReflectionChecker()
     var nonces = NonceChecker()
     var quiet: QuietChecker?
     var isHealed = false
@@ -167,7 +173,12 @@ package final class World {
         case .rise(let id, let rest, let span):
             rise(hosts[id.index], rest, span: span)
         case .attack(let act):
-            for packet in attacker.forge(act) { inject(packet) }
+            if !intercept(act) { for packet in attacker.forge(act) { inject(packet) } }
+        case .release(let arrival):
+            release(arrival)
+        case .passedOn(let bytes, let host, let from):
+            reflections.isAnswered(at: from)
+            arrive(bytes, at: host, from: from)
         }
     }
 
