@@ -170,6 +170,8 @@ extension Node {
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
         current.isConfirmed = true
+        // From now on packets may be authentic under keys that the path in use has not been given.
+        if current.path?.addresses != path { current.path?.amplificationLimit?.weaken() }
         established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
         if isReached {
             // Who answers message 1 has received it, whatever the peer began itself meanwhile.

@@ -216,6 +216,8 @@ extension Node {
             // A session that has something to say for itself may need a handshake of its own.
             session.path?.amplificationLimit = AntiAmplificationLimit(
                 received: PacketLayout.Initiation.byteCount,
+                // Packets of a session that goes on may be under other keys than those of this answer.
+                proof: living == nil ? .authenticPacket : .pathResponse,
                 reserve: session.flow.openedStreams > 0 ? PacketLayout.Initiation.byteCount : 0
             )
             session.path?.spend(answerSize)

@@ -165,7 +165,7 @@ extension Session {
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
     private var antiDeadlockDeadline: Instant? {
         // Who only answers is silent: a forged address would get our handshakes.
-        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake, mayBeginHandshake else { return nil }
+        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
         return blockedSince.map { $0 + Self.antiDeadlockPatience }
     }
 
