@@ -17,7 +17,7 @@ import TrustCore
 package struct Hub: Sendable {
     let key: NodeKey
     let settings: HubSettings
-    let tags: MailTags
+    let tags: HubTags
     var presence = Presence()
     var rates: RateBook
     var refusals = RefusalCount()
@@ -27,7 +27,7 @@ package struct Hub: Sendable {
     package init(identity: NodeIdentity, settings: HubSettings = .defaults) {
         key = identity.key
         self.settings = settings
-        tags = MailTags(of: identity)
+        tags = HubTags(of: identity)
         rates = RateBook(settings: settings)
     }
 

@@ -6,8 +6,11 @@ package import TrustCore
 package enum HubAnswer: Hashable, Sendable {
     /// Done, or, for mail, taken: the same whether the target exists, is full or has refused (R9).
     case done
-    /// The node is registered. The address is the one that its key makes, the time is the hub's clock.
-    case registered(NodeKey, OverlayAddress, at: Timestamp)
+    /// The node is registered. The address is the one that its key makes, the time is the hub's clock, the mark is the
+    /// one that the node has left here.
+    case registered(NodeKey, OverlayAddress, at: Timestamp, mark: StateMark? = nil)
+    /// The revocations between the requester and those whom it asked about, by whichever of the two.
+    case revocations([Revocation])
     /// The target is present; sealed packets for it go into the requester's channel.
     case online(RelayChannel)
     /// The target is registered but away; the requester is told when it comes.
@@ -22,7 +25,15 @@ package enum HubAnswer: Hashable, Sendable {
             self = .refused(try HubRefusal(try fields.value("error")))
         } else if fields.has("did") {
             guard let address = OverlayAddress(try fields.text("address", limit: 64)) else { throw .invalid("address") }
-            self = .registered(try fields.key("did"), address, at: try fields.time("time"))
+            let mark = try fields.optionalValue("mark").map { value throws(RecordError) in
+                try StateMark(verifying: value)
+            }
+            self = .registered(try fields.key("did"), address, at: try fields.time("time"), mark: mark)
+        } else if fields.has("revocations") {
+            let revocations = try fields.list("revocations", limit: HubRequest.recalledCount * 2) { value in
+                try? Revocation(verifying: value)
+            }
+            self = .revocations(revocations)
         } else if fields.has("online") {
             self = try fields.bool("online") ? .online(try fields.channel()) : .offline
         } else {
@@ -34,11 +45,13 @@ package enum HubAnswer: Hashable, Sendable {
     package var document: JSONValue {
         switch self {
         case .done: ["ok": true]
-        case .registered(let key, let address, let time):
+        case .registered(let key, let address, let time, let mark):
             [
                 "ok": true, "did": .string(key.did), "address": .string(address.description),
-                "time": .time(time),
+                "time": .time(time), "mark": mark?.document ?? .null,
             ]
+        case .revocations(let revocations):
+            ["ok": true, "revocations": .array(revocations.map(\.document))]
         case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
         case .offline: ["ok": true, "online": false]
         case .refused(let refusal): ["ok": false, "error": refusal.document]

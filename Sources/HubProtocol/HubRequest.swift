@@ -19,9 +19,15 @@ package enum HubRequest: Hashable, Sendable {
     case release(RelayChannel)
     /// Refuse the requester's earlier grants to one subject from now on.
     case revoke(Revocation)
+    /// Keep the requester's mark, and give it back when it registers (RULES N19).
+    case mark(StateMark)
+    /// Tell the revocations between the requester and these.
+    case recall([NodeKey])
 
     /// How much mail one request may acknowledge.
     private static let acknowledgedCount = 256
+    /// How many nodes one request may ask about: what is told of them fits into one document.
+    package static let recalledCount = 32
     /// How many contact cards one node may have.
     package static let contactCount = 256
 
@@ -52,6 +58,14 @@ package enum HubRequest: Hashable, Sendable {
             self = .release(try fields.channel())
         case "revoke":
             self = .revoke(try Revocation(verifying: try fields.value("revocation")))
+        case "mark":
+            self = .mark(try StateMark(verifying: try fields.value("mark")))
+        case "recall":
+            self = .recall(
+                try fields.list("of", limit: Self.recalledCount) { value in
+                    value.string.flatMap { NodeKey(did: $0) }
+                }
+            )
         case _:
             throw .invalid("do")
         }
@@ -80,6 +94,10 @@ package enum HubRequest: Hashable, Sendable {
             ["do": "release", "channel": channel.json]
         case .revoke(let revocation):
             ["do": "revoke", "revocation": revocation.document]
+        case .mark(let mark):
+            ["do": "mark", "mark": mark.document]
+        case .recall(let keys):
+            ["do": "recall", "of": .texts(keys.map(\.did))]
         }
     }
 

@@ -91,7 +91,7 @@ package struct CommitGate: Sendable {
         case .answerPeer(_, .redeemed):
             // It says what we have decided.
             return delay(action)
-        case .answerPeer(_, .services), .answerPeer(_, .refused):
+        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .refused):
             return [.perform(action)]
         case .fail(let command, _):
             reports.remove(command)
@@ -216,7 +216,7 @@ extension HubRequest {
     fileprivate var isPromise: Bool {
         switch self {
         case .deposit, .acknowledge, .revoke: true
-        case .register, .deregister, .resolve, .release: false
+        case .register, .deregister, .resolve, .release, .mark, .recall: false
         }
     }
 }

@@ -19,6 +19,11 @@ struct HubLinks: Sendable {
         var isWatched = false
         /// How many requests waited here when it brought one for which there was no place, which waits there since.
         var withheld: Int?
+        /// The number of our mark there, as far as we know, and when the next one may follow.
+        var marked: Int64 = 0
+        var nextMark: Instant?
+        /// Whether it keeps marks, as those of former versions do not.
+        var keepsMarks = true
         /// When the attempt to reach it ends, if it is not ours.
         var attemptEnds: Instant?
         /// When to try again while it is down.

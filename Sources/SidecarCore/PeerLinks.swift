@@ -20,6 +20,11 @@ struct PeerLinks: Sendable {
         var candidates: [Endpoint] = []
         var lastMet: Timestamp?
         var offers: Sidecar.Offers?
+        /// Its mark, which we hold for it.
+        var mark: StateMark?
+        /// The number of our mark there, as far as we know, and when the next one may follow.
+        var marked: Int64 = 0
+        var nextMark: Instant?
         /// The question for its offers that is under way.
         var offersRequest: SidecarRequestID?
     }
@@ -46,13 +51,17 @@ struct PeerLinks: Sendable {
             .sorted { $0.1 > $1.1 }.map(\.0)
     }
 
-    /// The cache's form: `{"did": {"candidates": […], "met": TIME, "offers": […]|null}}`.
+    /// The cache's form: `{"did": {"candidates": […], "met": TIME, "offers": […]|null, "mark": {…}|null}}`.
     var document: JSONValue {
         var object = JSONObject()
-        for (key, link) in links where link.lastMet != nil || !link.candidates.isEmpty || link.offers != nil {
+        for (key, link) in links
+        where link.lastMet != nil || !link.candidates.isEmpty || link.offers != nil
+            || link.mark != nil
+        {
             object[key.did] = [
                 "candidates": .texts(link.candidates), "met": .time(link.lastMet),
                 "offers": link.offers.map { JSONValue(encoding: $0.services) } ?? .null,
+                "mark": link.mark?.document ?? .null,
             ]
         }
         return .object(object)
@@ -65,6 +74,8 @@ struct PeerLinks: Sendable {
             links[key, default: Link()].candidates = (try? fields.endpoints()) ?? []
             let offers = fields.optionalValue("offers")?.array?.compactMap { try? Service(decoding: $0) }
             links[key, default: Link()].offers = offers.map { Sidecar.Offers(services: $0, time: nil) }
+            let mark = fields.optionalValue("mark").flatMap { try? StateMark(verifying: $0) }
+            links[key, default: Link()].mark = mark?.node == key ? mark : nil
             links[key, default: Link()].lastMet = (try? fields.optionalTime("met")).flatMap(\.self)
         }
     }

@@ -7,6 +7,8 @@ package enum PeerRequest: Hashable, Sendable {
     case services
     /// A guest redeems an invitation: its claim, sealed to the inviter.
     case redeem(claim: [UInt8])
+    /// Keep the asker's mark, and give back the one that it left before (RULES N19).
+    case mark(StateMark)
 
     /// The request in `document`; throws when it is none, or one that this version does not know.
     package init(_ document: JSONValue) throws(RecordError) {
@@ -14,6 +16,7 @@ package enum PeerRequest: Hashable, Sendable {
         switch try fields.text("do", limit: 32) {
         case "services": self = .services
         case "redeem": self = .redeem(claim: try fields.bytes("claim", limit: RecordLimits.sealed))
+        case "mark": self = .mark(try StateMark(verifying: try fields.value("mark")))
         case _: throw .invalid("do")
         }
     }
@@ -23,6 +26,7 @@ package enum PeerRequest: Hashable, Sendable {
         switch self {
         case .services: ["do": "services"]
         case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
+        case .mark(let mark): ["do": "mark", "mark": mark.document]
         }
     }
 }
@@ -33,6 +37,8 @@ package enum PeerAnswer: Hashable, Sendable {
     case services([Service])
     /// The inviter's answer to a claim, sealed to the guest.
     case redeemed(answer: [UInt8])
+    /// The mark that the asker has left before, if one is kept.
+    case marked(StateMark?)
     /// This cannot be asked, or not by this peer: the same in both cases.
     case refused
 
@@ -44,9 +50,12 @@ package enum PeerAnswer: Hashable, Sendable {
             self = .refused
         } else if fields.has("answer") {
             self = .redeemed(answer: try fields.bytes("answer", limit: RecordLimits.sealed))
-        } else {
+        } else if fields.has("services") {
             guard let services = try fields.value("services").array else { throw .invalid("services") }
             self = .services(services.compactMap { try? Service(decoding: $0) })
+        } else {
+            let mark = try fields.value("mark")
+            self = .marked(mark == .null ? nil : try StateMark(verifying: mark))
         }
     }
 
@@ -55,6 +64,7 @@ package enum PeerAnswer: Hashable, Sendable {
         switch self {
         case .services(let services): ["ok": true, "services": JSONValue(encoding: services)]
         case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
+        case .marked(let mark): ["ok": true, "mark": mark?.document ?? .null]
         case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         }
     }

@@ -16,6 +16,34 @@ extension Problem {
         )
     }
 
+    /// This state is older than the node.
+    static let outdated = Problem(
+        code: "state-outdated",
+        message: "this state directory is older than the node: trust in it may have been revoked since",
+        hint: "fetch what it has missed: `postern trust recover`, or bring back the latest copy of the directory"
+    )
+
+    static let recovering = Problem(
+        code: "busy",
+        message: "another `postern trust recover` asks the hubs already",
+        hint: "wait for it"
+    )
+
+    /// `trust recover` has not learned all that it needs to.
+    static func notRecovered(hubsAnswered count: Int) -> Problem {
+        let message =
+            count == 0
+            ? "no hub of ours has answered, so the revocations that this state has missed are not known"
+            : "no hub that has answered knows of all that was done since, so some revocations may be missing"
+        return Problem(
+            code: "not-recovered",
+            message: message,
+            hint:
+                "try again when our hub is there; or see `postern trust list`, revoke whom you do not trust any more, "
+                + "and go on with `postern trust recover --confirm`"
+        )
+    }
+
     static func notTrusted(_ name: String) -> Problem {
         Problem(
             code: "not-trusted",

@@ -73,7 +73,8 @@ extension Sidecar {
             key: peer,
             name: book.names[peer],
             standing: standing(of: peer, at: now),
-            isBlocked: book.blocked.contains(peer)
+            isBlocked: book.blocked.contains(peer),
+            isOutdated: book.outdated != nil
         )
     }
 }

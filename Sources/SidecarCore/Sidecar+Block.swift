@@ -71,6 +71,8 @@ extension Sidecar {
             return ("the peer is shut out here", hint(for: subject.key, at: now))
         case .noSuchService:
             return ("nothing is exposed as \(target)", "see `expose` in postern.yaml, and `postern status`")
+        case .outdated:
+            return ("this state directory is older than the node: whom it trusts is not known", Problem.outdated.hint)
         case .notTrusted:
             return ("the grants of both sides do not stand", hint(for: subject.key, at: now))
         case .notGranted:

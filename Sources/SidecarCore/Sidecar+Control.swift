@@ -20,6 +20,9 @@ extension Sidecar {
         case .services:
             guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .services(policy.services(for: subject(peer, at: now))))]
+        case .mark(let mark):
+            guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
+            return [.answerPeer(id, .marked(keep(mark, of: peer))), .remember]
         }
     }
 
@@ -36,6 +39,13 @@ extension Sidecar {
         case .offers(let peer):
             guard case .services(let services) = answer else { return offered(nil, by: peer, at: now) }
             return offered(services, by: peer, at: now)
+        case .mark(let peer, let sequence):
+            guard let answer else { return [] }
+            // A peer that keeps none, as those of former versions, is not asked again in this session.
+            let earlier = peers[peer].marked
+            peers[peer].marked = max(earlier, sequence)
+            guard case .marked(let mark) = answer else { return [] }
+            return told(mark, by: peer, at: now)
         case nil:
             return []
         }

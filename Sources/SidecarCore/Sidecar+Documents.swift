@@ -96,7 +96,8 @@ extension Sidecar {
                 )
             },
             unbound: unboundNames(seeing: view),
-            pending: book.pending.count
+            pending: book.pending.count,
+            outdated: outdatedDocument
         )
     }
 

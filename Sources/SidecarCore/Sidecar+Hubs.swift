@@ -12,6 +12,7 @@ extension Sidecar {
         link.attemptEnds = nil
         link.isWatched = false
         link.registered = nil
+        link.keepsMarks = true
         link.nextAttempt = now.instant + settings.hubRetry
         link.retry = link.isOurs ? settings.hubRetry : settings.foreignHubRetry
         hubs[hub] = link
@@ -51,7 +52,6 @@ extension Sidecar {
             let ended = peers.links.filter { $0.value.relays[hub] == channel }.keys
             for peer in ended {
                 peers[peer].relays[hub] = nil
-                peers[peer].asked[hub] = nil
             }
             return ended.map { .clearRelay($0, hub: hub, channel) } + lookUpWanted(at: now)
         }
@@ -68,27 +68,35 @@ extension Sidecar {
             return []
         case .register(let hub, let contacts):
             switch answer {
-            case .registered, .done:
-                hubs[hub]?.registered = contacts
-                hubs[hub]?.isFull = false
-                // The contact cards may have changed meanwhile.
-                return register()
+            case .registered(_, _, _, let mark):
+                let sequence = mark.flatMap { $0.node == key ? $0.head.sequence : nil }
+                hubs[hub]?.marked = sequence ?? 0
+                return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)
+            case .done:
+                return registered(at: hub, contacts)
             case .refused(.full):
                 hubs[hub]?.isFull = true
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
-            case .online, .offline, .refused, nil:
+            case .online, .offline, .revocations, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
+        case .mark(let hub, let sequence):
+            if answer == .done { marked(hub, sequence) }
+            if case .refused(.invalid) = answer { hubs[hub]?.keepsMarks = false }
+            return []
+        case .recall(let hub):
+            guard case .revocations(let revocations) = answer else { return recalled(nil, by: hub, at: now) }
+            return recalled(revocations, by: hub, at: now)
         case .outbox(let entry, let hub):
             switch answer {
             // What a hub finds invalid it will find invalid again.
             case .done, .refused(.invalid):
-                return delivered(entry, at: hub) + deliverOutbox(at: now)
+                return delivered(entry, at: hub) + deliverOutbox(at: now) + leaveMarks(at: now)
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
-            case .registered, .online, .offline, .refused, nil:
+            case .registered, .online, .offline, .revocations, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
@@ -99,10 +107,17 @@ extension Sidecar {
             case .offline:
                 peers[peer].awaitedAt.insert(hub)
                 return []
-            case .done, .registered, .refused, nil:
+            case .done, .registered, .revocations, .refused, nil:
                 return []
             }
         }
+    }
+
+    private mutating func registered(at hub: NodeKey, _ contacts: [RecordID]) -> [SidecarAction] {
+        hubs[hub]?.registered = contacts
+        hubs[hub]?.isFull = false
+        // The contact cards may have changed meanwhile.
+        return register()
     }
 
     /// Registers where that is still to be done; where our contact cards have changed it is.
@@ -123,7 +138,7 @@ extension Sidecar {
         hubRequests = hubRequests.filter { _, purpose in
             switch purpose {
             case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
-                .refusal(let other):
+                .refusal(let other), .mark(let other, _), .recall(let other):
                 other != hub
             case .acknowledge: true
             }

@@ -156,6 +156,7 @@ extension Sidecar {
 
     /// The invitations whose holders are answered: all that are open, and the latest of those that ended.
     func answeredInvitations(at now: Clocks) -> [RecordID: InvitationSecret] {
+        guard book.outdated == nil else { return [:] }
         var answered: [RecordID: InvitationSecret] = [:]
         var ended: [(id: RecordID, invitation: Invitation)] = []
         // Every command comes here, so there is one pass and no sorting as long as there are few.

@@ -14,6 +14,13 @@ extension Sidecar {
             guard case .revocation(let revocation) = mail else { return [] }
             return received(revocation, at: now)
         }
+        if book.outdated != nil {
+            // What an old state knows of a request or an answer may not be what was decided: it stays at the hub.
+            switch mail {
+            case .revocation, .rejection: break
+            case .request, .acceptance, .claim: return nil
+            }
+        }
         switch mail {
         case .request(let request): return received(request, as: mailClass, at: now)
         case .acceptance(let acceptance): return received(acceptance, at: now)

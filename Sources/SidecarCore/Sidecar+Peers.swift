@@ -22,10 +22,11 @@ extension Sidecar {
         if isGuest(peer) { return isUp ? [] : guestLeft(peer, at: now) }
         guard peers[peer].admittedSecret != nil else { return [] }
         if isUp || peers[peer].isConnected { peers[peer].lastMet = now.wall }
+        if isUp { peers[peer].asked = [:] }
         peers[peer].isConnected = isUp
         // After a new start it may offer something else.
         if isUp { peers[peer].offers?.time = nil }
-        guard !isUp else { return [.remember] }
+        guard !isUp else { return [.remember] + greet(peer, at: now) }
         let isWanted = peers[peer].isWanted(at: now, settings)
         return [.remember] + (isWanted ? [.connect(peer)] + lookUp(peer, at: now) : [])
     }
@@ -99,8 +100,8 @@ extension Sidecar {
         }
         peers[peer].awaitedAt.remove(hub)
         guard peers[peer].relays[hub] != channel else { return [] }
+        // When a channel closes before a session came of it, the next look-up waits as it would without the channel.
         peers[peer].relays[hub] = channel
-        peers[peer].asked[hub] = nil
         let isAwaited = peers[peer].wanted != nil && !peers[peer].isConnected
         return [.setRelay(peer, hub: hub, channel)] + (isAwaited ? [.connect(peer)] : [])
     }

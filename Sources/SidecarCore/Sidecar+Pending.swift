@@ -26,7 +26,15 @@ extension Sidecar {
 
     /// Asks hubs again for what found no place, once there is more room.
     mutating func fetchWithheld() -> [SidecarAction] {
+        guard book.outdated == nil else { return [] }
         let hubs = hubs.watched.filter { hub in self.hubs[hub]?.withheld.map { book.pending.count < $0 } ?? false }
+        for hub in hubs { self.hubs[hub]?.withheld = nil }
+        return hubs.map { .openWatch($0) }
+    }
+
+    /// Asks hubs again for all that waits there.
+    mutating func fetchAllWithheld() -> [SidecarAction] {
+        let hubs = hubs.watched.filter { self.hubs[$0]?.withheld != nil }
         for hub in hubs { self.hubs[hub]?.withheld = nil }
         return hubs.map { .openWatch($0) }
     }

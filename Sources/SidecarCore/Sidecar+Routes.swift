@@ -46,6 +46,10 @@ extension Sidecar {
         at now: Clocks
     ) -> (route: Route, actions: [SidecarAction], due: Instant?) {
         let key: NodeKey
+        guard book.outdated == nil else {
+            let problem = Problem.outdated
+            return (.unavailable(.unreachable("not-trusted", problem.message, problem.hint ?? "")), [], nil)
+        }
         switch find(peer, at: now) {
         case .trusted(let found): key = found
         case .unknown(let hint):

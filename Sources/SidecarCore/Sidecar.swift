@@ -1,7 +1,7 @@
 package import OverlayCrypto
 package import OverlayWire
 package import PosternModel
-import TrustCore
+package import TrustCore
 
 /// The sidecar's mind: who is trusted for what, what hubs and peers are told, and what the operator's commands mean.
 ///
@@ -38,6 +38,10 @@ package struct Sidecar {
     var refusals: [Refused: Instant] = [:]
     /// Who may use what.
     var policy: AccessPolicy
+    /// How far our journal has come.
+    var marks: OwnMarks
+    /// The command that goes on with an old state, while hubs are asked.
+    var recovery: Recovery?
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
 
@@ -51,12 +55,15 @@ package struct Sidecar {
         /// The refusal of a claim: whoever claimed asks again when it is lost.
         case refusal(hub: NodeKey)
         case resolve(hub: NodeKey, peer: NodeKey)
+        case mark(hub: NodeKey, Int64)
+        case recall(NodeKey)
     }
 
     /// What a request to a peer's sidecar was made for.
     enum PeerPurpose: Hashable, Sendable {
         case redeem(RecordID)
         case offers(NodeKey)
+        case mark(NodeKey, Int64)
     }
 
     /// A `join` whose command still waits.
@@ -69,11 +76,14 @@ package struct Sidecar {
         let deadline: Instant
     }
 
-    /// The mind that `facts`, the content of the journal, and `memory`, the content of the cache, make.
+    /// The mind that `facts`, the content of the journal, and `memory`, the content of the cache, make. The journal
+    /// ends at `journal`, and had the ends `past` before.
     package init(
         identity: NodeIdentity,
         profile: SidecarProfile,
         facts: [TrustFact] = [],
+        journal: ChainHead = .empty,
+        past: [ChainHead] = [],
         memory: JSONValue = nil,
         random: RandomSource,
         settings: SidecarSettings = .defaults
@@ -83,8 +93,10 @@ package struct Sidecar {
         self.random = random
         self.settings = settings
         policy = AccessPolicy(profile.exposed)
+        marks = OwnMarks(head: .empty, past: [])
         book = TrustBook(owner: identity.key)
         for fact in facts { book.apply(fact) }
+        marks = OwnMarks(head: journal, past: book.pastEnds + past)
         peers.remember(memory)
     }
 
@@ -95,11 +107,14 @@ package struct Sidecar {
     package var key: NodeKey { identity.key }
 
     /// What the journal needs to hold, for compaction.
-    package func compactedFacts(at now: Timestamp) -> [TrustFact] { book.compacted(at: now) }
+    package func compactedFacts(at now: Timestamp) -> [TrustFact] {
+        let ends = marks.latest
+        return book.compacted(at: now) + (ends.isEmpty ? [] : [.past(ends)])
+    }
 
     /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
     package mutating func start(at now: Clocks) -> [SidecarAction] {
-        var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))]
+        var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))] + remindOutdated()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
         actions += tellContacts(at: now)
@@ -143,12 +158,16 @@ package struct Sidecar {
         actions += fetchWithheld()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
+        actions += giveUpRecovery(at: now)
+        actions += leaveMarks(at: now)
         return actions
     }
 
     /// When ``advance(to:)`` has something to do, or nil.
     package func nextDeadline(at now: Clocks) -> Instant? {
-        var deadlines: [Instant?] = [hubs.nextAttempt, nextLookUp(at: now), outboxRetry]
+        var deadlines: [Instant?] = [
+            hubs.nextAttempt, nextLookUp(at: now), outboxRetry, nextMark, recovery?.deadline,
+        ]
         deadlines += joins.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
@@ -182,7 +201,7 @@ package struct Sidecar {
     }
 
     func standing(of peer: NodeKey, at now: Clocks) -> TrustState.Standing {
-        book.blocked.contains(peer) ? .none : book.trust.standing(of: peer, at: now.wall)
+        book.blocked.contains(peer) || book.outdated != nil ? .none : book.trust.standing(of: peer, at: now.wall)
     }
 }
 

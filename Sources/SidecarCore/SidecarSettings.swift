@@ -59,6 +59,13 @@ package struct SidecarSettings: Hashable, Sendable {
     package var redeemInterval = Interval.seconds(5)
     /// How long what a peer said that it offers is used before the peer is asked again behind the scenes.
     package var offersFreshness = Interval.seconds(30)
+    /// Time between two marks of our journal at one hub, and with one of the connected peers, of which as many get one
+    /// between meetings.
+    package var hubMarkInterval = Interval.seconds(10)
+    package var peerMarkInterval = Interval.seconds(60)
+    package var markedPeerCount = 16
+    /// How long `trust recover` waits for hubs.
+    package var recoveryPatience = Interval.seconds(10)
     /// Time between two records of the same refusal, and how many refusals are kept apart.
     package var refusalInterval = Interval.seconds(60)
     package var refusalCount = 4_096

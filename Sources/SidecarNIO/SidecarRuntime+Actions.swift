@@ -45,9 +45,22 @@ extension SidecarRuntime {
     private func queue(_ actions: [SidecarAction]) {
         let now = Clocks.now().wall
         for action in actions {
+            noteOutdated(action)
             let steps = life?.gate.take(action, at: now) ?? []
             life?.steps.append(contentsOf: steps)
         }
+    }
+
+    /// Says at once what nobody may miss.
+    private func noteOutdated(_ action: SidecarAction) {
+        guard case .audit(let event) = action, event.action == .outdated else { return }
+        log.critical(
+            "this state directory is older than the node; nobody is trusted until `postern trust recover`",
+            metadata: [
+                "journal": "\(event.old["sequence"]?.integer ?? 0)", "known": "\(event.new["sequence"]?.integer ?? 0)",
+                "told by": "\(event.actor.did)",
+            ]
+        )
     }
 
     /// Does what is to be done now, begins the next write, and arms the timer.

@@ -30,7 +30,7 @@ extension SidecarRuntime {
     func openJournal(
         in directory: StateDirectory,
         isNew: Bool
-    ) throws(Problem) -> (journal: JournalFile, facts: [TrustFact]) {
+    ) throws(Problem) -> (opened: JournalFile.Opened, facts: [TrustFact]) {
         var facts: [TrustFact] = []
         let opened: JournalFile.Opened
         do throws(JournalOpenError) {
@@ -53,7 +53,7 @@ extension SidecarRuntime {
                 metadata: ["bytes": "\(opened.cutByteCount)"]
             )
         }
-        return (opened.journal, facts)
+        return (opened, facts)
     }
 
     /// Begins the write that is due, unless one is under way.
@@ -67,7 +67,8 @@ extension SidecarRuntime {
             let facts = life.sidecar.compactedFacts(at: Clocks.now().wall)
             base = { TrustJournal.content(facts) }
         }
-        life.journal.append(TrustJournal.content(write.facts), base: base) { result in
+        let minimum = TrustJournal.minimum(for: write.facts)
+        life.journal.append(TrustJournal.content(write.facts), minimum: minimum, base: base) { result in
             for entry in write.entries { audit.record(entry.event, at: entry.time) }
             // Nobody is told of a change before its entries are recorded.
             audit.whenRecorded { loop.execute { runtime.value.wrote(result) } }
@@ -83,6 +84,8 @@ extension SidecarRuntime {
                 log.error("the trust journal could not be compacted", metadata: ["error": "\(error)"])
             }
             current.steps.append(contentsOf: current.gate.finish(nil))
+            life = current
+            return feed { $0.journaled(written.head, at: $1) }
         case .failure(let error):
             log.critical("the trust journal cannot be written", metadata: ["error": "\(error)"])
             current.steps.append(contentsOf: current.gate.finish(.unsaved(error)))

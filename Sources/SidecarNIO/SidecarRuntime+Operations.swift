@@ -40,7 +40,7 @@ extension SidecarRuntime {
         life?.commands[id] = promise
         switch Asked.outline.effect {
         case .reports: life?.gate.noteReport(id)
-        case .reads, .changes: break
+        case .reads, .changes, .trusts: break
         }
         let view = View(node: node, host: host, startedAt: startedAt)
         feed { $0.perform(operation, id: id, at: $1, seeing: view) }

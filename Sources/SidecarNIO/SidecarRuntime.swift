@@ -127,7 +127,7 @@ package final class SidecarRuntime {
         guard life == nil else { return }
         let directory = StateDirectory(path: settings.stateDirectory)
         let audit = try openAudit(in: directory)
-        let (journal, facts) = try openJournal(in: directory, isNew: audit.isNew)
+        let (opened, facts) = try openJournal(in: directory, isNew: audit.isNew)
         let floors: ReplayFloorFile
         do throws(StateFileError) {
             floors = try ReplayFloorFile(path: directory.floorsPath)
@@ -142,6 +142,8 @@ package final class SidecarRuntime {
             identity: identity,
             profile: profile(of: settings),
             facts: facts,
+            journal: opened.journal.head,
+            past: opened.reading.past,
             memory: (try? JSONValue(parsing: cache.load())) ?? .null,
             random: RandomSource(seed: (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &system) }),
             settings: settings.sidecar
@@ -149,7 +151,7 @@ package final class SidecarRuntime {
         let control = RPCServer { [weak self] call, document in self?.receive(document, call) }
         life = Life(
             sidecar: sidecar,
-            journal: journal,
+            journal: opened.journal,
             audit: audit,
             floors: floors,
             cache: cache,

@@ -224,3 +224,48 @@ package enum JournalOpenError: Error, Hashable, Sendable {
     /// It is not what the node has written.
     case broken(JournalFault, path: String)
 }
+
+extension JournalFile {
+    /// What was saved of a broken journal.
+    package struct Repaired: Hashable, Sendable {
+        /// What was wrong with it.
+        package let fault: JournalFault
+        /// How many lines were whole.
+        package let lineCount: Int
+        /// Where the broken one is.
+        package let keptAt: String
+    }
+
+    /// Puts what can be saved of the broken journal of `identity` at `path` in the place of it, and behind it a line
+    /// with the content that `adding` makes of the highest number known; the broken one is kept beside. Its numbers go
+    /// on after that. Returns nil, and changes nothing, when the journal is whole. Nobody has it open.
+    package static func repair(
+        path: String,
+        identity: NodeIdentity,
+        adding content: (Int64) -> [UInt8]
+    ) throws(StateFileError) -> Repaired? {
+        let key = ChainKey(of: identity, for: .journal)
+        let bytes = SystemFile.size(of: path) == nil ? [] : try StateFile(reading: path).readAll()
+        let mark = try readMark(of: path, by: identity.key)
+        let fault: JournalFault
+        do throws(JournalFault) {
+            _ = try JournalReading(bytes, key: key, mark: mark, isNew: false)
+            return nil
+        } catch {
+            fault = error
+        }
+        let saved = JournalReading.salvage(bytes, key: key)
+        let end = mark.flatMap { $0.sequence > saved.last.sequence ? $0 : nil } ?? saved.last
+        var chain = JournalChain(after: end, key: key)
+        var text = chain.append(JournalChain.opening, isBase: true)
+        for line in saved.contents { text += chain.append(Array(line)) }
+        text += chain.append(content(end.sequence))
+        let keptAt = SystemFile.unused(path + ".broken")
+        if !bytes.isEmpty { try StateFile.replace(keptAt, with: bytes, isDurable: true) }
+        // Until the new mark is there the journal does not read, and this can be done again.
+        try StateFile.replace(path, with: text, isDurable: true)
+        let signed = StateMark(of: identity, at: chain.head).document.canonicalBytes
+        try StateFile.replace(markPath(of: path), with: signed + [UInt8(ascii: "\n")], isDurable: true)
+        return Repaired(fault: fault, lineCount: saved.contents.count, keptAt: keptAt)
+    }
+}

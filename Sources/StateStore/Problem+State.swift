@@ -39,7 +39,8 @@ extension Problem {
             self.init(
                 code: "journal-broken",
                 message: "the trust journal \(path) is broken: \(fault)",
-                hint: "bring back the latest copy of the state directory"
+                hint: "bring back its latest copy, or go on with what is left: postern trust recover"
+                    + Self.naming(directoryOf: path)
             )
         }
     }

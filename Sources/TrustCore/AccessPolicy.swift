@@ -27,6 +27,8 @@ package enum Access: Hashable, Sendable {
         case blocked
         /// Nothing is exposed at the port.
         case noSuchService = "no-such-service"
+        /// This node's state is older than the node: whom it trusts is not known (RULES N19).
+        case outdated
         /// The grants of both sides do not stand.
         case notTrusted = "not-trusted"
         /// Our grant does not name the service.
@@ -58,12 +60,21 @@ package struct AccessPolicy: Hashable, Sendable {
         package let standing: TrustState.Standing
         /// Whether the operator has shut it out.
         package let isBlocked: Bool
+        /// Whether what is known of it may be older than what was decided.
+        package let isOutdated: Bool
 
-        package init(key: NodeKey, name: String?, standing: TrustState.Standing, isBlocked: Bool = false) {
+        package init(
+            key: NodeKey,
+            name: String?,
+            standing: TrustState.Standing,
+            isBlocked: Bool = false,
+            isOutdated: Bool = false
+        ) {
             self.key = key
             self.name = name
             self.standing = standing
             self.isBlocked = isBlocked
+            self.isOutdated = isOutdated
         }
     }
 
@@ -92,6 +103,7 @@ package struct AccessPolicy: Hashable, Sendable {
     package func decide(_ subject: Subject, _ port: VirtualPort) -> Access {
         guard !subject.isBlocked else { return .refused(.blocked) }
         guard let exposed = exposed[port] else { return .refused(.noSuchService) }
+        guard !subject.isOutdated else { return .refused(.outdated) }
         guard case .mutual(let given, _) = subject.standing else { return .refused(.notTrusted) }
         guard given.services.contains(exposed.service.name) else { return .refused(.notGranted) }
         guard rule(of: exposed, admitting: subject) != nil else { return .refused(.notAllowed) }

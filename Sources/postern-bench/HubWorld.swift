@@ -45,7 +45,7 @@ final class HubWorld {
             let service = HubService(
                 node: hub.value,
                 identity: identity,
-                store: try SQLiteHubStore(path: path),
+                store: try SQLiteHubStore(path: path, of: identity),
                 audit: UnwrittenTrail(),
                 settings: settings,
                 logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }

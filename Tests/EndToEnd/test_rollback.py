@@ -2,11 +2,18 @@
 
 import hashlib
 import json
+import shutil
+import sqlite3
 import subprocess
+import time
 
 import pytest
 
-from world import World, postern
+from raw import RawAgent
+from test_http import own_error, request
+from world import Sidecar, World, befriend, postern
+
+CALL = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -119,3 +126,139 @@ def forge(audit, last):
     entry["hash"] = hashlib.blake2b(text(entry).encode(), digest_size=32).hexdigest()
     with audit.open("a") as file:
         file.write(text(entry) + "\n")
+
+
+class Copy:
+    """A copy of the state directory of a node that does not run."""
+
+    def __init__(self, node):
+        self.node = node
+        self.kept = node.folder / f"copy-of-{node.name}"
+        shutil.copytree(node.state, self.kept)
+
+    def restore(self):
+        shutil.rmtree(self.node.state)
+        shutil.copytree(self.kept, self.node.state)
+
+
+def wait(wanted, what, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not wanted():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def journal_end(node):
+    return json.loads((node.state / "trust.journal.head").read_text())["sequence"]
+
+
+def mark_at_hub(world, node):
+    """The number of the mark of `node` that the hub keeps."""
+    with sqlite3.connect(f"file:{world.hub.state / 'hub.sqlite'}?mode=ro", uri=True) as database:
+        marks = [json.loads(mark) for (mark,) in database.execute("SELECT mark FROM node WHERE mark IS NOT NULL")]
+    return max((mark["sequence"] for mark in marks if mark["by"] == node.did), default=0)
+
+
+def with_carol(world):
+    """A third sidecar, which trusts `a`."""
+    carol = world.add(Sidecar(world.folder, "carol", world.hub.url if world.hub else None))
+    carol.write_config()
+    carol.start()
+    befriend(world.a, carol)
+    return carol
+
+
+def actions(node):
+    return [json.loads(line)["action"] for line in lines(node.state / "audit.jsonl")]
+
+
+def test_an_old_copy_of_the_state_directory_trusts_nobody_until_it_has_recovered(tmp_path):
+    """The hub gives the node's own mark back; its revocations are fetched, and whoever was revoked stays out."""
+    with RawAgent() as agent, World(tmp_path) as world:
+        world.serve("raw", "http", f"http://127.0.0.1:{agent.port}")
+        world.start()
+        a, b, carol = world.a, world.b, with_carol(world)
+        assert request(world, CALL % world.ports["raw"])[0] == 200
+        a.stop()
+        copy = Copy(a)
+        a.start()
+        a.cli("trust", "revoke", carol.did)
+        wait(lambda: mark_at_hub(world, a) == journal_end(a), "the hub gets the mark")
+        known = journal_end(a)
+        a.stop()
+        copy.restore()
+        a.start()
+        wait(lambda: a.cli("status")["outdated"] is not None, "the state is noticed to be old")
+        outdated = a.cli("status")["outdated"]
+        assert outdated["known"] == known > outdated["sequence"]
+        status, everything = request(world, CALL % world.ports["raw"])
+        assert status == 503 and own_error(everything)["data"]["code"] == "not-trusted"
+        assert "older than the node" in own_error(everything)["message"]
+        assert "postern trust recover" in a.program.tail(200) and "state.outdated" in actions(a)
+        invited = postern("invite", "--state", a.state, "--json")
+        assert invited.returncode == 1 and json.loads(invited.stdout)["error"]["code"] == "state-outdated"
+
+        recovered = a.cli("trust", "recover")
+        assert (recovered["state"], recovered["revoked"]) == ("recovered", [carol.did])
+        assert a.cli("status")["outdated"] is None and "state.recover" in actions(a)
+        assert [peer["did"] for peer in a.cli("trust", "list")["trusted"]] == [b.did]
+        assert request(world, CALL % world.ports["raw"])[0] == 200
+        a.stop()
+        a.start()
+        wait(lambda: mark_at_hub(world, a) > known, "the hub gets the mark of the state that counts")
+        assert a.cli("status")["outdated"] is None
+        assert a.cli("trust", "recover")["state"] == "current"
+        assert a.cli("audit", "verify")["intact"]
+
+
+def test_a_peer_tells_of_an_old_state_where_there_is_no_hub(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        world.start()
+        a, carol = world.a, with_carol(world)
+        a.stop()
+        copy = Copy(a)
+        a.start()
+        a.cli("trust", "revoke", carol.did)
+        # Whoever was met last is greeted at a start, and gets the mark.
+        a.stop()
+        a.start()
+        a.wait_for_peer(world.b.did, lambda peer: peer["connected"], "was greeted")
+        time.sleep(1)
+        a.stop()
+        copy.restore()
+        a.start()
+        wait(lambda: a.cli("status")["outdated"] is not None, "the state is noticed to be old")
+        refused = postern("trust", "recover", "--state", a.state, "--json")
+        error = json.loads(refused.stdout)["error"]
+        assert refused.returncode == 1 and error["code"] == "not-recovered" and "--confirm" in error["hint"]
+        assert a.cli("trust", "recover", "--confirm")["state"] == "confirmed"
+        assert a.cli("status")["outdated"] is None
+        trusted = {peer["did"] for peer in a.cli("trust", "list")["trusted"]}
+        assert trusted == {world.b.did, carol.did}, "nobody who was asked knew of the revocation"
+
+
+def test_what_is_left_of_a_broken_journal_is_gone_on_with(tmp_path):
+    with World(tmp_path) as world:
+        world.start()
+        a, b, carol = world.a, world.b, with_carol(world)
+        whole = postern("trust", "recover", "--state", a.state, "--json")
+        assert json.loads(whole.stdout)["state"] == "current"
+        a.cli("trust", "revoke", b.did)
+        wait(lambda: mark_at_hub(world, a) == journal_end(a), "the hub gets the mark")
+        a.stop()
+        assert postern("trust", "recover", "--state", a.state).returncode == 3, "it is whole"
+        journal = a.state / "trust.journal"
+        kept = lines(journal)
+        revocations = [line for line in kept if '"fact":"revoked"' in line]
+        assert revocations
+        journal.write_text("".join(line for line in kept if line not in revocations))
+        assert "postern trust recover" in refused_start(a)
+
+        repaired = a.cli("trust", "recover")
+        assert repaired["state"] == "repaired" and repaired["lines"] == len(kept) - len(revocations)
+        a.start()
+        assert a.cli("status")["outdated"] is not None
+        wait(lambda: a.cli("status")["hubs"][0]["connected"], "the hub is there")
+        recovered = a.cli("trust", "recover")
+        assert (recovered["state"], recovered["revoked"]) == ("recovered", [b.did])
+        assert [peer["did"] for peer in a.cli("trust", "list")["trusted"]] == [carol.did]

@@ -15,11 +15,12 @@ struct ReadingAllStore: HubStore {
 
     mutating func transaction(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) {
         var all = HubReads()
+        let tags = HubTags(of: hubIdentity)
         all.registrations = Set(nodes)
         all.mailboxes = Set(nodes)
         all.headers = Set(nodes)
         all.mail = Set(nodes.flatMap { node in mail.map { MailKey(target: node, id: $0) } })
-        all.revocations = Set(nodes.flatMap { giver in nodes.map { GrantPair(giver: giver, subject: $0) } })
+        all.revocations = Set(nodes.flatMap { giver in nodes.map { tags.revocation(by: giver, of: $0) } })
         store.transaction(all, decide)
     }
 }
@@ -129,7 +130,8 @@ struct RandomInputs {
         facts.registrations[bob.key] = Registration(key: bob.key, contacts: [], registered: time(0), seen: time(0))
         let first = world.hub.decide([input], over: facts)
         #expect(world.hub.decide([input], over: facts) == first)
-        facts.voidUntil[GrantPair(giver: bob.key, subject: alice.key)] = time(5)
+        let key = HubTags(of: hubIdentity).revocation(by: bob.key, of: alice.key)
+        facts.revocations[key] = StoredRevocation(issued: time(5), signature: [])
         let second = world.hub.decide([input], over: facts)
         #expect(second != first)
         let actions = world.hub.committed(second)

@@ -35,6 +35,8 @@ import TrustCore
             .acknowledge([RecordID(ofBytes: [1]), RecordID(ofBytes: [2])]),
             .resolve(target: bob.key, grant: bobsGrant), .release(RelayChannel(.max)),
             .revoke(Revocation(from: alice, to: bob.key, issued: time(0))),
+            .mark(StateMark(of: alice, at: ChainHead(sequence: 7, hash: ChainHead.empty.hash))),
+            .recall([bob.key, carol.key]), .recall([]),
         ]
         for request in requests {
             let document = try JSONValue(parsing: request.document.compactBytes)
@@ -70,10 +72,12 @@ import TrustCore
             .invalid("the record's member \"do\" has an invalid value"), .unknown, .overLimit, .notWatching,
             .unavailable, .full, .workNeeded(bits: 16, hour: 498_000),
         ]
+        let mark = StateMark(of: alice, at: ChainHead(sequence: 7, hash: ChainHead.empty.hash))
         let answers: [HubAnswer] =
             [
                 .done, .registered(alice.key, alice.key.personalAddress, at: time(0)), .online(RelayChannel(.max)),
-                .offline,
+                .offline, .revocations([]), .revocations([Revocation(from: alice, to: bob.key, issued: time(0))]),
+                .registered(alice.key, alice.key.personalAddress, at: time(0), mark: mark),
             ]
             + refusals.map { .refused($0) }
         for answer in answers { #expect(try HubAnswer(answer.document) == answer) }

@@ -93,8 +93,9 @@ import TrustCore
         world.join(alice, bob)
         _ = world.leave(bob)
         #expect(world.ask(resolve(), from: alice).answer == .offline)
-        let pair = GrantPair(giver: bob.key, subject: alice.key)
-        world.store.transaction(HubReads()) { _ in [.revoke(pair, until: time(0), limit: 9)] }
+        let key = HubTags(of: hubIdentity).revocation(by: bob.key, of: alice.key)
+        let revoked = StoredRevocation(issued: time(0), signature: [])
+        world.store.transaction(HubReads()) { _ in [.revoke(key, revoked, limit: 9)] }
         #expect(pushes(world.watch(bob), to: alice).isEmpty)
     }
 

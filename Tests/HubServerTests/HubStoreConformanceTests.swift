@@ -5,6 +5,9 @@ import PosternModel
 import Testing
 import TrustCore
 
+/// Of the hub whose stores these are.
+let tags = HubTags(of: identity(9))
+
 /// The stores that there are. A new one is a case here.
 enum StoreKind: CaseIterable {
     case memory
@@ -13,7 +16,7 @@ enum StoreKind: CaseIterable {
     func open() throws -> any HubStore {
         switch self {
         case .memory: MemoryHubStore()
-        case .sqlite: try SQLiteHubStore(path: ":memory:")
+        case .sqlite: try SQLiteHubStore(path: ":memory:", of: identity(9))
         }
     }
 }
@@ -47,13 +50,36 @@ enum StoreKind: CaseIterable {
         reads.mailboxes = Set(nodes)
         reads.headers = Set(nodes)
         reads.mail = Set(nodes.flatMap { node in (0..<10).map { MailKey(target: node, id: mail($0).id) } })
-        reads.revocations = Set(nodes.flatMap { giver in nodes.map { GrantPair(giver: giver, subject: $0) } })
+        reads.revocations = Set(nodes.flatMap { giver in nodes.map { tags.revocation(by: giver, of: $0) } })
         var found = HubFacts()
         try store.transaction(reads) { facts in
             found = facts
             return []
         }
         return found
+    }
+
+    /// What is kept of a revocation of `seconds` after now.
+    func revoked(after seconds: Int) -> StoredRevocation {
+        let signature = Array(repeating: UInt8(seconds), count: 64)
+        return StoredRevocation(issued: now + .seconds(Int64(seconds)), signature: signature)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `the mark of a registered node is kept, replaced, and goes with it (N19)`(kind: StoreKind) throws {
+        var store = try kind.open()
+        func mark(_ sequence: Int64) -> StateMark {
+            StateMark(of: identity(1), at: ChainHead(sequence: sequence, hash: ChainHead.empty.hash))
+        }
+        let registration = Registration(key: alice, contacts: [], registered: now, seen: now)
+        try write(.mark(mark(1)), to: &store)
+        #expect(try facts(&store).registrations[alice] == nil)
+        try write(.register(registration), .mark(mark(2)), to: &store)
+        #expect(try facts(&store).registrations[alice]?.mark == mark(2))
+        try write(.register(registration), .mark(mark(3)), .register(registration), to: &store)
+        #expect(try facts(&store).registrations[alice]?.mark == mark(3), "registering again leaves it")
+        try write(.deregister(alice), .register(registration), to: &store)
+        #expect(try facts(&store).registrations[alice]?.mark == nil)
     }
 
     func write(_ writes: HubWrite..., to store: inout any HubStore) throws {
@@ -110,24 +136,21 @@ enum StoreKind: CaseIterable {
     @Test(arguments: StoreKind.allCases)
     func `the latest revocation of a pair counts, in one direction`(kind: StoreKind) throws {
         var store = try kind.open()
-        let pair = GrantPair(giver: alice, subject: bob)
-        for seconds in [2, 5, 3] {
-            try write(.revoke(pair, until: now + .seconds(Int64(seconds)), limit: 9), to: &store)
-        }
-        #expect(try facts(&store).voidUntil == [pair: now + .seconds(5)])
+        let key = tags.revocation(by: alice, of: bob)
+        for seconds in [2, 5, 3] { try write(.revoke(key, revoked(after: seconds), limit: 9), to: &store) }
+        #expect(try facts(&store).revocations == [key: revoked(after: 5)])
     }
 
     @Test(arguments: StoreKind.allCases)
     func `beyond the limit of one giver its earliest revocation is dropped`(kind: StoreKind) throws {
         var store = try kind.open()
-        let others = GrantPair(giver: bob, subject: alice)
-        try write(.revoke(others, until: now, limit: 2), to: &store)
+        let others = tags.revocation(by: bob, of: alice)
+        try write(.revoke(others, revoked(after: 0), limit: 2), to: &store)
         for (subject, seconds) in [(bob, 7), (carol, 8), (identity(4).key, 9)] {
-            let pair = GrantPair(giver: alice, subject: subject)
-            try write(.revoke(pair, until: now + .seconds(Int64(seconds)), limit: 2), to: &store)
+            try write(.revoke(tags.revocation(by: alice, of: subject), revoked(after: seconds), limit: 2), to: &store)
         }
-        let kept = GrantPair(giver: alice, subject: carol)
-        #expect(try facts(&store).voidUntil == [others: now, kept: now + .seconds(8)])
+        let kept = tags.revocation(by: alice, of: carol)
+        #expect(try facts(&store).revocations == [others: revoked(after: 0), kept: revoked(after: 8)])
     }
 
     @Test(arguments: StoreKind.allCases)

@@ -39,7 +39,7 @@ private struct BrokenStore: HubStore {
             if case .answer(let id, let answer) = action { answers[id] = answer }
         }
         #expect(answers[HubRequestID(1)] == .refused(HubRefusal(.malformed)))
-        guard case .registered(alice, _, _)? = answers[HubRequestID(2)] else { throw RecordError.malformed }
+        guard case .registered(alice, _, _, mark: nil)? = answers[HubRequestID(2)] else { throw RecordError.malformed }
         #expect(answers[HubRequestID(3)] == .refused(HubRefusal(.invalid("do"))))
         #expect(outcome.failure == nil)
     }

@@ -31,6 +31,8 @@ final class TemporaryDirectory {
     let bob = identity(2).key
     let now = Timestamp(seconds: 1_795_000_000)
 
+    let revocation = StoredRevocation(issued: Timestamp(seconds: 1_795_000_000), signature: Array(1...64))
+
     func mail(_ byte: UInt8) -> StoredMail {
         let sealed = Array(repeating: byte, count: 20)
         return StoredMail(
@@ -46,7 +48,7 @@ final class TemporaryDirectory {
         var reads = HubReads()
         reads.registrations = [alice]
         reads.mailboxes = [bob]
-        reads.revocations = [GrantPair(giver: alice, subject: bob)]
+        reads.revocations = [tags.revocation(by: alice, of: bob)]
         var found = HubFacts()
         try store.transaction(reads) { facts in
             found = facts
@@ -56,12 +58,12 @@ final class TemporaryDirectory {
     }
 
     @Test func `what was committed survives the end of the process at any moment`() throws {
-        let store = try SQLiteHubStore(path: path)
+        let store = try SQLiteHubStore(path: path, of: identity(9))
         try store.transaction(HubReads()) { _ in
             [
                 .register(Registration(key: alice, contacts: [], registered: now, seen: now)),
                 .deposit(mail(1), for: bob),
-                .revoke(GrantPair(giver: alice, subject: bob), until: now, limit: 9),
+                .revoke(tags.revocation(by: alice, of: bob), revocation, limit: 9),
             ]
         }
         // What a killed process leaves: the files as they are, its log not merged.
@@ -72,14 +74,14 @@ final class TemporaryDirectory {
         let expected = try facts(store)
         #expect(
             expected.nodeCount == 1 && expected.pools == [.known: 20 + MailHeader.overhead]
-                && expected.voidUntil.count == 1
+                && expected.revocations.count == 1
         )
         #expect(expected.mailboxes == [bob: [mail(1)]])
-        #expect(try facts(try SQLiteHubStore(path: crashed)) == expected)
+        #expect(try facts(try SQLiteHubStore(path: crashed, of: identity(9))) == expected)
     }
 
     @Test func `a transaction that fails leaves rows and counts as they were`() throws {
-        let store = try SQLiteHubStore(path: path)
+        let store = try SQLiteHubStore(path: path, of: identity(9))
         try store.transaction(HubReads()) { _ in [.deposit(mail(1), for: bob)] }
         let before = try facts(store)
         // The same mail a second time violates the store's own uniqueness.
@@ -120,6 +122,10 @@ final class TemporaryDirectory {
                 sql: "INSERT INTO node VALUES (?, 'alice', ?)",
                 arguments: [Data(alice.bytes), now.nanoseconds]
             )
+            try database.execute(
+                sql: "INSERT INTO revocation VALUES (?, ?, ?)",
+                arguments: [Data(alice.bytes), Data(bob.bytes), now.nanoseconds]
+            )
             let waiting = mail(1)
             try database.execute(
                 sql: "INSERT INTO mail (target, id, sealed, deposited) VALUES (?, ?, ?, ?)",
@@ -129,12 +135,23 @@ final class TemporaryDirectory {
             )
         }
         try old.close()
-        let found = try facts(try SQLiteHubStore(path: path))
+        let found = try facts(try SQLiteHubStore(path: path, of: identity(9)))
         let registration = try #require(found.registrations[alice])
         #expect(registration.registered == now && registration.contacts.isEmpty)
         // It counts as seen when the database was made new, or the first tidying would remove it.
         #expect(registration.seen.nanoseconds > 0)
         #expect(found.mailboxes == [bob: [mail(1)]] && found.nodeCount == 1)
         #expect(found.pools == [.known: 20 + MailHeader.overhead])
+        let revoked = StoredRevocation(issued: now, signature: [])
+        #expect(found.revocations == [tags.revocation(by: alice, of: bob): revoked])
+    }
+
+    @Test func `the file of a hub does not say whose trust has ended (N14)`() throws {
+        let store = try SQLiteHubStore(path: path, of: identity(9))
+        try store.transaction(HubReads()) { _ in [.revoke(tags.revocation(by: alice, of: bob), revocation, limit: 9)] }
+        for suffix in ["", "-wal"] {
+            let bytes = try Data(contentsOf: URL(filePath: path + suffix))
+            for key in [alice, bob] { #expect(bytes.firstRange(of: Data(key.bytes)) == nil) }
+        }
     }
 }

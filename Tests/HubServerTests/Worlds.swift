@@ -52,7 +52,7 @@ final class RunningHub: @unchecked Sendable {
         settings.node.acceptsUnknownPeers = true
         let logger = Logger(label: "hub") { _ in SwiftLogNoOpLogHandler() }
         node = OverlayNode(eventLoop: loop, identity: identity, settings: settings, logger: logger)
-        let store = try SQLiteHubStore(path: directory + "/hub.sqlite")
+        let store = try SQLiteHubStore(path: directory + "/hub.sqlite", of: identity)
         service = HubService(node: node, identity: identity, store: store, audit: trail, logger: logger)
     }
 

@@ -8,6 +8,8 @@ import SidecarCore
 import Testing
 import TrustCore
 
+let hubIdentity = try! NodeIdentity(seed: Array(repeating: 250, count: 32))
+
 /// Sidecars and a hub without any input or output: actions of one are inputs of another, at once and in order.
 ///
 /// Two sidecars have a session when both have admitted the other with the same secret, and one of them tries.
@@ -45,6 +47,10 @@ struct World {
     var isHubUp = true
     var hubSessions: Set<NodeKey> = []
     var now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
+    /// Whether sidecars hear how far their journals have come.
+    var hasMarks = false
+    /// How many marks sidecars have left with hubs and peers.
+    private(set) var marksLeft = 0
     /// How far behind the others the clocks of some nodes are.
     var clockLag: [NodeKey: Interval] = [:]
     /// Everything that hubs were told to push, for replays.
@@ -55,11 +61,10 @@ struct World {
     private var isDraining = false
 
     init() {
-        let identity = try! NodeIdentity(seed: Array(repeating: 250, count: 32))
-        hubURL = HubURL(.loopback(4_600), key: identity.key)!
+        hubURL = HubURL(.loopback(4_600), key: hubIdentity.key)!
         var settings = HubSettings.defaults
         settings.strangerPrice = StrangerPrice(least: 2, most: 4)
-        hub = Hub(identity: identity, settings: settings)
+        hub = Hub(identity: hubIdentity, settings: settings)
     }
 
     @discardableResult
@@ -90,12 +95,16 @@ struct World {
         disconnectAll(key)
         let lines = journal ?? node.journal
         let facts = try! TrustJournal.facts(in: lines.map { $0[...] })
+        nodes[key]?.journal = lines
+        let heads = hasMarks ? heads(of: key) : []
         let random = RandomSource(seed: Array(key.bytes.reversed()))
         let memory = node.sidecar.memoryDocument
         let sidecar = Sidecar(
             identity: node.identity,
             profile: node.profile,
             facts: facts,
+            journal: heads.last ?? .empty,
+            past: Array(heads.dropLast()),
             memory: memory,
             random: random
         )
@@ -103,6 +112,17 @@ struct World {
         fresh.journal = lines
         nodes[key] = fresh
         start(key)
+    }
+
+    /// The ends that the journal of a node has had.
+    func heads(of key: NodeKey) -> [ChainHead] {
+        guard let node = nodes[key] else { return [] }
+        var chain = JournalChain(key: ChainKey(of: node.identity, for: .journal))
+        return node.journal.map { line in
+            let facts = try! TrustJournal.facts(in: [line[...]])
+            _ = chain.append(line, minimum: TrustJournal.minimum(for: facts))
+            return chain.head
+        }
     }
 
     private mutating func disconnectAll(_ key: NodeKey) {
@@ -179,7 +199,9 @@ struct World {
 
     private mutating func perform(_ action: SidecarAction, of key: NodeKey) {
         switch action {
-        case .persist(let facts): nodes[key]?.journal.append(TrustJournal.content(facts))
+        case .persist(let facts):
+            nodes[key]?.journal.append(TrustJournal.content(facts))
+            if hasMarks, let head = heads(of: key).last { input(key) { $0.journaled(head, at: $1) } }
         case .audit(let event): nodes[key]?.events.append(event)
         case .remember: break
         case .admit(let admission):
@@ -199,14 +221,18 @@ struct World {
             nodes[key]?.hubs.remove(hub)
             if hub == hubURL.key { hubDown(key) }
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)
-        case .hubRequest(let id, _, let request): askHub(key, id, request)
+        case .hubRequest(let id, _, let request):
+            if case .mark = request { marksLeft += 1 }
+            askHub(key, id, request)
         case .work(let id, let challenge, let bits):
             let work = challenge.solve(bits: bits)
             input(key) { $0.worked(id, work, at: $1) }
         case .openWatch:
             guard hubSessions.contains(key) else { return }
             process(.watchOpened(by: key, at: now.wall))
-        case .peerRequest(let id, let peer, let request): askPeer(key, id, peer, request)
+        case .peerRequest(let id, let peer, let request):
+            if case .mark = request { marksLeft += 1 }
+            askPeer(key, id, peer, request)
         case .redeem(let id, let invitation, let claim): redeem(key, id, invitation, claim)
         case .answerPeer(_, let answer): nodes[key]?.peerAnswers.append(answer)
         case .routed(let id, let route): nodes[key]?.routes[id] = route
@@ -315,12 +341,12 @@ struct World {
 
     /// Whether the hub's store has a revocation of what `giver` gave to `subject`.
     func isRevokedAtHub(giver: NodeKey, subject: NodeKey) -> Bool {
-        let pair = GrantPair(giver: giver, subject: subject)
+        let key = HubTags(of: hubIdentity).revocation(by: giver, of: subject)
         var reads = HubReads()
-        reads.revocations = [pair]
+        reads.revocations = [key]
         var (copy, isRevoked) = (hubStore, false)
         copy.transaction(reads) { facts in
-            isRevoked = facts.voidUntil[pair] != nil
+            isRevoked = facts.revocations[key] != nil
             return []
         }
         return isRevoked

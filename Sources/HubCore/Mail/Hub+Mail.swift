@@ -97,7 +97,7 @@ extension Hub {
         over facts: HubFacts
     ) -> Bool {
         switch evidence {
-        case .grant(let grant): !Self.isRevoked(grant, over: facts)
+        case .grant(let grant): !isRevoked(grant, over: facts)
         case .contact(let token): facts.registrations[target]?.contacts.contains(token.id) ?? false
         case .work, nil: true
         }

@@ -12,7 +12,7 @@ extension Hub {
             return decide(request, id: id, from: node, in: network, at: now, over: facts, spent: spent)
         case .watchOpened(let node, let now):
             let revoked = presence.awaited.grants(of: node).filter { grant in
-                Self.isRevoked(grant, over: facts)
+                isRevoked(grant, over: facts)
             }
             let mail = facts.mailboxes[node] ?? []
             return HubDecision(change: .arrive(node, mail: mail, refused: Set(revoked.map(\.subject)), at: now))
@@ -67,7 +67,7 @@ extension Hub {
             let writes: [HubWrite] = known.isEmpty ? [] : [.removeMail(known, of: node)]
             return HubDecision(writes: writes, actions: [.answer(id, .done)])
         case .resolve(let target, let grant):
-            let isAllowed = Self.allows(grant, to: node, target, at: now.wall, over: facts)
+            let isAllowed = allows(grant, to: node, target, at: now.wall, over: facts)
             return HubDecision(change: .lookUp(id, grant, by: node, isAllowed: isAllowed))
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
@@ -76,7 +76,20 @@ extension Hub {
                 return .answer(id, .done)
             }
             return within([.revocations(of: node)], decision)
+        case .mark(let mark):
+            if let answer = Self.answer(to: mark, from: node, over: facts) { return .answer(id, answer) }
+            return within([.changes(of: node)], HubDecision(writes: [.mark(mark)], actions: [.answer(id, .done)]))
+        case .recall(let keys):
+            return .answer(id, .revocations(revocations(between: node, and: keys, over: facts)))
         }
+    }
+
+    /// What is answered to a mark that is not kept; nil: it is.
+    private static func answer(to mark: StateMark, from node: NodeKey, over facts: HubFacts) -> HubAnswer? {
+        guard mark.node == node else { return .refused(HubRefusal(.invalid("mark"))) }
+        guard let known = facts.registrations[node] else { return .refused(.unknown) }
+        // An older one says nothing that is not known.
+        return known.mark.map { $0.head.sequence < mark.head.sequence } ?? true ? nil : .done
     }
 
     /// The registration, and the rates that it counts against: none when nothing changes but the time.
@@ -88,7 +101,8 @@ extension Hub {
         at now: Timestamp,
         over facts: HubFacts
     ) -> (subjects: [RateSubject], decision: HubDecision) {
-        let answer = HubAction.answer(id, .registered(node, node.personalAddress, at: now))
+        let mark = facts.registrations[node]?.mark
+        let answer = HubAction.answer(id, .registered(node, node.personalAddress, at: now, mark: mark))
         guard let known = facts.registrations[node] else {
             guard facts.nodeCount < settings.nodeCount else { return ([], .answer(id, .refused(.full))) }
             let registration = Registration(key: node, contacts: contacts, registered: now, seen: now)
@@ -103,7 +117,7 @@ extension Hub {
         guard isChanged || now - known.seen >= settings.seenInterval else {
             return ([], HubDecision(actions: [answer]))
         }
-        let registration = Registration(key: node, contacts: contacts, registered: known.registered, seen: now)
+        let registration = known.seen(at: now, contacts: contacts)
         return (
             isChanged ? [.changes(of: node)] : [],
             HubDecision(writes: [.register(registration)], actions: [answer])
@@ -152,20 +166,21 @@ extension Hub {
             return .answer(id, .refused(HubRefusal(.invalid("revocation"))))
         }
         guard facts.registrations[node] != nil else { return .answer(id, .refused(.unknown)) }
-        let pair = GrantPair(giver: node, subject: revocation.subject)
-        if let until = facts.voidUntil[pair], until >= revocation.issued { return nil }
+        let key = tags.revocation(by: node, of: revocation.subject)
+        if let known = facts.revocations[key], known.issued >= revocation.issued { return nil }
         let until: JSONValue = ["until": .time(revocation.issued)]
-        let event = AuditEvent(.trustRevoked, actor: node, subject: pair.subject.did, new: until)
+        // Whose trust has ended is not kept here either.
+        let event = AuditEvent(.trustRevoked, actor: node, subject: Hex.encode(key.pair.bytes), new: until)
         return HubDecision(
-            writes: [.revoke(pair, until: revocation.issued, limit: settings.revocationCount)],
-            change: .endTrust(pair),
+            writes: [.revoke(key, tags.stored(revocation), limit: settings.revocationCount)],
+            change: .endTrust(GrantPair(giver: node, subject: revocation.subject)),
             actions: [.audit(event), .answer(id, .done)]
         )
     }
 
     /// Whether `grant` lets `requester` look `target` up: the target is registered and gave the grant to the requester,
     /// and it has neither expired nor been revoked.
-    private static func allows(
+    private func allows(
         _ grant: Grant,
         to requester: NodeKey,
         _ target: NodeKey,
@@ -176,7 +191,17 @@ extension Hub {
         return facts.registrations[target] != nil && !isRevoked(grant, over: facts)
     }
 
-    static func isRevoked(_ grant: Grant, over facts: HubFacts) -> Bool {
-        facts.voidUntil[GrantPair(giver: grant.giver, subject: grant.subject)].map { $0 >= grant.issued } ?? false
+    func isRevoked(_ grant: Grant, over facts: HubFacts) -> Bool {
+        let known = facts.revocations[tags.revocation(by: grant.giver, of: grant.subject)]
+        return known.map { $0.issued >= grant.issued } ?? false
+    }
+
+    /// What `node` and `keys` have revoked towards each other.
+    private func revocations(between node: NodeKey, and keys: [NodeKey], over facts: HubFacts) -> [Revocation] {
+        keys.flatMap { [GrantPair(giver: node, subject: $0), GrantPair(giver: $0, subject: node)] }.compactMap { pair in
+            facts.revocations[tags.revocation(by: pair.giver, of: pair.subject)].flatMap { stored in
+                tags.revocation(stored, by: pair.giver, of: pair.subject)
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ extension Hub {
         case .watchOpened(let node, _):
             reads.mailboxes.insert(node)
             for grant in presence.awaited.grants(of: node) {
-                reads.revocations.insert(GrantPair(giver: node, subject: grant.subject))
+                reads.revocations.insert(tags.revocation(by: node, of: grant.subject))
             }
         case .watchClosed(let node, _):
             reads.registrations.insert(node)
@@ -23,21 +23,26 @@ extension Hub {
 
     private func add(to reads: inout HubReads, for request: HubRequest, from node: NodeKey) {
         switch request {
-        case .register, .deregister:
+        case .register, .deregister, .mark:
             reads.registrations.insert(node)
         case .deposit(let target, let sealed, _):
             reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))
             reads.headers.insert(target)
             reads.registrations.insert(target)
-            reads.revocations.insert(GrantPair(giver: target, subject: node))
+            reads.revocations.insert(tags.revocation(by: target, of: node))
         case .acknowledge(let ids):
             for id in ids { reads.mail.insert(MailKey(target: node, id: id)) }
         case .resolve(let target, _):
             reads.registrations.insert(target)
-            reads.revocations.insert(GrantPair(giver: target, subject: node))
+            reads.revocations.insert(tags.revocation(by: target, of: node))
         case .revoke(let revocation):
             reads.registrations.insert(node)
-            reads.revocations.insert(GrantPair(giver: node, subject: revocation.subject))
+            reads.revocations.insert(tags.revocation(by: node, of: revocation.subject))
+        case .recall(let keys):
+            for key in keys {
+                reads.revocations.insert(tags.revocation(by: node, of: key))
+                reads.revocations.insert(tags.revocation(by: key, of: node))
+            }
         case .release:
             break
         }

@@ -11,8 +11,8 @@ package struct HubFacts: Hashable, Sendable {
     package var headers: [NodeKey: [MailHeader]] = [:]
     /// The mail that is there.
     package var mail: Set<MailKey> = []
-    /// Grants that were issued at this time or before are void.
-    package var voidUntil: [GrantPair: Timestamp] = [:]
+    /// What was revoked.
+    package var revocations: [RevocationKey: StoredRevocation] = [:]
     /// The registrations of nodes that have not been seen for long, the longest first.
     package var unseen: [Registration] = []
     /// How many nodes are registered; there with every answer, so a store keeps it at hand.
@@ -54,8 +54,11 @@ package struct HubFacts: Hashable, Sendable {
             pools[kind] = min(pools[kind] ?? 0, cost)
         case .removeMailDeposited:
             break
-        case .revoke(let pair, let until, _):
-            voidUntil[pair] = max(voidUntil[pair] ?? until, until)
+        case .mark(let mark):
+            registrations[mark.node] = registrations[mark.node]?.marked(mark)
+        case .revoke(let key, let revocation, _):
+            let known = revocations[key]
+            revocations[key] = known.map { $0.issued >= revocation.issued ? $0 : revocation } ?? revocation
         }
     }
 }

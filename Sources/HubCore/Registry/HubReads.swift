@@ -11,7 +11,7 @@ package struct HubReads: Hashable, Sendable {
     /// Mail that may be there.
     package var mail: Set<MailKey> = []
     /// Grants that may be revoked.
-    package var revocations: Set<GrantPair> = []
+    package var revocations: Set<RevocationKey> = []
     /// Registrations whose nodes have not been seen since then.
     package var unseen: Unseen?
 

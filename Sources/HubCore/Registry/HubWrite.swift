@@ -3,8 +3,10 @@ package import TrustCore
 
 /// One change of a hub's store. The decision that asks for it has seen to it that it is allowed.
 package enum HubWrite: Hashable, Sendable {
-    /// Add a registration, or replace the one of the same node.
+    /// Add a registration, or replace the one of the same node, which keeps its mark.
     case register(Registration)
+    /// Put the mark of a registered node in the place of the one that it has left before.
+    case mark(StateMark)
     /// Remove a registration.
     case deregister(NodeKey)
     /// Add mail, behind what waits for the node, which may not be registered. The mail is not there yet.
@@ -19,5 +21,5 @@ package enum HubWrite: Hashable, Sendable {
     case removeMailDeposited(before: Timestamp)
     /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one
     /// giver the one with the earliest time is removed.
-    case revoke(GrantPair, until: Timestamp, limit: Int)
+    case revoke(RevocationKey, StoredRevocation, limit: Int)
 }

@@ -7,7 +7,7 @@ package struct MemoryHubStore: HubStore {
     private var mailboxes: [NodeKey: [Row]] = [:]
     private var pools: [MailStanding.Kind: Int] = [:]
     private var lastSequence = 0
-    private var revocations: [NodeKey: [NodeKey: Timestamp]] = [:]
+    private var revocations: [UInt64: [RevocationKey: StoredRevocation]] = [:]
 
     /// A mail with its place in the order of all.
     private struct Row: Sendable {
@@ -27,7 +27,7 @@ package struct MemoryHubStore: HubStore {
         for node in reads.mailboxes { facts.mailboxes[node] = (mailboxes[node] ?? []).map(\.mail) }
         for node in reads.headers { facts.headers[node] = (mailboxes[node] ?? []).map(\.mail.header) }
         facts.mail = reads.mail.filter { key in mailboxes[key.target]?.contains { $0.mail.id == key.id } ?? false }
-        for pair in reads.revocations { facts.voidUntil[pair] = revocations[pair.giver]?[pair.subject] }
+        for key in reads.revocations { facts.revocations[key] = revocations[key.giver]?[key] }
         if let unseen = reads.unseen {
             let old = registrations.values.filter { $0.seen < unseen.since }.sorted { $0.seen < $1.seen }
             facts.unseen = Array(old.prefix(unseen.limit))
@@ -39,7 +39,10 @@ package struct MemoryHubStore: HubStore {
 
     private mutating func commit(_ write: HubWrite) {
         switch write {
-        case .register(let registration): registrations[registration.key] = registration
+        case .register(let registration):
+            let mark = registrations[registration.key]?.mark
+            registrations[registration.key] = mark.map { registration.marked($0) } ?? registration
+        case .mark(let mark): registrations[mark.node] = registrations[mark.node]?.marked(mark)
         case .deregister(let node): registrations[node] = nil
         case .deposit(let mail, let target):
             lastSequence += 1
@@ -49,13 +52,14 @@ package struct MemoryHubStore: HubStore {
         case .trimMail(let kind, let cost): trim(kind, to: cost)
         case .removeMailDeposited(let time):
             for target in Array(mailboxes.keys) { keepMail(of: target) { $0.deposited >= time } }
-        case .revoke(let pair, let until, let limit):
-            var subjects = revocations[pair.giver] ?? [:]
-            subjects[pair.subject] = max(subjects[pair.subject] ?? until, until)
-            if subjects.count > limit, let oldest = subjects.min(by: { $0.value < $1.value }) {
-                subjects[oldest.key] = nil
+        case .revoke(let key, let revocation, let limit):
+            var given = revocations[key.giver] ?? [:]
+            guard given[key].map({ $0.issued < revocation.issued }) ?? true else { return }
+            given[key] = revocation
+            if given.count > limit, let oldest = given.min(by: { $0.value.issued < $1.value.issued }) {
+                given[oldest.key] = nil
             }
-            revocations[pair.giver] = subjects
+            revocations[key.giver] = given
         }
     }
 

@@ -9,17 +9,31 @@ package struct Registration: Hashable, Sendable {
     package let registered: Timestamp
     /// When it was last here, to within ``HubSettings/seenInterval``.
     package let seen: Timestamp
+    /// The mark that it has left (``HubWrite/mark(_:)``).
+    package let mark: StateMark?
 
-    package init(key: NodeKey, contacts: [RecordID], registered: Timestamp, seen: Timestamp) {
+    package init(
+        key: NodeKey,
+        contacts: [RecordID],
+        registered: Timestamp,
+        seen: Timestamp,
+        mark: StateMark? = nil
+    ) {
         self.key = key
         self.contacts = contacts
         self.registered = registered
         self.seen = seen
+        self.mark = mark
     }
 
-    /// The same, of a node that is here at `time`.
-    func seen(at time: Timestamp) -> Registration {
-        Registration(key: key, contacts: contacts, registered: registered, seen: time)
+    /// The same, of a node that is here at `time`, with `contacts` when they have changed.
+    func seen(at time: Timestamp, contacts changed: [RecordID]? = nil) -> Registration {
+        Registration(key: key, contacts: changed ?? contacts, registered: registered, seen: time, mark: mark)
+    }
+
+    /// The same, of a node that has left `mark`.
+    func marked(_ mark: StateMark) -> Registration {
+        Registration(key: key, contacts: contacts, registered: registered, seen: seen, mark: mark)
     }
 }
 
@@ -55,13 +69,34 @@ package struct MailKey: Hashable, Sendable {
     }
 }
 
-/// Names a revocation: whose grants are void, and those to whom.
-package struct GrantPair: Hashable, Sendable {
-    package let giver: NodeKey
-    package let subject: NodeKey
+/// Whose grants to whom.
+struct GrantPair: Hashable, Sendable {
+    let giver: NodeKey
+    let subject: NodeKey
+}
 
-    package init(giver: NodeKey, subject: NodeKey) {
+/// Names a revocation without naming anybody (RULES N14).
+package struct RevocationKey: Hashable, Sendable {
+    /// A keyed hash of whose grants are void, by which they are counted.
+    package let giver: UInt64
+    /// A keyed hash of the two keys.
+    package let pair: Words32
+
+    package init(giver: UInt64, pair: Words32) {
         self.giver = giver
-        self.subject = subject
+        self.pair = pair
+    }
+}
+
+/// What is kept of a revocation: the rest of it is known to whoever may hear of it.
+package struct StoredRevocation: Hashable, Sendable {
+    /// Grants that were issued at this time or before are void.
+    package let issued: Timestamp
+    /// The signature, hidden; empty where a former version has kept none.
+    package let signature: [UInt8]
+
+    package init(issued: Timestamp, signature: [UInt8]) {
+        self.issued = issued
+        self.signature = signature
     }
 }

@@ -17,12 +17,12 @@ struct SQLiteHubReader {
         }
         for key in reads.registrations { facts.registrations[key] = try registration(of: key) }
         if let unseen = reads.unseen { facts.unseen = try registrations(unseen) }
-        for pair in reads.revocations {
-            let statement = try database.cachedStatement(
-                sql: "SELECT until FROM revocation WHERE giver = ? AND subject = ?"
-            )
-            let until = try Int64.fetchOne(statement, arguments: [pair.giver.blob, pair.subject.blob])
-            facts.voidUntil[pair] = until.map(Timestamp.init(nanoseconds:))
+        for key in reads.revocations {
+            let statement = try database.cachedStatement(sql: "SELECT until, signature FROM revoked WHERE pair = ?")
+            guard let row = try Row.fetchOne(statement, arguments: [Data(key.pair.bytes)]) else { continue }
+            let signature: Data = row[1]
+            let issued = Timestamp(nanoseconds: row[0])
+            facts.revocations[key] = StoredRevocation(issued: issued, signature: [UInt8](signature))
         }
         for target in reads.mailboxes { facts.mailboxes[target] = try mail(of: target) }
         for target in reads.headers { facts.headers[target] = try headers(of: target) }
@@ -36,14 +36,14 @@ struct SQLiteHubReader {
 
     private func registration(of key: NodeKey) throws -> Registration? {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen FROM node WHERE key = ?"
+            sql: "SELECT key, contacts, registered, seen, mark FROM node WHERE key = ?"
         )
         return try Row.fetchOne(statement, arguments: [key.blob]).flatMap { registration(in: $0) }
     }
 
     private func registrations(_ unseen: HubReads.Unseen) throws -> [Registration] {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
+            sql: "SELECT key, contacts, registered, seen, mark FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
         )
         return try Row.fetchAll(statement, arguments: [unseen.since.nanoseconds, unseen.limit]).compactMap { row in
             registration(in: row)
@@ -51,13 +51,14 @@ struct SQLiteHubReader {
     }
 
     private func registration(in row: Row) -> Registration? {
-        let (bytes, contacts): (Data, String) = (row[0], row[1])
+        let (bytes, contacts, mark): (Data, String, String?) = (row[0], row[1], row[4])
         return NodeKey(bytes: [UInt8](bytes)).map { key in
             Registration(
                 key: key,
                 contacts: contacts.split(separator: " ").compactMap { RecordID($0) },
                 registered: Timestamp(nanoseconds: row[2]),
-                seen: Timestamp(nanoseconds: row[3])
+                seen: Timestamp(nanoseconds: row[3]),
+                mark: mark.flatMap { try? StateMark(verifying: JSONValue(parsing: $0)) }
             )
         }
     }

@@ -1,6 +1,16 @@
 /// The tables of ``SQLiteHubStore``: how each version of them is made out of the one before.
 enum SQLiteHubSchema {
-    static let versions = [("1", first), ("2", second), ("3", third)]
+    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth)]
+
+    /// Nodes leave marks; revocations are kept by keyed hashes. The rows of `revocation` are moved there, and their
+    /// table goes (``SQLiteHubStore``).
+    private static let fourth = """
+        ALTER TABLE node ADD COLUMN mark TEXT;
+        CREATE TABLE revoked (
+            pair BLOB PRIMARY KEY, giver INTEGER NOT NULL, until INTEGER NOT NULL, signature BLOB NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX revoked_giver ON revoked (giver, until);
+        """
 
     private static let first = """
         CREATE TABLE node (

@@ -1,6 +1,8 @@
 import Foundation
 import GRDB
 package import HubCore
+package import OverlayCrypto
+import PosternModel
 
 /// A hub's store in one SQLite file.
 ///
@@ -11,8 +13,9 @@ package import HubCore
 package final class SQLiteHubStore: HubStore {
     private let queue: DatabaseQueue
 
-    /// Opens or makes the file at `path`; `:memory:` is a store that nothing survives. Throws GRDB's `DatabaseError`.
-    package init(path: String) throws {
+    /// Opens or makes the file at `path` of the hub with `identity`; `:memory:` is a store that nothing survives.
+    /// Throws GRDB's `DatabaseError`.
+    package init(path: String, of identity: NodeIdentity) throws {
         var configuration = Configuration()
         configuration.label = "postern hub store"
         configuration.prepareDatabase { database in
@@ -20,7 +23,7 @@ package final class SQLiteHubStore: HubStore {
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
         queue = try DatabaseQueue(path: path, configuration: configuration)
-        try Self.migrations.migrate(queue)
+        try Self.migrations(HubTags(of: identity)).migrate(queue)
     }
 
     package func transaction(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) throws {
@@ -35,11 +38,26 @@ package final class SQLiteHubStore: HubStore {
         }
     }
 
-    private static var migrations: DatabaseMigrator {
+    private static func migrations(_ tags: HubTags) -> DatabaseMigrator {
         var migrator = DatabaseMigrator()
         for (name, sql) in SQLiteHubSchema.versions {
             migrator.registerMigration(name) { database in try database.execute(sql: sql) }
         }
+        migrator.registerMigration("4: revocations by keyed hashes") { try hideRevocations(in: $0, by: tags) }
         return migrator
+    }
+
+    /// Moves the revocations of former versions, which named both keys and kept no signature.
+    private static func hideRevocations(in database: Database, by tags: HubTags) throws {
+        let writer = SQLiteHubWriter(database: database)
+        for row in try Row.fetchAll(database, sql: "SELECT giver, subject, until FROM revocation") {
+            let (giver, subject): (Data, Data) = (row[0], row[1])
+            guard let giver = NodeKey(bytes: [UInt8](giver)), let subject = NodeKey(bytes: [UInt8](subject)) else {
+                continue
+            }
+            let revocation = StoredRevocation(issued: Timestamp(nanoseconds: row[2]), signature: [])
+            try writer.apply(.revoke(tags.revocation(by: giver, of: subject), revocation, limit: .max))
+        }
+        try database.execute(sql: "DROP TABLE revocation")
     }
 }

@@ -20,7 +20,12 @@ struct SQLiteHubWriter {
         case .trimMail(let kind, let cost): try trim(kind, to: cost)
         case .removeMailDeposited(let time):
             try execute("DELETE FROM mail WHERE deposited < ?", [time.nanoseconds])
-        case .revoke(let pair, let until, let limit): try revoke(pair, until: until, limit: limit)
+        case .mark(let mark):
+            try execute(
+                "UPDATE node SET mark = ? WHERE key = ?",
+                [mark.document.canonicalText, mark.node.blob]
+            )
+        case .revoke(let key, let revocation, let limit): try revoke(key, revocation, limit: limit)
         }
     }
 
@@ -76,22 +81,23 @@ struct SQLiteHubWriter {
         }
     }
 
-    private func revoke(_ pair: GrantPair, until: Timestamp, limit: Int) throws {
+    private func revoke(_ key: RevocationKey, _ revocation: StoredRevocation, limit: Int) throws {
+        let giver = Int64(bitPattern: key.giver)
         try execute(
             """
-            INSERT INTO revocation (giver, subject, until) VALUES (?, ?, ?)
-            ON CONFLICT (giver, subject) DO UPDATE SET until = max(until, excluded.until)
+            INSERT INTO revoked (pair, giver, until, signature) VALUES (?, ?, ?, ?)
+            ON CONFLICT (pair) DO UPDATE SET until = excluded.until, signature = excluded.signature
+                WHERE excluded.until > revoked.until
             """,
-            [pair.giver.blob, pair.subject.blob, until.nanoseconds]
+            [Data(key.pair.bytes), giver, revocation.issued.nanoseconds, Data(revocation.signature)]
         )
-        let counting = try database.cachedStatement(sql: "SELECT count(*) FROM revocation WHERE giver = ?")
-        guard let count = try Int.fetchOne(counting, arguments: [pair.giver.blob]), count > limit else { return }
+        let counting = try database.cachedStatement(sql: "SELECT count(*) FROM revoked WHERE giver = ?")
+        guard let count = try Int.fetchOne(counting, arguments: [giver]), count > limit else { return }
         try execute(
             """
-            DELETE FROM revocation WHERE giver = ?1 AND subject =
-                (SELECT subject FROM revocation WHERE giver = ?1 ORDER BY until LIMIT 1)
+            DELETE FROM revoked WHERE pair = (SELECT pair FROM revoked WHERE giver = ? ORDER BY until LIMIT 1)
             """,
-            [pair.giver.blob]
+            [giver]
         )
     }
 }

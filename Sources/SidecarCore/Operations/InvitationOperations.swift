@@ -26,7 +26,7 @@ package struct CreateInvitation: Operation {
         package let uses: Int
     }
 
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.trusting(
         "invite",
         "Make an invitation: one text that makes both sides trust each other."
     )
@@ -133,7 +133,7 @@ package struct JoinInvitation: Operation {
     }
 
     package typealias Answer = TrustDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.trusting(
         "join",
         "Redeem an invitation: both sides trust each other afterwards."
     )

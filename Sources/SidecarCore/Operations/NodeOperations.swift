@@ -52,6 +52,14 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let claimedBy: [NodeKey]
     }
 
+    /// What is wrong with a state directory that is older than its node: nobody is trusted until `trust recover`.
+    package struct Outdated: Codable, Hashable, Sendable {
+        /// How far its journal has come.
+        package let sequence: Int64
+        /// How far the node's has come before, as hubs and peers know.
+        package let known: Int64
+    }
+
     /// Who we are.
     package let did: NodeKey
     package let address: OverlayAddress
@@ -66,6 +74,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let unbound: [UnboundName]
     /// Requests for trust that wait for a decision.
     package let pending: Int
+    /// Nil as long as nothing says that this state is older than the node.
+    package let outdated: Outdated?
 }
 
 /// Tells identity, hubs, services and pending requests.

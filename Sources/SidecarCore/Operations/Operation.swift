@@ -41,13 +41,15 @@ package struct OperationOutline: Hashable, Sendable {
         case reads
         /// It changes something.
         case changes
+        /// It gives trust, or promises to: nothing that a state may do that is older than its node (RULES N19).
+        case trusts
     }
 
     /// Whether it changes anything; one that does not is a GET.
     package var changesState: Bool {
         switch effect {
         case .reports, .reads: false
-        case .changes: true
+        case .changes, .trusts: true
         }
     }
 
@@ -59,6 +61,10 @@ package struct OperationOutline: Hashable, Sendable {
         OperationOutline(path: path, summary: summary, effect: .reads)
     }
 
+    static func trusting(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, effect: .trusts)
+    }
+
     static func changing(_ path: String, _ summary: String) -> OperationOutline {
         OperationOutline(path: path, summary: summary, effect: .changes)
     }
@@ -68,7 +74,7 @@ package struct OperationOutline: Hashable, Sendable {
 package enum Operations {
     package static let all: [any Operation.Type] = [
         ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
-        RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self,
+        RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self, RecoverTrust.self,
         CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
         CreateContact.self, ListContacts.self, RevokeContact.self, BlockPeer.self, ExplainAccess.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
@@ -154,6 +160,7 @@ extension Sidecar {
         at now: Clocks,
         seeing view: any SidecarView
     ) -> [SidecarAction] {
+        if case .trusts = type(of: operation).outline.effect, book.outdated != nil { return [.fail(id, .outdated)] }
         do {
             let actions = try operation.perform(on: &self, id: id, at: now, seeing: view)
             return actions + fetchWithheld()

@@ -38,7 +38,7 @@ package struct RequestTrust: Operation {
         package let trust: TrustDocument?
     }
 
-    package static let outline = OperationOutline.changing("trust/request", "Ask a peer for its trust, through a hub.")
+    package static let outline = OperationOutline.trusting("trust/request", "Ask a peer for its trust, through a hub.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -96,7 +96,7 @@ package struct ApproveRequest: Operation {
     }
 
     package typealias Answer = TrustDocument
-    package static let outline = OperationOutline.changing("trust/approve", "Say yes to a request for trust.")
+    package static let outline = OperationOutline.trusting("trust/approve", "Say yes to a request for trust.")
 
     package func perform(
         on sidecar: inout Sidecar,

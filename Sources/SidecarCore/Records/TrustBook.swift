@@ -86,6 +86,12 @@ struct TrustBook: Sendable {
     /// By the id of our claim.
     private(set) var joining: [RecordID: Joining] = [:]
     private(set) var outbox: [RecordID: OutboxEntry] = [:]
+    /// The number that the node's journal has come to before, when this state is older than the node.
+    private(set) var outdated: Int64?
+    /// Up to which number what others know of the node's journal has been seen to.
+    private(set) var recoveredUpTo: Int64 = 0
+    /// Ends that the journal had before its base.
+    private(set) var pastEnds: [ChainHead] = []
 
     init(owner: NodeKey) {
         trust = TrustState(owner: owner)
@@ -102,11 +108,7 @@ struct TrustBook: Sendable {
         case .offered(let peer, let time):
             offer(peer, at: time)
         case .answered(let id):
-            if let ended = outgoing.removeValue(forKey: id) {
-                superseded = superseded.filter { $0.value.target != ended.target }
-            }
-            superseded[id] = nil
-            joining[id] = nil
+            endOffer(id)
         case .carded(let token, let time):
             cards[token.id] = Card(token: token, since: time)
         case .uncarded(let id):
@@ -146,7 +148,27 @@ struct TrustBook: Sendable {
             outbox[entry.id] = entry
         case .delivered(let id):
             outbox[id] = nil
+        case .outdated(let sequence):
+            outdated = max(outdated ?? sequence, sequence)
+        case .past(let ends):
+            pastEnds = ends
+        case .recovered(let sequence):
+            recover(upTo: sequence)
         }
+    }
+
+    private mutating func recover(upTo sequence: Int64) {
+        outdated = nil
+        recoveredUpTo = max(recoveredUpTo, sequence)
+    }
+
+    /// A request or claim of ours has its answer, or is withdrawn.
+    private mutating func endOffer(_ id: RecordID) {
+        if let ended = outgoing.removeValue(forKey: id) {
+            superseded = superseded.filter { $0.value.target != ended.target }
+        }
+        superseded[id] = nil
+        joining[id] = nil
     }
 
     /// The peer to which `name` is bound.
@@ -167,6 +189,9 @@ struct TrustBook: Sendable {
         if let former = names.updateValue(name, forKey: peer) { keys[former] = nil }
         keys[name] = peer
     }
+
+    /// Whom we have offered our trust, as far as is remembered.
+    var offeredKeys: Set<NodeKey> { Set(offered.keys) }
 
     /// Whether we have offered `peer` our trust, as far as is remembered.
     func hasOffered(_ peer: NodeKey) -> Bool { offered[peer] != nil }
@@ -236,6 +261,8 @@ struct TrustBook: Sendable {
         }
         facts += joining.values.map { .joining($0.invitation, $0.claim, name: $0.name) }
         facts += outbox.values.filter { $0.until > now }.map { .outbox($0) }
+        if recoveredUpTo > 0 { facts.append(.recovered(recoveredUpTo)) }
+        if let outdated { facts.append(.outdated(outdated)) }
         return facts
     }
 }

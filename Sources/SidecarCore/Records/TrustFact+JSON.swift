@@ -51,6 +51,12 @@ extension TrustFact {
             ["fact": "errand", "errand": entry.document]
         case .delivered(let id):
             ["fact": "errandDone", "id": .string(id.description)]
+        case .outdated(let sequence):
+            ["fact": "outdated", "known": .integer(sequence)]
+        case .past(let ends):
+            ["fact": "past", "ends": .array(ends.map(\.json))]
+        case .recovered(let sequence):
+            ["fact": "recovered", "known": .integer(sequence)]
         }
     }
 
@@ -105,6 +111,12 @@ extension TrustFact {
             self = .outbox(try OutboxEntry(try fields.value("errand")))
         case "errandDone":
             self = .delivered(try fields.recordID("id"))
+        case "outdated":
+            self = .outdated(try fields.integer("known"))
+        case "past":
+            self = .past(try fields.list("ends", limit: OwnMarks.keptCount) { ChainHead($0) })
+        case "recovered":
+            self = .recovered(try fields.integer("known"))
         case _:
             throw .invalid("fact")
         }
@@ -141,6 +153,17 @@ extension JSONFields {
     /// The name that is to be bound, if one is.
     fileprivate var optionalName: String? {
         get throws(RecordError) { has("name") ? try text("name", limit: RecordLimits.name) : nil }
+    }
+}
+
+extension ChainHead {
+    /// The form in a list: the number, a blank, the hash.
+    fileprivate var json: JSONValue { .string("\(sequence) \(hash)") }
+
+    fileprivate init?(_ value: JSONValue) {
+        let parts = value.string?.split(separator: " ") ?? []
+        guard parts.count == 2, let sequence = Int64(parts[0]), parts[1].utf8.count == 64 else { return nil }
+        self.init(sequence: sequence, hash: String(parts[1]))
     }
 }
 

@@ -41,6 +41,12 @@ package enum TrustFact: Hashable, Sendable {
     case outbox(OutboxEntry)
     /// Hubs have been told, or it no longer matters.
     case delivered(RecordID)
+    /// This state is older than the node, whose journal has come to this number before (RULES N19).
+    case outdated(Int64)
+    /// The last ends that the journal had before a base, with which what others know of it can be compared.
+    case past([ChainHead])
+    /// It counts again, with all that is known of the node up to this number. The line that says so has a higher one.
+    case recovered(Int64)
 }
 
 /// Everything that makes a trust with one peer.

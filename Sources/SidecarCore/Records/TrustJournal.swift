@@ -24,6 +24,13 @@ package enum TrustJournal {
         return facts
     }
 
+    /// The number that the line for `facts` needs at least: what goes on with an old state goes on after all that was.
+    package static func minimum(for facts: [TrustFact]) -> Int64 {
+        var minimum: Int64 = 0
+        for case .recovered(let sequence) in facts { minimum = max(minimum, sequence + 1) }
+        return minimum
+    }
+
     /// The names that `facts`, in their order, leave bound to somebody.
     package static func boundNames(in facts: [TrustFact]) -> Set<String> {
         var names: [NodeKey: String] = [:]

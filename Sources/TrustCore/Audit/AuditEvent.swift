@@ -25,6 +25,9 @@ package struct AuditEvent: Hashable, Sendable {
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"
+        /// Somebody gave a mark of this node back that its state directory is older than.
+        case outdated = "state.outdated"
+        case recovered = "state.recover"
         /// The first entry of a further file: `new` is the signed head of the files before it.
         case continued = "audit.continue"
         /// The first entry of a trail that follows a broken one: `old` says what was found, `new` is the signed head

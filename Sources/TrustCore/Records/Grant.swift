@@ -89,6 +89,26 @@ package struct Revocation: Hashable, Sendable {
         issued = try fields.time("issued")
     }
 
+    /// The revocation that `giver` has made with `signature`, from what a hub keeps of it. Throws when that is not its
+    /// signature, as for one with more members.
+    package init(
+        of subject: NodeKey,
+        by giver: NodeKey,
+        issued: Timestamp,
+        signature: [UInt8]
+    ) throws(RecordError) {
+        var members = JSONObject()
+        members["type"] = .string(RecordType.revocation.rawValue)
+        members["by"] = .string(giver.did)
+        members["subject"] = .string(subject.did)
+        members["issued"] = .time(issued)
+        members["signature"] = .string(Base64URL.encode(signature))
+        try self.init(verifying: .object(members))
+    }
+
+    /// The 64 bytes of its signature.
+    package var signature: [UInt8] { record.document["signature"]?.string.flatMap { Base64URL.decode($0) } ?? [] }
+
     /// Whether `grant` is void by this revocation.
     package func voids(_ grant: Grant) -> Bool {
         grant.giver == giver && grant.subject == subject && grant.issued <= issued

@@ -29,6 +29,12 @@ struct StatusCommand: AsyncParsableCommand {
         var lines = [
             "\(status.name)  \(status.did)", "address \(status.address), version \(status.version)",
         ]
+        if let outdated = status.outdated {
+            lines.append(
+                "THIS STATE DIRECTORY IS OLDER THAN THE NODE: its journal has come to \(outdated.sequence), "
+                    + "the node's to \(outdated.known); nobody is trusted until `postern trust recover`"
+            )
+        }
         for hub in status.hubs {
             lines.append(
                 "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")

@@ -11,7 +11,7 @@ struct TrustCommand: AsyncParsableCommand {
         abstract: "Ask for trust, decide about requests, end trust.",
         subcommands: [
             TrustRequestCommand.self, TrustListCommand.self, TrustApproveCommand.self, TrustRejectCommand.self,
-            TrustRevokeCommand.self,
+            TrustRevokeCommand.self, TrustRecoverCommand.self,
         ]
     )
 }

@@ -92,7 +92,7 @@ struct HubProgram {
             throw CommandFailure(state: Problem(error))
         }
         do {
-            return try SQLiteHubStore(path: path)
+            return try SQLiteHubStore(path: path, of: identity)
         } catch {
             throw CommandFailure(
                 .failed,

@@ -60,7 +60,10 @@ private struct SidecarUnderFire {
         case 3: answerHub(&choices)
         case 4: answerPeer(&choices)
         case 5:
-            let request: PeerRequest = choices.byte() % 2 == 0 ? .services : .redeem(claim: box(by: peer, &choices))
+            let requests: [PeerRequest] = [
+                .services, .redeem(claim: box(by: peer, &choices)), .mark(mark(of: peer, &choices)),
+            ]
+            let request = choices.pick(requests)
             perform(sidecar.receive(request, id: PeerRequestID(1), from: peer.key, at: now))
         case 6: pass(&choices)
         case 7: restart()
@@ -81,7 +84,8 @@ private struct SidecarUnderFire {
     }
 
     private mutating func operate(on peer: NodeIdentity, _ choices: inout Choices) {
-        switch choices.byte() % 7 {
+        switch choices.byte() % 8 {
+        case 7: command(RecoverTrust(confirm: choices.byte() % 2 == 0))
         case 0: command(RequestTrust(peer: .peer(PeerName(peer.key)), note: "please"))
         case 1: command(ApproveRequest(id: requests.isEmpty ? peer.key.did : choices.pick(requests).description))
         case 2: command(RejectRequest(id: requests.isEmpty ? peer.key.did : choices.pick(requests).description))
@@ -155,11 +159,19 @@ private struct SidecarUnderFire {
         return (try? mail.sealed(using: &random)) ?? []
     }
 
+    /// Some mark of `node`; of our own, one that may be ahead of the journal.
+    private func mark(of node: NodeIdentity, _ choices: inout Choices) -> StateMark {
+        StateMark(of: node, at: ChainHead(sequence: Int64(choices.byte()), hash: ChainHead.empty.hash))
+    }
+
     private mutating func answerHub(_ choices: inout Choices) {
         guard !hubQuestions.isEmpty else { return }
         let id = hubQuestions.remove(at: choices.number(below: hubQuestions.count))
+        let ended = Revocation(from: identity, to: choices.pick(peers).key, issued: now.wall.inMilliseconds)
         let answers: [HubAnswer?] = [
             .done, .offline, .online(RelayChannel(UInt32(choices.byte() % 4))), .refused(.overLimit), nil,
+            .registered(identity.key, identity.key.personalAddress, at: now.wall, mark: mark(of: identity, &choices)),
+            .revocations([ended]), .revocations([]),
         ]
         perform(sidecar.hubAnswered(id, choices.pick(answers), at: now))
     }
@@ -167,7 +179,7 @@ private struct SidecarUnderFire {
     private mutating func answerPeer(_ choices: inout Choices) {
         guard !peerQuestions.isEmpty else { return }
         let id = peerQuestions.remove(at: choices.number(below: peerQuestions.count))
-        let answers: [PeerAnswer?] = [.services([]), .refused, nil]
+        let answers: [PeerAnswer?] = [.services([]), .marked(mark(of: identity, &choices)), .refused, nil]
         perform(sidecar.peerAnswered(id, choices.pick(answers), at: now))
     }
 
@@ -187,9 +199,14 @@ private struct SidecarUnderFire {
 
     private mutating func perform(_ actions: [SidecarAction]) {
         precondition(actions.count < 1_000, "a sidecar comes to rest")
+        var written: Int64 = 0
         for action in actions {
             switch action {
-            case .persist(let facts): journal.append(TrustJournal.content(facts)[...])
+            case .persist(let facts):
+                journal.append(TrustJournal.content(facts)[...])
+                written += 1
+            case .admit(let admission):
+                precondition(admission.isGuest || sidecar.isTrusted(admission.key, at: now), "a peer is trusted")
             case .hubRequest(let id, _, _): hubQuestions.append(id)
             case .peerRequest(let id, _, _), .redeem(let id, _, _): peerQuestions.append(id)
             case .answer(let id, let answer):
@@ -200,6 +217,9 @@ private struct SidecarUnderFire {
             default: break
             }
         }
+        guard written > 0 else { return }
+        let end = ChainHead(sequence: Int64(journal.count), hash: ChainHead.empty.hash)
+        perform(sidecar.journaled(end, at: now))
     }
 }
 

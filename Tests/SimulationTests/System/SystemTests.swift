@@ -33,6 +33,7 @@ import Testing
         (.skipsAudit, .calm, .audit),
         (.answersTwice, .calm, .answers),
         (.watchesWithoutPause, .network, .storms),
+        (.ignoresMarks, .copies, .rollback),
     ])
     func `a broken program is reported`(flaw: SystemFlaw, scenario: SystemScenario, invariant: SystemInvariant) {
         let isFound = (UInt64(1)...40).contains { seed in
@@ -42,7 +43,7 @@ import Testing
     }
 
     @Test func `every flaw and every invariant has its test`() {
-        #expect(SystemFlaw.allCases.count == 9)
-        #expect(SystemInvariant.allCases.count == 7)
+        #expect(SystemFlaw.allCases.count == 10)
+        #expect(SystemInvariant.allCases.count == 8)
     }
 }

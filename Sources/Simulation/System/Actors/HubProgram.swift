@@ -64,7 +64,9 @@ struct HubProgram {
     /// Mail that was taken and not fetched: what a crash must leave.
     private var taken: [NodeKey: Set<RecordID>] = [:]
     /// Revocations that were taken.
-    private var revoked: [GrantPair: Timestamp] = [:]
+    private var revoked: [RevocationKey: Timestamp] = [:]
+    /// Marks that were taken.
+    private var marks: [NodeKey: StateMark] = [:]
     private var auditedCount: Int64 = 0
 
     init(number: Int, identity: NodeIdentity, url: HubURL) {
@@ -87,10 +89,16 @@ struct HubProgram {
         var reads = HubReads()
         for (target, ids) in taken { reads.mail.formUnion(ids.map { MailKey(target: target, id: $0) }) }
         reads.revocations = Set(revoked.keys)
+        reads.registrations = Set(marks.keys)
         let facts = store.facts(reads)
         guard facts.mail == reads.mail else { throw .lostRow("mail that it had taken") }
-        for (pair, until) in revoked {
-            guard let kept = facts.voidUntil[pair], kept >= until else { throw .lostRow("a revocation") }
+        for (key, until) in revoked {
+            guard let kept = facts.revocations[key], kept.issued >= until else { throw .lostRow("a revocation") }
+        }
+        for (node, mark) in marks {
+            guard let kept = facts.registrations[node]?.mark, kept.head.sequence >= mark.head.sequence else {
+                throw .lostRow("a mark")
+            }
         }
         do { try audit.open() } catch { throw .audit(error) }
         guard audit.count >= auditedCount else { throw .lostEntries(found: audit.count, expected: auditedCount) }
@@ -157,9 +165,10 @@ struct HubProgram {
             // A full mailbox drops mail without a word.
             if store.facts(reads).mail.contains(mail) { taken[target, default: []].insert(mail.id) }
         case .revoke(let revocation):
-            let pair = GrantPair(giver: revocation.giver, subject: revocation.subject)
-            revoked[pair] = max(revoked[pair] ?? revocation.issued, revocation.issued)
-        case .acknowledge, .register, .deregister, .resolve, .release, nil: break
+            let key = HubTags(of: identity).revocation(by: revocation.giver, of: revocation.subject)
+            revoked[key] = max(revoked[key] ?? revocation.issued, revocation.issued)
+        case .mark(let mark): marks[mark.node] = mark
+        case .acknowledge, .register, .deregister, .resolve, .release, .recall, nil: break
         }
     }
 

@@ -16,9 +16,10 @@ extension SidecarAction {
         case .hubRequest(_, _, let request):
             switch request {
             case .deposit, .acknowledge, .revoke: true
-            case .register, .deregister, .resolve, .release: false
+            case .register, .deregister, .resolve, .release, .mark, .recall: false
             }
-        case .answerPeer(_, .services), .answerPeer(_, .refused), .persist, .audit, .remember, .expel, .connect,
+        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .refused), .persist, .audit, .remember,
+            .expel, .connect,
             .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .peerRequest, .ping,
             .openLocalPort, .readAudit, .routed, .fail:
             false

@@ -58,7 +58,7 @@ struct SidecarProgram {
     let identity: NodeIdentity
     var profile: SidecarProfile
     var clock: HostClock
-    private var journal: SimulatedJournal
+    private(set) var journal: SimulatedJournal
     var audit: SimulatedAudit
     private var cache: JSONValue = nil
     var isDiskFailing = false
@@ -71,6 +71,10 @@ struct SidecarProgram {
     private(set) var promisedCount = 0
     /// How many entries of the audit trail must be there after a start.
     private var auditedCount: Int64 = 0
+    /// A copy of its state directory that somebody has made.
+    private var copy: Copy?
+    /// The ends that its journal had, of all its lives, the latest last.
+    private(set) var ends: [ChainHead] = []
 
     init(number: Int, identity: NodeIdentity, profile: SidecarProfile, clock: HostClock) {
         self.number = number
@@ -104,10 +108,13 @@ struct SidecarProgram {
             identity: identity,
             profile: profile,
             facts: found,
+            journal: journal.head,
+            past: journal.past,
             memory: cache,
             random: random
         )
         life = Life(sidecar: sidecar)
+        ends.append(journal.head)
     }
 
     /// Ends it without a word; what survives `crash` is left on its disk.
@@ -116,6 +123,26 @@ struct SidecarProgram {
         journal.survive(crash, writing: life?.write?.facts, &random)
         auditedCount = audit.survive(crash, &random)
         life = nil
+    }
+
+    /// What is copied of a state directory.
+    private struct Copy {
+        let journal: SimulatedJournal
+        let audit: SimulatedAudit
+        let cache: JSONValue
+    }
+
+    /// Somebody copies its state directory.
+    mutating func makeCopy() { copy = Copy(journal: journal, audit: audit, cache: cache) }
+
+    /// Somebody puts the copy in the place of its state directory, while it does not run. Returns the ends that the
+    /// journal had between the two; nil: there is no copy.
+    mutating func restoreCopy() -> [ChainHead]? {
+        guard life == nil, let copy = copy.take() else { return nil }
+        let lost = ends.reversed().prefix { $0 != copy.journal.head }
+        (journal, audit, cache) = (copy.journal, copy.audit, copy.cache)
+        (promisedCount, auditedCount) = (0, 0)
+        return Array(lost)
     }
 
     /// The answer of `command` reports what somebody else said, and promises nothing.
@@ -166,6 +193,7 @@ struct SidecarProgram {
         let needsRetry = isDiskFailing && !life.isRetryDue
         life.isRetryDue = life.isRetryDue || isDiskFailing
         journal.append(write.facts, isDiskFailing: isDiskFailing)
+        ends.append(journal.head)
         life.write = nil
         let problem = Problem(code: "state-unusable", message: "the disk failed", hint: "mend it")
         var steps = life.gate.finish(isDiskFailing ? problem : nil)
@@ -186,6 +214,7 @@ struct SidecarProgram {
         facts = sidecar.compactedFacts(at: clocks(at: now).wall)
         promisedCount = facts.count
         journal.compact(to: facts)
+        ends.append(journal.head)
     }
 
     /// What is known of peers for convenience is written; it need not survive.

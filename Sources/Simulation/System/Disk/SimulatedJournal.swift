@@ -6,6 +6,8 @@ import TrustCore
 struct SimulatedJournal {
     private var file = SimulatedFile()
     private var chain: JournalChain
+    /// The ends that the chain had before, as far as the file tells.
+    private(set) var past: [ChainHead] = []
     private var isBegun = false
     /// The bytes that are acknowledged.
     private var size = 0
@@ -19,6 +21,9 @@ struct SimulatedJournal {
         chain = JournalChain(key: key)
     }
 
+    /// The end of the journal.
+    var head: ChainHead { chain.head }
+
     /// Opens it after a start: cuts off a half-written line, verifies the others and returns the facts in them.
     mutating func open() throws(JournalFault) -> [TrustFact] {
         let reading = try JournalReading(file.content, key: key, mark: mark, isNew: !isBegun)
@@ -26,6 +31,7 @@ struct SimulatedJournal {
         file.truncate(to: reading.validByteCount)
         size = reading.validByteCount
         chain = JournalChain(after: reading.head, key: key)
+        past = reading.past
         if !reading.isBegun { write(chain.append(JournalChain.opening, isBase: true)) }
         isBegun = true
         sign()
@@ -35,8 +41,9 @@ struct SimulatedJournal {
     /// Makes `facts` durable, unless the disk fails.
     mutating func append(_ facts: [TrustFact], isDiskFailing: Bool) {
         var next = chain
-        let line = next.append(TrustJournal.content(facts))
+        let line = next.append(TrustJournal.content(facts), minimum: TrustJournal.minimum(for: facts))
         guard !isDiskFailing else { return file.write(line, at: size) }
+        past.append(chain.head)
         write(line)
         chain = next
         sign()
@@ -44,6 +51,7 @@ struct SimulatedJournal {
 
     /// Puts a base with `facts` in the place of everything.
     mutating func compact(to facts: [TrustFact]) {
+        past.append(chain.head)
         file.replace(with: chain.append(TrustJournal.content(facts), isBase: true))
         size = file.content.count
         sign()

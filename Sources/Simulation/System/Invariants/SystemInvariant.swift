@@ -6,6 +6,7 @@ package enum SystemInvariant: String, Sendable, CaseIterable {
     case convergence = "both sides of a trust agree after a quiet time"
     case audit = "the audit trail verifies and has the acknowledged changes"
     case access = "nobody reaches a service without grant and allow rule"
+    case rollback = "an old state directory trusts nobody once somebody has told of a newer one"
     case cut = "the streams of a revoked peer are cut"
     case answers = "every command gets exactly one answer"
     case storms = "nobody sends without bound"

@@ -41,6 +41,8 @@ extension SystemWorld {
     }
 
     private mutating func inspectTrust(_ number: Int, _ other: Int) {
+        // What was decided since an old copy was made is not known to one of them.
+        guard rollbacks[number] == nil, rollbacks[other] == nil else { return }
         let (here, there) = (isTrusted(number, other), isTrusted(other, number))
         guard here == there else {
             let (one, two) = here ? (number, other) : (other, number)
@@ -91,7 +93,9 @@ extension SystemWorld {
     /// Calls every service of every peer: what is trusted is reached, and answers.
     mutating func probe() {
         for client in sidecars.indices {
-            for server in sidecars.indices where server != client && isTrusted(client, server) {
+            for server in sidecars.indices
+            where server != client && rollbacks[client] == nil && rollbacks[server] == nil && isTrusted(client, server)
+            {
                 for service in Self.services.indices {
                     let patience = now + .seconds(45)
                     let call = ServiceCall(

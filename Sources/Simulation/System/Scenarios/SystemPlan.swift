@@ -36,6 +36,7 @@ package enum SystemScenario: String, Sendable, CaseIterable {
     case disks
     case network
     case clocks
+    case copies
     case everything
 
     /// The kinds of faults, each as likely as the others.
@@ -46,6 +47,7 @@ package enum SystemScenario: String, Sendable, CaseIterable {
         case .disks: [.failingDisk, .sidecarCrash]
         case .network: [.partition, .watchEnd, .hubCrash]
         case .clocks: [.clockStep, .sidecarCrash]
+        case .copies: [.oldCopy, .sidecarCrash, .partition]
         case .everything: FaultKind.allCases
         }
     }
@@ -59,6 +61,7 @@ enum FaultKind: CaseIterable {
     case failingDisk
     case clockStep
     case watchEnd
+    case oldCopy
 }
 
 /// What a broken program does wrong. Each is there for one checker, whose test it is.
@@ -77,6 +80,8 @@ package enum SystemFlaw: String, Sendable, CaseIterable {
     case editsAudit
     /// Writes no audit trail.
     case skipsAudit
+    /// Takes no notice of what hubs and peers tell it of its own state.
+    case ignoresMarks
     /// Answers each command twice.
     case answersTwice
     /// Asks for the event stream again at once, of a hub that ends it whenever it is opened.

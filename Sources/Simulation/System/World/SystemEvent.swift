@@ -31,6 +31,7 @@ enum SystemEvent {
     case endStream(Int)
     case disturb
     case mend(SystemFault)
+    case restoreCopy(Int)
     case inspect
 }
 

@@ -27,6 +27,10 @@ extension SystemWorld {
             let step = faults.interval(in: .seconds(-7_200) ... .seconds(7_200))
             note("the clock of s\(number) steps by \(Int(step.seconds)) s")
             sidecars[number].clock.stepWall(by: step)
+        case .oldCopy:
+            note("the state of s\(number) is copied")
+            sidecars[number].makeCopy()
+            schedule(.restoreCopy(number), in: .seconds(10) ... .seconds(90))
         case .watchEnd:
             if hubs[hub].life != nil { endWatch(of: number, atHub: hub) }
         }

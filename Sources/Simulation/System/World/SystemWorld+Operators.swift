@@ -15,6 +15,7 @@ struct CommandRecord {
         case revokes(Int)
         case invites(ServiceSet, uses: Int)
         case renames(Int)
+        case recovers
     }
 
     let sidecar: Int
@@ -43,6 +44,9 @@ extension SystemWorld {
     /// The operator of a sidecar does something.
     mutating func operate(_ number: Int) {
         guard sidecars[number].life != nil else { return }
+        if rollbacks[number]?.isRecoveryNeeded == true, operators.happens(0.7) {
+            return perform(RecoverTrust(confirm: operators.happens(0.2)), .recovers, at: number)
+        }
         let other = (number + 1 + operators.below(sidecars.count - 1)) % sidecars.count
         switch operators.below(100) {
         case 0..<25: request(number, other)
@@ -127,6 +131,13 @@ extension SystemWorld {
         return isAny
     }
 
+    /// Every operator whose state is old goes on with it. Returns whether any does.
+    mutating func recoverEverything(isConfirmed: Bool) -> Bool {
+        let outdated = sidecars.indices.filter { rollbacks[$0]?.isRecoveryNeeded == true }
+        for number in outdated { perform(RecoverTrust(confirm: isConfirmed), .recovers, at: number) }
+        return !outdated.isEmpty
+    }
+
     private mutating func newCommand(_ effect: CommandRecord.Effect, at number: Int) -> CommandID {
         lastCommand += 1
         report.commandCount += 1
@@ -144,7 +155,7 @@ extension SystemWorld {
         let id = newCommand(effect, at: number)
         switch Asked.outline.effect {
         case .reports: sidecars[number].noteReport(id)
-        case .reads, .changes: break
+        case .reads, .changes, .trusts: break
         }
         feed(number) { $0.perform(operation, id: id, at: $1, seeing: SilentView()) }
     }
@@ -160,6 +171,7 @@ extension SystemWorld {
         case .revokes(let peer): "revokes s\(peer)"
         case .invites(_, let uses): "invites \(uses)"
         case .renames(let peer): "renames s\(peer)"
+        case .recovers: "recovers"
         }
     }
 }
@@ -173,7 +185,7 @@ extension SystemWorld {
         note("s\(number) is done with command \(id.rawValue)")
         let key = sidecars[number].key
         switch record.effect {
-        case .lists, .asksServices, .joins: break
+        case .lists, .asksServices, .joins, .recovers: break
         case .asks(let peer):
             guard let given = answer.as(RequestTrust.Answer.self) else {
                 return violate(.answers, "s\(number) answers a request with something else")
@@ -184,6 +196,9 @@ extension SystemWorld {
         case .renames(let peer): acknowledge(number, .renamed, sidecars[peer].key.did)
         case .revokes(let peer):
             ledger.revoke(number, peer, order: record.order)
+            rollbacks[number]?.revoke(peer)
+            let head = sidecars[number].journal.head
+            revocations.append(AcknowledgedRevocation(sidecar: number, peer: peer, head: head))
             acknowledge(number, .trustRevoked, sidecars[peer].key.did)
             guard sessions[.sidecar(number)]?[.sidecar(peer)] != nil,
                 sidecars[number].life?.admitted[sidecars[peer].key] == nil || !ledger.isAllowed(number, peer)

@@ -111,6 +111,8 @@ extension SystemWorld {
         }
         ledger.keepRedemptions(of: number, kept)
         feed(number) { $0.start(at: $1) }
+        let head = sidecars[number].journal.head
+        feed(number) { $0.journaled(head, at: $1) }
     }
 
     /// Ends a program without a word.

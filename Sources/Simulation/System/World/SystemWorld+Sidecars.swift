@@ -25,7 +25,8 @@ extension SystemWorld {
         let (steps, needsRetry) = sidecars[number].endWrite(flaw: plan.flaw)
         if needsRetry { schedule(.journalRetry(number, sidecars[number].lifeNumber), in: .seconds(1)) }
         for step in steps { perform(step, of: number) }
-        beginWrite(number)
+        let head = sidecars[number].journal.head
+        feed(number) { $0.journaled(head, at: $1) }
     }
 
     private mutating func armTimer(_ number: Int) {
@@ -90,6 +91,7 @@ extension SystemWorld {
             let isDue = sidecars[number].audit.record(event, at: entry.time, isDiskFailing: isFailing)
             if isDue { schedule(.auditFlush(.sidecar(number), sidecars[number].lifeNumber), in: .seconds(1)) }
         }
+        if event.action == .recovered { recovered(number, isConfirmed: event.new["confirmed"] == true) }
         guard event.action == .redeemed, let id = RecordID(event.subject) else { return }
         guard case .sidecar(let peer)? = programs[event.actor], let fault = ledger.redeem(id, by: peer) else { return }
         violate(.access, "s\(number): \(fault)")
@@ -99,7 +101,14 @@ extension SystemWorld {
         sidecars[number].life?.admitted[admission.key] = admission
         guard case .sidecar(let peer)? = programs[admission.key] else { return }
         note("s\(number) admits s\(peer)")
-        guard !admission.isGuest, !ledger.isAllowed(number, peer) else { return }
+        guard !admission.isGuest else { return }
+        if rollbacks[number]?.isRecoveryNeeded == true {
+            return violate(.rollback, "s\(number) admits s\(peer) although it was told that its state is old")
+        }
+        guard !isAllowed(number, peer) else { return }
+        if rollbacks[number]?.hasLost(peer) == true {
+            return violate(.rollback, "s\(number) admits s\(peer) again, whose revocation somebody has told of")
+        }
         violate(.access, "s\(number) admits s\(peer), which its operator never allowed or has revoked")
     }
 
@@ -156,10 +165,31 @@ extension SystemWorld {
     /// A question was answered, or never will be; the first word counts.
     mutating func answered(_ number: Int, _ id: SidecarRequestID, _ answer: JSONValue?) {
         switch sidecars[number].life?.questions.removeValue(forKey: id)?.addressee {
-        case .hub: feed(number) { $0.hubAnswered(id, answer.flatMap { try? HubAnswer($0) }, at: $1) }
-        case .peer: feed(number) { $0.peerAnswered(id, answer.flatMap { try? PeerAnswer($0) }, at: $1) }
-        case nil: break
+        case .hub:
+            var answer = answer.flatMap { try? HubAnswer($0) }
+            if case .registered(let key, let address, let time, let mark?) = answer, isTold(mark, number) {
+                answer = .registered(key, address, at: time)
+            }
+            feed(number) { $0.hubAnswered(id, answer, at: $1) }
+        case .peer:
+            var answer = answer.flatMap { try? PeerAnswer($0) }
+            if case .marked(let mark?) = answer, isTold(mark, number) { answer = .marked(nil) }
+            feed(number) { $0.peerAnswered(id, answer, at: $1) }
+        case nil: return
         }
+        checkRollback(of: number)
+    }
+
+    /// Notes that a sidecar is told `mark`. Returns whether it is kept from it, being broken on purpose.
+    private mutating func isTold(_ mark: StateMark, _ number: Int) -> Bool {
+        let journal = sidecars[number].journal
+        let isOwn = journal.head == mark.head || journal.past.contains(mark.head)
+        if !isOwn, rollbacks[number]?.tell(mark) == true {
+            note(
+                "s\(number) is told that its state is old: \(mark.head.sequence) where it has \(journal.head.sequence)"
+            )
+        }
+        return plan.flaw == .ignoresMarks
     }
 
     private mutating func openWatch(_ number: Int, _ hub: NodeKey) {

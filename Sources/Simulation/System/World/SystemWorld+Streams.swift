@@ -60,9 +60,8 @@ extension SystemWorld {
                 }
             }
         }
-        guard !isInRules || !ledger.isAllowed(number, peer, service: service) || !ledger.isAllowed(peer, number) else {
-            return
-        }
+        let isAllowed = ledger.isAllowed(number, peer, service: service) || isForgotten(number, peer)
+        guard !isInRules || !isAllowed || !self.isAllowed(peer, number) else { return }
         violate(.access, "s\(peer) reaches \(service) of s\(number) without a grant of both sides and an allow rule")
     }
 

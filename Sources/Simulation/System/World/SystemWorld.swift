@@ -23,6 +23,9 @@ package struct SystemWorld {
     var commands: [CommandID: CommandRecord] = [:]
     var invitations: [HeldInvitation] = []
     var acknowledged: [AcknowledgedChange] = []
+    var revocations: [AcknowledgedRevocation] = []
+    /// The sidecars that run on old copies of their state directories.
+    var rollbacks: [Int: Rollback] = [:]
     var ledger = AccessLedger()
     var timing: SeededRandom
     var operators: SeededRandom
@@ -58,6 +61,7 @@ package struct SystemWorld {
         run(until: Instant(nanoseconds: plan.activity.nanoseconds))
         heal()
         run(for: .seconds(240))
+        for isConfirmed in [false, true] where recoverEverything(isConfirmed: isConfirmed) { run(for: .seconds(30)) }
         for _ in 0..<3 where decideEverything() { run(for: .seconds(150)) }
         inspectEnd()
         probe()
@@ -120,6 +124,10 @@ package struct SystemWorld {
         case .endStream(let index): endStream(index)
         case .disturb: disturb()
         case .mend(let fault): mend(fault)
+        case .restoreCopy(let number):
+            crash(.sidecar(number), .process)
+            restoreCopy(number)
+            schedule(.mend(.down(.sidecar(number))), in: .seconds(1))
         case .inspect: inspect()
         }
     }
