@@ -218,9 +218,17 @@ extension HubService: OverlayObserver {
     /// A hub offers no datagram service.
     package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
 
-    /// A hub keeps no replay guard beyond its own life: after a restart the worst that a replay can do is to repeat
-    /// what the node itself had asked for.
-    package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
+    /// A hub needs no replay guard: nothing that comes with a stranger's first message has an effect.
+    package func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool { true }
+
+    /// Both programs are told by the overlay; the hub's log says it to its operator.
+    package func overlaySees(_ duplicate: DuplicateIdentity) {
+        switch duplicate {
+        case .usedTwice(let node): log.warning("two programs use one key", metadata: ["node": "\(node)"])
+        case .ownUsedTwice(let node, _):
+            log.critical("another hub uses this hub's key: stop one of the two", metadata: ["seen by": "\(node)"])
+        }
+    }
 
     /// A hub's own address is configured.
     package func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}

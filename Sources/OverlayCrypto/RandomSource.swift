@@ -59,6 +59,15 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
         return bytes
     }
 
+    /// Makes all that follows depend on `entropy` too, however much of it is unknown: no copy of this source that was
+    /// made before goes on alike.
+    package mutating func mix(_ entropy: [UInt8]) {
+        let key = Hash.blake2b(bytes(32) + entropy)
+        // The layout gives the key 32 bytes; the copy is this source's own since it gave bytes.
+        unsafe memory.withBytes { unsafe $0.update(from: key, count: 32) }
+        position = Layout.byteCount
+    }
+
     private mutating func fill(_ output: UnsafeMutableRawBufferPointer) {
         if !isKnownUniquelyReferenced(&memory) { memory = memory.copy() }
         var written = 0

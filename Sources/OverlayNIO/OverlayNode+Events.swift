@@ -33,8 +33,16 @@ extension OverlayNode {
             askPort(of: peer, at: endpoint)
         case .pong(let peer, _, let roundTrip):
             answerPings(of: peer, roundTrip)
-        case .replayFloor(let key, let timestamp):
-            observer?.overlayReplayFloor(of: key, is: timestamp)
+        case .replayFloor(let key, let counter):
+            noteFloor(of: key, counter)
+        case .countersLow:
+            reserveCounters()
+        case .duplicateIdentity(_, let key):
+            observer?.overlaySees(.usedTwice(key))
+        case .identityShared(_, let key, let isRefused):
+            observer?.overlaySees(.ownUsedTwice(by: key, isRefused: isRefused))
+        case .rekeyOverdue(_, let key):
+            log.warning("a peer answers no handshake for new keys", metadata: ["peer": "\(key)"])
         case .observedAddress(_, let key, let candidate):
             observer?.overlayObserved(candidate.endpoint, by: key)
         case .candidates(_, let key, let candidates):
@@ -43,6 +51,14 @@ extension OverlayNode {
             .pathBelowBase:
             handleSession(event)
         }
+    }
+
+    /// What came with a handshake runs only when its number is stored: else a copy of it could run it again.
+    private func noteFloor(of key: NodeKey, _ counter: UInt64) {
+        guard let observer else { return }
+        let isStored = observer.overlayStores(replayFloor: counter, of: key)
+        core.setTakesEarlyData(isStored)
+        if !isStored { core.refuseEarlyData(of: key, at: now) }
     }
 
     private func handleSession(_ event: Event) {
@@ -67,7 +83,8 @@ extension OverlayNode {
         case .pathBelowBase(_, let key, let endpoint, let isBelow):
             observer?.overlaySession(with: key, is: .pathBelowBase(endpoint, isBelow))
         case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
-            .replayFloor, .observedAddress, .candidates, .localPathSilent:
+            .replayFloor, .observedAddress, .candidates, .localPathSilent, .countersLow, .duplicateIdentity,
+            .identityShared, .rekeyOverdue:
             preconditionFailure("only events of sessions come here")
         }
     }

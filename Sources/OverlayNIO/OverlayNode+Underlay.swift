@@ -46,11 +46,10 @@ extension OverlayNode: UnderlayClient {
         networkChanged()
     }
 
-    /// Looks at the host's addresses now and then, and tells the core when they changed or the clock was set.
+    /// Looks at the host's addresses now and then, and tells the core when they changed.
     func watchHost() {
         eventLoop.assumeIsolated().scheduleTask(in: settings.addressCheck) { [weak self] in
             guard let self, case .running = self.phase else { return }
-            self.core.updateWallClock(wallClockNanoseconds(), at: self.now)
             // Each of them is asked.
             if self.underlays.filter({ $0.refresh() }).isEmpty == false { self.networkChanged() }
             self.watchHost()

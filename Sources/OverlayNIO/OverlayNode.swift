@@ -18,6 +18,7 @@ package final class OverlayNode {
     package var observer: (any OverlayObserver)?
 
     var core: Node
+    private let counters: HandshakeCounters
     var phase = Phase.idle
     private var stopped: EventLoopPromise<Void>?
     let log: Logger
@@ -54,10 +55,12 @@ package final class OverlayNode {
         case stopped
     }
 
-    /// A node with `identity`. It is silent until ``start()``.
+    /// A node with `identity`, whose handshakes are numbered from `counters`; nil: the key is this process's alone. It
+    /// is silent until ``start()``.
     package init(
         eventLoop: any EventLoop,
         identity: NodeIdentity,
+        counters: HandshakeCounters? = nil,
         settings: Settings = .defaults,
         logger: Logger
     ) {
@@ -65,17 +68,43 @@ package final class OverlayNode {
         self.settings = settings
         waitingMemory = WaitingMemory(limit: settings.maxWaiting)
         log = logger
-        var random = SystemRandomNumberGenerator()
-        let seed = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        self.counters = counters ?? .unstored(on: eventLoop)
         core = Node(
             identity: identity,
             settings: settings.node,
-            seed: seed,
-            wallClock: wallClockNanoseconds(),
-            at: Instant(.now())
+            seed: Self.entropy(),
+            counters: self.counters.reserved
         )
+        core.setEntropy(Self.entropy)
         sendBuffer = .allocate(byteCount: Self.largestWrite, alignment: 64)
         turnTask = { [weak self] in self?.endTurn() }
+    }
+
+    /// 32 random bytes of the system.
+    private static func entropy() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        return (0..<4).flatMap { _ in withUnsafeBytes(of: random.next(), Array.init) }
+    }
+
+    /// The last number that a handshake of this node has had.
+    package var lastCounter: UInt64 { core.lastCounter }
+
+    /// How long to wait before numbers are asked for again that could not be reserved.
+    private static let counterRetry = TimeAmount.seconds(1)
+
+    /// Numbers run low.
+    func reserveCounters() {
+        counters.more(max(core.lastCounter, core.reservedCounters)).hop(to: eventLoop).assumeIsolated().whenComplete {
+            guard case .running = self.phase else { return }
+            switch $0 {
+            case .success(let limit):
+                self.core.reserveCounters(to: limit)
+                self.needsTurn()
+            case .failure(let error):
+                self.log.error("numbers for handshakes cannot be reserved", metadata: ["error": "\(error)"])
+                self.eventLoop.assumeIsolated().scheduleTask(in: Self.counterRetry) { self.reserveCounters() }
+            }
+        }
     }
 
     deinit {

@@ -20,15 +20,27 @@ package protocol OverlayObserver: AnyObject {
     /// An unreliable datagram arrived on `port`, which was opened for them.
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
 
-    /// First messages of `peer` with timestamps up to `timestamp` are spent. It must be stored before this returns:
-    /// early data that was taken once must not be taken again after a restart.
-    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64)
+    /// First messages of `peer` with counters up to `replayFloor` are spent. It must be stored when this returns true:
+    /// early data that was taken once must not be taken again after a restart. False when it cannot be; the session that
+    /// the message began ends then.
+    func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool
+
+    /// Two programs seem to use one key.
+    func overlaySees(_ duplicate: DuplicateIdentity)
 
     /// `peer` sees this node's packets come from `endpoint`.
     func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey)
 
     /// Where `peer` may be reached, as it told inside the session: worth keeping for a start without a hub.
     func overlayLearned(candidates: [Endpoint], of peer: NodeKey)
+}
+
+/// Whose key two programs use at a time, as one that is copied together with its state directory is.
+package enum DuplicateIdentity: Hashable, Sendable {
+    /// The peer's.
+    case usedTwice(NodeKey)
+    /// This node's own, as the peer says. `isRefused`: it talks with the other one for a minute.
+    case ownUsedTwice(by: NodeKey, isRefused: Bool)
 }
 
 /// How the session with a peer changed.

@@ -14,8 +14,8 @@ package struct SessionNumber: Hashable, Sendable {
 
 /// The payload of Noise message 1 (`Protocol.md` §4.1). Early frames fill what is left behind it.
 package struct InitiationPayload: Hashable, Sendable {
-    /// Nanoseconds since 1970-01-01 UTC on the initiator's clock, each later than every one before: the replay guard.
-    package var timestamp: UInt64
+    /// Larger than in every first message of the initiator to this responder before: the replay guard.
+    package var counter: UInt64
     /// Who the initiator is. Its X25519 form must be the static key that Noise authenticated.
     package var key: NodeKey
     /// The initiator's name for the session.
@@ -27,14 +27,14 @@ package struct InitiationPayload: Hashable, Sendable {
     package var parameters: TransportParameters
 
     package init(
-        timestamp: UInt64,
+        counter: UInt64,
         key: NodeKey,
         ours: SessionNumber,
         theirs: SessionNumber,
         hasAES: Bool,
         parameters: TransportParameters
     ) {
-        self.timestamp = timestamp
+        self.counter = counter
         self.key = key
         self.ours = ours
         self.theirs = theirs
@@ -44,7 +44,7 @@ package struct InitiationPayload: Hashable, Sendable {
 
     /// Appends the payload without early frames.
     package func write(to writer: inout PacketWriter) {
-        writer.append(bigEndian: timestamp)
+        writer.append(bigEndian: counter)
         writer.append(key.words)
         writer.append(bigEndian: ours.rawValue)
         writer.append(bigEndian: theirs.rawValue)
@@ -56,7 +56,7 @@ package struct InitiationPayload: Hashable, Sendable {
 
     /// Reads the payload at the start of `span`; `end` is where early frames begin.
     package static func parse(_ span: RawSpan) throws(WireError) -> (payload: InitiationPayload, end: Int) {
-        let timestamp = try span.load(UInt64.self, at: 0)
+        let counter = try span.load(UInt64.self, at: 0)
         let key = try span.loadWords32(at: 8)
         let ours = try span.load(UInt64.self, at: 40)
         let theirs = try span.load(UInt64.self, at: 48)
@@ -67,7 +67,7 @@ package struct InitiationPayload: Hashable, Sendable {
         guard ours != 0, flags & ~0x01 == 0 else { throw .invalidValue }
         let end = offset + Int(length)
         let payload = InitiationPayload(
-            timestamp: timestamp,
+            counter: counter,
             key: NodeKey(words: key),
             ours: SessionNumber(ours),
             theirs: SessionNumber(theirs),
@@ -76,6 +76,15 @@ package struct InitiationPayload: Hashable, Sendable {
         )
         return (payload, end)
     }
+}
+
+/// What a responder says about the key of who began a handshake (`Protocol.md` §4.9).
+package enum IdentityStanding: UInt8, Hashable, Sendable {
+    case unique = 0
+    /// Another program with this key was heard within a minute. This one was there first, and is served.
+    case shared = 1
+    /// The same, but the other one was there first: no session was made.
+    case refused = 3
 }
 
 /// The payload of Noise message 2 (`Protocol.md` §4.2).
@@ -88,6 +97,8 @@ package struct ResponsePayload: Hashable, Sendable {
     package var earlyAccepted: Bool
     /// Whether packets are sealed with AES-256-GCM, which takes both sides' hardware; else ChaCha20-Poly1305.
     package var usesAES: Bool
+    /// Whether the initiator is alone with its key, as far as the responder has seen.
+    package var standing: IdentityStanding
     package var parameters: TransportParameters
 
     package init(
@@ -95,12 +106,14 @@ package struct ResponsePayload: Hashable, Sendable {
         isContinued: Bool,
         earlyAccepted: Bool,
         usesAES: Bool,
+        standing: IdentityStanding = .unique,
         parameters: TransportParameters
     ) {
         self.ours = ours
         self.isContinued = isContinued
         self.earlyAccepted = earlyAccepted
         self.usesAES = usesAES
+        self.standing = standing
         self.parameters = parameters
     }
 
@@ -111,6 +124,7 @@ package struct ResponsePayload: Hashable, Sendable {
         if isContinued { flags |= 0x01 }
         if earlyAccepted { flags |= 0x02 }
         if usesAES { flags |= 0x04 }
+        flags |= standing.rawValue << 3
         writer.append(flags)
         parameters.write(to: &writer)
     }
@@ -118,12 +132,15 @@ package struct ResponsePayload: Hashable, Sendable {
     package static func parse(_ span: RawSpan) throws(WireError) -> ResponsePayload {
         let ours = try span.load(UInt64.self, at: 0)
         let flags = try span.loadByte(at: 8)
-        guard ours != 0, flags & ~0x07 == 0 else { throw .invalidValue }
+        guard ours != 0, flags & ~0x1f == 0, let standing = IdentityStanding(rawValue: flags >> 3) else {
+            throw .invalidValue
+        }
         return ResponsePayload(
             ours: SessionNumber(ours),
             isContinued: flags & 0x01 != 0,
             earlyAccepted: flags & 0x02 != 0,
             usesAES: flags & 0x04 != 0,
+            standing: standing,
             parameters: try TransportParameters(parsing: span, in: 9..<span.byteCount)
         )
     }

@@ -69,4 +69,6 @@ package struct ErrorCode: Hashable, Sendable {
     package static let overLimit = ErrorCode(7)
     /// The peer restarted: what belonged to its former life is gone.
     package static let restarted = ErrorCode(8)
+    /// Another program uses the same key, and was there first.
+    package static let duplicateIdentity = ErrorCode(9)
 }

@@ -96,6 +96,7 @@ extension Sidecar {
                 )
             },
             unbound: unboundNames(seeing: view),
+            sharedKeys: sharedKeys(at: now.instant),
             pending: book.pending.count,
             outdated: outdatedDocument
         )

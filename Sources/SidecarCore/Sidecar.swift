@@ -34,6 +34,8 @@ package struct Sidecar {
     var contacts: [RecordID] = []
     /// Who waits for what a peer offers.
     var offersWaiters: [NodeKey: [OffersWaiter]] = [:]
+    /// Keys that two programs use at a time, and when that was last seen.
+    var duplicates: [NodeKey: Instant] = [:]
     /// When refusals were last recorded.
     var refusals: [Refused: Instant] = [:]
     /// Who may use what.

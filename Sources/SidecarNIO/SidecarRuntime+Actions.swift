@@ -154,7 +154,9 @@ extension SidecarRuntime {
             key: admission.key,
             preSharedKey: secret,
             candidates: Candidate.hosts(admission.candidates),
-            replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0
+            replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0,
+            isFloorCertain: settings.areFloorsCertain,
+            isShared: admission.isGuest
         )
         guard !node.admit(configuration) else { return }
         log.error("a peer cannot be admitted: there are too many", metadata: ["peer": "\(admission.key)"])
@@ -195,7 +197,8 @@ extension SidecarRuntime {
                 candidates: Candidate.hosts(endpoints),
                 relays: true,
                 sharesCandidates: false,
-                replayFloor: floor
+                replayFloor: floor,
+                isFloorCertain: settings.areFloorsCertain
             )
         )
     }

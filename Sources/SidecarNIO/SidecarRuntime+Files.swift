@@ -128,6 +128,12 @@ extension SidecarRuntime {
         for then in life.routes.values { then(.unavailable(.stopped)) }
         life.audit.record(AuditEvent(.stopped, actor: identity.key, subject: identity.key.did), at: Clocks.now().wall)
         life.journal.close()
+        do {
+            try life.floors.synchronize()
+            areFloorsKept = true
+        } catch {
+            log.warning("the replay guard is not on the disk", metadata: ["error": "\(error)"])
+        }
         life.audit.close(on: node.eventLoop).cascade(to: stopping)
     }
 }

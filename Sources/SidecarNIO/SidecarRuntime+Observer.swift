@@ -1,6 +1,7 @@
 import Logging
 package import NIOCore
 import OverlayCore
+import OverlayCrypto
 package import OverlayNIO
 package import OverlayWire
 package import PosternModel
@@ -52,13 +53,36 @@ extension SidecarRuntime: OverlayObserver {
         // No kind of service takes datagrams: they are unreliable, and one that nobody takes is lost.
     }
 
-    package func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {
-        // The clocks of guests are those of many hosts, and redeeming twice does no harm.
-        guard life?.sidecar.isTrusted(peer, at: .now()) == true || life?.hubs[peer] != nil else { return }
+    package func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool {
+        // A guest's key is that of many hosts, and redeeming twice does no harm.
+        guard life?.sidecar.isTrusted(peer, at: .now()) == true || life?.hubs[peer] != nil else { return true }
         do {
-            try life?.floors.raise(peer, to: timestamp)
+            try life?.floors.raise(peer, to: replayFloor)
+            return true
         } catch {
-            log.error("the replay guard cannot be stored", metadata: ["peer": "\(peer)", "error": "\(error)"])
+            log.error(
+                "the replay guard cannot be stored: first requests take a round trip longer",
+                metadata: ["peer": "\(peer)", "error": "\(error)"]
+            )
+            return false
+        }
+    }
+
+    package func overlaySees(_ duplicate: DuplicateIdentity) {
+        switch duplicate {
+        case .usedTwice(let peer):
+            log.warning(
+                "two programs use the key of a peer, as copies of one state directory do: one of them has to stop",
+                metadata: ["peer": "\(peer)"]
+            )
+            feed { $0.sawDuplicate(of: peer, at: $1) }
+        case .ownUsedTwice(let peer, let isRefused):
+            log.critical(
+                "another program uses this node's key, as a copy of its state directory does: stop one of the two",
+                metadata: ["seen by": "\(peer)", "served": isRefused ? "the other one" : "this one"]
+            )
+            let own = identity.key
+            feed { $0.sawDuplicate(of: own, at: $1) }
         }
     }
 

@@ -26,6 +26,9 @@ package final class SidecarRuntime {
         /// Addresses under which peers can reach us without a hub, for invitations.
         package var advertised: [Endpoint]
         package var sidecar: SidecarSettings
+        /// Whether the replay floors on the disk are the last ones for sure: the program before this one came to its end
+        /// in order.
+        package var areFloorsCertain: Bool
 
         package init(
             stateDirectory: String,
@@ -33,7 +36,8 @@ package final class SidecarRuntime {
             hubs: [HubURL],
             exposed: [ExposedRule],
             advertised: [Endpoint] = [],
-            sidecar: SidecarSettings = .defaults
+            sidecar: SidecarSettings = .defaults,
+            areFloorsCertain: Bool = true
         ) {
             self.stateDirectory = stateDirectory
             self.name = name
@@ -41,6 +45,7 @@ package final class SidecarRuntime {
             self.exposed = exposed
             self.advertised = advertised
             self.sidecar = sidecar
+            self.areFloorsCertain = areFloorsCertain
         }
     }
 
@@ -61,6 +66,8 @@ package final class SidecarRuntime {
     let resolver: NIOThreadPool
     /// What there is from ``start()`` to ``stop()``.
     var life: Life?
+    /// Whether the replay floors are on the disk for good, since ``stop()``.
+    package internal(set) var areFloorsKept = false
     /// Our addresses as others see them, the latest last.
     var observed: [Endpoint] = []
 

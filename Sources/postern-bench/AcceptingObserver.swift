@@ -22,7 +22,8 @@ final class AcceptingObserver: OverlayObserver {
 
     func overlaySession(with peer: NodeKey, is change: SessionChange) {}
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
-    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
+    func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool { true }
+    func overlaySees(_ duplicate: DuplicateIdentity) {}
     func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
     func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
 }

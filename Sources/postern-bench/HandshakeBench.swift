@@ -45,7 +45,7 @@ private final class HandshakeServer {
     private let residentBefore: Int
 
     private static let endpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1)
-    private static let wallClock: UInt64 = 1_800_000_000_000_000_000
+    private static let counter: UInt64 = 1_800_000_000_000_000_000
 
     init(peers: Int) throws {
         identity = try NodeIdentity(seed: Array(repeating: 1, count: 32))
@@ -59,7 +59,7 @@ private final class HandshakeServer {
         settings.keepAlive = .seconds(100_000)
         settings.rekeyAfter = .seconds(100_000)
         let seed = Array(repeating: UInt8(3), count: 32)
-        node = Node(identity: identity, settings: settings, seed: seed, wallClock: Self.wallClock, at: now)
+        node = Node(identity: identity, settings: settings, seed: seed, counters: Self.counter..<UInt64.max)
         node.setLocalAddresses([Self.endpoint], candidates: [], at: now)
         residentBefore = try residentBytes()
         for client in clients { node.admit(PeerConfiguration(key: client.key), at: now) }
@@ -100,10 +100,10 @@ private final class HandshakeServer {
     private func handshake(of peer: NodeIdentity) throws -> Cost {
         addressCount += 1
         let source = Endpoint.ipv4(address: 0x0b00_0000 + addressCount, port: 2)
-        let wallClock = Self.wallClock + UInt64(now.nanoseconds)
+        let counter = Self.counter + UInt64(now.nanoseconds)
         // Another life of the same peer has other random numbers.
         let seed = Hash.blake2b(peer.key.bytes + [UInt8(truncatingIfNeeded: lives)])
-        var client = Node(identity: peer, settings: .defaults, seed: seed, wallClock: wallClock, at: now)
+        var client = Node(identity: peer, settings: .defaults, seed: seed, counters: counter..<UInt64.max)
         let server = PeerConfiguration(key: identity.key, candidates: Candidate.hosts([Self.endpoint]))
         guard let handle = client.admit(server, at: now) else { throw BenchError("the node's key is no key") }
         client.setLocalAddresses([source], candidates: [], at: now)

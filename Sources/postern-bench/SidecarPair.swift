@@ -83,7 +83,8 @@ private final class GatewayObserver: OverlayObserver {
     }
 
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
-    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) {}
+    func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool { true }
+    func overlaySees(_ duplicate: DuplicateIdentity) {}
     func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
     func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
 }

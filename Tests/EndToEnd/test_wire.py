@@ -98,12 +98,12 @@ def test_an_old_handshake_gets_no_answer(hub):
     """The replay guard: a time not later than the last is not answered, nor is the packet itself, from elsewhere."""
     did, address = hub
     first, now = Initiator(did, address), time.time_ns()
-    packet = first.initiation(timestamp=now)
+    packet = first.initiation(counter=now)
     first.socket.send(packet)
     first.accept(first.receive(RESPONSE))
     again = Initiator(did, address, seed=first.seed)
-    assert silent(again, again.initiation(timestamp=now))
-    assert silent(again, again.initiation(timestamp=now - 3600 * 10**9))
+    assert silent(again, again.initiation(counter=now))
+    assert silent(again, again.initiation(counter=now - 3600 * 10**9))
     assert silent(again, packet)
 
 

@@ -90,9 +90,11 @@ def read_varint(data):
     return int.from_bytes(data[:size]) & ((1 << (8 * size - 2)) - 1), data[size:]
 
 
-def parameters(data=1 << 20, stream_data=1 << 18):
-    """The five limits that every side must name: data, stream data, streams, packet size, acknowledgement delay."""
-    encoded = b""
+def parameters(data=1 << 20, stream_data=1 << 18, instance=None, floor=None):
+    """What every side must name: data, stream data, streams, packet size, acknowledgement delay, and its process."""
+    encoded = varint(7) + varint(8) + (instance or os.urandom(8))
+    if floor is not None:
+        encoded += varint(8) + varint(8) + struct.pack("!Q", floor)
     for number, value in ((1, data), (2, stream_data), (3, 16), (4, 1452), (5, 25)):
         encoded += varint(number) + varint(len(varint(value))) + varint(value)
     return encoded
@@ -140,11 +142,12 @@ class Initiator:
         self.claimed = key or self.key
         self.index = int.from_bytes(os.urandom(4))
         self.number = int.from_bytes(os.urandom(8)) | 1
+        self.instance = os.urandom(8)
         self.socket = socket.socket(type=socket.SOCK_DGRAM)
         self.socket.connect(address)
         self.socket.settimeout(1)
 
-    def initiation(self, timestamp=None, version=VERSION, psk=bytes(32), flags=0):
+    def initiation(self, counter=None, version=VERSION, psk=bytes(32), flags=0):
         """Message 1 in its packet."""
         warnings.simplefilter("ignore")
         self.noise = NoiseConnection.from_name(b"Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b")
@@ -155,9 +158,9 @@ class Initiator:
         self.noise.set_keypair_from_private_bytes(Keypair.STATIC, bytes(secret))
         self.noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, exchange_key(self.receiver))
         self.noise.start_handshake()
-        timestamp = time.time_ns() if timestamp is None else timestamp
-        limits = parameters(*self.credit)
-        payload = struct.pack("!Q32sQQB", timestamp, self.claimed, self.number, 0, flags) + varint(len(limits)) + limits
+        counter = time.time_ns() if counter is None else counter
+        limits = parameters(*self.credit, instance=self.instance)
+        payload = struct.pack("!Q32sQQB", counter, self.claimed, self.number, 0, flags) + varint(len(limits)) + limits
         # Index and type, key, sealed key, tag and both MACs are 133 bytes; PADDING fills what the payload leaves.
         payload = payload.ljust(INITIATION_SIZE - 133, bytes([PADDING]))
         packet = struct.pack("!BI", INITIATION, self.index) + bytes(self.noise.write_message(payload))

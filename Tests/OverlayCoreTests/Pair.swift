@@ -47,15 +47,13 @@ struct Pair: ~Copyable {
             identity: identityA,
             settings: settings,
             seed: Array(repeating: 3, count: 32),
-            wallClock: 1_700_000_000_000_000_000,
-            at: now
+            counters: 1_700_000_000_000_000_000..<UInt64.max
         )
         b = Node(
             identity: identityB,
             settings: settings,
             seed: Array(repeating: 4, count: 32),
-            wallClock: 1_700_000_000_000_000_000,
-            at: now
+            counters: 1_700_000_000_000_000_000..<UInt64.max
         )
         a.setLocalAddresses([Self.addressA], candidates: [], at: now)
         b.setLocalAddresses([Self.addressB], candidates: [], at: now)

@@ -18,8 +18,7 @@ import Testing
             identity: try NodeIdentity(seed: Array(repeating: seed, count: 32)),
             settings: settings,
             seed: Array(repeating: randomness, count: 32),
-            wallClock: 1_700_000_100_000_000_000,
-            at: now
+            counters: 1_700_000_100_000_000_000..<UInt64.max
         )
         node.setLocalAddresses([seed == 1 ? Pair.addressA : Pair.addressB], candidates: [], at: now)
         return node

@@ -113,6 +113,7 @@ final class RecordingObserver: OverlayObserver {
     var onDatagram: (ByteBuffer, VirtualPort) -> Void = { _, _ in }
     private(set) var changes: [SessionChange] = []
     private(set) var replayFloors: [UInt64] = []
+    private(set) var duplicates: [DuplicateIdentity] = []
 
     func overlayAccepts(
         stream: OverlayStream,
@@ -131,7 +132,11 @@ final class RecordingObserver: OverlayObserver {
         onDatagram(datagram, port)
     }
 
-    func overlayReplayFloor(of peer: NodeKey, is timestamp: UInt64) { replayFloors.append(timestamp) }
+    func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool {
+        replayFloors.append(replayFloor)
+        return true
+    }
+    func overlaySees(_ duplicate: DuplicateIdentity) { duplicates.append(duplicate) }
     func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {}
     func overlayLearned(candidates: [Endpoint], of peer: NodeKey) {}
 }

@@ -11,7 +11,8 @@ struct TransportParametersTests {
         maxStreamData: 256 << 10,
         maxStreams: 10_000,
         maxPacketSize: 9000,
-        maxAckDelay: 25
+        maxAckDelay: 25,
+        instance: 0x0102_0304_0506_0708
     )
     private static let observed = Endpoint.ipv4(address: 0x0a00_0001, port: 4000)
 
@@ -32,16 +33,18 @@ struct TransportParametersTests {
     func `parameters are read as they were written, but for relays`(endpoint: Endpoint?) throws {
         var parameters = Self.parameters
         parameters.observed = endpoint
+        parameters.floor = 7
+        parameters.formerSession = FormerSession(number: SessionNumber(8), silentMilliseconds: 9)
         let found = try parsed(encoded(parameters))
         if endpoint?.isRelay == true { parameters.observed = nil }
         #expect(found == parameters)
     }
 
     @Test func `unknown ids are skipped`() throws {
-        #expect(try parsed(hex("3f 00 4100 03 aabbcc") + encoded() + hex("07 01 ff")) == Self.parameters)
+        #expect(try parsed(hex("3f 00 4100 03 aabbcc") + encoded() + hex("0a 01 ff")) == Self.parameters)
     }
 
-    @Test func `each of the five limits must be there`() throws {
+    @Test func `each of the five limits and the instance must be there`() throws {
         let whole = encoded()
         var fields: [[UInt8]] = []
         var start = 0
@@ -50,8 +53,8 @@ struct TransportParametersTests {
             fields.append(Array(whole[start..<end]))
             start = end
         }
-        try #require(fields.count == 5)
-        for missing in 0..<5 {
+        try #require(fields.count == 6)
+        for missing in 0..<6 {
             let others = fields.indices.filter { $0 != missing }.flatMap { fields[$0] }
             #expect(throws: WireError.invalidValue) { try parsed(others) }
         }
@@ -106,7 +109,7 @@ struct TransportParametersTests {
 
     private static func initiation() throws -> InitiationPayload {
         InitiationPayload(
-            timestamp: 1_700_000_000_123_456_789,
+            counter: 1_700_000_000_123_456_789,
             key: try #require(NodeKey(bytes: Array(0..<32))),
             ours: SessionNumber(0x0123_4567_89ab_cdef),
             theirs: .none,
@@ -187,7 +190,8 @@ struct TransportParametersTests {
         #expect(throws: WireError.invalidValue) {
             try ResponsePayload.parse(([UInt8](repeating: 0, count: 9) + parameters).span.bytes)
         }
-        for bit in 3..<8 {
+        // Bit 4 says something of bit 3.
+        for bit in 4..<8 {
             let bytes = hex("0000000000000001") + [1 << UInt8(bit)] + parameters
             #expect(throws: WireError.invalidValue) { try ResponsePayload.parse(bytes.span.bytes) }
         }

@@ -105,10 +105,13 @@ struct WireFuzzTests {
             maxStreams: 100,
             maxPacketSize: 1232,
             maxAckDelay: 25,
-            observed: .ipv4(address: 1, port: 2)
+            observed: .ipv4(address: 1, port: 2),
+            instance: 3,
+            floor: 4,
+            formerSession: FormerSession(number: SessionNumber(5), silentMilliseconds: 6)
         )
         let initiation = InitiationPayload(
-            timestamp: 1,
+            counter: 1,
             key: NodeKey(words: Words32(a: 1, b: 2, c: 3, d: 4)),
             ours: SessionNumber(1),
             theirs: SessionNumber(2),

@@ -47,7 +47,7 @@ private final class EchoBackend: ControlBackend {
     private static let status: JSONValue = [
         "did": .string(NodeKey.textExample), "address": "fd00::1", "name": "a & b", "version": "0", "uptimeMs": 1,
         "hubs": [], "nat": ["mapping": nil, "filtering": nil, "portMapping": nil], "udp": [], "reach": [], "expose": [],
-        "unbound": [], "pending": 0,
+        "unbound": [], "sharedKeys": [], "pending": 0,
     ]
 
     func readiness() -> EventLoopFuture<Readiness> {

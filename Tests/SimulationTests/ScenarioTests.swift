@@ -166,12 +166,15 @@ import Testing
         #expect(world.sessions.count == 2)
     }
 
-    @Test func `steps of the wall clock disturb neither requests nor new keys`() throws {
-        let scenario = Scenario.clockStep(seed: 1)
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func `hosts that were restored from a backup are back within seconds`(seed: UInt64) throws {
+        let scenario = Scenario.restored(seed: seed)
         let world = try run(scenario)
-        for tag in scenario.streams.map(\.tag) { #expect(try #require(world.streams.record(tag)).isComplete) }
-        #expect(world.sessions.count == 2)
-        #expect(world.statistics(of: HostID(0)).rekeys > 5)
+        // Restored at 10, 25 and 40 seconds.
+        let calm: [Range<Int64>] = [0..<9, 15..<24, 30..<39, 45..<50]
+        for plan in scenario.streams where calm.contains(where: { $0.contains(plan.opensAt.nanoseconds / 1_000_000_000) }) {
+            #expect(try #require(world.streams.record(plan.tag)).isComplete, "\(plan.opensAt)")
+        }
     }
 
     @Test func `one-sided admission opens nothing`() throws {

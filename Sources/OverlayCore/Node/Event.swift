@@ -22,8 +22,16 @@ package enum Event: Sendable {
     /// The path in use, to this address, carries less than the 1200 bytes with which every path begins, or (false) does
     /// carry them after all (RFC 8899 §5.2).
     case pathBelowBase(PeerHandle, NodeKey, Endpoint, Bool)
-    /// Handshakes of the peer up to this timestamp are replays. To be stored before later events are handled.
+    /// Handshakes of the peer up to this counter are replays. To be stored before later events are handled.
     case replayFloor(NodeKey, UInt64)
+    /// Numbers for handshakes run low: more are to be reserved (`Node.reserveCounters(to:)`).
+    case countersLow
+    /// Two programs use the key of the peer. The one that was there first is preferred for a minute.
+    case duplicateIdentity(PeerHandle, NodeKey)
+    /// The peer says that another program uses this node's own key; and whether it talks with that one instead.
+    case identityShared(by: PeerHandle, NodeKey, isRefused: Bool)
+    /// A handshake for new keys has got no answer for so long that the old ones near their end.
+    case rekeyOverdue(PeerHandle, NodeKey)
     /// The peer sees this node's packets come from there: a reflexive candidate of ours.
     case observedAddress(by: PeerHandle, NodeKey, Candidate)
     /// Where the peer has answered, the latest first.

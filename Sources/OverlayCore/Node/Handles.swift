@@ -37,8 +37,14 @@ package struct PeerConfiguration: Sendable {
     package var relays: Bool
     /// Whether the peer is told where this node can be reached. A hub is not: it must not learn locators (DESIGN §8).
     package var sharesCandidates: Bool
-    /// Handshakes with this timestamp or an earlier one are replays. Nanoseconds since 1970.
+    /// Handshakes with this counter or a smaller one are replays.
     package var replayFloor: UInt64
+    /// Whether the floor is known to be the last one, or may be older: after a power failure, say. Then the first
+    /// handshake of the peer brings no early data.
+    package var isFloorCertain: Bool
+    /// Whether many hosts have the peer's key, as they have an invitation's: their counters have nothing to do with each
+    /// other.
+    package var isShared: Bool
 
     package init(
         key: NodeKey,
@@ -46,7 +52,9 @@ package struct PeerConfiguration: Sendable {
         candidates: [Candidate] = [],
         relays: Bool = false,
         sharesCandidates: Bool = true,
-        replayFloor: UInt64 = 0
+        replayFloor: UInt64 = 0,
+        isFloorCertain: Bool = true,
+        isShared: Bool = false
     ) {
         self.key = key
         self.preSharedKey = preSharedKey
@@ -54,6 +62,8 @@ package struct PeerConfiguration: Sendable {
         self.relays = relays
         self.sharesCandidates = sharesCandidates
         self.replayFloor = replayFloor
+        self.isFloorCertain = isFloorCertain
+        self.isShared = isShared
     }
 }
 

@@ -11,16 +11,20 @@ struct HandshakeGate {
         case overLimit
     }
 
-    private var budget: HandshakeBudget
+    private var budget: Rate.Account
+    /// What those who have not proved their address may do together.
+    private var calm: Rate.Account
     /// Proven and unproven messages are counted apart: who forges an address uses up nothing of its owner's.
     private var proven: SourceLimits
     private var unproven: SourceLimits
 
-    /// `perSecond`: handshakes of all sources; `perSource`: of each. Both are also the burst.
-    init(perSecond: Int, perSource: Int) {
-        budget = HandshakeBudget(perSecond: perSecond)
+    /// `perSecond`: handshakes of all sources; `unproven`: of those without proof among them; `perSource`: of each. All
+    /// are also the burst.
+    init(perSecond: Int, unproven: Int, perSource: Int) {
+        budget = Rate.Account(Rate(perSecond: perSecond))
+        calm = Rate.Account(Rate(perSecond: unproven))
         proven = SourceLimits(perSecond: perSource)
-        unproven = SourceLimits(perSecond: perSource)
+        self.unproven = SourceLimits(perSecond: perSource)
     }
 
     /// Decides about one message from `endpoint` and counts it. `isProven`: its sender receives there.
@@ -29,7 +33,7 @@ struct HandshakeGate {
         if isProven {
             guard proven.take(source, at: now) else { return .overLimit }
         } else {
-            guard !budget.isStrained(at: now), unproven.take(source, at: now) else { return .unproven }
+            guard unproven.take(source, at: now), calm.take(at: now) else { return .unproven }
         }
         return budget.take(at: now) ? .admitted : .overLimit
     }
@@ -39,14 +43,11 @@ struct HandshakeGate {
 struct Rate: Hashable {
     private let spacing: Interval
     private let tolerance: Interval
-    /// What one second's worth takes when all of it is used at once.
-    let burst: Interval
 
     /// `perSecond` a second, and as many at once after a rest. Zero: none ever.
     init(perSecond: Int) {
         spacing = Interval(nanoseconds: max(1, 1_000_000_000 / Int64(max(perSecond, 1))))
-        burst = spacing * Int64(max(perSecond, 0))
-        tolerance = burst - spacing
+        tolerance = spacing * Int64(max(perSecond, 0)) - spacing
     }
 
     /// Takes one, whose account is `due`: when everything taken so far will have been paid off. False when none is
@@ -56,6 +57,21 @@ struct Rate: Hashable {
         guard start - now <= tolerance else { return false }
         due = start + spacing
         return true
+    }
+}
+
+extension Rate {
+    /// What is taken at a rate.
+    struct Account {
+        private let rate: Rate
+        private var due = Instant(nanoseconds: .min)
+
+        init(_ rate: Rate) {
+            self.rate = rate
+        }
+
+        /// Takes one; false when none is left.
+        mutating func take(at now: Instant) -> Bool { rate.take(&due, at: now) }
     }
 }
 
@@ -103,26 +119,5 @@ struct SourceLimits {
             guard due.count < Self.maximum else { return false }
         }
         return rate.take(&due[source, default: now], at: now)
-    }
-}
-
-/// How many handshakes may cost a public-key operation, and whether it is time to be picky.
-struct HandshakeBudget {
-    private let rate: Rate
-    private var due = Instant(nanoseconds: .min)
-    private var wasStrained = false
-
-    init(perSecond: Int) {
-        rate = Rate(perSecond: perSecond)
-    }
-
-    /// Takes one; false when none is left.
-    mutating func take(at now: Instant) -> Bool { rate.take(&due, at: now) }
-
-    /// Whether the node is under load: from when a quarter of the burst is used until seven eighths are free again.
-    mutating func isStrained(at now: Instant) -> Bool {
-        let used = due - now
-        wasStrained = wasStrained ? used > rate.burst / 8 : used >= rate.burst / 4
-        return wasStrained
     }
 }

@@ -8,6 +8,18 @@ extension Node {
     mutating func startHandshake(with peer: Peer, at now: Instant) {
         peer.needsHandshake = false
         guard let session = peer.session, peer.pending == nil else { return }
+        guard let number = counter.next(above: peer.counterFloor) else { return askForCounters() }
+        askForCounters()
+        peer.counterFloor = max(peer.counterFloor, number - 1)
+        shared.freshen()
+        var parameters = shared.settings.transportParameters(instance: shared.instance)
+        if peer.replayFloor > 0 { parameters.floor = peer.replayFloor }
+        if session.theirs == .none, let former = peer.former {
+            parameters.formerSession = FormerSession(
+                number: former.theirs,
+                silentMilliseconds: UInt64(max(0, (now - former.heardAt).milliseconds))
+            )
+        }
         var noise = NoiseInitiator(
             identity: shared.identity,
             responder: peer.exchangeKey,
@@ -16,12 +28,12 @@ extension Node {
             using: &shared.random
         )
         let payload = InitiationPayload(
-            timestamp: timestamp(at: now),
+            counter: number,
             key: shared.identity.key,
             ours: session.ours,
             theirs: session.theirs,
             hasAES: shared.hasAES,
-            parameters: shared.settings.transportParameters
+            parameters: parameters
         )
         let isFirst = !session.isEstablished
         let encoded = PacketWriter.bytes(capacity: PacketLayout.Initiation.payloadSize) {
@@ -49,6 +61,7 @@ extension Node {
         }
         let pending = PendingHandshake(
             index: index,
+            counter: number,
             packet: packet,
             noise: noise,
             startedAt: now,
@@ -63,7 +76,7 @@ extension Node {
     private mutating func writeEarlyData(of session: Session, to writer: inout PacketWriter, at now: Instant) {
         guard session.recovery.packets.next == 0 else { return }
         let start = writer.count
-        session.writeStreams(to: &writer, shared: &shared)
+        session.writeEarlyStreams(to: &writer, shared: &shared)
         session.recovery.file(
             sentAt: now,
             byteCount: writer.count - start,
@@ -79,7 +92,10 @@ extension Node {
     /// that is well are agreed there alone: the same bytes elsewhere would link the paths.
     private mutating func sendEverywhere(_ pending: PendingHandshake, of peer: Peer, at now: Instant) {
         let inUse = peer.session?.path?.addresses
-        if let inUse, peer.session?.mayBeginHandshake == true { send(pending, of: peer, on: inUse, at: now) }
+        // Where our own configuration or records say that the peer is, a few first messages are in order at any time.
+        if let inUse, peer.session?.mayBeginHandshake == true || peer.isKnown(inUse.remote) {
+            send(pending, of: peer, on: inUse, at: now)
+        }
         if let session = peer.session, session.isEstablished, !session.isPathSilent,
             pending.retries <= Self.patientRetries
         {
@@ -109,10 +125,13 @@ extension Node {
         let isFirst = peer.session.map { !$0.isEstablished } ?? true
         if isFirst, now - pending.startedAt >= shared.settings.handshakeTimeout {
             dropPending(of: peer)
+            // Our state may be older than what the peer remembers of us.
+            counter.leapAhead()
+            askForCounters()
             if let session = peer.session {
                 session.endStreams(.unreachable, shared: &shared)
                 shared.events.append(.handshakeFailed(peer.handle, peer.key))
-                forgetSession(of: peer)
+                forgetSession(of: peer, at: now)
             }
             return
         }
@@ -155,6 +174,11 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
+        noteStanding(response, of: peer, at: now)
+        if response.standing == .refused {
+            end(session, code: .duplicateIdentity, reason: "another program uses this node's key", at: now)
+            return
+        }
         let isReached = path.isRelayed || session.isProven(path.remote) || pending.proves(path.remote, of: peer)
         peer.pending = nil
         raiseReplayFloor(of: peer, to: peer.passedOver)
@@ -169,7 +193,7 @@ extension Node {
         )
         let roundTrip = pending.retries == 0 ? now - pending.startedAt : nil
         let current = take(response, for: session, of: peer, epoch: epoch, at: now)
-        current.isConfirmed = true
+        confirm(current)
         // From now on packets may be authentic under keys that the path in use has not been given.
         if current.path?.addresses != path { current.path?.amplificationLimit?.weaken() }
         established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
@@ -222,6 +246,25 @@ extension Node {
         }
     }
 
+    /// What message 2 says about who uses which key.
+    private mutating func noteStanding(_ response: ResponsePayload, of peer: Peer, at now: Instant) {
+        noteInstance(response.parameters.instance, of: peer, at: now)
+        switch response.standing {
+        case .unique: break
+        case .shared: shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: false))
+        case .refused: shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: true))
+        }
+    }
+
+    /// The process `instance` speaks with the key of `peer`.
+    @discardableResult
+    mutating func noteInstance(_ instance: UInt64, of peer: Peer, at now: Instant) -> IdentityStanding {
+        guard peer.instanceFloors == nil else { return .unique }
+        let (standing, isNews) = peer.instances.meet(instance, at: now)
+        if isNews { shared.events.append(.duplicateIdentity(peer.handle, peer.key)) }
+        return standing
+    }
+
     private mutating func begin(_ session: Session, _ response: ResponsePayload, epoch: KeyEpoch) {
         session.theirs = response.ours
         session.phase = .established
@@ -243,9 +286,10 @@ extension Node {
             case .closing:
                 break
             }
-            old.dismantle(shared: &shared)
+            dismantle(old)
             clearRelays(through: peer)
         }
+        dropSuccessor(of: peer)
         let session = Session(
             peer: peer,
             ours: ours ?? newSessionNumber(),

@@ -31,6 +31,7 @@ extension Node {
         answered.removeAll(of: peer.handle)
         peer.isAdmitted = false
         dropPending(of: peer)
+        dropSuccessor(of: peer)
         peer.needsHandshake = false
         if let session = peer.session {
             close(session, code: code, reason: "trust was revoked", at: now)
@@ -149,6 +150,7 @@ extension Node {
         isClosing = true
         for case let peer? in peers {
             dropPending(of: peer)
+            dropSuccessor(of: peer)
             peer.needsHandshake = false
             if let session = peer.session {
                 close(session, code: code, reason: "the node shuts down", at: now)
@@ -207,7 +209,7 @@ extension Node {
             shared.events.append(.sessionLost(peer.handle, peer.key, code, reason: reason))
         }
         guard session.sendEpoch != nil else {
-            forgetSession(of: peer)
+            forgetSession(of: peer, at: now)
             return
         }
         session.phase = .closing(code, reason: reason, until: now + Self.closingTime)
@@ -229,7 +231,7 @@ extension Node {
         }
         dropPending(of: peer)
         peer.needsHandshake = false
-        forgetSession(of: peer)
+        forgetSession(of: peer, at: now)
     }
 
     mutating func dropPending(of peer: Peer) {

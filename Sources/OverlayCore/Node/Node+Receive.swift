@@ -71,17 +71,24 @@ extension Node {
             return
         }
         guard let session = peer.session, let epoch = session.epochs.last(where: { $0.isAddressed(by: index) }) else {
+            if confirmsSuccessor(of: peer, packet, index: index, into: scratch, at: now) {
+                return receiveProtected(packet, on: path, ecn: ecn, into: scratch, at: now)
+            }
             keepEarly(packet, index: index, peer: peer, on: path, ecn: ecn)
             return
         }
-        guard let number = epoch.opener.number(of: packet, largest: session.received.largest.map(PacketNumber.init)),
-            session.replay.isFresh(number)
-        else {
-            shared.statistics.dropped.replayed += 1
+        guard let number = epoch.opener.number(of: packet, largest: session.received.largest.map(PacketNumber.init)) else {
+            shared.statistics.dropped.malformed += 1
             return
         }
+        // The window is asked last: its answer must not depend on what nobody has authenticated.
         guard let opened = try? epoch.opener.open(packet, as: number, into: scratch) else {
             shared.statistics.dropped.unauthentic += 1
+            noteFailure(of: epoch, session: session)
+            return
+        }
+        guard session.replay.isFresh(number) else {
+            shared.statistics.dropped.replayed += 1
             return
         }
         session.replay.mark(number)
@@ -104,13 +111,22 @@ extension Node {
         }
         if !epoch.isConfirmed {
             epoch.isConfirmed = true
-            session.isConfirmed = true
+            confirm(session)
             if let pending = session.peer.pending, pending.startedAt <= epoch.createdAt {
                 dropPending(of: session.peer)
             }
             if epoch !== session.sendEpoch { session.seal(with: epoch, shared: &shared) }
         }
         session.replenishIndices(of: epoch, behind: index, shared: &shared)
+    }
+
+    /// A packet was not sealed with these keys. Keys that refuse too many are given up.
+    private mutating func noteFailure(of epoch: KeyEpoch, session: Session) {
+        epoch.failedOpens += 1
+        guard epoch.failedOpens >= KeyEpoch.maximumFailedOpens else { return }
+        session.remove(epoch, shared: &shared)
+        if epoch === session.sendEpoch, session.peer.pending == nil { session.peer.needsHandshake = true }
+        settle(session.peer)
     }
 
     private mutating func receiveFrames(
@@ -126,7 +142,7 @@ extension Node {
         case .closing:
             if (try? payload.loadByte(at: 0)) == FrameType.close {
                 // RFC 9000 §10.2.2: both sides have closed; an answer would be answered, and so on without end.
-                forgetSession(of: session.peer)
+                forgetSession(of: session.peer, at: now)
             } else {
                 session.receiveWhileClosing()
                 settle(session.peer)

@@ -139,24 +139,29 @@ extension Node {
     /// simultaneous start.
     private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
         guard let peer = claimedPeer(initiation.key) else { return nil }
-        guard initiation.timestamp > peer.replayFloor else {
+        guard isFresh(initiation, of: peer, at: now) else {
             shared.statistics.dropped.replayed += 1
+            tellFloor(to: peer, at: now)
             return nil
         }
+        if let floor = initiation.parameters.floor { peer.counterFloor = max(peer.counterFloor, floor) }
         // A late copy of a first message that lost against ours, or that looked for a session before this one: what it
         // was to begin lives already.
         if let session = peer.session, session.isEstablished, session.isOutdated(initiation) {
-            raiseReplayFloor(of: peer, to: initiation.timestamp)
+            raiseReplayFloor(of: peer, to: initiation.counter)
             shared.statistics.dropped.replayed += 1
             return nil
         }
         // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
-        // One that names our attempt shows that the peer has answered it already.
+        // One that names our attempt shows that the peer has answered it already, and one whose floor ours does not
+        // exceed, that it never will.
         let isOurs = shared.identity.key.precedes(peer.key)
         let hasAnswered = peer.session.map { !$0.isEstablished && $0.ours == initiation.theirs } ?? false
         let patience = shared.settings.handshakeRetry * PendingHandshake.patience
-        if let pending = peer.pending, isOurs, !hasAnswered, now - pending.startedAt < patience {
-            peer.passedOver = max(peer.passedOver, initiation.timestamp)
+        if let pending = peer.pending, isOurs, !hasAnswered, now - pending.startedAt < patience,
+            pending.counter > initiation.parameters.floor ?? 0
+        {
+            peer.passedOver = max(peer.passedOver, initiation.counter)
             return nil
         }
         return peer
@@ -165,17 +170,57 @@ extension Node {
     /// The peer with `key`, which has proved to be it. One that is unknown is added; nil at the limit.
     private mutating func claimedPeer(_ key: NodeKey) -> Peer? {
         if let known = slotsByKey[key].flatMap({ peers[$0] }) { return known }
+        guard unconfirmedStrangers < Self.maximumUnconfirmed else {
+            shared.statistics.dropped.overLimit += 1
+            return nil
+        }
         guard let form = try? key.exchangeKey() else { return nil }
         let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: form, isAdmitted: false)
         if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer
     }
 
-    /// Handshakes of the peer up to `timestamp` are replays from now on.
-    mutating func raiseReplayFloor(of peer: Peer, to timestamp: UInt64) {
-        guard timestamp > peer.replayFloor else { return }
-        peer.replayFloor = timestamp
-        shared.events.append(.replayFloor(peer.key, timestamp))
+    /// Whether the message is none that was taken already, nor older than one.
+    private func isFresh(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
+        if peer.instanceFloors != nil {
+            return peer.instanceFloors?.take(initiation.counter, of: initiation.parameters.instance) == true
+        }
+        return initiation.counter > peer.replayFloor || mayReturn(peer, at: now)
+    }
+
+    /// Silence after which an unknown peer whose counters went back may be a restored one: a living one keeps its
+    /// mappings alive more often.
+    private static let strangersAbsence = Interval.seconds(30)
+
+    /// Whether a counter at or below the floor is no reason against a message. Nothing that an unknown peer sends has an
+    /// effect before it has shown that it has the keys; so a hub lets one begin anew that was restored from a backup.
+    private func mayReturn(_ peer: Peer, at now: Instant) -> Bool {
+        guard !peer.isAdmitted else { return false }
+        let heardAt = max(peer.session?.heardAt ?? Instant(nanoseconds: 0), peer.successor?.answeredAt ?? Instant(nanoseconds: 0))
+        return now - heardAt >= Self.strangersAbsence
+    }
+
+    /// Times of ``tellFloor(to:at:)``: silence of the peer's sessions before, and between two.
+    private static let tellingSilence = Interval.seconds(2)
+    private static let tellingPause = Interval.seconds(10)
+
+    /// A peer's authentic message is old: somebody repeats it, or the peer's state was restored from a backup. It gets
+    /// no answer, but a handshake of ours where we know it to be, which tells it what its counters must exceed.
+    private mutating func tellFloor(to peer: Peer, at now: Instant) {
+        guard peer.isAdmitted, peer.instanceFloors == nil, !isClosing, peer.pending == nil else { return }
+        if let heardAt = peer.session?.heardAt ?? peer.former?.heardAt, now - heardAt < Self.tellingSilence { return }
+        if let last = peer.toldFloorAt, now - last < Self.tellingPause { return }
+        peer.toldFloorAt = now
+        _ = session(with: peer, at: now)
+        peer.needsHandshake = true
+        settle(peer)
+    }
+
+    /// Handshakes of the peer up to `counter` are replays from now on.
+    mutating func raiseReplayFloor(of peer: Peer, to counter: UInt64) {
+        guard counter > peer.replayFloor else { return }
+        peer.replayFloor = counter
+        shared.events.append(.replayFloor(peer.key, counter))
     }
 
     /// Answers with message 2, and begins or goes on with the session.
@@ -186,32 +231,96 @@ extension Node {
         at now: Instant
     ) {
         let initiation = incoming.payload
-        let isContinued = peer.session.map { $0.continues(with: initiation) } ?? false
-        let living = peer.session.flatMap { isContinued && $0.isEstablished ? $0 : nil }
-        let session = living ?? respondingSession(of: peer, at: now)
+        let standing = noteInstance(initiation.parameters.instance, of: peer, at: now)
+        guard standing != .refused else { return refuse(incoming, noise: noise, peer: peer, at: now) }
+        let continued = [peer.session, peer.successor?.session].compactMap(\.self)
+            .first { $0.continues(with: initiation) }
+        let living = continued.flatMap { $0.isEstablished ? $0 : nil }
+        // A life that is there goes on until the peer has shown that it has the keys of the new one.
+        let isSuccessor = continued == nil && peer.session?.isEstablished == true
+        let session = living ?? (isSuccessor ? newSession(of: peer, at: now) : respondingSession(of: peer, at: now))
+        raiseReplayFloor(of: peer, to: initiation.counter)
+        if living == nil {
+            prepare(session, for: initiation, at: now)
+            if !isSuccessor { announce(session) }
+        }
+        let takesEarly = continued == nil && !isSuccessor && mayTakeEarlyData(initiation, of: peer, at: now)
+        let early = takesEarly ? takeEarlyData(of: incoming, session, at: now) : .success(false)
         let response = ResponsePayload(
             ours: session.ours,
-            isContinued: isContinued,
-            earlyAccepted: !isContinued,
+            isContinued: continued != nil,
+            earlyAccepted: (try? early.get()) ?? false,
             usesAES: initiation.hasAES && shared.hasAES,
-            parameters: shared.settings.transportParameters
+            standing: standing,
+            parameters: shared.settings.transportParameters(instance: shared.instance)
         )
-        guard let (epoch, answerSize) = send(response, to: incoming, noise: noise, peer: peer, at: now) else { return }
-        raiseReplayFloor(of: peer, to: initiation.timestamp)
+        guard let (epoch, answerSize) = send(response, to: incoming, noise: noise, peer: peer, at: now) else {
+            if isSuccessor {
+                dismantle(session)
+            } else if living == nil {
+                end(session, code: .aborted, reason: "the handshake could not be answered", at: now)
+            }
+            return
+        }
+        session.install(epoch, sealsNow: living == nil, shared: &shared)
+        if isSuccessor {
+            dropSuccessor(of: peer)
+            peer.successor = Successor(
+                session: session,
+                path: incoming.path,
+                isProven: incoming.isProven,
+                answerSize: answerSize,
+                answeredAt: now
+            )
+            return
+        }
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
         if !shared.identity.key.precedes(peer.key) { dropPending(of: peer) }
         peer.needsHandshake = false
         if living != nil {
             shared.statistics.rekeys += 1
-            session.install(epoch, sealsNow: false, shared: &shared)
-        } else {
-            begin(session, incoming, epoch: epoch, at: now)
+            // The life that the peer has begun and not confirmed is answered anew; it stays what it is.
+            guard session === peer.session else { return }
         }
-        let isProven = incoming.isProven || session.isProven(incoming.path.remote)
-        let isPathNew = established(session, of: peer, on: incoming.path, roundTrip: nil, at: now)
+        arrive(session, of: peer, on: incoming.path, isProven: incoming.isProven, answerSize, at: now)
+        if case .failure(let failure) = early { fail(session, failure, at: now) }
+        settle(peer)
+    }
+
+    /// Another program with this key was there first: the answer says so, and makes no session.
+    private mutating func refuse(
+        _ incoming: IncomingInitiation,
+        noise: consuming NoiseResponder,
+        peer: Peer,
+        at now: Instant
+    ) {
+        let response = ResponsePayload(
+            ours: newSessionNumber(),
+            isContinued: false,
+            earlyAccepted: false,
+            usesAES: false,
+            standing: .refused,
+            parameters: shared.settings.transportParameters(instance: shared.instance)
+        )
+        guard let (epoch, _) = send(response, to: incoming, noise: noise, peer: peer, at: now) else { return }
+        for index in epoch.ourIndices { shared.indices.remove(index) }
+        raiseReplayFloor(of: peer, to: incoming.payload.counter)
+    }
+
+    /// A session that came with message 1 from `path` is there: that is its path, as far as the peer may be there.
+    mutating func arrive(
+        _ session: Session,
+        of peer: Peer,
+        on path: AddressPair,
+        isProven: Bool,
+        _ answerSize: Int,
+        at now: Instant
+    ) {
+        let isProven = isProven || session.isProven(path.remote)
+        let isPathNew = established(session, of: peer, on: path, roundTrip: nil, at: now)
         if isProven {
-            session.prove(incoming.path.remote, shared: &shared)
+            session.prove(path.remote, shared: &shared)
         } else if isPathNew {
             // A session that has something to say for itself may need a handshake of its own.
             session.path?.amplificationLimit = AntiAmplificationLimit(
@@ -222,7 +331,38 @@ extension Node {
             )
             session.path?.spend(answerSize)
         }
-        settle(peer)
+    }
+
+    /// Age of early data, by the conversation that both sides remember, up to which it counts before the peer has
+    /// spoken under the new keys.
+    private static let earlyDataAge = Interval.seconds(30)
+
+    /// Whether what comes with message 1 may have its effects at once (`Protocol.md` §4.5).
+    private func mayTakeEarlyData(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
+        guard takesEarlyData, peer.isAdmitted, peer.isFloorCertain else { return false }
+        guard let former = peer.former else { return true }
+        guard let named = initiation.parameters.formerSession, named.number == former.ours else { return false }
+        let silence = Interval.milliseconds(Int64(min(named.silentMilliseconds, 1 << 40)))
+        return now - former.heardAt - silence <= Self.earlyDataAge
+    }
+
+    /// Keeps what came with message 1. True when all of it is kept, false when there is no memory for it; a failure when
+    /// the peer may not send it.
+    private mutating func takeEarlyData(
+        of incoming: IncomingInitiation,
+        _ session: Session,
+        at now: Instant
+    ) -> Result<Bool, FrameFailure> {
+        guard !incoming.early.isEmpty else { return .success(true) }
+        do throws(FrameFailure) {
+            try session.receiveEarlyFrames(unsafe incoming.early.span.bytes, shared: &shared, at: now)
+            return .success(true)
+        } catch {
+            switch error {
+            case .dropped: return .success(false)
+            case .violation, .closed: return .failure(error)
+            }
+        }
     }
 
     /// Queues message 2, keeps it for repeated first messages, and returns the keys that it makes and its size.
@@ -236,6 +376,7 @@ extension Node {
         var response = response
         if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
+        shared.freshen()
         let index = shared.newIndex(slot: peer.slot)
         var secrets: SessionSecrets?
         let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
@@ -273,9 +414,18 @@ extension Node {
         return replaceSession(of: peer, ours: peer.pending == nil ? nil : session.ours, at: now)
     }
 
-    /// A session begins on the peer's initiative, with what came along.
-    private mutating func begin(_ session: Session, _ incoming: IncomingInitiation, epoch: KeyEpoch, at now: Instant) {
-        let initiation = incoming.payload
+    private mutating func newSession(of peer: Peer, at now: Instant) -> Session {
+        Session(
+            peer: peer,
+            ours: newSessionNumber(),
+            opensEvenStreams: shared.identity.key.precedes(peer.key),
+            shared: &shared,
+            at: now
+        )
+    }
+
+    /// A session begins on the peer's initiative.
+    private mutating func prepare(_ session: Session, for initiation: InitiationPayload, at now: Instant) {
         if session.recovery.packets.next == 0 {
             session.recovery.file(sentAt: now, byteCount: 0, isTracked: false, path: nil)
         } else {
@@ -286,21 +436,13 @@ extension Node {
         session.flow.peerStreamWindow = initiation.parameters.maxStreamData
         session.restartStreams()
         session.apply(initiation.parameters)
-        session.install(epoch, sealsNow: true, shared: &shared)
+        count(session)
+    }
+
+    /// A session that the peer began is the one that counts from now on.
+    mutating func announce(_ session: Session) {
         shared.statistics.sessionsEstablished += 1
         shared.events.append(.sessionEstablished(session.peer.handle, session.peer.key, isInitiator: false))
-        guard !incoming.early.isEmpty else { return }
-        do {
-            _ = try session.receiveFrames(
-                unsafe incoming.early.span.bytes,
-                on: incoming.path,
-                epoch: nil,
-                shared: &shared,
-                at: now
-            )
-        } catch {
-            fail(session, error, at: now)
-        }
     }
 }
 

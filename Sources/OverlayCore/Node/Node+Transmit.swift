@@ -86,6 +86,8 @@ extension Node {
             break
         }
         noteRekey(session, at: now)
+        // Without keys that may seal, nothing leaves but the handshake for new ones.
+        guard session.sendEpoch?.maySeal(at: now) == true else { return nil }
         if let transmit = pathPacket(of: session, into: &writer, at: now) { return transmit }
         guard let path = session.path else { return nil }
         guard !path.isBlocked else {
@@ -160,8 +162,15 @@ extension Node {
 
     /// Old keys are replaced by a handshake beside the traffic.
     private mutating func noteRekey(_ session: Session, at now: Instant) {
-        guard let epoch = session.sendEpoch, session.peer.pending == nil else { return }
+        guard let epoch = session.sendEpoch else { return }
         let settings = shared.settings
+        let isOverdue =
+            epoch.sealedBytes / 2 >= settings.rekeyAfterBytes || now - epoch.createdAt >= settings.rekeyAfter * 3
+        if isOverdue, !epoch.isOverdueTold {
+            epoch.isOverdueTold = true
+            shared.events.append(.rekeyOverdue(session.peer.handle, session.peer.key))
+        }
+        guard session.peer.pending == nil else { return }
         // The initiator goes first; the other side only if it does not.
         let patience = epoch.isInitiator ? settings.rekeyAfter : settings.rekeyAfter * 5 / 4
         if epoch.sealedBytes >= settings.rekeyAfterBytes || now - epoch.createdAt >= patience {

@@ -35,9 +35,11 @@ package struct Node: ~Copyable {
     let cookieKey: MACKey
     let scratch = Scratch()
     let relayScratch = Scratch()
-    /// Nanoseconds to add to an instant to get the time since 1970.
-    private var wallClockOffset: Int64
-    private var lastTimestamp: UInt64 = 0
+    var counter: HandshakeCounter
+    /// Whether early data is taken: not while replay floors cannot be stored.
+    var takesEarlyData = true
+    /// Sessions of unknown peers that have not shown yet that they have the keys.
+    var unconfirmedStrangers = 0
     var isClosing = false
 
     /// A handshake packet and where it goes.
@@ -47,23 +49,18 @@ package struct Node: ~Copyable {
     }
 
     /// A node with the key of `identity`. `seed`: 32 bytes from which all its randomness comes, never used before.
-    /// `wallClock`: nanoseconds since 1970 at `now`.
-    package init(
-        identity: NodeIdentity,
-        settings: NodeSettings,
-        seed: [UInt8],
-        wallClock: UInt64,
-        at now: Instant
-    ) {
+    /// `counters`: numbers for handshakes, reserved for this node alone and above all that the key has used.
+    package init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8], counters: Range<UInt64>) {
         shared = Shared(identity: identity, settings: settings, seed: seed)
         prologue = PacketLayout.prologue(to: identity.key)
         macKey = HandshakeMAC.key(for: identity.key)
         cookieKey = CookieSeal.key(for: identity.key)
         gate = HandshakeGate(
             perSecond: settings.maxHandshakesPerSecond,
+            unproven: settings.maxUnprovenHandshakesPerSecond,
             perSource: settings.maxHandshakesPerSource
         )
-        wallClockOffset = Int64(bitPattern: wallClock) &- now.nanoseconds
+        counter = HandshakeCounter(reserved: counters)
     }
 
     // MARK: What the shell asks
@@ -90,18 +87,6 @@ package struct Node: ~Copyable {
     }
 
     // MARK: Time and place
-
-    /// The wall clock was set: `nanoseconds` since 1970 at `now`. Timestamps of handshakes go on growing all the same.
-    package mutating func updateWallClock(_ nanoseconds: UInt64, at now: Instant) {
-        wallClockOffset = Int64(bitPattern: nanoseconds) &- now.nanoseconds
-    }
-
-    /// A timestamp for a handshake, later than all before.
-    mutating func timestamp(at now: Instant) -> UInt64 {
-        let wall = UInt64(max(0, now.nanoseconds &+ wallClockOffset))
-        lastTimestamp = max(wall, lastTimestamp + 1)
-        return lastTimestamp
-    }
 
     /// Where the node sends from and receives, and where it can be reached: the latter is told to peers inside
     /// sessions, as far as ``PeerConfiguration/sharesCandidates`` allows. Nothing is sent before the first call.
@@ -168,7 +153,7 @@ package struct Node: ~Copyable {
         case .connecting:
             break
         case .closing(_, _, let until):
-            if until <= now { forgetSession(of: peer) }
+            if until <= now { forgetSession(of: peer, at: now) }
         case .established:
             if let code = session.advance(to: now, shared: &shared) {
                 end(session, code: code, reason: "the peer has been silent for too long", at: now)
@@ -260,11 +245,23 @@ package struct Node: ~Copyable {
         freeSlots.append(peer.slot)
     }
 
-    /// The session is over for good: gives back what it holds, and the peer too if nobody admitted it.
-    mutating func forgetSession(of peer: Peer) {
+    /// The session is over for good: gives back what it holds, and the peer too if nobody admitted it. A life that the
+    /// peer has begun meanwhile takes its place.
+    mutating func forgetSession(of peer: Peer, at now: Instant) {
         clearRelays(through: peer)
-        peer.session?.dismantle(shared: &shared)
+        if let session = peer.session { dismantle(session) }
         peer.session = nil
+        if let successor = peer.successor, !isClosing, slotsByKey[peer.key] == peer.slot {
+            promote(successor, of: peer, at: now)
+            return
+        }
+        dropSuccessor(of: peer)
         if !peer.isAdmitted { removePeer(peer) } else { settle(peer) }
+    }
+
+    /// Gives back what a session holds.
+    mutating func dismantle(_ session: Session) {
+        uncount(session)
+        session.dismantle(shared: &shared)
     }
 }

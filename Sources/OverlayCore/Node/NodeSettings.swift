@@ -40,7 +40,10 @@ package struct NodeSettings: Sendable, Hashable {
     /// Handshakes per second that may cost a public-key operation, with a burst of as many; more are dropped, and those
     /// who cannot prove their address are put off before that (`Protocol.md` §4.7). Default 4000.
     package var maxHandshakesPerSecond: Int
-    /// The same for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A whole company may stand behind
+    /// Of these, who has not proved its address takes at most so many a second; beyond that proof is asked for. Default
+    /// 250: 5 % of a core.
+    package var maxUnprovenHandshakesPerSecond: Int
+    /// The same as ``maxHandshakesPerSecond`` for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A whole company may stand behind
     /// one address, and a flood from there costs 100 × 0.2 ms a second: 2 % of a core. Default 100.
     package var maxHandshakesPerSource: Int
     /// The largest UDP payload that is sent or taken, 1200 to 9000. What a path carries is found out; less is sent
@@ -66,7 +69,7 @@ package struct NodeSettings: Sendable, Hashable {
     package var handshakeTimeout: Interval
     /// Age at which keys are replaced. Default 3 min.
     package var rekeyAfter: Interval
-    /// Bytes after which keys are replaced. Default 2^40.
+    /// Bytes after which keys are replaced. Default 2^38. At 2^39 they seal no more (RFC 9001 §B.1).
     package var rekeyAfterBytes: UInt64
     /// How long replaced keys still open packets. Default 10 s.
     package var oldKeysFor: Interval
@@ -96,6 +99,7 @@ package struct NodeSettings: Sendable, Hashable {
         relayRate: 12_500_000,
         relayRatePerPeer: 25_000_000,
         maxHandshakesPerSecond: 4000,
+        maxUnprovenHandshakesPerSecond: 250,
         maxHandshakesPerSource: 100,
         maxPacketSize: Node.maximumPacketSize,
         maxAckDelay: .milliseconds(25),
@@ -107,7 +111,7 @@ package struct NodeSettings: Sendable, Hashable {
         handshakeRetry: .milliseconds(300),
         handshakeTimeout: .seconds(15),
         rekeyAfter: .seconds(180),
-        rekeyAfterBytes: 1 << 40,
+        rekeyAfterBytes: 1 << 38,
         oldKeysFor: .seconds(10),
         upgradeInterval: .seconds(60),
         congestion: .bbr,
@@ -129,13 +133,15 @@ package struct NodeSettings: Sendable, Hashable {
         return settings
     }
 
-    var transportParameters: TransportParameters {
+    /// What a peer is told. `instance`: see ``TransportParameters/instance``.
+    func transportParameters(instance: UInt64) -> TransportParameters {
         TransportParameters(
             maxData: sessionWindow,
             maxStreamData: streamWindow,
             maxStreams: UInt64(maxStreams),
             maxPacketSize: UInt64(maxPacketSize),
-            maxAckDelay: UInt64(maxAckDelay.milliseconds)
+            maxAckDelay: UInt64(maxAckDelay.milliseconds),
+            instance: instance
         )
     }
 }

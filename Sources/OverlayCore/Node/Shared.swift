@@ -9,6 +9,11 @@ struct Shared: ~Copyable {
     let hasAES: Bool
     var pool: BlockPool
     var random: RandomSource
+    /// A number of this process: see ``OverlayWire/TransportParameters/instance``.
+    let instance: UInt64
+    /// Fresh randomness of the system, mixed in before each key that is made: two copies of a running machine must not
+    /// use one key for two messages.
+    var entropy: (() -> [UInt8])?
     var events = RingQueue<Event>()
     var statistics = NodeStatistics()
     /// Datagrams that wait to be taken.
@@ -37,6 +42,7 @@ struct Shared: ~Copyable {
         hasAES = hasHardwareAES()
         pool = BlockPool(maximum: settings.maxMemory)
         random = RandomSource(seed: seed)
+        instance = random.nextUInt64()
     }
 
     /// Bytes that one session may hold unread: half of the memory that is free. So who holds much stops first as memory
@@ -50,6 +56,11 @@ struct Shared: ~Copyable {
     mutating func serial() -> UInt32 {
         nextSerial &+= 1
         return nextSerial
+    }
+
+    /// A key is about to be made.
+    mutating func freshen() {
+        if let entropy { random.mix(entropy()) }
     }
 
     /// Whether an address of this scope that somebody else names makes sense here: one of a private network does if

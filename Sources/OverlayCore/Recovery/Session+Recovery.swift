@@ -126,7 +126,8 @@ extension Session {
         consider(antiDeadlockDeadline)
         consider(pacedUntil)
         consider(probeDeadline)
-        consider(epochs.first?.expires)
+        consider(epochs.first?.ends)
+        consider(confirmationDeadline)
         consider(livenessDeadline(settings: settings))
         if let waitingSince, !isUnresponsive { consider(waitingSince + settings.unresponsiveAfter) }
         consider(abandonDeadline(settings: settings))
@@ -165,8 +166,17 @@ extension Session {
     /// two ends whose handshakes crossed could wait for each other for ever (RFC 9002 §6.2.2.1 knows the like).
     private var antiDeadlockDeadline: Instant? {
         // Who only answers is silent: a forged address would get our handshakes.
-        guard flow.openedStreams > 0, peer.pending == nil, !peer.needsHandshake else { return nil }
-        return blockedSince.map { $0 + Self.antiDeadlockPatience }
+        guard flow.openedStreams > 0, let askableAt, !peer.needsHandshake else { return nil }
+        return blockedSince.map { max($0 + Self.antiDeadlockPatience, askableAt) }
+    }
+
+    /// When a handshake may ask whether the peer lives; nil while one does, and of an unknown peer that has not spoken
+    /// under its keys. A peer that may have begun a new life is left
+    /// alone for as long as it repeats its first message: a handshake that names the old life would end the new one.
+    private var askableAt: Instant? {
+        guard peer.pending == nil, confirmationDeadline == nil else { return nil }
+        guard let successor = peer.successor, successor.answeredAt >= heardAt else { return Instant(nanoseconds: .min) }
+        return successor.answeredAt + AnsweredHandshakes.lifetime
     }
 
     private static let antiDeadlockPatience = Interval.seconds(1)
@@ -180,9 +190,8 @@ extension Session {
         if let deadline = antiDeadlockDeadline, deadline <= now { peer.needsHandshake = true }
         if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
         if let deadline = livenessDeadline(settings: shared.settings), deadline <= now { control.isPingDue = true }
-        while let epoch = epochs.first, let expires = epoch.expires, expires <= now {
-            remove(epoch, shared: &shared)
-        }
+        while let epoch = epochs.first, epoch.ends <= now { remove(epoch, shared: &shared) }
+        if let deadline = confirmationDeadline, deadline <= now { return .aborted }
         if let waitingSince, now - waitingSince >= shared.settings.unresponsiveAfter, !isUnresponsive {
             isUnresponsive = true
             shared.events.append(.unresponsive(peer.handle, peer.key))
@@ -206,6 +215,6 @@ extension Session {
             shared.events.append(.localPathSilent(peer.handle, peer.key, path.addresses.remote))
         }
         // A peer that answers nothing may have restarted: only a handshake can tell.
-        if recovery.probeCount >= 3, peer.pending == nil { peer.needsHandshake = true }
+        if recovery.probeCount >= 3, let askableAt, askableAt <= now { peer.needsHandshake = true }
     }
 }

@@ -25,6 +25,17 @@ final class KeyEpoch {
     var isConfirmed: Bool
     /// When these keys stop opening packets, once newer ones are confirmed.
     var expires: Instant?
+    /// Packets that these keys did not open.
+    var failedOpens: UInt64 = 0
+    /// Whether it was told that they should have been replaced long ago.
+    var isOverdueTold = false
+
+    /// Bytes that keys seal at most, far below what both ciphers allow (RFC 9001 §B.1).
+    static let maximumSealedBytes: UInt64 = 1 << 39
+    /// Forged packets that keys refuse at most: ChaCha20-Poly1305 allows 2^36 (RFC 9001 §B.2, AES-GCM 2^52).
+    static let maximumFailedOpens: UInt64 = 1 << 35
+    /// How long keys live at most.
+    static let lifetime = Interval.seconds(1800)
 
     /// Indices that one side keeps for the other at a time.
     static let maximumIndices = 4
@@ -48,6 +59,14 @@ final class KeyEpoch {
         opener = PacketOpener(secret: secrets.receive, cipher: cipher)
         self.isInitiator = isInitiator
         isConfirmed = isInitiator
+    }
+
+    /// When these keys stop opening packets.
+    var ends: Instant { min(expires ?? .distantFuture, createdAt + Self.lifetime) }
+
+    /// Whether a packet may be sealed with these keys.
+    func maySeal(at now: Instant) -> Bool {
+        sealedBytes < Self.maximumSealedBytes && now - createdAt < Self.lifetime
     }
 
     /// The index to put into packets now.

@@ -14,9 +14,23 @@ final class Peer {
     var sharesCandidates: Bool
     /// Whether the shell admitted it. An unknown peer of a hub is forgotten when its session ends.
     var isAdmitted: Bool
-    /// Handshakes with this timestamp or an earlier one are replays.
+    /// Handshakes with this counter or a smaller one are replays.
     var replayFloor: UInt64
-    /// The latest timestamp of a handshake that was passed over for one of ours: a replay once ours has come through.
+    /// Whether the floor is the last one for sure: ``PeerConfiguration/isFloorCertain``, or a session was confirmed.
+    var isFloorCertain: Bool
+    /// Where many hosts have the key: the floor of each process.
+    var instanceFloors: InstanceFloors?
+    /// What our counters must exceed for this peer to answer, as far as it told or we know.
+    var counterFloor: UInt64 = 0
+    /// When a handshake was last begun for that.
+    var toldFloorAt: Instant?
+    /// The processes that have spoken with the peer's key.
+    var instances = KnownInstances()
+    /// The last session that both sides had, once it is over.
+    var former: FormerLife?
+    /// The life that the peer says it has begun, while an older one is there.
+    var successor: Successor?
+    /// The largest counter of a handshake that was passed over for one of ours: a replay once ours has come through.
     var passedOver: UInt64 = 0
     /// Where it may be reached directly, the latest first: our own configuration names it, or the peer answered there.
     private var known: [Candidate] = []
@@ -41,6 +55,13 @@ final class Peer {
     private var relayMeter = RelayMeter()
     /// Whether it stands in the node's queue of peers with something to send.
     var isReady = false
+
+    /// What is remembered of a session that is over.
+    struct FormerLife {
+        var ours: SessionNumber
+        var theirs: SessionNumber
+        var heardAt: Instant
+    }
 
     /// Where a relayed conversation goes on.
     struct Route {
@@ -72,6 +93,8 @@ final class Peer {
         sharesCandidates = configuration.sharesCandidates
         self.isAdmitted = isAdmitted
         replayFloor = configuration.replayFloor
+        isFloorCertain = configuration.isFloorCertain
+        if configuration.isShared { instanceFloors = InstanceFloors() }
         add(configuration.candidates)
     }
 
@@ -162,6 +185,8 @@ final class Peer {
 /// a duplicate costs the responder nothing and early data stays valid.
 final class PendingHandshake {
     let index: ReceiverIndex
+    /// The counter of message 1.
+    let counter: UInt64
     /// Message 1 without a second MAC.
     let packet: [UInt8]
     var noise: NoiseInitiator
@@ -178,8 +203,16 @@ final class PendingHandshake {
     /// repeats it less often.
     static let patience: Int64 = 3
 
-    init(index: ReceiverIndex, packet: [UInt8], noise: consuming NoiseInitiator, startedAt: Instant, retryAt: Instant) {
+    init(
+        index: ReceiverIndex,
+        counter: UInt64,
+        packet: [UInt8],
+        noise: consuming NoiseInitiator,
+        startedAt: Instant,
+        retryAt: Instant
+    ) {
         self.index = index
+        self.counter = counter
         self.packet = packet
         self.noise = noise
         self.startedAt = startedAt

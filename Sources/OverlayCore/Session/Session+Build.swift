@@ -203,6 +203,23 @@ extension Session {
         }
     }
 
+    /// Fills message 1 with bytes of streams, and nothing else (`Protocol.md` §4.5): a stream that has more to tell waits.
+    func writeEarlyStreams(to writer: inout PacketWriter, shared: inout Shared) {
+        var waiting: [SendQueues.Entry] = []
+        while writer.remaining >= Self.smallestStreamFrame, let (entry, _) = queues.popFirst() {
+            let slot = Int(entry.slot)
+            guard streams.contains(slot, generation: entry.generation) else { continue }
+            if streams[slot].send.pendingReset == nil, streams[slot].pendingStop == nil, !streams[slot].isCreditDue {
+                while writer.remaining >= Self.smallestStreamFrame, writeChunk(slot, to: &writer, shared: &shared) {}
+            }
+            waiting.append(entry)
+        }
+        for entry in waiting {
+            streams[Int(entry.slot)].isQueued = false
+            requeue(Int(entry.slot), isSmall: hasSmallWrite(Int(entry.slot)), shared: &shared)
+        }
+    }
+
     /// Whether what waits on the stream is a small write.
     func hasSmallWrite(_ slot: Int) -> Bool {
         streams[slot].send.unsentBytes <= UInt64(SendQueues.smallWrite)

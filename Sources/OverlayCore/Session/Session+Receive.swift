@@ -57,6 +57,30 @@ extension Session {
         return summary
     }
 
+    /// Handles the frames that came with message 1: STREAM and PADDING, of streams that the peer may count on
+    /// (`Protocol.md` §4.5).
+    func receiveEarlyFrames(_ payload: RawSpan, shared: inout Shared, at now: Instant) throws(FrameFailure) {
+        var offset = 0
+        while offset < payload.byteCount {
+            let frame: Frame
+            do {
+                frame = try Frame.parse(payload, at: &offset)
+            } catch {
+                throw .violation(.protocolViolation)
+            }
+            switch frame {
+            case .padding:
+                break
+            case .stream(let frame):
+                guard frame.id.ordinal < NodeSettings.earlyStreams else { throw .violation(.flowControl) }
+                try receive(frame, in: payload, shared: &shared, at: now)
+            case .ping, .ack, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
+                .pathChallenge, .pathResponse, .close, .datagram, .relay, .observedAddress, .candidates:
+                throw .violation(.protocolViolation)
+            }
+        }
+    }
+
     private func handle(
         _ frame: Frame,
         in payload: RawSpan,
@@ -115,30 +139,26 @@ extension Session {
 
     // MARK: Streams
 
-    /// The slot of a stream that the peer names. Opens it (and those before it, RFC 9000 §2.1) if it is the peer's and
-    /// new; nil if it is over.
+    /// The slot of a stream that the peer names. Opens it if it is the peer's and new (those before it are open with that,
+    /// RFC 9000 §2.1, but cost nothing before they are heard of); nil if it is over.
     private func slot(of id: StreamID, shared: inout Shared, at now: Instant) throws(FrameFailure) -> Int? {
         if let slot = streams.slot(of: id) { return slot }
         guard id.isEven != opensEvenStreams else {
             guard id.ordinal < flow.openedStreams else { throw .violation(.protocolViolation) }
             return nil
         }
-        guard id.ordinal >= flow.peerOpenedStreams else { return nil }
+        guard flow.isUnheard(peerStream: id.ordinal) else { return nil }
         guard id.ordinal < flow.maxStreams else { throw .violation(.flowControl) }
-        var slot: Int?
-        while flow.peerOpenedStreams <= id.ordinal {
-            slot = streams.insert(
-                Stream(
-                    id: StreamID(flow.peerOpenedStreams << 1 | id.rawValue & 1),
-                    port: nil,
-                    send: SendHalf(limit: flow.peerStreamWindow, opensStream: false),
-                    receive: ReceiveHalf(window: shared.settings.streamWindow, at: now),
-                    isKnown: false
-                )
+        flow.openPeerStreams(through: id.ordinal)
+        return streams.insert(
+            Stream(
+                id: id,
+                port: nil,
+                send: SendHalf(limit: flow.peerStreamWindow, opensStream: false),
+                receive: ReceiveHalf(window: shared.settings.streamWindow, at: now),
+                isKnown: false
             )
-            flow.peerOpenedStreams += 1
-        }
-        return slot
+        )
     }
 
     private func receive(

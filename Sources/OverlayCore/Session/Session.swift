@@ -82,6 +82,11 @@ final class Session {
     /// Since when something waits that must not be sent: the peer's address has not proven itself, and what it was sent
     /// is used up (`Protocol.md` §4.8).
     var blockedSince: Instant?
+    /// Whether the peer is nobody that this node knows. Such a session has to be confirmed soon.
+    let isStranger: Bool
+    /// Whether it counts among the node's unconfirmed ones.
+    var isCounted = false
+    private let createdAt: Instant
     /// Whether sending waits for the pacer, and until when.
     var pacedUntil: Instant?
     var bytesSent: UInt64 = 0
@@ -100,6 +105,8 @@ final class Session {
         unsafe owner = peer
         self.ours = ours
         self.opensEvenStreams = opensEvenStreams
+        isStranger = !peer.isAdmitted
+        createdAt = now
         recovery = LossRecovery(
             firstNumber: 0,
             maximumProbeTimeout: settings.maxProbeTimeout,
@@ -121,6 +128,11 @@ final class Session {
         case .connecting, .closing: false
         }
     }
+
+    /// When an unknown peer must have shown that it has the keys.
+    var confirmationDeadline: Instant? { isStranger && !isConfirmed ? createdAt + Self.confirmationPatience : nil }
+
+    private static let confirmationPatience = Interval.seconds(15)
 
     /// A packet came in the closing phase. RFC 9000 §10.2.1: the first, the second, the fourth, the eighth and so on
     /// are answered.
@@ -186,6 +198,7 @@ final class Session {
         for epoch in epochs { remove(epoch, shared: &shared) }
         sendEpoch = nil
         peer.lastStreamGeneration = streams.lastGeneration
+        if isConfirmed { peer.former = Peer.FormerLife(ours: ours, theirs: theirs, heardAt: heardAt) }
         for slot in streams.usedSlots {
             let before = streams[slot].send.heldBytes
             streams[slot].send.abandon(pool: &shared.pool)

@@ -22,7 +22,9 @@ struct SessionFlow {
     private var pace: WindowPace
     /// Streams that the peer may open, has opened, and of those that are over.
     private(set) var maxStreams: UInt64
-    var peerOpenedStreams: UInt64 = 0
+    private var peerOpenedStreams: UInt64 = 0
+    /// Those that a later one opened, and that nothing was heard of (RFC 9000 §2.1).
+    private var unheardStreams = RangeSet()
     private var peerClosedStreams: UInt64 = 0
     private let ceiling: UInt64
     private let streamLimit: UInt64
@@ -83,6 +85,21 @@ struct SessionFlow {
     /// ceiling, so that however many readers stall, another stream finds room.
     func room(forStreamWith unread: UInt64) -> UInt64 {
         (ceiling - min(ceiling, unreadData - min(unread, unreadData))) / 2
+    }
+
+    /// Whether nothing was heard yet of the peer's stream with this ordinal.
+    func isUnheard(peerStream ordinal: UInt64) -> Bool {
+        ordinal >= peerOpenedStreams || unheardStreams.contains(ordinal)
+    }
+
+    /// The peer uses its stream with this ordinal for the first time, which opens those before it too.
+    mutating func openPeerStreams(through ordinal: UInt64) {
+        if ordinal >= peerOpenedStreams {
+            unheardStreams.insert(peerOpenedStreams..<ordinal)
+            peerOpenedStreams = ordinal + 1
+        } else {
+            unheardStreams.remove(ordinal..<ordinal + 1)
+        }
     }
 
     /// A stream that the peer opened is over; true when new credit is worth a frame.

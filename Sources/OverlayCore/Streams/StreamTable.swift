@@ -75,6 +75,11 @@ struct StreamTable {
         multiplier = secret | 1
     }
 
+    /// Generations begin behind `last`; the table is empty.
+    mutating func continueGenerations(after last: UInt32) {
+        lastGeneration = last
+    }
+
     /// Streams in the table.
     var count: Int { slots.count - free.count }
 

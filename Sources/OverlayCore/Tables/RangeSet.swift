@@ -29,6 +29,11 @@ struct RangeSet: Equatable {
         return position < ranges.count && ranges[position].lowerBound <= range.upperBound
     }
 
+    func contains(_ number: UInt64) -> Bool {
+        let position = firstIndex { $0.upperBound > number }
+        return position < ranges.count && ranges[position].lowerBound <= number
+    }
+
     /// Takes `range` out.
     mutating func remove(_ range: Range<UInt64>) {
         guard !range.isEmpty, !ranges.isEmpty else { return }

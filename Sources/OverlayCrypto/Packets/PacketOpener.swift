@@ -24,8 +24,8 @@ package struct PacketOpener: ~Copyable {
         return try open(packet, as: number, into: scratch)
     }
 
-    /// The number of `packet`, unmasked and completed, or nil when it is too short. Not authenticated: good for asking
-    /// a ``ReplayWindow`` before the work of ``open(_:as:into:)``.
+    /// The number of `packet`, unmasked and completed, or nil when it is too short. Not authenticated:
+    /// nothing may be decided by it before ``open(_:as:into:)``.
     package func number(of packet: RawSpan, largest: PacketNumber?) -> PacketNumber? {
         guard packet.byteCount >= PacketLayout.Protected.overhead else { return nil }
         let low = unsafe packet.withUnsafeBytes { bytes -> UInt32 in

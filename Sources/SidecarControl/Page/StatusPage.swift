@@ -58,6 +58,7 @@ enum StatusPage {
             empty: "No remote service is reached."
         )
         showUnboundNames(of: status, on: &page)
+        showSharedKeys(of: status, on: &page)
         return page.text
     }
 
@@ -69,6 +70,19 @@ enum StatusPage {
             status.unbound.map { entry in
                 let claimants = entry.claimedBy.map(\.did).joined(separator: ", ")
                 return [entry.name, entry.uses.joined(separator: ", "), claimants]
+            },
+            empty: ""
+        )
+    }
+
+    private static func showSharedKeys(of status: StatusDocument, on page: inout Page) {
+        guard !status.sharedKeys.isEmpty else { return }
+        page.table(
+            "Keys that two programs use",
+            ["key", "what to do"],
+            status.sharedKeys.map { key in
+                let isOurs = key == status.did
+                return [key.did, isOurs ? "stop this sidecar or its copy" : "tell its operator to stop one of the two"]
             },
             empty: ""
         )

@@ -72,6 +72,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let reach: [Reach]
     package let expose: [Expose]
     package let unbound: [UnboundName]
+    /// Keys that two programs have used at a time in the last ten minutes, as copies of one state directory do.
+    package let sharedKeys: [NodeKey]
     /// Requests for trust that wait for a decision.
     package let pending: Int
     /// Nil as long as nothing says that this state is older than the node.

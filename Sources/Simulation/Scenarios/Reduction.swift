@@ -136,7 +136,7 @@ extension Fault {
         // The others are parted all the same.
         case .partition: false
         case .crash(let named, _), .roam(let named, _), .rebind(let named), .sleep(let named, _, _),
-            .stepWallClock(let named, _):
+            .restore(let named):
             named == host
         case .expel(let named, let peer, _), .admit(let named, let peer): named == host || peer == host
         case .relink(let pair, _), .firewall(let pair, _): pair.contains(host)

@@ -23,7 +23,7 @@ extension Scenario {
         ("stall", stall),
         ("attacks", attacks),
         ("sleep", sleep),
-        ("clock-step", clockStep),
+        ("restored", restored),
         ("one-sided", oneSidedAdmission),
         ("nat-rebinding", natRebinding),
         ("nat-idle", natIdle),
@@ -267,10 +267,10 @@ extension Scenario {
         return scenario
     }
 
-    /// Wall clocks jump a day back and forth between requests and re-keys.
-    package static func clockStep(seed: UInt64) -> Scenario {
+    /// Hosts are restored from a backup between requests: their counters and replay floors go back.
+    package static func restored(seed: UInt64) -> Scenario {
         var scenario = Scenario(
-            name: "clock-step",
+            name: "restored",
             seed: seed,
             hostCount: 2,
             profile: .broadband,
@@ -280,9 +280,10 @@ extension Scenario {
         for second in 0..<50 {
             scenario.stream(second % 2, 1 - second % 2, at: .seconds(Int64(second)), .echo, byteCount: 5000)
         }
-        scenario.fault(.stepWallClock(HostID(0), by: .seconds(-86_400)), at: .seconds(10))
-        scenario.fault(.stepWallClock(HostID(1), by: .seconds(86_400)), at: .seconds(20))
-        scenario.fault(.stepWallClock(HostID(1), by: .seconds(-86_400)), at: .seconds(30))
+        for (host, at) in [(HostID(0), 10), (HostID(1), 25), (HostID(1), 40)] as [(HostID, Int64)] {
+            scenario.fault(.restore(host), at: .seconds(at))
+            scenario.fault(.crash(host, span: .milliseconds(100)), at: .seconds(at))
+        }
         return scenario
     }
 

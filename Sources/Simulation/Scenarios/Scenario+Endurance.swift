@@ -99,8 +99,6 @@ extension Scenario {
         scenario.fault(.rebind(inside), at: .seconds(1))
         scenario.fault(.roam(inside, isTold: true), at: .seconds(2))
         scenario.fault(.sleep(inside, .suspended, span: .seconds(600)), at: .seconds(3))
-        scenario.fault(.stepWallClock(inside, by: .seconds(86_400)), at: .seconds(604))
-        scenario.fault(.stepWallClock(outside, by: .seconds(-86_400)), at: .seconds(605))
         scenario.fault(.sleep(outside, .stopped, span: .seconds(600)), at: .seconds(606))
         let twice = LinkProfile.wifi.with(\.duplication, 0.5).with(\.reordering, 0.5)
         scenario.fault(.relink(HostPair(inside, outside), twice), at: .seconds(1207))

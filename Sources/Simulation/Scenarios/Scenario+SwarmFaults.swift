@@ -5,11 +5,6 @@ import PosternModel
 extension Scenario {
     mutating func drawFaults(seed: UInt64, nodeCount: Int) {
         var random = SeededRandom(seed: seed, purpose: .faults)
-        // Those of faults that were drawn before count too.
-        var crashed: Set<Int> = []
-        var stepped: Set<Int> = []
-        for case .crash(let host, _) in faults.map(\.fault) { crashed.insert(host.index) }
-        for case .stepWallClock(let host, _) in faults.map(\.fault) { stepped.insert(host.index) }
         for _ in 0..<random.number(in: 1...8) {
             let host = random.below(hostCount)
             let at = random.interval(in: .zero...safetySpan)
@@ -17,8 +12,7 @@ extension Scenario {
             switch random.below(10) {
             case 0..<3:
                 drawPartition(at: at, span: span, &random)
-            case 3 where !stepped.contains(host):
-                crashed.insert(host)
+            case 3:
                 fault(.crash(HostID(host), span: span), at: at)
             case 4, 5:
                 let isBehindNAT = nats.contains { $0.hosts.contains(HostID(host)) }
@@ -27,11 +21,9 @@ extension Scenario {
             case 6:
                 let rest: Fault.Rest = random.happens(0.5) ? .stopped : .suspended
                 fault(.sleep(HostID(host), rest, span: span), at: at)
-            case 7 where !crashed.contains(host):
-                // A host that forgot how far its clock once was could not prove that its handshakes are new.
-                stepped.insert(host)
-                let step = random.interval(in: .seconds(-86_400)...(.seconds(86_400)))
-                fault(.stepWallClock(HostID(host), by: step), at: at)
+            case 7:
+                fault(.restore(HostID(host)), at: at)
+                fault(.crash(HostID(host), span: span), at: at)
             case 8 where host < nodeCount && nodeCount > 1:
                 let peer = (host + 1 + random.below(nodeCount - 1)) % nodeCount
                 let code = ErrorCode(UInt64(random.number(in: 100...9999)))

@@ -13,8 +13,8 @@ package enum Fault: Hashable, Sendable {
     case rebind(HostID)
     /// The node is not called for `span`.
     case sleep(HostID, Rest, span: Interval)
-    /// The wall clock of the host jumps.
-    case stepWallClock(HostID, by: Interval)
+    /// The host's disk goes back to how it was at the start, with the next life of the node.
+    case restore(HostID)
     /// The host expels the peer with `code`.
     case expel(HostID, peer: HostID, code: ErrorCode)
     /// The host admits the peer again.
@@ -36,7 +36,7 @@ package enum Fault: Hashable, Sendable {
     package var breaksSessions: Bool {
         switch self {
         case .crash, .expel: true
-        case .partition, .roam, .rebind, .sleep, .stepWallClock, .admit, .relink, .firewall: false
+        case .partition, .roam, .rebind, .sleep, .restore, .admit, .relink, .firewall: false
         }
     }
 
@@ -44,7 +44,7 @@ package enum Fault: Hashable, Sendable {
     package var span: Interval {
         switch self {
         case .partition(_, _, let span), .crash(_, let span), .sleep(_, _, let span): span
-        case .roam, .rebind, .stepWallClock, .expel, .admit, .relink, .firewall: .zero
+        case .roam, .rebind, .restore, .expel, .admit, .relink, .firewall: .zero
         }
     }
 
@@ -56,7 +56,7 @@ package enum Fault: Hashable, Sendable {
             return (senders + receivers).contains { pair.contains($0) || $0 == hub }
         case .crash(let host, _):
             return pair.contains(host)
-        case .roam(let host, _), .rebind(let host), .sleep(let host, _, _), .stepWallClock(let host, _):
+        case .roam(let host, _), .rebind(let host), .sleep(let host, _, _), .restore(let host):
             return touches(host)
         case .expel(let host, let peer, _), .admit(let host, let peer):
             return pair == HostPair(host, peer)
@@ -102,7 +102,7 @@ package final class FaultHistory {
     private static func isLasting(_ fault: Fault) -> Bool {
         switch fault {
         case .expel, .roam: true
-        case .partition, .crash, .rebind, .sleep, .stepWallClock, .admit, .relink, .firewall: false
+        case .partition, .crash, .rebind, .sleep, .restore, .admit, .relink, .firewall: false
         }
     }
 

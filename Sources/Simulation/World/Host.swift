@@ -31,6 +31,8 @@ package final class Host {
     private(set) var life = 0
     /// In the order of admission, so that a restart repeats it.
     var acquaintances: [Acquaintance] = []
+    /// The first number for handshakes that no life of the node may have used, as on a disk.
+    private var reservedCounters = Host.firstCounter
     /// What the node asked to be kept (``Event/replayFloor``), also of peers that were expelled.
     private(set) var replayFloors: [NodeKey: UInt64] = [:]
     /// Since when the host is asleep.
@@ -48,8 +50,7 @@ package final class Host {
         id: HostID,
         seed: UInt64,
         settings: NodeSettings,
-        clock: HostClock,
-        at now: Instant
+        clock: HostClock
     ) throws(CryptoError) {
         self.id = id
         self.seed = seed
@@ -57,18 +58,54 @@ package final class Host {
         self.clock = clock
         var random = SeededRandom(seed: seed, purpose: .identities, index: id.index)
         identity = try NodeIdentity(seed: random.bytes(32))
-        node = Self.makeNode(identity, settings, seed: seed, id: id, life: 0, clock: clock, at: now)
+        node = Self.makeNode(identity, settings, seed: seed, id: id, life: 0, counters: 0..<1)
+        node = Self.makeNode(identity, settings, seed: seed, id: id, life: 0, counters: reserve())
     }
 
     var key: NodeKey { identity.key }
 
     /// Throws away everything that a process holds in memory and starts the next life.
-    func restart(at now: Instant) {
+    func restart() {
         life += 1
-        node = Self.makeNode(identity, settings, seed: seed, id: id, life: life, clock: clock, at: now)
+        areFloorsCertain = life % 2 == 0 && !isRestored
+        restoreDisk()
+        node = Self.makeNode(identity, settings, seed: seed, id: id, life: life, counters: reserve())
         condition = .running
         backlog = []
         plannedWake = nil
+    }
+
+    /// Whether the replay floors on the disk are the last ones: after every other crash some may be lost, as with the
+    /// power.
+    private(set) var areFloorsCertain = true
+
+    /// Whether the next life finds the disk as it was at the start.
+    var isRestored = false
+
+    /// Whether replay floors were lost with the disk.
+    private(set) var hasLostFloors = false
+
+    /// The disk goes back, if that is to be.
+    private func restoreDisk() {
+        guard isRestored else { return }
+        isRestored = false
+        reservedCounters = Self.firstCounter
+        replayFloors = [:]
+        hasLostFloors = true
+    }
+
+    private static let firstCounter: UInt64 = 1 << 60
+
+    /// Reserves numbers for handshakes, as on a disk.
+    private func reserve() -> Range<UInt64> {
+        let start = reservedCounters
+        reservedCounters += 1 << 24
+        return start..<reservedCounters
+    }
+
+    /// The node asks for more of them.
+    func reserveCounters() {
+        node.reserveCounters(to: reserve().upperBound)
     }
 
     func index(of peer: HostID) -> Int? {
@@ -90,16 +127,14 @@ package final class Host {
         seed: UInt64,
         id: HostID,
         life: Int,
-        clock: HostClock,
-        at now: Instant
+        counters: Range<UInt64>
     ) -> Node {
         var random = SeededRandom(seed: seed, purpose: .nodes, index: id.index << 16 | life)
         var node = Node(
             identity: identity,
             settings: settings,
             seed: random.bytes(32),
-            wallClock: clock.wall(now),
-            at: clock.local(now)
+            counters: counters
         )
         node.openDatagramPort(StreamPlan.datagramPort)
         return node

@@ -23,9 +23,8 @@ extension World {
             hosts[id.index].condition = .asleep(rest)
             hosts[id.index].asleepSince = now
             queue.add(.rise(id, rest, span: span), at: now + span)
-        case .stepWallClock(let id, let step):
-            hosts[id.index].clock.stepWall(by: step)
-            tellWallClock(hosts[id.index])
+        case .restore(let id):
+            hosts[id.index].isRestored = true
         case .expel(let id, let peer, let code):
             expel(peer, from: hosts[id.index], code: code)
         case .admit(let id, let peer):
@@ -45,7 +44,7 @@ extension World {
         case .expel(let id, let peer, _):
             hosts[id.index].condition == .running && hosts[id.index].index(of: peer) != nil
         case .admit(let id, let peer): hosts[id.index].condition == .running && hosts[id.index].index(of: peer) == nil
-        case .partition, .roam, .rebind, .stepWallClock, .relink, .firewall: true
+        case .partition, .roam, .rebind, .restore, .relink, .firewall: true
         }
     }
 
@@ -87,7 +86,7 @@ extension World {
 
     func boot(_ host: Host) {
         guard host.condition == .down else { return }
-        host.restart(at: now)
+        host.restart()
         applications[host.id.index] = makeApplication(host)
         tellAddresses(host)
         for acquaintance in host.acquaintances { introduce(acquaintance, to: host) }
@@ -101,19 +100,12 @@ extension World {
         host.condition = .running
         host.plannedWake = nil
         if rest == .suspended { host.clock.standStill(for: now - host.asleepSince) }
-        tellWallClock(host)
         let backlog = host.backlog
         host.backlog = []
         let local = host.clock.local(now)
         if let deadline = host.node.nextDeadline, deadline <= local { host.node.advance(to: local) }
         for arrival in backlog { receive(arrival, at: host) }
         connectRelays()
-        settle(host)
-    }
-
-    private func tellWallClock(_ host: Host) {
-        guard host.condition == .running else { return }
-        host.node.updateWallClock(host.clock.wall(now), at: host.clock.local(now))
         settle(host)
     }
 
@@ -190,7 +182,8 @@ extension World {
             candidates: Candidate.hosts(network.openEndpoints(of: acquaintance.host)),
             relays: acquaintance.relays,
             sharesCandidates: !acquaintance.relays && host.id != scenario.hub,
-            replayFloor: host.replayFloors[acquaintance.key] ?? 0
+            replayFloor: host.replayFloors[acquaintance.key] ?? 0,
+            isFloorCertain: host.areFloorsCertain
         )
         host.node.admit(configuration, at: host.clock.local(now))
     }

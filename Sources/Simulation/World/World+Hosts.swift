@@ -136,7 +136,8 @@ extension World {
     }
 
     private func send(_ packet: [UInt8], ecn: ECNCodepoint, from host: Host, to destination: Endpoint) {
-        reflections.sent(packet, by: host.id, to: destination, findings: findings)
+        // Who was restored from a backup takes a recorded handshake once more.
+        if !host.hasLostFloors { reflections.sent(packet, by: host.id, to: destination, findings: findings) }
         SizeChecker().sent(packet, by: host.id, findings: findings)
         quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
         passOn(packet, from: host.id, sentTo: destination)
@@ -179,6 +180,8 @@ extension World {
             if let peer = hostID(of: key) { paths.append((now, host.id, peer, endpoint)) }
         case .replayFloor(let key, let floor):
             host.store(replayFloor: floor, of: key)
+        case .countersLow:
+            host.reserveCounters()
         case .localPathSilent:
             // No simulated port is ever closed: a crashed host is only silent.
             break
@@ -196,7 +199,8 @@ extension World {
             while let (datagram, bytes) = host.takeDatagram() {
                 application.received(bytes, from: host.host(of: datagram.key), port: datagram.port)
             }
-        case .pathBelowBase, .unresponsive, .responsive, .observedAddress, .candidates, .pong:
+        case .pathBelowBase, .unresponsive, .responsive, .observedAddress, .candidates, .pong, .duplicateIdentity,
+            .identityShared, .rekeyOverdue:
             break
         }
     }

@@ -88,8 +88,7 @@ package final class World {
                     id: id,
                     seed: scenario.seed,
                     settings: scenario.ownSettings[id] ?? scenario.settings,
-                    clock: clock,
-                    at: findings.now
+                    clock: clock
                 )
             )
         }

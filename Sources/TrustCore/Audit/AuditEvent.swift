@@ -21,6 +21,8 @@ package struct AuditEvent: Hashable, Sendable {
         case blocked = "peer.block"
         case unblocked = "peer.unblock"
         case accessRefused = "access.refuse"
+        /// Two programs use the key that is the subject.
+        case identityShared = "identity.shared"
         case renamed = "peer.rename"
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"

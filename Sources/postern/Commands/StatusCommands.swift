@@ -52,6 +52,13 @@ struct StatusCommand: AsyncParsableCommand {
             let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"
             lines.append("reaches \(service) of \(entry.peer) at \(entry.listen): \(entry.state)")
         }
+        for key in status.sharedKeys {
+            lines.append(
+                key == status.did
+                    ? "another program uses this node's key, as a copy of its state directory does; stop one of the two"
+                    : "two programs use the key \(key), so calls to it fail now and then; one of them has to stop"
+            )
+        }
         for entry in status.unbound {
             lines.append(
                 "nobody has the name \(entry.name), on which these wait: \(entry.uses.joined(separator: ", "))"

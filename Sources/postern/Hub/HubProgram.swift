@@ -137,7 +137,9 @@ extension HubProgram {
         private let node: OverlayNode
         private let service: HubService
         private let audit: AuditFile
+        private let counters: HandshakeCounterFile
         private let udp: [SocketAddress]
+        private let log: Logger
 
         static func launch(
             on loop: any EventLoop,
@@ -154,7 +156,14 @@ extension HubProgram {
                 overlay.node.acceptsUnknownPeers = true
                 overlay.node.limitRelays(by: settings.limits)
                 overlay.listen = try HostAddresses.listening(at: settings.listen)
-                let node = OverlayNode(eventLoop: loop, identity: identity, settings: overlay, logger: logger)
+                let counters = try HandshakeCounterFile(state: StateDirectory(path: settings.state))
+                let node = OverlayNode(
+                    eventLoop: loop,
+                    identity: identity,
+                    counters: try HandshakeCounters(counters, queue: queue, on: loop),
+                    settings: overlay,
+                    logger: logger
+                )
                 let service = HubService(
                     node: node,
                     identity: identity,
@@ -165,7 +174,7 @@ extension HubProgram {
                 )
                 return node.start().assumeIsolated().map { udp in
                     service.start()
-                    let parts = Parts(node: node, service: service, audit: audit, udp: udp)
+                    let parts = Parts(node: node, service: service, audit: audit, counters: counters, udp: udp, logger: logger)
                     return NIOLoopBound(parts, eventLoop: loop)
                 }.nonisolated()
             } catch {
@@ -189,11 +198,20 @@ extension HubProgram {
             }
         }
 
-        private init(node: OverlayNode, service: HubService, audit: AuditFile, udp: [SocketAddress]) {
+        private init(
+            node: OverlayNode,
+            service: HubService,
+            audit: AuditFile,
+            counters: HandshakeCounterFile,
+            udp: [SocketAddress],
+            logger: Logger
+        ) {
             self.node = node
             self.service = service
             self.audit = audit
+            self.counters = counters
             self.udp = udp
+            log = logger
         }
 
         func stop() -> EventLoopFuture<Void> {
@@ -201,6 +219,8 @@ extension HubProgram {
                 self.audit.close(on: self.node.eventLoop)
             }.flatMap {
                 self.node.stop()
+            }.map {
+                self.counters.close(after: self.node.lastCounter, logger: self.log)
             }.nonisolated()
         }
 

@@ -41,6 +41,7 @@ final class SidecarProgram {
     /// How many files and connections this process may have open.
     private let descriptors: Int
     let log: Logger
+    private let counters: HandshakeCounterFile
 
     /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
     /// the error of binding or of opening the state.
@@ -63,7 +64,20 @@ final class SidecarProgram {
         } catch {
             return eventLoop.makeFailedFuture(error)
         }
-        let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: logger)
+        let counters: HandshakeCounterFile
+        let node: OverlayNode
+        do throws(StateFileError) {
+            counters = try HandshakeCounterFile(state: StateDirectory(path: configuration.state))
+            node = OverlayNode(
+                eventLoop: eventLoop,
+                identity: identity,
+                counters: try HandshakeCounters(counters, queue: queue, on: eventLoop),
+                settings: settings,
+                logger: logger
+            )
+        } catch {
+            return eventLoop.makeFailedFuture(error)
+        }
         return node.start().assumeIsolated().flatMapThrowing { udp in
             let program = SidecarProgram(
                 node: node,
@@ -71,6 +85,7 @@ final class SidecarProgram {
                 identity: identity,
                 configuration: configuration,
                 descriptors: descriptors,
+                counters: counters,
                 queue: queue,
                 logger: logger
             )
@@ -85,6 +100,7 @@ final class SidecarProgram {
         identity: NodeIdentity,
         configuration: SidecarConfiguration,
         descriptors: Int,
+        counters: HandshakeCounterFile,
         queue: StateQueue,
         logger: Logger
     ) {
@@ -93,11 +109,12 @@ final class SidecarProgram {
         self.identity = identity
         self.configuration = configuration
         self.descriptors = descriptors
+        self.counters = counters
         log = logger
         runtime = SidecarRuntime(
             node: node,
             identity: identity,
-            settings: Self.runtimeSettings(configuration, udp: udp),
+            settings: Self.runtimeSettings(configuration, udp: udp, areFloorsCertain: counters.wasClosed),
             queue: queue,
             logger: logger
         )
@@ -126,6 +143,9 @@ final class SidecarProgram {
             self.runtime.stop()
         }.flatMap {
             self.node.stop()
+        }.map {
+            guard self.runtime.areFloorsKept else { return }
+            self.counters.close(after: self.node.lastCounter, logger: self.log)
         }.nonisolated()
     }
 
@@ -147,7 +167,7 @@ final class SidecarProgram {
         settings.limits.memory = configuration.limits.memory
         settings.log.format = configuration.log.format
         configuration = settings
-        runtime.reload(Self.runtimeSettings(settings, udp: udp))
+        runtime.reload(Self.runtimeSettings(settings, udp: udp, areFloorsCertain: counters.wasClosed))
         gateway.setLimits(ConnectionLimits(settings.limits, descriptors: descriptors))
         gateway.setExposed(settings.expose.map(ExposedService.init))
         let gone = reaches.filter { !settings.reach.contains($0.configured) }
@@ -168,14 +188,16 @@ final class SidecarProgram {
 
     private static func runtimeSettings(
         _ configuration: SidecarConfiguration,
-        udp: [SocketAddress]
+        udp: [SocketAddress],
+        areFloorsCertain: Bool
     ) -> SidecarRuntime.Settings {
         SidecarRuntime.Settings(
             stateDirectory: configuration.state,
             name: configuration.name,
             hubs: configuration.hubs,
             exposed: configuration.expose.map { ExposedRule(service: $0.service, allow: $0.allow) },
-            advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete)
+            advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete),
+            areFloorsCertain: areFloorsCertain
         )
     }
 }

@@ -7,7 +7,7 @@ import PosternModel
 /// sealed by a peer that the node trusts, as a payload or as early frames, or as a cookie for a handshake on its way.
 enum Handshake {
     private static let now = Instant(nanoseconds: 1_000_000_000)
-    private static let wallClock: UInt64 = 1_700_000_000_000_000_000
+    private static let counter: UInt64 = 1_700_000_000_000_000_000
     private static let local = Endpoint.ipv4(address: 0x0a00_0002, port: 1002)
     private static let endpoint = Endpoint.ipv4(address: 0x0a00_0001, port: 1001)
 
@@ -76,7 +76,7 @@ enum Handshake {
 
     private static func payload(of peer: NodeIdentity) -> [UInt8] {
         let payload = InitiationPayload(
-            timestamp: wallClock,
+            counter: counter,
             key: peer.key,
             ours: SessionNumber(5),
             theirs: .none,
@@ -86,7 +86,8 @@ enum Handshake {
                 maxStreamData: 1 << 18,
                 maxStreams: 100,
                 maxPacketSize: 1232,
-                maxAckDelay: 25
+                maxAckDelay: 25,
+                instance: 9
             )
         )
         return PacketWriter.bytes(capacity: 256) { payload.write(to: &$0) }
@@ -106,8 +107,7 @@ enum Handshake {
             identity: identity,
             settings: settings,
             seed: Array(repeating: 3, count: 32),
-            wallClock: wallClock,
-            at: now
+            counters: counter..<UInt64.max
         )
         node.setLocalAddresses([local], candidates: [], at: now)
         let handle = node.admit(PeerConfiguration(key: peer.key, candidates: Candidate.hosts([endpoint])), at: now)

@@ -52,8 +52,7 @@ private struct NodesUnderFire: ~Copyable {
             identity: identity,
             settings: settings,
             seed: Array(repeating: identity.key.bytes[0], count: 32),
-            wallClock: 1_700_000_000_000_000_000,
-            at: now
+            counters: 1_700_000_000_000_000_000..<UInt64.max
         )
     }
 

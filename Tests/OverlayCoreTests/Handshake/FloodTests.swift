@@ -73,6 +73,7 @@ struct FloodTests {
     @Test func `a flood from many addresses brings cookies, and a peer gets through with its first retry`() throws {
         var settings = NodeSettings.defaults
         settings.maxHandshakesPerSecond = 400
+        settings.maxUnprovenHandshakesPerSecond = 100
         var pair = try Pair(settings: settings)
         pair.isLost = { _, toB in !toB }
         flood(&pair, 4000) { .ipv4(address: UInt32($0), port: 1) }
@@ -93,6 +94,7 @@ struct FloodTests {
     @Test func `under load a first message comes back with its cookie and otherwise byte for byte`() throws {
         var settings = NodeSettings.defaults
         settings.maxHandshakesPerSecond = 8
+        settings.maxUnprovenHandshakesPerSecond = 2
         var pair = try Pair(settings: settings)
         flood(&pair, 3, over: .zero) { .ipv4(address: UInt32($0), port: 1) }
         pair.wire = []

@@ -72,34 +72,32 @@ struct HandshakeGateTests {
     }
 
     @Test func `who exceeds its limit has to prove its address and others do not`() {
-        var gate = HandshakeGate(perSecond: 1000, perSource: 5)
+        var gate = HandshakeGate(perSecond: 1000, unproven: 1000, perSource: 5)
         #expect(verdicts(&gate, 20, from: endpoint(1), at: .at(0)) == [.admitted: 5, .unproven: 15])
         #expect(verdicts(&gate, 1, from: endpoint(2), at: .at(0)) == [.admitted: 1])
     }
 
     @Test func `who forges an address uses up nothing of its owner's`() {
-        var gate = HandshakeGate(perSecond: 1000, perSource: 5)
+        var gate = HandshakeGate(perSecond: 1000, unproven: 1000, perSource: 5)
         _ = verdicts(&gate, 1000, from: endpoint(1), at: .at(0))
         #expect(
             verdicts(&gate, 7, from: endpoint(1), isProven: true, at: .at(0)) == [.admitted: 5, .overLimit: 2]
         )
     }
 
-    @Test func `a node under load admits only who proves its address, up to its budget, and recovers`() {
-        var gate = HandshakeGate(perSecond: 80, perSource: 2)
+    @Test func `beyond a small rate a node admits only who proves its address, up to its budget, and recovers`() {
+        var gate = HandshakeGate(perSecond: 80, unproven: 20, perSource: 2)
         var counts: [HandshakeGate.Verdict: Int] = [:]
         for number in 0..<100 as Range<UInt32> {
             counts[gate.judge(from: endpoint(number), isProven: false, at: .at(0)), default: 0] += 1
         }
-        // A quarter of the burst is used when the twenty-first comes.
         #expect(counts == [.admitted: 20, .unproven: 80])
         counts = [:]
         for number in 0..<100 as Range<UInt32> {
             counts[gate.judge(from: endpoint(number), isProven: true, at: .at(0)), default: 0] += 1
         }
         #expect(counts == [.admitted: 60, .overLimit: 40])
-        // An eighth of the burst is left to pay off after seven eighths of a second.
-        #expect(gate.judge(from: endpoint(200), isProven: false, at: .at(870)) == .unproven)
-        #expect(gate.judge(from: endpoint(200), isProven: false, at: .at(876)) == .admitted)
+        #expect(gate.judge(from: endpoint(200), isProven: false, at: .at(49)) == .unproven)
+        #expect(gate.judge(from: endpoint(201), isProven: false, at: .at(51)) == .admitted)
     }
 }

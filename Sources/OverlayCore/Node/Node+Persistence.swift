@@ -1,0 +1,41 @@
+import OverlayWire
+package import PosternModel
+
+// What the shell keeps on the disk for the node, and the randomness that it brings.
+extension Node {
+    /// More numbers are reserved before these run out. Who found none left begins again when they come.
+    mutating func askForCounters() {
+        if counter.asksForMore() { shared.events.append(.countersLow) }
+    }
+
+    /// Numbers for handshakes up to `limit` are reserved now: no other process and no later life will use them.
+    package mutating func reserveCounters(to limit: UInt64) {
+        counter.extend(to: limit)
+        for case let peer? in peers where peer.session.map({ !$0.isEstablished }) ?? false && peer.pending == nil {
+            peer.needsHandshake = true
+            settle(peer)
+        }
+    }
+
+    /// The numbers of handshakes up to this one are used.
+    package var lastCounter: UInt64 { counter.value }
+
+    /// The first number that is not reserved.
+    package var reservedCounters: UInt64 { counter.limit }
+
+    /// Fresh randomness of the system, 32 bytes a call: mixed in before each key that is made.
+    package mutating func setEntropy(_ source: @escaping () -> [UInt8]) {
+        shared.entropy = source
+    }
+
+    /// Whether replay floors can be stored: without that no early data is taken.
+    package mutating func setTakesEarlyData(_ takes: Bool) {
+        takesEarlyData = takes
+    }
+
+    /// The replay floor of `key` could not be stored: what its first message brought must not have effects.
+    package mutating func refuseEarlyData(of key: NodeKey, at now: Instant) {
+        guard let slot = slotsByKey[key], let session = peers[slot]?.session, !session.isConfirmed else { return }
+        close(session, code: .aborted, reason: "the replay guard could not be stored", at: now)
+    }
+}
