@@ -94,7 +94,7 @@ package final class OverlayNode {
 
     /// Numbers run low.
     func reserveCounters() {
-        counters.more(max(core.lastCounter, core.reservedCounters)).hop(to: eventLoop).assumeIsolated().whenComplete {
+        counters.more(core.wantedCounters).hop(to: eventLoop).assumeIsolated().whenComplete {
             guard case .running = self.phase else { return }
             switch $0 {
             case .success(let limit):

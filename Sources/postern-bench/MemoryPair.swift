@@ -38,8 +38,9 @@ final class MemoryPair {
         let seed = Array(repeating: UInt8(3), count: 32)
         var settings = NodeSettings.defaults
         settings.maxPacketSize = Self.packetSize
-        client = Node(identity: first, settings: settings, seed: seed, counters: 1_800_000_000_000_000_000..<UInt64.max)
-        server = Node(identity: second, settings: settings, seed: seed, counters: 1_800_000_000_000_000_000..<UInt64.max)
+        let counters: Range<UInt64> = 1_800_000_000_000_000_000..<UInt64.max
+        client = Node(identity: first, settings: settings, seed: seed, counters: counters)
+        server = Node(identity: second, settings: settings, seed: seed, counters: counters)
         client.setLocalAddresses([Self.clientEndpoint], candidates: [], at: now)
         server.setLocalAddresses([Self.serverEndpoint], candidates: [], at: now)
         let toServer = PeerConfiguration(key: second.key, candidates: Candidate.hosts([Self.serverEndpoint]))

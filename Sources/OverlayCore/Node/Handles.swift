@@ -42,8 +42,8 @@ package struct PeerConfiguration: Sendable {
     /// Whether the floor is known to be the last one, or may be older: after a power failure, say. Then the first
     /// handshake of the peer brings no early data.
     package var isFloorCertain: Bool
-    /// Whether many hosts have the peer's key, as they have an invitation's: their counters have nothing to do with each
-    /// other.
+    /// Whether many hosts have the peer's key, as they have an invitation's: their counters have nothing to do with
+    /// each other.
     package var isShared: Bool
 
     package init(

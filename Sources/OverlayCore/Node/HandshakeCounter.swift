@@ -9,17 +9,26 @@ struct HandshakeCounter {
     private(set) var limit: UInt64
     /// Whether more numbers were asked for and did not come yet.
     private var isAsked = false
+    /// How far the next leap goes.
+    private var leap = Self.shortestLeap
+    /// Where the numbers go on once so many are reserved; 0: where they are.
+    private var goal: UInt64 = 0
 
-    /// Numbers left at which more are asked for: four leaps.
-    static let reserve: UInt64 = 4 * leap
-    /// How far a node goes ahead when nobody answers: its state may be older than what others know of it.
-    static let leap: UInt64 = 1 << 20
+    /// Numbers left at which more are asked for.
+    static let reserve: UInt64 = 1 << 20
+    /// How far a node goes ahead when nobody answers, since its state may be older than what others know of it: a
+    /// restart without an orderly end takes as many, and each further leap is twice as long.
+    static let shortestLeap: UInt64 = 1 << 24
+    static let longestLeap: UInt64 = 1 << 36
 
     /// `reserved`: numbers that the key has never used and that nobody else will.
     init(reserved: Range<UInt64>) {
         value = reserved.lowerBound
         limit = reserved.upperBound
     }
+
+    /// Above which number more are to be reserved.
+    var next: UInt64 { max(limit, goal) }
 
     /// The next number, above `floor`; nil while none is left, or there is none.
     mutating func next(above floor: UInt64) -> UInt64? {
@@ -28,21 +37,29 @@ struct HandshakeCounter {
         return max(value, floor + 1)
     }
 
-    /// Goes ahead as far as numbers are reserved.
+    /// Goes ahead as soon as so many numbers are reserved.
     mutating func leapAhead() {
-        guard limit > value + 1 else { return }
-        value = min(value + Self.leap, limit - 1)
+        goal = value > .max / 2 ? value : value + leap
+        leap = min(leap * 2, Self.longestLeap)
+        if goal < limit { value = goal }
+    }
+
+    /// Somebody answers.
+    mutating func settle() {
+        leap = Self.shortestLeap
+        goal = 0
     }
 
     /// Numbers up to `limit` are reserved now.
     mutating func extend(to limit: UInt64) {
         self.limit = max(self.limit, limit)
         isAsked = false
+        if goal < self.limit { value = max(value, goal) }
     }
 
     /// Whether more are to be reserved; true once until they came.
     mutating func asksForMore() -> Bool {
-        guard !isAsked, limit - value <= Self.reserve else { return false }
+        guard !isAsked, limit - value <= Self.reserve || goal >= limit else { return false }
         isAsked = true
         return true
     }

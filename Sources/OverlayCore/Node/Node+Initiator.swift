@@ -12,14 +12,6 @@ extension Node {
         askForCounters()
         peer.counterFloor = max(peer.counterFloor, number - 1)
         shared.freshen()
-        var parameters = shared.settings.transportParameters(instance: shared.instance)
-        if peer.replayFloor > 0 { parameters.floor = peer.replayFloor }
-        if session.theirs == .none, let former = peer.former {
-            parameters.formerSession = FormerSession(
-                number: former.theirs,
-                silentMilliseconds: UInt64(max(0, (now - former.heardAt).milliseconds))
-            )
-        }
         var noise = NoiseInitiator(
             identity: shared.identity,
             responder: peer.exchangeKey,
@@ -33,7 +25,7 @@ extension Node {
             ours: session.ours,
             theirs: session.theirs,
             hasAES: shared.hasAES,
-            parameters: parameters
+            parameters: parameters(for: peer, session, at: now)
         )
         let isFirst = !session.isEstablished
         let encoded = PacketWriter.bytes(capacity: PacketLayout.Initiation.payloadSize) {
@@ -70,6 +62,19 @@ extension Node {
         peer.pending = pending
         shared.statistics.handshakesStarted += 1
         sendEverywhere(pending, of: peer, at: now)
+    }
+
+    /// What message 1 tells of this node.
+    private func parameters(for peer: Peer, _ session: Session, at now: Instant) -> TransportParameters {
+        var parameters = shared.settings.transportParameters(instance: shared.instance)
+        if peer.replayFloor > 0 { parameters.floor = peer.replayFloor }
+        if session.theirs == .none, let former = peer.former {
+            parameters.formerSession = FormerSession(
+                number: former.theirs,
+                silentMilliseconds: UInt64(max(0, (now - former.heardAt).milliseconds))
+            )
+        }
+        return parameters
     }
 
     /// Puts frames of the streams that wait into message 1. They are filed as packet 0 of the session.
@@ -138,6 +143,8 @@ extension Node {
         if !isFirst, now - pending.startedAt >= shared.settings.handshakeTimeout {
             // Fresh keys for a re-key that took long; the session lives on.
             dropPending(of: peer)
+            counter.leapAhead()
+            askForCounters()
             startHandshake(with: peer, at: now)
             return
         }
@@ -174,6 +181,7 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
+        counter.settle()
         noteStanding(response, of: peer, at: now)
         if response.standing == .refused {
             end(session, code: .duplicateIdentity, reason: "another program uses this node's key", at: now)
@@ -197,16 +205,7 @@ extension Node {
         // From now on packets may be authentic under keys that the path in use has not been given.
         if current.path?.addresses != path { current.path?.amplificationLimit?.weaken() }
         established(current, of: peer, on: path, roundTrip: roundTrip, at: now)
-        if isReached {
-            // Who answers message 1 has received it, whatever the peer began itself meanwhile.
-            current.prove(path.remote, shared: &shared)
-        } else if current.path?.addresses == path {
-            current.path?.amplificationLimit = AntiAmplificationLimit(
-                received: packet.byteCount,
-                proof: .pathResponse
-            )
-            current.probe(path, reason: .proof, at: now)
-        }
+        arrive(current, on: path, isReached: isReached, packet.byteCount, at: now)
         if let observed = response.parameters.observed {
             shared.events.append(peer.observed(observed, base: path.local))
         }
@@ -243,6 +242,26 @@ extension Node {
             }
             session.settleEarlyData(isAccepted: response.earlyAccepted, shared: &shared, at: now)
             return session
+        }
+    }
+
+    /// Message 2 of `byteCount` bytes came on `path`. `isReached`: message 1 went there.
+    private mutating func arrive(
+        _ session: Session,
+        on path: AddressPair,
+        isReached: Bool,
+        _ byteCount: Int,
+        at now: Instant
+    ) {
+        if isReached {
+            // Who answers message 1 has received it, whatever the peer began itself meanwhile.
+            session.prove(path.remote, shared: &shared)
+        } else if session.path?.addresses == path {
+            session.path?.amplificationLimit = AntiAmplificationLimit(
+                received: byteCount,
+                proof: .pathResponse
+            )
+            session.probe(path, reason: .proof, at: now)
         }
     }
 

@@ -11,7 +11,8 @@ extension Node {
     /// Numbers for handshakes up to `limit` are reserved now: no other process and no later life will use them.
     package mutating func reserveCounters(to limit: UInt64) {
         counter.extend(to: limit)
-        for case let peer? in peers where peer.session.map({ !$0.isEstablished }) ?? false && peer.pending == nil {
+        for case let peer? in peers where peer.pending == nil {
+            guard let session = peer.session, case .connecting = session.phase else { continue }
             peer.needsHandshake = true
             settle(peer)
         }
@@ -20,8 +21,8 @@ extension Node {
     /// The numbers of handshakes up to this one are used.
     package var lastCounter: UInt64 { counter.value }
 
-    /// The first number that is not reserved.
-    package var reservedCounters: UInt64 { counter.limit }
+    /// The number above which more are to be reserved.
+    package var wantedCounters: UInt64 { counter.next }
 
     /// Fresh randomness of the system, 32 bytes a call: mixed in before each key that is made.
     package mutating func setEntropy(_ source: @escaping () -> [UInt8]) {

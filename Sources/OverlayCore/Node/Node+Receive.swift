@@ -77,7 +77,8 @@ extension Node {
             keepEarly(packet, index: index, peer: peer, on: path, ecn: ecn)
             return
         }
-        guard let number = epoch.opener.number(of: packet, largest: session.received.largest.map(PacketNumber.init)) else {
+        let largest = session.received.largest.map(PacketNumber.init)
+        guard let number = epoch.opener.number(of: packet, largest: largest) else {
             shared.statistics.dropped.malformed += 1
             return
         }

@@ -42,19 +42,6 @@ extension Node {
         answer(incoming, noise: noise, peer: peer, at: now)
     }
 
-    /// Message 1 of a peer, opened.
-    private struct IncomingInitiation {
-        var payload: InitiationPayload
-        /// Frames that came with it.
-        var early: [UInt8]
-        var ephemeral: Words32
-        /// By which the initiator wants to be addressed.
-        var index: ReceiverIndex
-        var path: AddressPair
-        /// Whether the initiator has shown that it receives there.
-        var isProven: Bool
-    }
-
     /// Answers and cookies that wait to be sent; more are dropped.
     static let maximumAnswers = 4096
 
@@ -135,94 +122,6 @@ extension Node {
         return (payload, Array(bytes[end...]))
     }
 
-    /// The peer that may begin this handshake; nil at the limit of peers, for replays and for the loser of a
-    /// simultaneous start.
-    private mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
-        guard let peer = claimedPeer(initiation.key) else { return nil }
-        guard isFresh(initiation, of: peer, at: now) else {
-            shared.statistics.dropped.replayed += 1
-            tellFloor(to: peer, at: now)
-            return nil
-        }
-        if let floor = initiation.parameters.floor { peer.counterFloor = max(peer.counterFloor, floor) }
-        // A late copy of a first message that lost against ours, or that looked for a session before this one: what it
-        // was to begin lives already.
-        if let session = peer.session, session.isEstablished, session.isOutdated(initiation) {
-            raiseReplayFloor(of: peer, to: initiation.counter)
-            shared.statistics.dropped.replayed += 1
-            return nil
-        }
-        // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
-        // One that names our attempt shows that the peer has answered it already, and one whose floor ours does not
-        // exceed, that it never will.
-        let isOurs = shared.identity.key.precedes(peer.key)
-        let hasAnswered = peer.session.map { !$0.isEstablished && $0.ours == initiation.theirs } ?? false
-        let patience = shared.settings.handshakeRetry * PendingHandshake.patience
-        if let pending = peer.pending, isOurs, !hasAnswered, now - pending.startedAt < patience,
-            pending.counter > initiation.parameters.floor ?? 0
-        {
-            peer.passedOver = max(peer.passedOver, initiation.counter)
-            return nil
-        }
-        return peer
-    }
-
-    /// The peer with `key`, which has proved to be it. One that is unknown is added; nil at the limit.
-    private mutating func claimedPeer(_ key: NodeKey) -> Peer? {
-        if let known = slotsByKey[key].flatMap({ peers[$0] }) { return known }
-        guard unconfirmedStrangers < Self.maximumUnconfirmed else {
-            shared.statistics.dropped.overLimit += 1
-            return nil
-        }
-        guard let form = try? key.exchangeKey() else { return nil }
-        let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: form, isAdmitted: false)
-        if peer == nil { shared.statistics.dropped.overLimit += 1 }
-        return peer
-    }
-
-    /// Whether the message is none that was taken already, nor older than one.
-    private func isFresh(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
-        if peer.instanceFloors != nil {
-            return peer.instanceFloors?.take(initiation.counter, of: initiation.parameters.instance) == true
-        }
-        return initiation.counter > peer.replayFloor || mayReturn(peer, at: now)
-    }
-
-    /// Silence after which an unknown peer whose counters went back may be a restored one: a living one keeps its
-    /// mappings alive more often.
-    private static let strangersAbsence = Interval.seconds(30)
-
-    /// Whether a counter at or below the floor is no reason against a message. Nothing that an unknown peer sends has an
-    /// effect before it has shown that it has the keys; so a hub lets one begin anew that was restored from a backup.
-    private func mayReturn(_ peer: Peer, at now: Instant) -> Bool {
-        guard !peer.isAdmitted else { return false }
-        let heardAt = max(peer.session?.heardAt ?? Instant(nanoseconds: 0), peer.successor?.answeredAt ?? Instant(nanoseconds: 0))
-        return now - heardAt >= Self.strangersAbsence
-    }
-
-    /// Times of ``tellFloor(to:at:)``: silence of the peer's sessions before, and between two.
-    private static let tellingSilence = Interval.seconds(2)
-    private static let tellingPause = Interval.seconds(10)
-
-    /// A peer's authentic message is old: somebody repeats it, or the peer's state was restored from a backup. It gets
-    /// no answer, but a handshake of ours where we know it to be, which tells it what its counters must exceed.
-    private mutating func tellFloor(to peer: Peer, at now: Instant) {
-        guard peer.isAdmitted, peer.instanceFloors == nil, !isClosing, peer.pending == nil else { return }
-        if let heardAt = peer.session?.heardAt ?? peer.former?.heardAt, now - heardAt < Self.tellingSilence { return }
-        if let last = peer.toldFloorAt, now - last < Self.tellingPause { return }
-        peer.toldFloorAt = now
-        _ = session(with: peer, at: now)
-        peer.needsHandshake = true
-        settle(peer)
-    }
-
-    /// Handshakes of the peer up to `counter` are replays from now on.
-    mutating func raiseReplayFloor(of peer: Peer, to counter: UInt64) {
-        guard counter > peer.replayFloor else { return }
-        peer.replayFloor = counter
-        shared.events.append(.replayFloor(peer.key, counter))
-    }
-
     /// Answers with message 2, and begins or goes on with the session.
     private mutating func answer(
         _ incoming: IncomingInitiation,
@@ -238,12 +137,14 @@ extension Node {
         let living = continued.flatMap { $0.isEstablished ? $0 : nil }
         // A life that is there goes on until the peer has shown that it has the keys of the new one.
         let isSuccessor = continued == nil && peer.session?.isEstablished == true
-        let session = living ?? (isSuccessor ? newSession(of: peer, at: now) : respondingSession(of: peer, at: now))
-        raiseReplayFloor(of: peer, to: initiation.counter)
-        if living == nil {
-            prepare(session, for: initiation, at: now)
-            if !isSuccessor { announce(session) }
+        if continued == nil, peer.session?.isEstablished == false,
+            peer.pending.map({ $0.counter == initiation.parameters.floor }) == true
+        {
+            // The peer took our first message in a life that is over, and what came with it must not run twice.
+            _ = replaceSession(of: peer, ours: peer.session?.ours, at: now)
         }
+        raiseReplayFloor(of: peer, to: initiation.counter)
+        let session = living ?? begin(isSuccessor: isSuccessor, for: initiation, of: peer, at: now)
         let takesEarly = continued == nil && !isSuccessor && mayTakeEarlyData(initiation, of: peer, at: now)
         let early = takesEarly ? takeEarlyData(of: incoming, session, at: now) : .success(false)
         let response = ResponsePayload(
@@ -263,17 +164,7 @@ extension Node {
             return
         }
         session.install(epoch, sealsNow: living == nil, shared: &shared)
-        if isSuccessor {
-            dropSuccessor(of: peer)
-            peer.successor = Successor(
-                session: session,
-                path: incoming.path,
-                isProven: incoming.isProven,
-                answerSize: answerSize,
-                answeredAt: now
-            )
-            return
-        }
+        if isSuccessor { return wait(for: session, incoming, answerSize, at: now) }
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
         if !shared.identity.key.precedes(peer.key) { dropPending(of: peer) }
@@ -286,6 +177,23 @@ extension Node {
         arrive(session, of: peer, on: incoming.path, isProven: incoming.isProven, answerSize, at: now)
         if case .failure(let failure) = early { fail(session, failure, at: now) }
         settle(peer)
+    }
+
+    /// The life that the peer has begun waits until the peer speaks in it.
+    private mutating func wait(
+        for session: Session,
+        _ incoming: IncomingInitiation,
+        _ answerSize: Int,
+        at now: Instant
+    ) {
+        dropSuccessor(of: session.peer)
+        session.peer.successor = Successor(
+            session: session,
+            path: incoming.path,
+            isProven: incoming.isProven,
+            answerSize: answerSize,
+            answeredAt: now
+        )
     }
 
     /// Another program with this key was there first: the answer says so, and makes no session.
@@ -330,38 +238,6 @@ extension Node {
                 reserve: session.flow.openedStreams > 0 ? PacketLayout.Initiation.byteCount : 0
             )
             session.path?.spend(answerSize)
-        }
-    }
-
-    /// Age of early data, by the conversation that both sides remember, up to which it counts before the peer has
-    /// spoken under the new keys.
-    private static let earlyDataAge = Interval.seconds(30)
-
-    /// Whether what comes with message 1 may have its effects at once (`Protocol.md` §4.5).
-    private func mayTakeEarlyData(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
-        guard takesEarlyData, peer.isAdmitted, peer.isFloorCertain else { return false }
-        guard let former = peer.former else { return true }
-        guard let named = initiation.parameters.formerSession, named.number == former.ours else { return false }
-        let silence = Interval.milliseconds(Int64(min(named.silentMilliseconds, 1 << 40)))
-        return now - former.heardAt - silence <= Self.earlyDataAge
-    }
-
-    /// Keeps what came with message 1. True when all of it is kept, false when there is no memory for it; a failure when
-    /// the peer may not send it.
-    private mutating func takeEarlyData(
-        of incoming: IncomingInitiation,
-        _ session: Session,
-        at now: Instant
-    ) -> Result<Bool, FrameFailure> {
-        guard !incoming.early.isEmpty else { return .success(true) }
-        do throws(FrameFailure) {
-            try session.receiveEarlyFrames(unsafe incoming.early.span.bytes, shared: &shared, at: now)
-            return .success(true)
-        } catch {
-            switch error {
-            case .dropped: return .success(false)
-            case .violation, .closed: return .failure(error)
-            }
         }
     }
 
@@ -414,14 +290,29 @@ extension Node {
         return replaceSession(of: peer, ours: peer.pending == nil ? nil : session.ours, at: now)
     }
 
-    private mutating func newSession(of peer: Peer, at now: Instant) -> Session {
-        Session(
+    /// The session that the peer begins: in the place of what is there, or to wait beside it.
+    private mutating func begin(
+        isSuccessor: Bool,
+        for initiation: InitiationPayload,
+        of peer: Peer,
+        at now: Instant
+    ) -> Session {
+        guard isSuccessor else {
+            let session = respondingSession(of: peer, at: now)
+            prepare(session, for: initiation, at: now)
+            announce(session)
+            return session
+        }
+        // A handshake of ours that is on its way has given the peer this number.
+        let session = Session(
             peer: peer,
-            ours: newSessionNumber(),
+            ours: peer.pending.flatMap { _ in peer.session?.ours } ?? newSessionNumber(),
             opensEvenStreams: shared.identity.key.precedes(peer.key),
             shared: &shared,
             at: now
         )
+        prepare(session, for: initiation, at: now)
+        return session
     }
 
     /// A session begins on the peer's initiative.

@@ -43,8 +43,9 @@ package struct NodeSettings: Sendable, Hashable {
     /// Of these, who has not proved its address takes at most so many a second; beyond that proof is asked for. Default
     /// 250: 5 % of a core.
     package var maxUnprovenHandshakesPerSecond: Int
-    /// The same as ``maxHandshakesPerSecond`` for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A whole company may stand behind
-    /// one address, and a flood from there costs 100 × 0.2 ms a second: 2 % of a core. Default 100.
+    /// The same as ``maxHandshakesPerSecond`` for one source: an IPv4 address, an IPv6 /64, a relayed conversation. A
+    /// whole company may stand behind one address, and a flood from there costs 100 × 0.2 ms a second: 2 % of a core.
+    /// Default 100.
     package var maxHandshakesPerSource: Int
     /// The largest UDP payload that is sent or taken, 1200 to 9000. What a path carries is found out; less is sent
     /// until then. Default 9000.

@@ -203,7 +203,8 @@ extension Session {
         }
     }
 
-    /// Fills message 1 with bytes of streams, and nothing else (`Protocol.md` §4.5): a stream that has more to tell waits.
+    /// Fills message 1 with bytes of streams, and nothing else (`Protocol.md` §4.5): a stream that has more to tell
+    /// waits.
     func writeEarlyStreams(to writer: inout PacketWriter, shared: inout Shared) {
         var waiting: [SendQueues.Entry] = []
         while writer.remaining >= Self.smallestStreamFrame, let (entry, _) = queues.popFirst() {

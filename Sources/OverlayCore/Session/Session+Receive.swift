@@ -139,8 +139,8 @@ extension Session {
 
     // MARK: Streams
 
-    /// The slot of a stream that the peer names. Opens it if it is the peer's and new (those before it are open with that,
-    /// RFC 9000 §2.1, but cost nothing before they are heard of); nil if it is over.
+    /// The slot of a stream that the peer names. Opens it if it is the peer's and new (those before it are open with
+    /// that, RFC 9000 §2.1, but cost nothing before they are heard of); nil if it is over.
     private func slot(of id: StreamID, shared: inout Shared, at now: Instant) throws(FrameFailure) -> Int? {
         if let slot = streams.slot(of: id) { return slot }
         guard id.isEven != opensEvenStreams else {

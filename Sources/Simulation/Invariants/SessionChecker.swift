@@ -59,6 +59,11 @@ package final class SessionChecker {
         !unheard.isEmpty && unheard.contains(Edge(host: host, peer: peer))
     }
 
+    /// When the session of `host` with `peer` began that lives, as `host` sees it.
+    package func beginning(of host: HostID, with peer: HostID) -> Instant? {
+        established[Edge(host: host, peer: peer)]
+    }
+
     /// `host` has received an authentic packet of `peer` in its session.
     package func heard(at host: HostID, _ peer: HostID) { unheard.remove(Edge(host: host, peer: peer)) }
 

@@ -19,8 +19,15 @@ extension StreamLedger {
             return "reset with code \(code.rawValue), which nobody sent"
         case .sessionLost(let code):
             if history.mayBreak(pair, since: start) { return nil }
+            // What the peer forgot long ago takes the streams with it that were opened since.
+            let (host, peer) = (record.plan.host(side), record.plan.host(side.other))
+            if code == .restarted, let began = sessions.beginning(of: host, with: peer),
+                history.mayBreak(pair, since: began)
+            {
+                return nil
+            }
             // Who was never heard may never have had the keys: such a session is given up soon.
-            let isUnheard = sessions.isUnheard(record.plan.host(side), record.plan.host(side.other))
+            let isUnheard = sessions.isUnheard(host, peer)
             let mayGiveUp = isUnheard && history.mayHinder(pair, since: findings.now - Self.causeReach)
             if code == .aborted, mayGiveUp { return nil }
             return "its session was lost (\(code.rawValue)) without a cause"

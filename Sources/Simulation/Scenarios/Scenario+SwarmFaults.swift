@@ -21,7 +21,8 @@ extension Scenario {
             case 6:
                 let rest: Fault.Rest = random.happens(0.5) ? .stopped : .suspended
                 fault(.sleep(HostID(host), rest, span: span), at: at)
-            case 7:
+            case 7 where hub != nil || !nats.contains { $0.hosts.contains(HostID(host)) }:
+                // Where nobody reaches it, a host that was restored finds its way back only in minutes.
                 fault(.restore(HostID(host)), at: at)
                 fault(.crash(HostID(host), span: span), at: at)
             case 8 where host < nodeCount && nodeCount > 1:

@@ -105,6 +105,7 @@ package final class Host {
 
     /// The node asks for more of them.
     func reserveCounters() {
+        reservedCounters = max(reservedCounters, node.wantedCounters)
         node.reserveCounters(to: reserve().upperBound)
     }
 

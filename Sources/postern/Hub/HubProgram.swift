@@ -174,7 +174,14 @@ extension HubProgram {
                 )
                 return node.start().assumeIsolated().map { udp in
                     service.start()
-                    let parts = Parts(node: node, service: service, audit: audit, counters: counters, udp: udp, logger: logger)
+                    let parts = Parts(
+                        node: node,
+                        service: service,
+                        audit: audit,
+                        counters: counters,
+                        udp: udp,
+                        logger: logger
+                    )
                     return NIOLoopBound(parts, eventLoop: loop)
                 }.nonisolated()
             } catch {

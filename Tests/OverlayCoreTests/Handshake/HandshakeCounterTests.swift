@@ -22,21 +22,31 @@ struct HandshakeCounterTests {
     }
 
     @Test func `more are asked for once until they came`() {
-        var counter = HandshakeCounter(reserved: 0..<HandshakeCounter.reserve * 2)
+        var counter = HandshakeCounter(reserved: 0..<HandshakeCounter.reserve + 3)
         var answers = [counter.asksForMore()]
-        for _ in 0..<4 { counter.leapAhead() }
+        for _ in 0..<3 { _ = counter.next(above: 0) }
         answers += [counter.asksForMore(), counter.asksForMore()]
         counter.extend(to: HandshakeCounter.reserve * 10)
         answers.append(counter.asksForMore())
         #expect(answers == [false, true, false, false])
     }
 
-    @Test func `a leap ends where numbers are reserved`() {
-        var counter = HandshakeCounter(reserved: 0..<10)
+    @Test func `leaps double, wait for numbers to be reserved, and begin anew with an answer`() {
+        var counter = HandshakeCounter(reserved: 0..<100)
         counter.leapAhead()
-        #expect(counter.value == 9)
+        #expect(counter.value == 0 && counter.next == HandshakeCounter.shortestLeap)
+        let asks = counter.asksForMore()
+        counter.extend(to: HandshakeCounter.shortestLeap + 100)
+        #expect(asks && counter.value == HandshakeCounter.shortestLeap)
         counter.leapAhead()
-        #expect(counter.value == 9)
+        #expect(counter.next == HandshakeCounter.shortestLeap * 3)
+        counter.settle()
+        counter.extend(to: .max)
+        #expect(counter.value == HandshakeCounter.shortestLeap)
+        for _ in 0..<20 { counter.leapAhead() }
+        let before = counter.value
+        counter.leapAhead()
+        #expect(counter.value == before + HandshakeCounter.longestLeap)
     }
 
     @Test func `a process that returns after another one is preferred for a minute`() {
