@@ -181,12 +181,7 @@ extension Node {
             shared.statistics.dropped.unauthentic += 1
             return
         }
-        counter.settle()
-        noteStanding(response, of: peer, at: now)
-        if response.standing == .refused {
-            end(session, code: .duplicateIdentity, reason: "another program uses this node's key", at: now)
-            return
-        }
+        guard noteStanding(response, of: peer, session, at: now) else { return }
         let isReached = path.isRelayed || session.isProven(path.remote) || pending.proves(path.remote, of: peer)
         peer.pending = nil
         raiseReplayFloor(of: peer, to: peer.passedOver)
@@ -265,13 +260,26 @@ extension Node {
         }
     }
 
-    /// What message 2 says about who uses which key.
-    private mutating func noteStanding(_ response: ResponsePayload, of peer: Peer, at now: Instant) {
+    /// What message 2 says about who uses which key. False when the peer talks with another program that has ours; then
+    /// the session is over.
+    private mutating func noteStanding(
+        _ response: ResponsePayload,
+        of peer: Peer,
+        _ session: Session,
+        at now: Instant
+    ) -> Bool {
+        counter.settle()
         noteInstance(response.parameters.instance, of: peer, at: now)
         switch response.standing {
-        case .unique: break
-        case .shared: shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: false))
-        case .refused: shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: true))
+        case .unique:
+            return true
+        case .shared:
+            shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: false))
+            return true
+        case .refused:
+            shared.events.append(.identityShared(by: peer.handle, peer.key, isRefused: true))
+            end(session, code: .duplicateIdentity, reason: "another program uses this node's key", at: now)
+            return false
         }
     }
 
