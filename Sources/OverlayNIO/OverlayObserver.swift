@@ -21,8 +21,8 @@ package protocol OverlayObserver: AnyObject {
     func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort)
 
     /// First messages of `peer` with counters up to `replayFloor` are spent. It must be stored when this returns true:
-    /// early data that was taken once must not be taken again after a restart. False when it cannot be; the session that
-    /// the message began ends then.
+    /// early data that was taken once must not be taken again after a restart. False when it cannot be; the session
+    /// that the message began ends then.
     func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool
 
     /// Two programs seem to use one key.

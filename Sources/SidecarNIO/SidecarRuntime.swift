@@ -26,8 +26,8 @@ package final class SidecarRuntime {
         /// Addresses under which peers can reach us without a hub, for invitations.
         package var advertised: [Endpoint]
         package var sidecar: SidecarSettings
-        /// Whether the replay floors on the disk are the last ones for sure: the program before this one came to its end
-        /// in order.
+        /// Whether the replay floors on the disk are the last ones for sure: the program before this one came to its
+        /// end in order.
         package var areFloorsCertain: Bool
 
         package init(

@@ -174,7 +174,8 @@ extension Node {
             // The life that the peer has begun and not confirmed is answered anew; it stays what it is.
             guard session === peer.session else { return }
         }
-        arrive(session, of: peer, on: incoming.path, isProven: incoming.isProven, answerSize, at: now)
+        let (path, isProven) = (incoming.path, incoming.isProven)
+        arrive(session, of: peer, on: path, isProven: isProven, goesOn: living != nil, answerSize, at: now)
         if case .failure(let failure) = early { fail(session, failure, at: now) }
         settle(peer)
     }
@@ -216,12 +217,14 @@ extension Node {
         raiseReplayFloor(of: peer, to: incoming.payload.counter)
     }
 
-    /// A session that came with message 1 from `path` is there: that is its path, as far as the peer may be there.
+    /// A session that came with message 1 from `path` is there, or goes on with its keys: that is its path, as far as
+    /// the peer may be there.
     mutating func arrive(
         _ session: Session,
         of peer: Peer,
         on path: AddressPair,
         isProven: Bool,
+        goesOn: Bool = false,
         _ answerSize: Int,
         at now: Instant
     ) {
@@ -234,7 +237,7 @@ extension Node {
             session.path?.amplificationLimit = AntiAmplificationLimit(
                 received: PacketLayout.Initiation.byteCount,
                 // Packets of a session that goes on may be under other keys than those of this answer.
-                proof: living == nil ? .authenticPacket : .pathResponse,
+                proof: goesOn ? .pathResponse : .authenticPacket,
                 reserve: session.flow.openedStreams > 0 ? PacketLayout.Initiation.byteCount : 0
             )
             session.path?.spend(answerSize)
