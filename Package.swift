@@ -223,7 +223,7 @@ let package = Package(
         ),
         .testTarget(
             name: "OverlayCoreTests",
-            dependencies: ["PosternModel", "OverlayCore", "OverlayCrypto", "OverlayWire"],
+            dependencies: ["TestSupport", "PosternModel", "OverlayCore", "OverlayCrypto", "OverlayWire"],
             swiftSettings: common
         ),
         .testTarget(
