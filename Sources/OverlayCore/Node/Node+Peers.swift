@@ -21,12 +21,16 @@ extension Node {
             return peer.handle
         }
         guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
-        return addPeer(configuration, exchangeKey: exchangeKey, isAdmitted: true)?.handle
+        let peer = addPeer(configuration, exchangeKey: exchangeKey, isAdmitted: true)
+        // A first message of the time before could come now.
+        if expelled.contains(configuration.key) { peer?.isFloorCertain = false }
+        return peer?.handle
     }
 
     /// Takes the admission back: the session is closed, its streams end at once, and the key gets no answer any more.
     package mutating func expel(_ key: NodeKey, code: ErrorCode, at now: Instant) {
         guard let slot = slotsByKey[key], let peer = peers[slot] else { return }
+        if expelled.count < shared.settings.maxPeers { expelled.insert(key) }
         forgetKey(of: peer)
         answered.removeAll(of: peer.handle)
         peer.isAdmitted = false

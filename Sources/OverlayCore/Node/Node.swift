@@ -35,6 +35,8 @@ package struct Node: ~Copyable {
     let cookieKey: MACKey
     let scratch = Scratch()
     let relayScratch = Scratch()
+    /// Whom the node expelled: what it remembered of their sessions is gone.
+    var expelled: Set<NodeKey> = []
     var counter: HandshakeCounter
     /// Whether early data is taken: not while replay floors cannot be stored.
     var takesEarlyData = true

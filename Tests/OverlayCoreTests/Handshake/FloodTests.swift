@@ -78,7 +78,7 @@ struct FloodTests {
         pair.isLost = { _, toB in !toB }
         flood(&pair, 4000) { .ipv4(address: UInt32($0), port: 1) }
         #expect(pair.b.statistics.dropped.unauthentic < 600)
-        flood(&pair, 100, over: .zero) { .ipv4(address: UInt32($0), port: 1) }
+        flood(&pair, 100, over: .milliseconds(2)) { .ipv4(address: UInt32($0), port: 1) }
         pair.isLost = { _, _ in false }
         try connect(&pair)
         pair.run(for: .milliseconds(25))

@@ -214,6 +214,13 @@ struct LivesTests {
         #expect(try !takesEarlyData(&other))
     }
 
+    @Test func `early data of a peer that was expelled and admitted again waits until it has spoken`() throws {
+        var pair = try Pair()
+        pair.b.expel(pair.keyA, code: .refused, at: pair.now)
+        pair.b.admit(PeerConfiguration(key: pair.keyA), at: pair.now)
+        #expect(try !takesEarlyData(&pair))
+    }
+
     /// A first message of A with these early frames, as its key allows A to make.
     private func initiation(of pair: borrowing Pair, early: [UInt8]) throws -> [UInt8] {
         let identity = try NodeIdentity(seed: Array(repeating: 1, count: 32))
