@@ -132,6 +132,7 @@ def test_an_informational_answer_comes_before_the_body_is_sent(raw):
         assert client.response()[2] == b"thanks"
 
 
+@pytest.mark.alone
 def test_events_come_byte_by_byte(raw):
     """The head before the first byte of the body; each byte when it was sent, never gathered into lumps."""
     count, interval = 60, 0.02
