@@ -8,7 +8,6 @@ import TrustCore
 
 /// What a sidecar does where a hub has no room, or asks for work.
 @Suite struct HubRoomTests {
-    private let hubIdentity = try! NodeIdentity(seed: Array(repeating: 250, count: 32))
 
     private func world(_ settings: HubSettings) -> World {
         var world = World()
