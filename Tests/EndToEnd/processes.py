@@ -1,6 +1,7 @@
 """Programs under test and their agents: started, watched and ended, always by their own process id."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -17,10 +18,22 @@ POSTERN = PROGRAMS / "postern"
 IS_DEBUG = "debug" in PROGRAMS.parts
 
 
+def own_ports(worker=os.environ.get("PYTEST_XDIST_WORKER", "gw0"), slices=8, width=1250):
+    """Ports below the range that the kernel hands out by itself, none of them twice before all were given: each worker
+    of a run draws from a slice of its own, from a random place onwards, so that neither one test nor two workers at
+    once get the same."""
+    first = 20000 + int(worker.removeprefix("gw")) % slices * width
+    start = int.from_bytes(os.urandom(2)) % width
+    for count in itertools.count(start):
+        yield first + count % width
+
+
+PORTS = own_ports()
+
+
 def free_port(kind=socket.SOCK_STREAM):
-    """A port that was free a moment ago, below the range that the kernel hands out by itself."""
-    while True:
-        candidate = 20000 + int.from_bytes(os.urandom(2)) % 10000
+    """A port that was free a moment ago and that no other test of this run has been given."""
+    for candidate in PORTS:
         with socket.socket(type=kind) as probe:
             try:
                 probe.bind(("127.0.0.1", candidate))
