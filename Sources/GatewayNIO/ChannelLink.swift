@@ -101,7 +101,7 @@ final class ChannelLink: ChannelInboundHandler {
         if let options = context.channel as? any SocketOptionProvider {
             options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
         }
-        context.close(promise: nil)
+        context.abort()
     }
 
     func discard() {

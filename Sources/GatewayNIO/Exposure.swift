@@ -17,9 +17,12 @@ final class Exposure {
         let place: HostPort
         /// Where it is named by an address: no look-up is needed then.
         let address: SocketAddress?
+        /// Nil where it is reached without TLS.
+        let tls: SecuredUpstream?
 
-        init(_ place: HostPort) {
+        init(_ place: HostPort, tls: SecuredUpstream? = nil) {
             self.place = place
+            self.tls = tls
             address = place.address.flatMap { try? SocketAddress(ipAddress: $0, port: Int(place.port)) }
         }
     }
@@ -28,12 +31,15 @@ final class Exposure {
     private let upstream: Upstream
     private let grpc: Upstream?
     private(set) var activeStreams = 0
+    /// Why the agent could not be reached the last time; nil: it could, or nobody tried.
+    var problem: String?
     private var uses: [NodeKey: Use] = [:]
 
-    init(_ service: ExposedService) {
+    init(_ service: ExposedService, eventLoop: any EventLoop) {
         self.service = service
-        upstream = Upstream(service.upstream)
-        grpc = service.grpc.map(Upstream.init)
+        let tls = service.tls.map { SecuredUpstream($0, host: service.upstream.host, eventLoop: eventLoop) }
+        upstream = Upstream(service.upstream, tls: tls)
+        grpc = service.grpc.map { Upstream($0) }
     }
 
     /// Where requests to `destination` go.

@@ -52,13 +52,14 @@ extension Gateway {
     }
 
     /// Callbacks as a service of ours, so that those of one peer are counted like its other streams.
-    static func makeCallbackExposure() -> Exposure {
+    static func makeCallbackExposure(on eventLoop: any EventLoop) -> Exposure {
         guard let name = ServiceName("callbacks") else { preconditionFailure("the name is valid") }
         return Exposure(
             ExposedService(
                 service: Service(name: name, port: SidecarPort.callbacks, kind: .http),
                 upstream: .loopback(0)
-            )
+            ),
+            eventLoop: eventLoop
         )
     }
 }

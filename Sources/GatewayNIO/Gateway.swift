@@ -24,7 +24,7 @@ package final class Gateway: StreamAcceptor {
 
     /// The receivers of push notifications that clients here registered.
     let callbacks: CallbackTable
-    let callbackExposure = Gateway.makeCallbackExposure()
+    let callbackExposure: Exposure
     /// Where agents on this host find the receivers of peers, once that is bound.
     package var callbackPort: UInt16?
     var callbackListener: (any Channel)?
@@ -57,6 +57,7 @@ package final class Gateway: StreamAcceptor {
         log = logger
         scratch = HeadScratch(limits: settings.heads)
         admissions = Admissions(limits: settings.connections)
+        callbackExposure = Gateway.makeCallbackExposure(on: node.eventLoop)
         setExposed(expose)
     }
 
@@ -76,7 +77,7 @@ package final class Gateway: StreamAcceptor {
             if let former = exposures[service.port], former.service == service {
                 next[service.port] = former
             } else {
-                next[service.port] = Exposure(service)
+                next[service.port] = Exposure(service, eventLoop: eventLoop)
             }
         }
         exposures = next
@@ -160,6 +161,11 @@ package final class Gateway: StreamAcceptor {
     /// Streams of peers that the exposed service `name` serves now.
     package func activeStreams(of name: ServiceName) -> Int {
         exposures.values.first { $0.service.service.name == name }?.activeStreams ?? 0
+    }
+
+    /// Why the agent behind the exposed service `name` could not be reached the last time; nil: it could.
+    package func problem(of name: ServiceName) -> String? {
+        exposures.values.first { $0.service.service.name == name }?.problem
     }
 
     // MARK: Reaching

@@ -32,9 +32,35 @@ extension Gateway {
         for proxy: ProxyHandler,
         _ describe: @escaping (any Error) -> GatewayError
     ) {
-        let link = ChannelLink(.upstream, of: proxy) { proxy.opened(upstream: .channel($0)) }
+        let link = ChannelLink(.upstream, of: proxy) {
+            proxy.exposure?.problem = nil
+            proxy.opened(upstream: .channel($0))
+        }
         proxy.opening(upstream: .channel(link))
-        let handler = NIOLoopBound(link, eventLoop: eventLoop)
+        let fail = { (error: any Error) in
+            guard link.isAttached else { return }
+            link.reset()
+            proxy.failedToOpen(describe(error))
+        }
+        guard let tls = upstream.tls else {
+            connect(to: upstream) { try $0.pipeline.syncOperations.addHandler(link) }
+                .assumeIsolated().whenFailure(fail)
+            return
+        }
+        tls.context.assumeIsolated().flatMap { context in
+            guard link.isAttached else { return self.eventLoop.makeSucceededVoidFuture() }
+            return self.connect(to: upstream) {
+                try tls.secure($0, with: context, in: link, timeout: self.settings.connectTimeout, failed: fail)
+            }
+        }.whenFailure(fail)
+    }
+
+    /// Opens a TCP connection whose handlers `prepare` adds.
+    private func connect(
+        to upstream: Exposure.Upstream,
+        prepare: @escaping (any Channel) throws -> Void
+    ) -> EventLoopFuture<Void> {
+        let prepare = NIOLoopBound(prepare, eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(settings.connectTimeout)
             .channelOption(.autoRead, value: false)
@@ -42,15 +68,12 @@ extension Gateway {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: ReceiveAllocator(memory: node.waitingMemory))
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
+                channel.eventLoop.makeCompletedFuture { try prepare.value(channel) }
             }
         let connected =
             upstream.address.map { bootstrap.connect(to: $0) }
             ?? bootstrap.connect(host: upstream.place.host, port: Int(upstream.place.port))
-        connected.assumeIsolated().whenFailure { error in
-            guard link.isAttached else { return }
-            proxy.failedToOpen(describe(error))
-        }
+        return connected.map { _ in }
     }
 }
 
@@ -68,6 +91,12 @@ struct TCPConnector: UpstreamConnector {
     }
 
     private func describe(_ error: any Error) -> GatewayError {
+        let described = explain(error)
+        exposure.problem = described.message
+        return described
+    }
+
+    private func explain(_ error: any Error) -> GatewayError {
         let service = exposure.service
         if Self.isOwnLack(error) {
             gateway.log.warning(
@@ -76,11 +105,24 @@ struct TCPConnector: UpstreamConnector {
             )
             return .noRoom(service.name)
         }
+        let failure = error as? TLSFailure
+        let cause = failure?.cause ?? error
+        let described: GatewayError =
+            if let fault = failure?.fault {
+                .certificateRefused(service.name, fault)
+            } else if Self.isTimeout(cause) {
+                .agentTimedOut(service.name)
+            } else {
+                failure == nil ? .agentRefused(service.name) : .handshakeFailed(service.name)
+            }
         gateway.log.warning(
             "the agent behind an exposed service cannot be reached",
-            metadata: ["service": "\(service.name)", "upstream": "\(service.upstreamAuthority)", "error": "\(error)"]
+            metadata: [
+                "service": "\(service.name)", "upstream": "\(service.upstreamAuthority)",
+                "reason": "\(described.message)", "error": "\(cause)",
+            ]
         )
-        return Self.isTimeout(error) ? .agentTimedOut(service.name) : .agentRefused(service.name)
+        return described
     }
 
     /// Whether this host, not the agent, had no room: for descriptors, memory, or local ports.

@@ -10,6 +10,9 @@ package struct ConfigurationFile<Settings: Hashable & Sendable>: Sendable {
     /// The lines of the keys that were given, by their path such as `expose[0].port`.
     let lines: [String: Int]
 
+    /// Whether the file has something at `key`, a path such as `expose[0].port`.
+    func isGiven(_ key: String) -> Bool { lines.keys.contains { $0 == key || $0.hasPrefix(key + ".") } }
+
     /// A mistake that shows only when the setting is used, such as an address that is taken.
     package func problem(
         at key: String,
@@ -100,13 +103,12 @@ extension SidecarConfiguration: ConfigurationSettings {
         path: String?,
         surroundings: Surroundings
     ) throws(ConfigurationFailure) -> ConfigurationFile<SidecarConfiguration> {
-        let file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
+        var file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
             SidecarConfiguration($0, surroundings: surroundings, directory: $1)
         }
-        let problem =
-            file.settings.clashingListener(in: file) ?? file.settings.openListener(in: file)
-            ?? file.settings.unruledBinding(in: file)
-        if let problem { throw ConfigurationFailure(problems: [problem]) }
+        if let problem = file.contradiction ?? file.readAuthorities() {
+            throw ConfigurationFailure(problems: [problem])
+        }
         return file
     }
 
@@ -135,57 +137,5 @@ extension HubConfiguration: ConfigurationSettings {
     /// `DIR/hub.yaml`.
     package static func usualPaths(state: String?, surroundings: Surroundings) -> [String] {
         [(state ?? surroundings.hubStateDirectory) + "/hub.yaml"]
-    }
-}
-
-extension SidecarConfiguration {
-    /// The first local port of `reach` that the control API also wants.
-    fileprivate func clashingListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
-        guard case .at(let control) = control, control.port != 0 else { return nil }
-        guard let position = reach.firstIndex(where: { $0.listen == control }) else { return nil }
-        return file.problem(
-            at: "reach[\(position)].listen",
-            read: "\(control), which control listens on",
-            expected: "a port of its own"
-        )
-    }
-
-    /// The first entry of `expose` with rules about methods that gRPC would get past (RULES J).
-    fileprivate func unruledBinding(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
-        let position = expose.firstIndex {
-            $0.grpc != nil && ($0.allowedMethods != nil || !$0.deniedMethods.isEmpty)
-        }
-        return position.map { position in
-            file.problem(
-                at: "expose[\(position)].grpc",
-                read: "a gRPC binding beside methods",
-                expected: "one of the two",
-                hint: "gRPC passes as it is, so that no rule would hold for it"
-            )
-        }
-    }
-
-    /// The first entry of `reach` that would serve other machines without saying to whom.
-    fileprivate func openListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
-        for (position, entry) in reach.enumerated() {
-            let path = "reach[\(position)]"
-            if let listen = entry.listen, !listen.isLoopback, !entry.exposesToNetwork {
-                let hint =
-                    "only loopback is allowed: write 127.0.0.1:\(listen.port), or set exposeToNetwork"
-                return file.problem(
-                    at: path + ".listen",
-                    read: Scalar.quoted(listen.description),
-                    expected: TextForm.loopback.expected,
-                    hint: hint
-                )
-            }
-            guard entry.exposesToNetwork, entry.hosts.isEmpty || entry.clients.isEmpty else { continue }
-            return file.problem(
-                at: path + (entry.hosts.isEmpty ? ".hosts" : ".clients"),
-                read: "nothing",
-                expected: "at least one, since exposeToNetwork is true"
-            )
-        }
-        return nil
     }
 }

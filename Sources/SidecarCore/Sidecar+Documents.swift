@@ -86,13 +86,16 @@ extension Sidecar {
             udp: view.boundAddresses.compactMap { HostPort($0.description) },
             reach: view.localPorts.map { reachDocument(of: $0, at: now, seeing: view) },
             expose: profile.exposed.map { rule in
-                StatusDocument.Expose(
+                let upstream = view.upstream(of: rule.service.name)
+                return StatusDocument.Expose(
                     service: rule.service.name,
                     port: rule.service.port,
                     kind: rule.service.kind,
-                    upstream: view.upstream(of: rule.service.name),
+                    upstream: upstream.text,
                     allow: rule.allow,
-                    activeStreams: view.activeStreams(of: rule.service.name)
+                    activeStreams: view.activeStreams(of: rule.service.name),
+                    leg: upstream.leg,
+                    problem: upstream.problem
                 )
             },
             unbound: unboundNames(seeing: view),
@@ -139,7 +142,8 @@ extension Sidecar {
             service: port.target.name,
             port: port.target.port,
             listen: port.listen,
-            state: state + (port.isOpenToNetwork ? ", open to the network" : "")
+            state: state + (port.isOpenToNetwork ? ", open to the network" : ""),
+            leg: port.isOpenToNetwork ? .insecure : .local
         )
     }
 

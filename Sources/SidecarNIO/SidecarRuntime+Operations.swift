@@ -16,8 +16,8 @@ package protocol SidecarHost: AnyObject {
     /// The services of peers that are offered to local clients.
     var localPorts: [LocalPort] { get }
 
-    /// Where the agent behind the exposed service `name` listens, as the configuration has it.
-    func upstream(of name: ServiceName) -> String
+    /// How the agent behind the exposed service `name` is reached.
+    func upstream(of name: ServiceName) -> UpstreamStatus
 
     /// Streams of peers that the exposed service `name` serves now.
     func activeStreams(of name: ServiceName) -> Int
@@ -123,6 +123,6 @@ private struct View: SidecarView {
     var localPorts: [LocalPort] { host.localPorts }
 
     func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }
-    func upstream(of name: ServiceName) -> String { host.upstream(of: name) }
+    func upstream(of name: ServiceName) -> UpstreamStatus { host.upstream(of: name) }
     func activeStreams(of name: ServiceName) -> Int { host.activeStreams(of: name) }
 }

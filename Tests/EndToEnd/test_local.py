@@ -159,7 +159,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
 
 def test_an_upstream_with_an_underscore_in_its_name_is_accepted(tmp_path):
     file = tmp_path / "postern.yaml"
-    file.write_text("expose:\n  - {service: a, port: 80, kind: http, upstream: 'http://my_agent:9000'}\n")
+    file.write_text("expose:\n  - {service: a, port: 80, kind: http, upstream: 'http://my_agent:9000', insecure: true}\n")
     run = subprocess.run([POSTERN, "config", "check", file], capture_output=True, text=True, timeout=20)
     assert run.returncode == 0, run.stderr
 
@@ -217,7 +217,7 @@ def test_a_reach_port_is_open_to_other_machines_only_when_that_is_said(own):
     run = subprocess.run(
         [POSTERN, "config", "check", "--json", own.a.config_file], capture_output=True, text=True, timeout=20)
     assert run.returncode == 2 and "exposeToNetwork" in run.stdout, run.stdout
-    entry.update({"exposeToNetwork": True, "hosts": ["host.docker.internal"], "clients": ["203.0.113.0/24"]})
+    entry.update({"exposeToNetwork": True, "insecure": True, "hosts": ["host.docker.internal"], "clients": ["203.0.113.0/24"]})
     own.a.write_config()
     own.a.program.signal(signal.SIGHUP)
     wait_until(lambda: "open to the network" in str(reach_states(own.a)), "status says so")

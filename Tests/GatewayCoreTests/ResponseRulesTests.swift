@@ -1,4 +1,5 @@
 import PosternModel
+import TestSupport
 import Testing
 
 @testable import GatewayCore
@@ -172,6 +173,25 @@ private let malformedResponses: [(String, String)] = [
         #expect(asked(.reach()).answer(text) == text)
     }
 
+    @Test(arguments: [
+        ("agent.example:8443", "https://agent.example:8443/mcp", true),
+        ("agent.example:443", "https://agent.example/mcp", true), ("agent.example:443", "http://agent.example/", false),
+    ])
+    func `the port of an agent behind TLS is 443 where none is written`(place: String, target: String, isOwn: Bool) {
+        let service = ExposedService(
+            service: Service(name: "planner", port: VirtualPort(80), kind: .http),
+            upstream: HostPort(place)!,
+            tls: UpstreamTLS()
+        )
+        let policy = ExposePolicy(service, did: "did:key:zAlice", peerName: nil, network: nil)
+        let passage = Passage(.expose(policy))
+        let asked = passage.ask(message("GET / HTTP/1.1", "Host: 127.0.0.1:7701"))
+        let host = place.hasSuffix(":443") ? "agent.example" : place
+        #expect(asked.contains("Host: \(host)\r\n"))
+        let text = message("HTTP/1.1 307 Temporary Redirect", "Location: \(target)", "Content-Length: 0")
+        #expect(passage.answer(text).contains("Location: http://127.0.0.1:7701/") == isOwn)
+    }
+
     @Test func `fields for one hop and forged fields of ours are removed from responses`() {
         let text = message(
             "HTTP/1.1 200 OK",
@@ -198,8 +218,8 @@ private let malformedResponses: [(String, String)] = [
         let answer = asked(.reach()).answer(text)
         #expect(!answer.contains("Postern_Peer"))
         let isKept = [
-            .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
-            .overLimit, .shuttingDown, .methodRefused,
+            .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .upstreamUntrusted,
+            .badResponse, .overLimit, .shuttingDown, .methodRefused,
         ].contains(code)
         #expect(answer.contains("Postern-Error: \(code.rawValue)\r\n") == isKept)
     }

@@ -50,7 +50,8 @@ import Testing
     /// What every shell and program may use besides.
     private static let effects: Set<String> = [
         "Foundation", "Dispatch", "Glibc", "Musl", "Darwin", "Synchronization", "Logging", "Metrics",
-        "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOSSL", "NIOExtras", "NIOFoundationCompat",
+        "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOExtras",
+        "NIOFoundationCompat",
     ]
 
     /// C libraries have no Swift files.

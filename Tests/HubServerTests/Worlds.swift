@@ -130,7 +130,7 @@ extension RunningSidecar: SidecarHost {
     var boundAddresses: [Endpoint] { [Endpoint.ipv4(address: 0x7f00_0001, port: port)] }
     var localPorts: [LocalPort] { [] }
 
-    func upstream(of name: ServiceName) -> String { "echo" }
+    func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("echo") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {

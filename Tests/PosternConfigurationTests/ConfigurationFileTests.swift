@@ -39,7 +39,8 @@ import Testing
                 host: preserve
                 grpc: 50051
                 signedCards: reject
-              - {service: tools, port: 81, kind: mcp, upstream: "http://h:1", resourceMetadata: keep}
+              - {service: tools, port: 81, kind: mcp, upstream: "https://h:1", resourceMetadata: keep,
+                 tls: {serverName: x}}
               - {service: shell, port: 22, kind: tcp, upstream: "tcp://[::1]:22"}
             reach:
               - {peer: agent://research.acme/, service: planner, listen: "127.0.0.1:7701"}
@@ -66,6 +67,8 @@ import Testing
         #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "h:1", "[::1]:22"])
         #expect(settings.expose.map(\.allow) == [[.trusted, .peer("bob"), .peer(PeerName(did)!)], [], []])
         #expect(settings.expose.map(\.host) == [.preserve, .upstream, .upstream])
+        #expect(settings.expose.map(\.tls) == [nil, UpstreamTLSConfiguration(serverName: "x"), nil])
+        #expect(settings.expose.map(\.hasOpenLeg) == [false, false, false])
         #expect(settings.expose.map(\.grpc) == ["127.0.0.1:50051", nil, nil])
         #expect(settings.expose.map(\.signedCards) == [.reject, .strip, .strip])
         #expect(settings.expose.map(\.rewritesResourceMetadata) == [true, false, true])
@@ -105,7 +108,7 @@ import Testing
 
     @Test func `a reach entry that is open to the network says to whom`() throws {
         let entry = "reach:\n  - peer: bob\n    service: x\n    listen: 172.17.0.1:7701\n    exposeToNetwork: true\n"
-        let more = "    hosts: [host.docker.internal]\n    clients: [172.17.0.0/16]\n"
+        let more = "    insecure: true\n    hosts: [host.docker.internal]\n    clients: [172.17.0.0/16]\n"
         let file: ConfigurationFile<SidecarConfiguration> = try ConfigurationFile(
             text: entry + more,
             path: "p.yaml",

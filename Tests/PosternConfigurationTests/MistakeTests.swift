@@ -45,8 +45,8 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys = "name, state, keyFileMode, hubs, control, underlay, expose, reach, limits, log"
     static let exposeKeys =
-        "service, port, kind, upstream, allow, host, grpc, signedCards, push, resourceMetadata, methods, "
-        + "identity, limits"
+        "service, port, kind, upstream, tls, insecure, allow, host, grpc, signedCards, push, resourceMetadata, "
+        + "methods, identity, limits"
 
     @Test(arguments: [
         Mistake("exposes: []", "p.yaml:1: exposes: an unknown key, expected one of \(keys); did you mean expose?"),
@@ -209,14 +209,44 @@ func hubProblems(_ text: String) -> [String] {
                 + "path (http://h:1); clients put it into their own URL"
         ),
         Mistake(
-            "    port: 80\n    kind: mcp\n    upstream: https://h:1",
-            "p.yaml:5: expose[0].upstream: \"https://h:1\", expected \(TextForm.upstream.expected); TLS to the "
-                + "agent is not supported in this version"
+            "    port: 80\n    kind: mcp\n    upstream: https://h:1/mcp",
+            "p.yaml:5: expose[0].upstream: \"https://h:1/mcp\", expected \(TextForm.upstream.expected); omit the "
+                + "path (https://h:1); clients put it into their own URL"
         ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: http://h:1",
             "p.yaml:5: expose[0].upstream: \"http://h:1\" for kind tcp, expected "
-                + "\(TextForm.tcpUpstream.expected); kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a"
+                + "\(TextForm.tcpUpstream.expected); kind tcp takes HOST:PORT; for HTTP use kind http, mcp or a2a"
+        ),
+        Mistake(
+            "    port: 80\n    kind: mcp\n    upstream: http://h:1",
+            "p.yaml:5: expose[0].upstream: http://h:1, which leads off this host without TLS, expected https://, or a "
+                + "loopback address; set insecure: true if whoever is on the way there may read and change it"
+        ),
+        Mistake(
+            "    port: 80\n    kind: tcp\n    upstream: 10.0.0.1:1",
+            "p.yaml:5: expose[0].upstream: 10.0.0.1:1, which leads off this host without TLS, expected a loopback "
+                + "address; set insecure: true if whoever is on the way there may read and change it"
+        ),
+        Mistake(
+            "    port: 80\n    kind: a2a\n    upstream: https://h:1\n    grpc: h:2",
+            "p.yaml:6: expose[0].grpc: h:2, which leads off this host without TLS, expected a loopback address; set "
+                + "insecure: true if whoever is on the way there may read and change it"
+        ),
+        Mistake(
+            "    port: 80\n    kind: mcp\n    upstream: http://127.0.0.1:1\n    tls: {serverName: h}",
+            "p.yaml:6: expose[0].tls: tls beside an upstream without it, expected https:// in upstream; write https:// "
+                + "there, or remove tls"
+        ),
+        Mistake(
+            "    port: 80\n    kind: mcp\n    upstream: https://h:1\n    tls: {ca: /nowhere/ca.pem}",
+            "p.yaml:6: expose[0].tls.ca: /nowhere/ca.pem, which cannot be read, expected a readable file; it is the "
+                + "certificate of who issued the agent's, not the agent's key"
+        ),
+        Mistake(
+            "    port: 80\n    kind: mcp\n    upstream: https://h:1\n    tls: {ca: /etc/passwd}",
+            "p.yaml:6: expose[0].tls.ca: /etc/passwd, which holds no certificate, expected certificates in PEM; it is "
+                + "the certificate of who issued the agent's, not the agent's key"
         ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: h:1\n    host: preserve",
@@ -255,6 +285,11 @@ func hubProblems(_ text: String) -> [String] {
             "reach:\n  - peer: bob\n    port: 1\n    listen: 10.0.0.1:1",
             "p.yaml:4: reach[0].listen: \"10.0.0.1:1\", expected \(TextForm.loopback.expected); only loopback is "
                 + "allowed: write 127.0.0.1:1, or set exposeToNetwork"
+        ),
+        Mistake(
+            "reach:\n  - peer: bob\n    port: 1\n    exposeToNetwork: true\n    hosts: [h]\n    clients: [10.0.0.0/8]",
+            "p.yaml:4: reach[0].exposeToNetwork: true, which serves other machines without TLS, expected insecure: "
+                + "true beside it; set it if whoever is on the way there may read and change what they call"
         ),
         Mistake(
             "control: 127.0.0.1:7700\nreach:\n  - peer: bob\n    port: 1\n    listen: 127.0.0.1:7700",

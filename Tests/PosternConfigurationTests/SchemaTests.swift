@@ -52,7 +52,7 @@ import Testing
         let properties = try #require(ConfigurationSchema.sidecar["properties"])
         let expose = try #require(properties["expose"]?["items"])
         #expect(expose["required"] == ["service", "port", "kind", "upstream"])
-        #expect(expose["allOf"]?.array?.count == 9)
+        #expect(expose["allOf"]?.array?.count == 10)
         #expect(expose["properties"]?["kind"]?["enum"] == ["mcp", "a2a", "http", "tcp"])
         #expect(expose["properties"]?["port"]?["maximum"] == 65279)
         let reach = try #require(properties["reach"]?["items"])

@@ -370,7 +370,7 @@ struct Unseen: SidecarView {
     var localPorts: [LocalPort] { [] }
 
     func session(with peer: NodeKey) -> PeerStatus? { nil }
-    func upstream(of name: ServiceName) -> String { "" }
+    func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
 }
 

@@ -69,7 +69,7 @@ struct ResponseReview {
         for known in policy.upstreamAuthorities {
             let span = known.span
             guard let authority = Authority(span, known.indices) else { continue }
-            let port = authority.port ?? 80
+            let port = authority.port ?? policy.defaultPort
             guard (origin.authority.port ?? origin.defaultPort) == port,
                 bytes.matches(origin.authority.host, Array(known[authority.host]))
             else { continue }

@@ -96,6 +96,8 @@ package final class ExposePolicy: Sendable {
     let host: [UInt8]?
     /// The authorities by which the agent may mean itself in a `Location`.
     let upstreamAuthorities: [[UInt8]]
+    /// The port of an authority that names none.
+    let defaultPort: UInt16
     /// `Postern-Peer` and its like, as whole lines.
     let identity: [UInt8]
     /// Names of such lines that do not begin like ours, folded; a client's own are removed.
@@ -122,6 +124,7 @@ package final class ExposePolicy: Sendable {
         callbackPort: UInt16? = nil
     ) {
         let authority = Array(service.upstreamAuthority.utf8)
+        defaultPort = service.defaultPort
         switch service.hostPolicy {
         case .upstream:
             host = authority
@@ -151,6 +154,7 @@ package final class ExposePolicy: Sendable {
     package init(deliveringCallbacksTo route: CallbackRoute, find: @escaping (CallbackID) -> String?) {
         host = nil
         upstreamAuthorities = []
+        defaultPort = 80
         identity = []
         identityNames = []
         offersUpgrade = false

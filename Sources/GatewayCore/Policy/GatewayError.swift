@@ -15,6 +15,8 @@ package struct GatewayError: Error, Hashable, Sendable {
         case upstreamRefused = "upstream-refused"
         case upstreamTimeout = "upstream-timeout"
         case upstreamBroken = "upstream-broken"
+        /// The certificate of an agent does not stand the test.
+        case upstreamUntrusted = "upstream-untrusted"
         case badResponse = "bad-response"
         case overLimit = "over-limit"
         case requestTimeout = "request-timeout"
@@ -31,7 +33,7 @@ package struct GatewayError: Error, Hashable, Sendable {
             case .requestTimeout: 408
             case .foreignHost: 421
             case .headersTooLarge: 431
-            case .noSuchService, .upstreamRefused, .upstreamBroken, .badResponse: 502
+            case .noSuchService, .upstreamRefused, .upstreamBroken, .upstreamUntrusted, .badResponse: 502
             case .peerUnknown, .notTrusted, .peerAway, .overLimit, .shuttingDown: 503
             case .upstreamTimeout: 504
             }
@@ -40,8 +42,8 @@ package struct GatewayError: Error, Hashable, Sendable {
         /// Whether the exposing end says it of the agent behind it, rather than the reaching end of the peer.
         var isToldByPeers: Bool {
             switch self {
-            case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken, .badResponse,
-                .overLimit, .shuttingDown, .methodRefused:
+            case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken,
+                .upstreamUntrusted, .badResponse, .overLimit, .shuttingDown, .methodRefused:
                 true
             case .foreignHost, .foreignOrigin, .requestTimeout, .peerUnknown, .notTrusted, .peerAway, .noSuchService:
                 false

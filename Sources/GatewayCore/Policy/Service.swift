@@ -33,6 +33,8 @@ package struct ExposedService: Hashable, Sendable {
     package var service: Service
     /// The local target. It comes from configuration, never from the wire.
     package var upstream: HostPort
+    /// How the connection to it is secured; nil: not at all.
+    package var tls: UpstreamTLS?
     package var hostPolicy: HostPolicy
     package var limits: ServiceLimits
     /// Where the agent speaks gRPC; nil where it does not.
@@ -49,6 +51,7 @@ package struct ExposedService: Hashable, Sendable {
     package init(
         service: Service,
         upstream: HostPort,
+        tls: UpstreamTLS? = nil,
         hostPolicy: HostPolicy = .upstream,
         limits: ServiceLimits = .none,
         grpc: HostPort? = nil,
@@ -60,6 +63,7 @@ package struct ExposedService: Hashable, Sendable {
     ) {
         self.service = service
         self.upstream = upstream
+        self.tls = tls
         self.hostPolicy = hostPolicy
         self.limits = limits
         self.grpc = grpc
@@ -77,9 +81,12 @@ package struct ExposedService: Hashable, Sendable {
     /// How its bytes are treated.
     package var kind: ServiceKind { service.kind }
 
-    /// The upstream's `host:port`, without the port where it is HTTP's own.
+    /// The port of an authority that names none (RFC 9110 §4.2).
+    var defaultPort: UInt16 { tls == nil ? 80 : 443 }
+
+    /// The upstream's `host:port`, without the port where it is that of its scheme.
     package var upstreamAuthority: String {
-        guard upstream.port == 80 else { return upstream.description }
+        guard upstream.port == defaultPort else { return upstream.description }
         return upstream.host.contains(":") ? "[\(upstream.host)]" : upstream.host
     }
 }

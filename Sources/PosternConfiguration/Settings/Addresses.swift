@@ -44,10 +44,16 @@ package struct Upstream: Hashable, Sendable {
     package let place: HostPort
     /// As it was written.
     package let text: String
+    /// Whether it is spoken to over TLS.
+    let isSecured: Bool
 
-    /// `http://HOST[:PORT][/]`: nothing else, since paths come from the client. The port defaults to 80.
+    private static let securedScheme = "https://"
+
+    /// `http://HOST[:PORT][/]` or `https://…`: nothing else, since paths come from the client. The port defaults to 80
+    /// or 443.
     init?(http text: String) {
-        let scheme = "http://"
+        isSecured = text.hasPrefix(Self.securedScheme)
+        let scheme = isSecured ? Self.securedScheme : "http://"
         guard text.hasPrefix(scheme) else { return nil }
         var rest = text.dropFirst(scheme.count)
         if rest.hasSuffix("/") { rest = rest.dropLast() }
@@ -55,7 +61,7 @@ package struct Upstream: Hashable, Sendable {
             guard place.port > 0 else { return nil }
             self.place = place
         } else {
-            guard let place = HostPort("\(rest):80") else { return nil }
+            guard let place = HostPort("\(rest):\(isSecured ? 443 : 80)") else { return nil }
             self.place = place
         }
         self.text = text
@@ -66,16 +72,17 @@ package struct Upstream: Hashable, Sendable {
         let scheme = "tcp://"
         let rest = text.hasPrefix(scheme) ? text.dropFirst(scheme.count) : text[...]
         guard let place = HostPort(rest), place.port > 0 else { return nil }
+        isSecured = false
         self.place = place
         self.text = text
     }
 
     /// What to say about an address that has a path.
     static func pathHint(_ text: String) -> String? {
-        let scheme = "http://"
+        let scheme = text.hasPrefix(securedScheme) ? securedScheme : "http://"
         guard text.hasPrefix(scheme) else { return nil }
         let authority = text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard authority.count + scheme.count < text.count, Upstream(http: scheme + authority) != nil else { return nil }
-        return "omit the path (http://\(authority)); clients put it into their own URL"
+        return "omit the path (\(scheme)\(authority)); clients put it into their own URL"
     }
 }

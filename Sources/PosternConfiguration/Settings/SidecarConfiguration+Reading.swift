@@ -22,7 +22,10 @@ extension SidecarConfiguration {
             listen: underlay.place("listen"),
             relay: checked(UnderlayConfiguration.RelayUse(rawValue: underlay.required("relay")))
         )
-        expose = document["expose"]?.elements.map(ExposeConfiguration.init) ?? []
+        expose =
+            document["expose"]?.elements.map { entry in
+                ExposeConfiguration(entry) { surroundings.absolute($0, from: directory) }
+            } ?? []
         reach = document["reach"]?.elements.map(ReachConfiguration.init) ?? []
         limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
@@ -38,13 +41,21 @@ extension LimitsConfiguration {
 }
 
 extension ExposeConfiguration {
-    init(_ document: DocumentValue) {
+    /// - Parameter absolute: makes a path of the file an absolute one.
+    init(_ document: DocumentValue, absolute: (String) -> String) {
         service = Service(
             name: checked(document["service"]?.value?.service),
             port: document.port,
             kind: checked(ServiceKind(rawValue: document.required("kind")))
         )
         upstream = checked(document["upstream"]?.value?.upstream)
+        tls =
+            upstream.isSecured
+            ? UpstreamTLSConfiguration(
+                authoritiesPath: document["tls"]?["ca"]?.text.map(absolute),
+                serverName: document["tls"]?["serverName"]?.value?.hostName
+            ) : nil
+        isInsecure = checked(document["insecure"]?.flag)
         allow = document["allow"]?.elements.map { checked($0.value?.allowance) } ?? []
         host = checked(HostHeader(rawValue: document.required("host")))
         grpc = document["grpc"]?.value?.place
@@ -71,6 +82,7 @@ extension ReachConfiguration {
         push = checked(PushScope(rawValue: document.required("push")))
         origins = document["origins"]?.elements.map { checked($0.value?.origin) } ?? []
         exposesToNetwork = checked(document["exposeToNetwork"]?.flag)
+        isInsecure = checked(document["insecure"]?.flag)
         hosts = document["hosts"]?.elements.map { checked($0.value?.hostName) } ?? []
         clients = document["clients"]?.elements.map { checked($0.value?.addressRange) } ?? []
     }

@@ -58,6 +58,10 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var service: Service
     /// Where the agent listens.
     package var upstream: Upstream
+    /// How the connection to it is secured; nil: not at all.
+    package var tls: UpstreamTLSConfiguration?
+    /// Whether what leaves the host may do so without TLS.
+    package var isInsecure: Bool
     /// `trusted` or peers; empty: nobody.
     package var allow: [AllowRule]
     /// Which `Host` the agent sees.
@@ -99,6 +103,23 @@ package struct ExposeConfiguration: Hashable, Sendable {
     }
 }
 
+/// `tls:` of an exposed service whose agent listens at https.
+package struct UpstreamTLSConfiguration: Hashable, Sendable {
+    /// The file with the certificates of the authorities that may have issued the agent's; nil: those of the system.
+    package var authoritiesPath: String?
+    /// What that file says, in PEM.
+    package var authorities: String?
+    /// The name that the agent's certificate is for; nil: the upstream's host.
+    package var serverName: String?
+}
+
+extension ExposeConfiguration {
+    /// Whether something between us and the agent leaves the host without TLS.
+    package var hasOpenLeg: Bool {
+        tls == nil && !upstream.place.isLoopback || grpc.map { !$0.isLoopback } ?? false
+    }
+}
+
 /// One entry of `reach:`.
 package struct ReachConfiguration: Hashable, Sendable {
     /// Whose service.
@@ -113,6 +134,8 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var origins: [String]
     /// Whether clients on other machines are served.
     package var exposesToNetwork: Bool
+    /// Whether what leaves the host may do so without TLS.
+    package var isInsecure: Bool
     /// What clients on other machines may call us.
     package var hosts: [String]
     /// Where clients on other machines may come from.

@@ -142,10 +142,16 @@ extension Section {
             Key(
                 name: "upstream",
                 shape: .text(.upstream),
-                summary: "where the agent listens: http://HOST:PORT, or HOST:PORT for kind tcp",
+                summary: "where the agent listens: http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kind tcp",
                 isRequired: true,
                 example: "http://127.0.0.1:9999"
             ),
+            Key(
+                name: "tls",
+                shape: .section(upstreamTLS),
+                summary: "for https: how the agent's certificate is verified"
+            ),
+            insecure,
             Key(
                 name: "allow",
                 shape: .list(.text(.allowance), distinct: [""], limit: 256),
@@ -210,6 +216,7 @@ extension Section {
             Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
+            Condition(key: "kind", values: ["tcp"], subject: "tls", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "grpc", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
             Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "push", form: nil),
@@ -217,6 +224,29 @@ extension Section {
             Condition(key: "kind", values: ["tcp"], subject: "identity", form: nil),
             Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
         ]
+    )
+
+    private static let upstreamTLS = Section(keys: [
+        Key(
+            name: "ca",
+            shape: .text(.path),
+            summary: "PEM file of the authorities that may have issued it; without it those that the system trusts",
+            example: "agent-ca.pem"
+        ),
+        Key(
+            name: "serverName",
+            shape: .text(.hostName),
+            summary: "the name that it is for; without it the host of upstream",
+            example: "agent.internal"
+        ),
+    ])
+
+    /// `insecure` of an exposed and of a reached service (RULES L).
+    private static let insecure = Key(
+        name: "insecure",
+        shape: .flag,
+        summary: "true: what leaves this host here may do so without TLS, for whoever is on the way to read and change",
+        fallback: .text("false")
     )
 
     private static let identity = Section(
@@ -311,9 +341,10 @@ extension Section {
             Key(
                 name: "exposeToNetwork",
                 shape: .flag,
-                summary: "true: listen may be off loopback, unencrypted; then hosts and clients are required",
+                summary: "true: listen may be off loopback; then hosts, clients and insecure: true are required",
                 fallback: .text("false")
             ),
+            insecure,
             Key(
                 name: "hosts",
                 shape: .list(.text(.hostName), distinct: [""], limit: 16),

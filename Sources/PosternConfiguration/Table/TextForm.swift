@@ -40,7 +40,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case loopbackOrOff
     /// A host name or an address, with or without a port.
     case host
-    /// An agent's `http://` address.
+    /// An agent's `http://` or `https://` address.
     case httpUpstream
     /// A TCP target, `HOST:PORT` or `tcp://HOST:PORT`.
     case tcpUpstream
@@ -107,10 +107,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .loopback, .reachListen: "a loopback address and a port, such as 127.0.0.1:7701 (port 0: any free one)"
         case .loopbackOrOff: "a loopback address and a port, such as 127.0.0.1:7600 (port 0: any free one), or \"off\""
         case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
-        case .httpUpstream: "the agent's address: http://HOST:PORT"
+        case .httpUpstream: "the agent's address: http://HOST:PORT or https://HOST:PORT"
         case .tcpUpstream: "the target's address: HOST:PORT or tcp://HOST:PORT"
         case .grpcUpstream: "where the agent speaks gRPC: PORT or HOST:PORT"
-        case .upstream: "http://HOST:PORT, or HOST:PORT for kind tcp"
+        case .upstream: "http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kind tcp"
         case .peer:
             "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
@@ -149,11 +149,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     func hint(for text: String) -> String? {
         switch self {
         case .httpUpstream, .upstream:
-            if text.hasPrefix("https://") { return "TLS to the agent is not supported in this version" }
             if Upstream(tcp: text) != nil { return "write http://\(text)" }
             return Upstream.pathHint(text)
         case .tcpUpstream:
-            return text.hasPrefix("http://") ? "kind tcp takes HOST:PORT; for http:// use kind http, mcp or a2a" : nil
+            return text.hasPrefix("http") ? "kind tcp takes HOST:PORT; for HTTP use kind http, mcp or a2a" : nil
         case .grpcUpstream:
             return text.contains("://") ? "leave out the scheme: HOST:PORT" : nil
         case .allowance:
@@ -189,10 +188,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .loopback: return "^\(loopback):\(port)$"
         case .loopbackOrOff: return "^(off|\(loopback):\(port))$"
         case .host: return "^\(host)(:\(port))?$|^[0-9A-Fa-f:.]{2,45}$"
-        case .httpUpstream: return "^http://\(host)(:\(port))?/?$"
+        case .httpUpstream: return "^https?://\(host)(:\(port))?/?$"
         case .tcpUpstream: return "^(tcp://)?\(host):\(port)$"
         case .grpcUpstream: return "^((\(host):)?\(port))$"
-        case .upstream: return "^(http://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
+        case .upstream: return "^(https?://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
         case .allowance: return "^(trusted|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"

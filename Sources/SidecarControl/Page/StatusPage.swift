@@ -41,7 +41,9 @@ enum StatusPage {
             ["service", "port", "kind", "upstream", "allow", "streams"],
             status.expose.map { entry in
                 [
-                    entry.service.description, String(entry.port.rawValue), entry.kind.rawValue, entry.upstream,
+                    entry.service.description, String(entry.port.rawValue), entry.kind.rawValue,
+                    entry.upstream + (entry.leg == .insecure ? ", not encrypted" : "")
+                        + (entry.problem.map { ": \($0)" } ?? ""),
                     entry.allow.isEmpty ? "nobody" : entry.allow.map(\.description).joined(separator: ", "),
                     String(entry.activeStreams),
                 ]

@@ -31,6 +31,7 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let port: VirtualPort?
         package let listen: HostPort
         package let state: String
+        package let leg: Leg
     }
 
     /// A service that peers may reach.
@@ -41,6 +42,9 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let upstream: String
         package let allow: [AllowRule]
         package let activeStreams: Int
+        package let leg: Leg
+        /// Why its agent could not be reached the last time.
+        package let problem: String?
     }
 
     /// A name in the configuration that is bound to nobody: what it stands for waits until it is.

@@ -95,11 +95,36 @@ package protocol SidecarView {
     /// The session with a peer or hub; nil when the overlay does not know it.
     func session(with peer: NodeKey) -> PeerStatus?
 
-    /// Where the agent behind the exposed service `name` listens, as the configuration has it.
-    func upstream(of name: ServiceName) -> String
+    /// How the agent behind the exposed service `name` is reached.
+    func upstream(of name: ServiceName) -> UpstreamStatus
 
     /// Streams of peers that the exposed service `name` serves now.
     func activeStreams(of name: ServiceName) -> Int
+}
+
+/// What the way between a sidecar and a program on its side is like (RULES L).
+package enum Leg: String, Codable, Hashable, Sendable, CaseIterable, WordList {
+    /// It does not leave the host.
+    case local
+    /// It leaves the host, encrypted.
+    case tls
+    /// It leaves the host as it is, because the configuration says so.
+    case insecure
+}
+
+/// How the agent behind an exposed service is reached.
+package struct UpstreamStatus: Hashable, Sendable {
+    /// As the configuration has it.
+    package let text: String
+    package let leg: Leg
+    /// Why it could not be reached the last time; nil: it could, or nobody tried.
+    package let problem: String?
+
+    package init(_ text: String, leg: Leg = .local, problem: String? = nil) {
+        self.text = text
+        self.leg = leg
+        self.problem = problem
+    }
 }
 
 /// A service of a peer that is offered to local clients.

@@ -47,6 +47,8 @@ struct StatusCommand: AsyncParsableCommand {
                 "exposes \(entry.service) (\(entry.kind.rawValue), port \(entry.port.rawValue)) -> \(entry.upstream),"
                     + " allow \(Shown.list(entry.allow)), \(entry.activeStreams) streams"
             )
+            if entry.leg == .insecure { lines.append("  NOT ENCRYPTED: it leaves this host without TLS") }
+            if let problem = entry.problem { lines.append("  \(problem)") }
         }
         for entry in status.reach {
             let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"

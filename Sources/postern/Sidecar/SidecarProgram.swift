@@ -226,8 +226,13 @@ extension SidecarProgram: SidecarHost {
         return configured + waiting + opened
     }
 
-    func upstream(of name: ServiceName) -> String {
-        configuration.expose.first { $0.service.name == name }?.upstream.text ?? ""
+    func upstream(of name: ServiceName) -> UpstreamStatus {
+        guard let entry = configuration.expose.first(where: { $0.service.name == name }) else {
+            return UpstreamStatus("")
+        }
+        let isOpen = entry.hasOpenLeg
+        let leg: Leg = isOpen ? .insecure : entry.tls == nil || entry.upstream.place.isLoopback ? .local : .tls
+        return UpstreamStatus(entry.upstream.text, leg: leg, problem: gateway.problem(of: name))
     }
 
     func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name) }
@@ -263,6 +268,7 @@ extension ExposedService {
         self.init(
             service: entry.service,
             upstream: entry.upstream.place,
+            tls: entry.tls.map { UpstreamTLS(authorities: $0.authorities, serverName: $0.serverName) },
             hostPolicy: policy,
             limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),
             grpc: entry.grpc,

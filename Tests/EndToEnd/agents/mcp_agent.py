@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--events", required=True)
+parser.add_argument("--certificate", help="a PEM file with key and certificate: serve HTTPS")
 options = parser.parse_args()
 
 
@@ -87,7 +88,8 @@ async def main():
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", options.port))
     listener.listen(256)
-    server = uvicorn.Server(uvicorn.Config(application(), log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(application(), log_level="warning", timeout_graceful_shutdown=1,
+                                           ssl_certfile=options.certificate))
     print("READY", listener.getsockname()[1], flush=True)
     await server.serve(sockets=[listener])
 

@@ -231,6 +231,6 @@ private struct Blind: SidecarView {
     var localPorts: [LocalPort] { [] }
 
     func session(with peer: NodeKey) -> PeerStatus? { nil }
-    func upstream(of name: ServiceName) -> String { "" }
+    func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
 }

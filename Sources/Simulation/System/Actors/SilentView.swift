@@ -11,6 +11,6 @@ struct SilentView: SidecarView {
     var localPorts: [LocalPort] { [] }
 
     func session(with peer: NodeKey) -> PeerStatus? { nil }
-    func upstream(of name: ServiceName) -> String { "" }
+    func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
 }

@@ -1,0 +1,125 @@
+import Foundation
+import PosternModel
+
+/// What the settings say together, beyond the form of each.
+extension ConfigurationFile<SidecarConfiguration> {
+    /// The first mistake that takes two settings.
+    var contradiction: Problem? {
+        settings.clashingListener(in: self) ?? settings.openListener(in: self) ?? settings.unruledBinding(in: self)
+            ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self)
+    }
+
+    /// Reads the files of authorities that exposed services name; the first that cannot be used is a mistake.
+    mutating func readAuthorities() -> Problem? {
+        for position in settings.expose.indices {
+            guard let path = settings.expose[position].tls?.authoritiesPath else { continue }
+            guard let bytes = FileManager.default.contents(atPath: path) else {
+                return authoritiesProblem(path, position, "which cannot be read", "a readable file")
+            }
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard text.contains("-----BEGIN CERTIFICATE-----") else {
+                return authoritiesProblem(path, position, "which holds no certificate", "certificates in PEM")
+            }
+            settings.expose[position].tls?.authorities = text
+        }
+        return nil
+    }
+
+    private func authoritiesProblem(_ path: String, _ position: Int, _ what: String, _ expected: String) -> Problem {
+        problem(
+            at: "expose[\(position)].tls.ca",
+            read: "\(path), \(what)",
+            expected: expected,
+            hint: "it is the certificate of who issued the agent's, not the agent's key"
+        )
+    }
+}
+
+extension SidecarConfiguration {
+    /// The first leg off this host that has neither TLS nor leave to go without (RULES L).
+    fileprivate func openLeg(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        for (position, entry) in expose.enumerated() where entry.hasOpenLeg && !entry.isInsecure {
+            let path = "expose[\(position)]"
+            let isUpstream = entry.tls == nil && !entry.upstream.place.isLoopback
+            return file.problem(
+                at: path + (isUpstream ? ".upstream" : ".grpc"),
+                read: (isUpstream ? entry.upstream.text : entry.grpc?.description ?? "")
+                    + ", which leads off this host without TLS",
+                expected: (isUpstream && entry.service.kind.isHTTP ? "https://, or " : "") + "a loopback address",
+                hint: "set insecure: true if whoever is on the way there may read and change it"
+            )
+        }
+        for (position, entry) in reach.enumerated() where entry.exposesToNetwork && !entry.isInsecure {
+            return file.problem(
+                at: "reach[\(position)].exposeToNetwork",
+                read: "true, which serves other machines without TLS",
+                expected: "insecure: true beside it",
+                hint: "set it if whoever is on the way there may read and change what they call"
+            )
+        }
+        return nil
+    }
+
+    /// The first entry of `expose` that says how a certificate is verified where there is none.
+    fileprivate func uselessTLS(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        let position = expose.indices.first { file.isGiven("expose[\($0)].tls") && expose[$0].tls == nil }
+        return position.map { position in
+            file.problem(
+                at: "expose[\(position)].tls",
+                read: "tls beside an upstream without it",
+                expected: "https:// in upstream",
+                hint: "write https:// there, or remove tls"
+            )
+        }
+    }
+
+    /// The first local port of `reach` that the control API also wants.
+    fileprivate func clashingListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        guard case .at(let control) = control, control.port != 0 else { return nil }
+        guard let position = reach.firstIndex(where: { $0.listen == control }) else { return nil }
+        return file.problem(
+            at: "reach[\(position)].listen",
+            read: "\(control), which control listens on",
+            expected: "a port of its own"
+        )
+    }
+
+    /// The first entry of `expose` with rules about methods that gRPC would get past (RULES J).
+    fileprivate func unruledBinding(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        let position = expose.firstIndex {
+            $0.grpc != nil && ($0.allowedMethods != nil || !$0.deniedMethods.isEmpty)
+        }
+        return position.map { position in
+            file.problem(
+                at: "expose[\(position)].grpc",
+                read: "a gRPC binding beside methods",
+                expected: "one of the two",
+                hint: "gRPC passes as it is, so that no rule would hold for it"
+            )
+        }
+    }
+
+    /// The first entry of `reach` that would serve other machines without saying to whom.
+    fileprivate func openListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        for (position, entry) in reach.enumerated() {
+            let path = "reach[\(position)]"
+            if let listen = entry.listen, !listen.isLoopback, !entry.exposesToNetwork {
+                let hint =
+                    "only loopback is allowed: write 127.0.0.1:\(listen.port), or set exposeToNetwork"
+                return file.problem(
+                    at: path + ".listen",
+                    read: Scalar.quoted(listen.description),
+                    expected: TextForm.loopback.expected,
+                    hint: hint
+                )
+            }
+            guard entry.exposesToNetwork, entry.hosts.isEmpty || entry.clients.isEmpty else { continue }
+            return file.problem(
+                at: path + (entry.hosts.isEmpty ? ".hosts" : ".clients"),
+                read: "nothing",
+                expected: "at least one, since exposeToNetwork is true"
+            )
+        }
+        return nil
+    }
+}
