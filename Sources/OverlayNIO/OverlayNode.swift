@@ -72,18 +72,12 @@ package final class OverlayNode {
         core = Node(
             identity: identity,
             settings: settings.node,
-            seed: Self.entropy(),
-            counters: self.counters.reserved
+            seed: SystemEntropy.bytes(),
+            counters: self.counters.reserved,
+            entropy: SystemEntropy.bytes
         )
-        core.setEntropy(Self.entropy)
         sendBuffer = .allocate(byteCount: Self.largestWrite, alignment: 64)
         turnTask = { [weak self] in self?.endTurn() }
-    }
-
-    /// 32 random bytes of the system.
-    private static func entropy() -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
-        return (0..<4).flatMap { _ in withUnsafeBytes(of: random.next(), Array.init) }
     }
 
     /// The last number that a handshake of this node has had.

@@ -1,3 +1,4 @@
+import OverlayCrypto
 import OverlayWire
 import PosternModel
 import TrustCore
@@ -7,7 +8,7 @@ struct PeerLinks: Sendable {
     /// One peer.
     struct Link: Sendable {
         /// The secret with which the overlay admitted it; nil: it is not admitted.
-        var admittedSecret: [UInt8]?
+        var admittedSecret: PreSharedKey?
         var isConnected = false
         /// The conversation at each hub that relays for it.
         var relays: [NodeKey: RelayChannel] = [:]

@@ -9,7 +9,7 @@ extension Sidecar {
     mutating func makeCard(id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         guard !profile.hubs.isEmpty else { throw .noHub }
         guard book.cards.count < settings.cardCount else { throw .tooManyCards }
-        guard let token = ContactToken(bytes: random.bytes(ContactToken.byteCount)) else {
+        guard let token = ContactToken(bytes: random.secretBytes(ContactToken.byteCount)) else {
             preconditionFailure("a token is made with its own length")
         }
         let event = AuditEvent(.carded, actor: key, subject: token.id.description)

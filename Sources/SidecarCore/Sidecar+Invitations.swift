@@ -27,9 +27,6 @@ extension Sidecar {
         let open = book.issued.values.filter { $0.isOpen(at: now.wall) }
         guard open.count < settings.invitationCount else { throw .overLimit("open invitations") }
         guard !profile.hubs.isEmpty || !profile.advertised.isEmpty else { throw .noHub }
-        guard let secret = InvitationSecret(bytes: random.bytes(32)) else {
-            preconditionFailure("an invitation's secret is made with its own length")
-        }
         let invitation = Invitation(
             inviter: key,
             name: profile.name,
@@ -37,7 +34,7 @@ extension Sidecar {
             candidates: profile.advertised,
             services: services,
             expires: (now.wall + lifetime).inMilliseconds,
-            secret: secret
+            secret: InvitationSecret(from: random)
         )
         // Whoever was revoked before may redeem it, also where the clock went back since.
         let ended = book.trust.revocations.filter { $0.giver == key }.map(\.issued).max()
@@ -119,7 +116,7 @@ extension Sidecar {
         because reason: TrustRejection.Reason
     ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
-        guard let sealed = try? Mail.rejection(rejection).sealed(using: &random) else { return (nil, []) }
+        guard let sealed = try? Mail.rejection(rejection).sealed(using: random) else { return (nil, []) }
         let meeting = Set((claim.hubs + profile.hubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
@@ -231,7 +228,7 @@ extension Sidecar {
             grant: grant,
             hubs: meetingPlaces
         )
-        guard let sealed = try? Mail.claim(claim).sealed(using: &random) else {
+        guard let sealed = try? Mail.claim(claim).sealed(using: random) else {
             throw .badInvitation("its key is not a valid one")
         }
         var facts: [TrustFact] = [.joining(invitation, claim, name: name)]
@@ -265,7 +262,7 @@ extension Sidecar {
             guard !joining.invitation.candidates.isEmpty, !peerRequests.values.contains(.redeem(id)) else {
                 continue
             }
-            guard let sealed = try? Mail.claim(joining.claim).sealed(using: &random) else { continue }
+            guard let sealed = try? Mail.claim(joining.claim).sealed(using: random) else { continue }
             actions.append(.redeem(nextPeerRequest(.redeem(id)), joining.invitation, claim: sealed))
         }
         return actions

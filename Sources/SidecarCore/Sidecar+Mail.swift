@@ -102,7 +102,7 @@ extension Sidecar {
             peer: peer,
             given: crossed?.given ?? given,
             received: acceptance.grant,
-            secret: crossed?.secret ?? acceptance.secret.copyBytes(),
+            secret: crossed?.secret ?? acceptance.secret,
             claims: acceptance.name,
             hubs: acceptance.hubs,
             candidates: acceptance.candidates,
@@ -131,11 +131,11 @@ extension Sidecar {
         _ acceptance: TrustAcceptance,
         given: Grant,
         at now: Clocks
-    ) -> (given: Grant, secret: [UInt8])? {
+    ) -> (given: Grant, secret: PreSharedKey)? {
         let peer = acceptance.giver
         guard let own = book.relationships[peer], standing(of: peer, at: now).isMutual, own.given.issued > given.issued
         else { return nil }
-        return (own.given, key.did < peer.did ? own.secret : acceptance.secret.copyBytes())
+        return (own.given, key.did < peer.did ? own.secret : acceptance.secret)
     }
 
     /// Whether `acceptance` has a grant that is newer than what its giver has granted and ended before.
@@ -163,7 +163,7 @@ extension Sidecar {
             let issued = book.issueTime(towards: peer, now: now.wall)
             revocation = Revocation(from: identity, to: peer, issued: issued)
         }
-        guard let sealed = try? Mail.revocation(revocation).sealed(using: &random) else { return [] }
+        guard let sealed = try? Mail.revocation(revocation).sealed(using: random) else { return [] }
         let facts = outboxEntry(
             .deposit(target: peer, sealed: sealed, evidence: .grant(acceptance.grant)),
             at: acceptance.hubs + profile.hubs,

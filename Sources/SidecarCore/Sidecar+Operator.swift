@@ -40,7 +40,7 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed(using: &random) else {
+        guard let sealed = try? Mail.request(request).sealed(using: random) else {
             throw .unknownPeer(name, hint: "its key cannot be one of a sidecar's")
         }
         // A new request replaces those before it, of which a bounded number can still be accepted.
@@ -82,7 +82,7 @@ extension Sidecar {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
-        if let sealed = try? Mail.rejection(rejection).sealed(using: &random) {
+        if let sealed = try? Mail.rejection(rejection).sealed(using: random) {
             let evidence = DepositEvidence.grant(request.grant)
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed, evidence: evidence)
             // A stranger's request makes this node talk to no hub that the stranger names.
@@ -116,7 +116,7 @@ extension Sidecar {
         let places = profile.hubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
-        if let sealed = try? Mail.revocation(revocation).sealed(using: &random) {
+        if let sealed = try? Mail.revocation(revocation).sealed(using: random) {
             let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence(towards: peer, at: now))
             facts += outboxEntry(deposit, at: places, until: until)
         }
@@ -246,7 +246,7 @@ extension Sidecar {
             peer: peer,
             given: newGrant(to: peer, services: services, at: now),
             received: received,
-            secret: secret ?? random.bytes(32),
+            secret: secret ?? PreSharedKey(from: random),
             claims: claims,
             hubs: hubs,
             candidates: [],
@@ -272,6 +272,6 @@ extension Sidecar {
             revocation: book.ownRevocation(of: relationship.peer)
         )
         guard let acceptance else { return nil }
-        return try? Mail.acceptance(acceptance).sealed(using: &random)
+        return try? Mail.acceptance(acceptance).sealed(using: random)
     }
 }

@@ -12,7 +12,7 @@ package struct Sidecar {
     let settings: SidecarSettings
     var profile: SidecarProfile
     var book: TrustBook
-    var random: RandomSource
+    let random: RandomSource
     var hubs = HubLinks()
     var peers = PeerLinks()
     /// The hubs that know of an entry that others do not know of yet.

@@ -1,4 +1,5 @@
 package import HubProtocol
+package import OverlayCrypto
 package import OverlayWire
 package import PosternModel
 package import TrustCore
@@ -61,7 +62,7 @@ package enum SidecarAction: Hashable, Sendable {
 package struct PeerAdmission: Hashable, Sendable {
     package let key: NodeKey
     /// The pre-shared secret of the pair.
-    package let secret: [UInt8]
+    package let secret: PreSharedKey
     /// Where to try first.
     package let candidates: [Endpoint]
     /// The guest of an open invitation: it may redeem and nothing else, and its replay guard starts anew.

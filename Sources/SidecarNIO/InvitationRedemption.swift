@@ -46,10 +46,10 @@ final class InvitationRedemption {
     func end() { end(nil) }
 
     private func ask(_ request: PeerRequest, through guest: OverlayNode) {
-        guard told != nil, let secret = PreSharedKey(bytes: invitation.secret.guestSecret) else { return end(nil) }
+        guard told != nil else { return end(nil) }
         let inviter = PeerConfiguration(
             key: invitation.inviter,
-            preSharedKey: secret,
+            preSharedKey: invitation.secret.guestSecret,
             candidates: Candidate.hosts(invitation.candidates)
         )
         guard guest.admit(inviter) else { return end(nil) }

@@ -147,12 +147,9 @@ extension SidecarRuntime {
     }
 
     private func admit(_ admission: PeerAdmission) {
-        guard let secret = PreSharedKey(bytes: admission.secret) else {
-            preconditionFailure("a trust's secret has the length of one")
-        }
         let configuration = PeerConfiguration(
             key: admission.key,
-            preSharedKey: secret,
+            preSharedKey: admission.secret,
             candidates: Candidate.hosts(admission.candidates),
             replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0,
             isFloorCertain: settings.areFloorsCertain,

@@ -144,7 +144,6 @@ package final class SidecarRuntime {
         let cache = CacheFile(path: directory.peersPath, queue: queue) { [log] error in
             log.warning("the cache of peers cannot be written", metadata: ["error": "\(error)"])
         }
-        var system = SystemRandomNumberGenerator()
         let sidecar = Sidecar(
             identity: identity,
             profile: profile(of: settings),
@@ -152,7 +151,7 @@ package final class SidecarRuntime {
             journal: opened.journal.head,
             past: opened.reading.past,
             memory: (try? JSONValue(parsing: cache.load())) ?? .null,
-            random: RandomSource(seed: (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &system) }),
+            random: RandomSource(seed: SystemEntropy.bytes(), entropy: SystemEntropy.bytes),
             settings: settings.sidecar
         )
         let control = RPCServer { [weak self] call, document in self?.receive(document, call) }

@@ -46,12 +46,12 @@ package struct IdentityFile: Hashable, Sendable {
                     "run: chmod \(mode.octal) '\(path)' (and make a new identity if somebody may have read it)"
             )
         }
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         do { bytes = try StateFile(reading: path).readAll(limit: Self.byteLimit) } catch { throw Problem(error) }
-        let text = String(decoding: bytes, as: UTF8.self)
-        let line = text.hasSuffix("\n") ? text.dropLast() : text[...]
-        guard line.hasPrefix(Self.prefix), let seed = Hex.decode(line.dropFirst(Self.prefix.count)), seed.count == 32,
-            let identity = try? NodeIdentity(seed: seed)
+        defer { SeedText.wipe(&bytes) }
+        let line = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
+        guard line.starts(with: Self.prefix.utf8),
+            let identity = try? SeedText.identity(line.dropFirst(Self.prefix.utf8.count))
         else {
             throw Problem(
                 code: "key-broken",
@@ -64,9 +64,10 @@ package struct IdentityFile: Hashable, Sendable {
 
     /// Makes a new key. When another process was faster its key is taken.
     package func create() throws(Problem) -> (identity: NodeIdentity, isNew: Bool) {
-        let line = Self.prefix + Hex.encode(SystemRandom.bytes(32)) + "\n"
+        var line = SeedText.fresh(after: Self.prefix)
+        defer { SeedText.wipe(&line) }
         let isNew: Bool
-        do { isNew = try StateFile.create(path, with: Array(line.utf8)) } catch { throw Problem(error) }
+        do { isNew = try StateFile.create(path, with: line) } catch { throw Problem(error) }
         guard let identity = try load() else {
             throw Problem(
                 code: "state-unusable",

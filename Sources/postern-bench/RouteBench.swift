@@ -58,7 +58,7 @@ private struct RouteWorld {
                 peer: last.key,
                 given: Grant(from: own, to: last.key, services: .all, issued: now.wall),
                 received: Grant(from: last, to: own.key, services: .all, issued: now.wall),
-                secret: seed,
+                secret: PreSharedKey(bytes: seed) ?? .none,
                 claims: "peer-\(number)",
                 hubs: [],
                 candidates: [],

@@ -75,7 +75,7 @@ import Testing
     @Test(arguments: [0, 2, 5, 20])
     func `a megabyte arrives whole and in order at this loss in percent`(loss: Int) throws {
         var pair = try Pair()
-        var random = RandomSource(seed: Array(repeating: UInt8(loss), count: 32))
+        let random = RandomSource(seed: Array(repeating: UInt8(loss), count: 32))
         pair.isLost = { _, _ in Int(random.nextUInt32() % 100) < loss }
         let found = pair.a.peer(with: pair.keyB)
         let peer = try #require(found)

@@ -26,8 +26,8 @@ struct KeysTests {
         for y in [UInt8(2), 1] {
             let key = try #require(NodeKey(bytes: [y] + Array(repeating: 0, count: 31)))
             #expect(throws: CryptoError.invalidKey) { _ = try key.exchangeKey() }
-            var random = RandomSource(seed: randomBytes(32, seed: 1))
-            #expect(key.seal([1], using: &random) == nil)
+            let random = RandomSource(seed: randomBytes(32, seed: 1))
+            #expect(key.seal([1], using: random) == nil)
         }
     }
 
@@ -35,8 +35,8 @@ struct KeysTests {
     func `only its receiver opens a sealed box, and only whole`(_ count: Int) throws {
         let receiver = try identity(1)
         let message = randomBytes(count, seed: 9)
-        var random = RandomSource(seed: randomBytes(32, seed: 8))
-        let box = try #require(receiver.key.seal(message, using: &random))
+        let random = RandomSource(seed: randomBytes(32, seed: 8))
+        let box = try #require(receiver.key.seal(message, using: random))
         #expect(receiver.openSealed(box) == message)
         #expect(try identity(2).openSealed(box) == nil)
         #expect(receiver.openSealed(Array(box.dropLast())) == nil)
@@ -47,9 +47,9 @@ struct KeysTests {
             changed[position] ^= 0x40
             #expect(receiver.openSealed(changed) == nil)
         }
-        #expect(receiver.key.seal(message, using: &random) != box)
-        var again = RandomSource(seed: randomBytes(32, seed: 8))
-        #expect(receiver.key.seal(message, using: &again) == box)
+        #expect(receiver.key.seal(message, using: random) != box)
+        let again = RandomSource(seed: randomBytes(32, seed: 8))
+        #expect(receiver.key.seal(message, using: again) == box)
     }
 
     @Test func `one seed makes one identity`() throws {

@@ -26,7 +26,7 @@ func written<Result>(
 
 /// Bytes that are no pattern, from `seed`.
 func randomBytes(_ count: Int, seed: UInt8) -> [UInt8] {
-    var source = RandomSource(seed: Array(repeating: seed, count: 32))
+    let source = RandomSource(seed: Array(repeating: seed, count: 32))
     return source.bytes(count)
 }
 

@@ -22,7 +22,12 @@ private func deposit(_ number: UInt64) -> SidecarAction {
     .hubRequest(SidecarRequestID(number), hub: hub, .deposit(target: bob, sealed: [1]))
 }
 private let admission = SidecarAction.admit(
-    PeerAdmission(key: bob, secret: Array(repeating: 7, count: 32), candidates: [], isGuest: false)
+    PeerAdmission(
+        key: bob,
+        secret: PreSharedKey(from: RandomSource(seed: Array(repeating: 7, count: 32))),
+        candidates: [],
+        isGuest: false
+    )
 )
 private let relay = SidecarAction.setRelay(bob, hub: hub, RelayChannel(4))
 private let services = SidecarAction.peerRequest(SidecarRequestID(90), peer: bob, .services)

@@ -123,7 +123,7 @@ import TrustCore
             answering: RecordID(ofBytes: [1]),
             name: "bob",
             grant: Grant(from: identity, to: alice, services: .all, issued: world.now.wall),
-            secret: Array(repeating: 1, count: 32),
+            secret: PreSharedKey(from: RandomSource(seed: Array(repeating: 1, count: 32))),
             hubs: [],
             candidates: []
         )
@@ -146,7 +146,7 @@ import TrustCore
             answering: RecordID(asked.id!.description)!,
             name: "bob",
             grant: Grant(from: mallory, to: alice, services: .all, issued: world.now.wall),
-            secret: Array(repeating: 1, count: 32),
+            secret: PreSharedKey(from: RandomSource(seed: Array(repeating: 1, count: 32))),
             hubs: [],
             candidates: []
         )

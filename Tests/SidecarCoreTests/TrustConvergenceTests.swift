@@ -75,7 +75,7 @@ import TrustCore
         }
 
         /// The secrets with which each would meet the other; nil where it would not.
-        var secrets: [[UInt8]?] {
+        var secrets: [PreSharedKey?] {
             [(alice, bob), (bob, alice)].map { sidecar, peer in
                 let facts = sidecar.compactedFacts(at: now.wall)
                 guard sidecar.isTrusted(peer.key, at: now) else { return nil }

@@ -19,7 +19,7 @@ struct World {
         let identity: NodeIdentity
         var profile: SidecarProfile
         var journal: [[UInt8]] = []
-        var admitted: [NodeKey: [UInt8]] = [:]
+        var admitted: [NodeKey: PreSharedKey] = [:]
         var guests: Set<NodeKey> = []
         /// The hubs that the overlay may talk to.
         var hubs: Set<NodeKey> = []
@@ -384,7 +384,7 @@ extension RequestTrust {
 extension Mail {
     /// The mail sealed with the same ephemeral key in every run.
     func sealed() throws -> [UInt8] {
-        var random = RandomSource(seed: Array(repeating: 5, count: 32))
-        return try sealed(using: &random)
+        let random = RandomSource(seed: Array(repeating: 5, count: 32))
+        return try sealed(using: random)
     }
 }

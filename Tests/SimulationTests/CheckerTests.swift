@@ -202,4 +202,19 @@ import Testing
         checker.sent(by: HostID(0), peerCount: 1, at: Instant(nanoseconds: 6), findings: findings)
         #expect(findings.first?.invariant == .quiet)
     }
+
+    @Test(arguments: [(UInt8(1), 5), (2, 9)])
+    func `a second message under one ephemeral key is found, the same one again is none`(type: UInt8, noise: Int) {
+        var checker = EphemeralChecker()
+        var packet = [type] + [UInt8](repeating: 7, count: noise - 1) + [UInt8](repeating: 1, count: 132)
+        checker.sent(packet, by: HostID(0), findings: findings)
+        // Another index and other MACs: the same message.
+        packet[1] = 8
+        packet[packet.count - 1] = 2
+        checker.sent(packet, by: HostID(0), findings: findings)
+        #expect(findings.first == nil)
+        packet[noise + 32] = 2
+        checker.sent(packet, by: HostID(0), findings: findings)
+        #expect(findings.first?.invariant == .ephemerals)
+    }
 }

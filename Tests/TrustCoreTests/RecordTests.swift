@@ -99,8 +99,8 @@ import TrustCore
     @Test func `a reader cannot pass mail on as if it were meant for another`() throws {
         // Bob seals what Alice wrote to him to Mallory.
         let text = request().document.canonicalBytes
-        var random = RandomSource(seed: Array(repeating: 4, count: 32))
-        let passedOn = try #require(mallory.key.seal(text, using: &random))
+        let random = RandomSource(seed: Array(repeating: 4, count: 32))
+        let passedOn = try #require(mallory.key.seal(text, using: random))
         #expect(throws: RecordError.notForUs) { try Mail(opening: passedOn, with: mallory) }
     }
 
@@ -122,7 +122,7 @@ import TrustCore
             answering: request().id,
             name: "Bob",
             grant: Grant(from: bob, to: alice.key, services: .all, issued: time(1)),
-            secret: Array(repeating: 7, count: 32),
+            secret: PreSharedKey(from: RandomSource(seed: Array(repeating: 7, count: 32))),
             hubs: [hub],
             candidates: []
         )

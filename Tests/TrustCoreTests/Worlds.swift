@@ -44,7 +44,7 @@ func request(from asker: NodeIdentity = alice, to target: NodeKey = bob.key) -> 
 extension Mail {
     /// The mail sealed with the same ephemeral key in every run.
     func sealed() throws -> [UInt8] {
-        var random = RandomSource(seed: Array(repeating: 5, count: 32))
-        return try sealed(using: &random)
+        let random = RandomSource(seed: Array(repeating: 5, count: 32))
+        return try sealed(using: random)
     }
 }

@@ -18,10 +18,10 @@ struct Cookies {
     private var previous: Aged?
 
     /// The cookie for who sends from `endpoint`.
-    mutating func cookie(for endpoint: Endpoint, random: inout RandomSource, at now: Instant) -> MACKey {
+    mutating func cookie(for endpoint: Endpoint, random: RandomSource, at now: Instant) -> MACKey {
         if let current, now - current.since < Self.lifetime { return current.secret.cookie(for: endpoint) }
         previous = current
-        let next = Aged(secret: CookieSecret(from: &random), since: now)
+        let next = Aged(secret: CookieSecret(from: random), since: now)
         current = next
         return next.secret.cookie(for: endpoint)
     }
@@ -77,7 +77,7 @@ extension Node {
             shared.statistics.dropped.overLimit += 1
             return
         }
-        let cookie = cookies.cookie(for: path.remote, random: &shared.random, at: now)
+        let cookie = cookies.cookie(for: path.remote, random: shared.random, at: now)
         let nonce = shared.random.bytes(CookieSeal.nonceSize)
         let packet = PacketWriter.bytes(capacity: PacketLayout.Cookie.byteCount) {
             $0.append(PacketType.cookie.rawValue)

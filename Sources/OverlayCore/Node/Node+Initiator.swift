@@ -11,13 +11,12 @@ extension Node {
         guard let number = counter.next(above: peer.counterFloor) else { return askForCounters() }
         askForCounters()
         peer.counterFloor = max(peer.counterFloor, number - 1)
-        shared.freshen()
         var noise = NoiseInitiator(
             identity: shared.identity,
             responder: peer.exchangeKey,
             psk: peer.preSharedKey,
             prologue: PacketLayout.prologue(to: peer.key),
-            using: &shared.random
+            using: shared.random
         )
         let payload = InitiationPayload(
             counter: number,

@@ -24,11 +24,6 @@ extension Node {
     /// The number above which more are to be reserved.
     package var wantedCounters: UInt64 { counter.next }
 
-    /// Fresh randomness of the system, 32 bytes a call: mixed in before each key that is made.
-    package mutating func setEntropy(_ source: @escaping () -> [UInt8]) {
-        shared.entropy = source
-    }
-
     /// Whether replay floors can be stored: without that no early data is taken.
     package mutating func setTakesEarlyData(_ takes: Bool) {
         takesEarlyData = takes

@@ -255,14 +255,13 @@ extension Node {
         var response = response
         if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
-        shared.freshen()
         let index = shared.newIndex(slot: peer.slot)
         var secrets: SessionSecrets?
         let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
             $0.append(PacketType.response.rawValue)
             $0.append(bigEndian: index.rawValue)
             $0.append(bigEndian: incoming.index.rawValue)
-            secrets = try? noise.writeMessage2(payload: payload, to: &$0, using: &shared.random)
+            secrets = try? noise.writeMessage2(payload: payload, to: &$0, using: shared.random)
             HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
             $0.appendZeros(HandshakeMAC.byteCount)
         }

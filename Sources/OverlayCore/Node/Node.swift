@@ -52,8 +52,16 @@ package struct Node: ~Copyable {
 
     /// A node with the key of `identity`. `seed`: 32 bytes from which all its randomness comes, never used before.
     /// `counters`: numbers for handshakes, reserved for this node alone and above all that the key has used.
-    package init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8], counters: Range<UInt64>) {
-        shared = Shared(identity: identity, settings: settings, seed: seed)
+    /// `entropy`: fresh randomness of the system, 32 bytes a call, mixed in before each key that is made.
+    package init(
+        identity: NodeIdentity,
+        settings: NodeSettings,
+        seed: [UInt8],
+        counters: Range<UInt64>,
+        entropy: (() -> [UInt8])? = nil
+    ) {
+        let random = RandomSource(seed: seed, entropy: entropy)
+        shared = Shared(identity: identity, settings: settings, random: random)
         prologue = PacketLayout.prologue(to: identity.key)
         macKey = HandshakeMAC.key(for: identity.key)
         cookieKey = CookieSeal.key(for: identity.key)

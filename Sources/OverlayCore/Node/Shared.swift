@@ -8,12 +8,9 @@ struct Shared: ~Copyable {
     let settings: NodeSettings
     let hasAES: Bool
     var pool: BlockPool
-    var random: RandomSource
+    let random: RandomSource
     /// A number of this process: see ``OverlayWire/TransportParameters/instance``.
     let instance: UInt64
-    /// Fresh randomness of the system, mixed in before each key that is made: two copies of a running machine must not
-    /// use one key for two messages.
-    var entropy: (() -> [UInt8])?
     var events = RingQueue<Event>()
     var statistics = NodeStatistics()
     /// Datagrams that wait to be taken.
@@ -36,12 +33,13 @@ struct Shared: ~Copyable {
     var candidatesSequence: UInt64 = 0
     private var nextSerial: UInt32 = 0
 
-    init(identity: NodeIdentity, settings: NodeSettings, seed: [UInt8]) {
+    init(identity: NodeIdentity, settings: NodeSettings, random: RandomSource) {
         self.identity = identity
         self.settings = settings.clamped
         hasAES = hasHardwareAES()
         pool = BlockPool(maximum: settings.maxMemory)
-        random = RandomSource(seed: seed)
+        self.random = random
+        random.refresh()
         instance = random.nextUInt64()
     }
 
@@ -56,11 +54,6 @@ struct Shared: ~Copyable {
     mutating func serial() -> UInt32 {
         nextSerial &+= 1
         return nextSerial
-    }
-
-    /// A key is about to be made.
-    mutating func freshen() {
-        if let entropy { random.mix(entropy()) }
     }
 
     /// Whether an address of this scope that somebody else names makes sense here: one of a private network does if

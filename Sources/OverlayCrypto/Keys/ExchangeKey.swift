@@ -48,7 +48,7 @@ final class ExchangeKeyPair: Sendable {
     }
 
     /// A new pair, whose secret never leaves guarded memory.
-    convenience init(from random: inout RandomSource) {
+    convenience init(from random: RandomSource) {
         do {
             try self.init(secret: random.guardedBytes(Self.byteCount))
         } catch {

@@ -20,15 +20,20 @@ package final class NodeIdentity: Sendable {
 
     /// The identity that a 32-byte Ed25519 seed makes (RFC 8032 §5.1.5). Throws ``CryptoError/invalidKey`` on any other
     /// length.
-    package init(seed: [UInt8]) throws(CryptoError) {
+    package convenience init(seed: [UInt8]) throws(CryptoError) {
         guard seed.count == 32 else { throw .invalidKey }
         Sodium.start()
+        try self.init(guardedSeed: GuardedMemory(seed))
+    }
+
+    /// The same of 32 bytes that are guarded already.
+    init(guardedSeed seed: GuardedMemory) throws(CryptoError) {
         let secrets = GuardedMemory(byteCount: Layout.byteCount)
         let exchangeSecret = GuardedMemory(byteCount: ExchangeKeyPair.byteCount)
         // The layout gives the seed 32 bytes and the signing key 64; public key and exchange secret have 32.
         let publicKey = unsafe filledBytes(32) { output in
             unsafe secrets.withBytes { base in
-                unsafe (base + Layout.seed).update(from: seed, count: 32)
+                unsafe seed.withBytes { unsafe (base + Layout.seed).update(from: $0, count: 32) }
                 unsafe crypto_sign_seed_keypair(output, base + Layout.signingKey, base + Layout.seed)
                 return unsafe exchangeSecret.withBytes {
                     unsafe crypto_sign_ed25519_sk_to_curve25519($0, base + Layout.signingKey)

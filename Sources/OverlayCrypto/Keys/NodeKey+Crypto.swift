@@ -28,7 +28,7 @@ extension NodeKey {
     /// `message` in a box that only the holder of this key can open, and that does not tell who sealed it; nil when the
     /// key is no point of the curve. The box is that of libsodium's `crypto_box_seal`, with an ephemeral key from
     /// `random`: the public half of that key, then `crypto_box` under the BLAKE2b-192 of both public keys as nonce.
-    package func seal(_ message: [UInt8], using random: inout RandomSource) -> [UInt8]? {
+    package func seal(_ message: [UInt8], using random: RandomSource) -> [UInt8]? {
         guard let key = try? exchangeKey() else { return nil }
         let seed = random.guardedBytes(32)
         let secret = GuardedMemory(byteCount: 32)

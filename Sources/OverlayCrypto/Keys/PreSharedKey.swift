@@ -1,3 +1,5 @@
+internal import CSodium
+
 /// The secret of a trust record, which both sides mix into their handshakes (Noise rev 34 §9).
 package struct PreSharedKey: Hashable, Sendable {
     /// Bytes of a secret (Noise rev 34 §9).
@@ -13,8 +15,26 @@ package struct PreSharedKey: Hashable, Sendable {
         memory = GuardedMemory(bytes)
     }
 
+    /// A fresh secret.
+    package init(from random: RandomSource) {
+        self.init(memory: random.guardedBytes(Self.byteCount))
+    }
+
     private init(memory: GuardedMemory) {
         self.memory = memory
+    }
+
+    /// The secret that this one gives for `purpose`: keyed BLAKE2b-256 (RFC 7693) over its text.
+    package func derived(for purpose: String) -> PreSharedKey {
+        let output = GuardedMemory(byteCount: Self.byteCount)
+        let text = Array(purpose.utf8)
+        // Output and key have the 32 bytes that are named.
+        unsafe output.withBytes { output in
+            unsafe memory.withBytes { key in
+                _ = unsafe crypto_generichash(output, Self.byteCount, text, UInt64(text.count), key, Self.byteCount)
+            }
+        }
+        return PreSharedKey(memory: output)
     }
 
     /// A plain copy of the 32 bytes, for storing or sending them sealed.

@@ -18,14 +18,14 @@ package struct NoiseInitiator: ~Copyable {
         responder: ExchangeKey,
         psk: PreSharedKey,
         prologue: [UInt8],
-        using random: inout RandomSource
+        using random: RandomSource
     ) {
         self.init(
             identity: identity,
             responder: responder,
             psk: psk,
             prologue: prologue,
-            ephemeral: ExchangeKeyPair(from: &random)
+            ephemeral: ExchangeKeyPair(from: random)
         )
     }
 
@@ -120,9 +120,9 @@ package struct NoiseResponder: ~Copyable {
     package mutating func writeMessage2(
         payload: [UInt8],
         to writer: inout PacketWriter,
-        using random: inout RandomSource
+        using random: RandomSource
     ) throws(CryptoError) -> SessionSecrets {
-        try writeMessage2(payload: payload, to: &writer, ephemeral: ExchangeKeyPair(from: &random))
+        try writeMessage2(payload: payload, to: &writer, ephemeral: ExchangeKeyPair(from: random))
     }
 
     mutating func writeMessage2(

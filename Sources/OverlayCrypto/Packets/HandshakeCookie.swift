@@ -8,7 +8,7 @@ package struct CookieSecret: Sendable {
     private let memory: GuardedMemory
 
     /// Draws a secret.
-    package init(from random: inout RandomSource) {
+    package init(from random: RandomSource) {
         self.init(random.guardedBytes(32))
     }
 

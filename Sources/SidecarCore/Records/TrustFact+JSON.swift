@@ -1,4 +1,5 @@
 import HubProtocol
+import OverlayCrypto
 package import PosternModel
 package import TrustCore
 
@@ -127,7 +128,7 @@ extension TrustRelationship {
     var document: JSONValue {
         [
             "peer": .string(peer.did), "given": given.document, "received": received.document,
-            "secret": .string(Base64URL.encode(secret)), "claims": .string(claims), "hubs": .texts(hubs),
+            "secret": .string(Base64URL.encode(secret.copyBytes())), "claims": .string(claims), "hubs": .texts(hubs),
             "candidates": .texts(candidates), "since": .time(since),
         ]
     }
@@ -139,7 +140,7 @@ extension TrustRelationship {
             peer: try fields.key("peer"),
             given: try Grant(verifying: try fields.value("given")),
             received: try Grant(verifying: try fields.value("received")),
-            secret: try fields.bytes("secret", exactly: 32),
+            secret: try fields.preSharedKey("secret"),
             claims: try fields.text(claims, limit: RecordLimits.name),
             hubs: try fields.hubs(),
             candidates: try fields.endpoints(),

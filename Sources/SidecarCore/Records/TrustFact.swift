@@ -1,4 +1,5 @@
 package import HubProtocol
+package import OverlayCrypto
 package import OverlayWire
 package import PosternModel
 package import TrustCore
@@ -56,8 +57,8 @@ package struct TrustRelationship: Hashable, Sendable {
     package let given: Grant
     /// The peer's grant.
     package let received: Grant
-    /// The 32 bytes that both sessions mix in.
-    package let secret: [UInt8]
+    /// What both mix into their sessions.
+    package let secret: PreSharedKey
     /// What the peer calls itself: it identifies nobody.
     package let claims: String
     /// Where the peer can be met.
@@ -70,7 +71,7 @@ package struct TrustRelationship: Hashable, Sendable {
         peer: NodeKey,
         given: Grant,
         received: Grant,
-        secret: [UInt8],
+        secret: PreSharedKey,
         claims: String,
         hubs: [HubURL],
         candidates: [Endpoint],

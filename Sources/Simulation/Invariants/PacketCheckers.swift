@@ -27,6 +27,30 @@ package struct NonceChecker {
     }
 }
 
+/// Checks that an ephemeral key makes one message, however often that is sent: also when a machine is copied together
+/// with its generator (Noise rev 34 §14).
+package struct EphemeralChecker {
+    private var messages: [ArraySlice<UInt8>: ArraySlice<UInt8>] = [:]
+
+    package init() {}
+
+    /// `host` sent a datagram with `bytes`.
+    package mutating func sent(_ bytes: [UInt8], by host: HostID, findings: Findings) {
+        let (noise, macs): (Int, Int)
+        switch bytes.first.flatMap(PacketType.init(rawValue:)) {
+        case .initiation: (noise, macs) = (PacketLayout.Initiation.noise, PacketLayout.Initiation.macs)
+        case .response: (noise, macs) = (PacketLayout.Response.noise, PacketLayout.Response.macs)
+        case .cookie, .protected, nil: return
+        }
+        let message = bytes.dropFirst(noise).dropLast(macs)
+        let ephemeral = message.prefix(32)
+        if let first = messages[ephemeral], first != message {
+            findings.report(.ephemerals, "\(host) made a second message with a key that was used before")
+        }
+        messages[ephemeral] = message
+    }
+}
+
 /// Checks that nothing is sent to an address that only attackers used.
 package struct SilenceChecker {
     /// The segment 0 hosts from this number on are attackers.

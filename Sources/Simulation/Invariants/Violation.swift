@@ -7,6 +7,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case endings = "a stream ends once, at both ends, and for a reason"
     case sessions = "a session ends only for a cause"
     case nonces = "no packet number is used twice under one key"
+    case ephemerals = "no ephemeral key is used for two messages"
     case silence = "unknown senders get no answer"
     case reflection = "an address that has not proved itself gets three times what came from it at most"
     case sizes = "no packet is larger than its path may carry"

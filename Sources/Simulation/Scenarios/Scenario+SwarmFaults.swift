@@ -1,3 +1,4 @@
+import OverlayCore
 import OverlayWire
 import PosternModel
 
@@ -79,9 +80,24 @@ extension Scenario {
             attack(act, at: at)
         }
         drawInterceptions(seed: seed, round: round)
+        drawStrangers(seed: seed, round: round)
         if random.happens(0.5) {
             attack(.replayAllHandshakes(.ownAddress, seed: random.next()), at: safetySpan)
             attack(.replayAllHandshakes(.originalSender, seed: random.next()), at: safetySpan)
+        }
+    }
+
+    /// Strangers with keys of their own, most of them at the hub, which lets them in.
+    private mutating func drawStrangers(seed: UInt64, round: Int) {
+        var random = SeededRandom(seed: seed, purpose: .attacker, index: 2 << 16 | round)
+        if let hub {
+            var open = ownSettings[hub] ?? settings
+            open.acceptsUnknownPeers = true
+            ownSettings[hub] = open
+        }
+        for _ in 0..<random.number(in: 0...40) {
+            let host = hub.flatMap { random.happens(0.7) ? $0 : nil } ?? HostID(random.below(hostCount))
+            attack(.greet(host, seed: random.next()), at: random.interval(in: .zero...safetySpan))
         }
     }
 

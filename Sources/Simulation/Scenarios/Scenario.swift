@@ -111,7 +111,7 @@ package struct Scenario: Sendable {
     }
 }
 
-/// What someone without keys, who sees all packets, does to a host.
+/// What someone whom nobody trusts, and who sees all packets, does to a host.
 package enum AttackerAction: Hashable, Sendable {
     /// Sends noise that begins like a packet of `type`.
     case junk(to: HostID, type: UInt8, byteCount: Int, seed: UInt64)
@@ -132,6 +132,9 @@ package enum AttackerAction: Hashable, Sendable {
     /// Lets everything that goes to the host arrive from an address of its own first, for `span`. With `passesAnswers`
     /// what is sent to that address goes on to whom it is meant for.
     case forward(to: HostID, passesAnswers: Bool, span: Interval)
+
+    /// Sends a first message under a key that nobody knows, with early data that does not belong there.
+    case greet(HostID, seed: UInt64)
 
     /// Where an attacker's packet seems to come from.
     package enum Forgery: Hashable, Sendable {

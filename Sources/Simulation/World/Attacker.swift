@@ -62,8 +62,8 @@ struct Attacker {
                 shuffled.swapAt(index, random.below(index + 1))
             }
             return Self.suitable(shuffled, for: forgery).map { forged(forgery, $0, &random) }
-        case .holdBack, .split, .forward:
-            // Done to packets on their way.
+        case .holdBack, .split, .forward, .greet:
+            // Done to packets on their way, or by somebody with a key.
             return []
         }
     }
@@ -96,7 +96,7 @@ struct Attacker {
         }
     }
 
-    private static func address(_ random: inout SeededRandom) -> Endpoint {
+    static func address(_ random: inout SeededRandom) -> Endpoint {
         SilenceChecker.endpoint(attacker: UInt8(random.below(40)))
     }
 }

@@ -69,7 +69,17 @@ package final class Host {
         life += 1
         areFloorsCertain = life % 2 == 0 && !isRestored
         restoreDisk()
-        node = Self.makeNode(identity, settings, seed: seed, id: id, life: life, counters: reserve())
+        var system = SeededRandom(seed: seed, purpose: .entropy, index: id.index << 16 | life)
+        node = Self.makeNode(
+            identity,
+            settings,
+            seed: seed,
+            id: id,
+            life: hasFormerGenerator ? 0 : life,
+            counters: reserve(),
+            entropy: hasFormerGenerator ? { system.bytes(32) } : nil
+        )
+        hasFormerGenerator = false
         condition = .running
         backlog = []
         plannedWake = nil
@@ -82,6 +92,10 @@ package final class Host {
     /// Whether the next life finds the disk as it was at the start.
     var isRestored = false
 
+    /// Whether the next life goes on with the generator of the first, as the copy of a running machine does; only what
+    /// the system brings in keeps the two apart.
+    private var hasFormerGenerator = false
+
     /// Whether replay floors were lost with the disk.
     private(set) var hasLostFloors = false
 
@@ -89,6 +103,7 @@ package final class Host {
     private func restoreDisk() {
         guard isRestored else { return }
         isRestored = false
+        hasFormerGenerator = true
         reservedCounters = Self.firstCounter
         replayFloors = [:]
         hasLostFloors = true
@@ -128,14 +143,16 @@ package final class Host {
         seed: UInt64,
         id: HostID,
         life: Int,
-        counters: Range<UInt64>
+        counters: Range<UInt64>,
+        entropy: (() -> [UInt8])? = nil
     ) -> Node {
         var random = SeededRandom(seed: seed, purpose: .nodes, index: id.index << 16 | life)
         var node = Node(
             identity: identity,
             settings: settings,
             seed: random.bytes(32),
-            counters: counters
+            counters: counters,
+            entropy: entropy
         )
         node.openDatagramPort(StreamPlan.datagramPort)
         return node

@@ -101,7 +101,7 @@ struct Interceptor {
 }
 
 extension World {
-    /// Begins what an attacker on the way does; false when `act` is none of that.
+    /// Begins what an attacker on the way or with a key does; false when `act` is none of that.
     func intercept(_ act: AttackerAction) -> Bool {
         switch act {
         case .holdBack(let span):
@@ -110,6 +110,8 @@ extension World {
             interceptor.split()
         case .forward(let victim, let passesAnswers, let span):
             interceptor.forward(to: victim, passesAnswers: passesAnswers, until: now + span)
+        case .greet(let host, let seed):
+            greet(host, seed: seed)
         case .junk, .replay, .misdirect, .truncate, .flip, .replayAllHandshakes:
             return false
         }

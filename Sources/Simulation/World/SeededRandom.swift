@@ -36,6 +36,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         case faults
         case attacker
         case settings
+        case entropy
     }
 
     package mutating func next() -> UInt64 {

@@ -138,6 +138,7 @@ extension World {
     private func send(_ packet: [UInt8], ecn: ECNCodepoint, from host: Host, to destination: Endpoint) {
         // Who was restored from a backup takes a recorded handshake once more.
         if !host.hasLostFloors { reflections.sent(packet, by: host.id, to: destination, findings: findings) }
+        ephemerals.sent(packet, by: host.id, findings: findings)
         SizeChecker().sent(packet, by: host.id, findings: findings)
         quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
         passOn(packet, from: host.id, sentTo: destination)

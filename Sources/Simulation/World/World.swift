@@ -47,6 +47,7 @@ package final class World {
     var interceptor = Interceptor()
     var reflections = ReflectionChecker()
     var nonces = NonceChecker()
+    var ephemerals = EphemeralChecker()
     var quiet: QuietChecker?
     var isHealed = false
     var eventLog: EventLog?

@@ -1,4 +1,4 @@
-import OverlayCrypto
+package import OverlayCrypto
 package import OverlayWire
 package import PosternModel
 
@@ -56,7 +56,7 @@ package struct Invitation: Hashable, Sendable {
             "candidates": .texts(candidates),
             "services": services.json,
             "expires": .time(expires),
-            "secret": .string(Base64URL.encode(secret.bytes)),
+            "secret": .string(Base64URL.encode(secret.copyBytes())),
         ]
         return Self.scheme + LinkText.encode(document)
     }
@@ -88,13 +88,21 @@ package struct Invitation: Hashable, Sendable {
 /// also the seed of a *guest* key pair: while the invitation is open the inviter knows the guest key, and the holder
 /// meets it with a session of the guest, which can do nothing but redeem.
 package struct InvitationSecret: Hashable, Sendable {
-    package let bytes: [UInt8]
+    private let root: PreSharedKey
 
     /// Nil unless there are 32 bytes.
     package init?(bytes: [UInt8]) {
-        guard bytes.count == 32 else { return nil }
-        self.bytes = bytes
+        guard let root = PreSharedKey(bytes: bytes) else { return nil }
+        self.root = root
     }
+
+    /// A fresh one.
+    package init(from random: RandomSource) {
+        root = PreSharedKey(from: random)
+    }
+
+    /// A plain copy of the 32 bytes, for the text to hand over and for storing them.
+    package func copyBytes() -> [UInt8] { root.copyBytes() }
 
     /// The name of the invitation.
     package var invitationID: RecordID { RecordID(ofBytes: derived("postern invitation id 1")) }
@@ -107,10 +115,10 @@ package struct InvitationSecret: Hashable, Sendable {
     /// Seed of the guest's Ed25519 key pair.
     package var guestSeed: [UInt8] { derived("postern invitation guest 1") }
     /// Pre-shared secret of the guest's session.
-    package var guestSecret: [UInt8] { derived("postern invitation session 1") }
+    package var guestSecret: PreSharedKey { root.derived(for: "postern invitation session 1") }
 
     private func derived(_ purpose: String) -> [UInt8] {
-        Hash.blake2b(Array(purpose.utf8), key: bytes)
+        root.derived(for: purpose).copyBytes()
     }
 }
 

@@ -1,3 +1,4 @@
+package import OverlayCrypto
 package import OverlayWire
 package import PosternModel
 
@@ -66,6 +67,14 @@ package struct JSONFields {
         guard let bytes = Base64URL.decode(try text(name, limit: (limit * 4 + 2) / 3)) else { throw .invalid(name) }
         guard bytes.count <= limit, exactly.map({ $0 == bytes.count }) ?? true else { throw .invalid(name) }
         return bytes
+    }
+
+    /// A secret of 32 bytes in base64url.
+    package func preSharedKey(_ name: String) throws(RecordError) -> PreSharedKey {
+        guard let secret = PreSharedKey(bytes: try bytes(name, exactly: PreSharedKey.byteCount)) else {
+            throw .invalid(name)
+        }
+        return secret
     }
 
     /// An array of at most `limit` elements, each read by `read`; a missing member is an empty array.

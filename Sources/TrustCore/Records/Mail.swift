@@ -48,11 +48,11 @@ package enum Mail: Hashable, Sendable {
 
     /// The record sealed to its reader; `tooLarge` beyond ``RecordLimits/sealed``, `invalid("to")` when the reader's
     /// key is not one that can be sealed to. `random` gives the ephemeral key.
-    package func sealed(using random: inout RandomSource) throws(RecordError) -> [UInt8] {
+    package func sealed(using random: RandomSource) throws(RecordError) -> [UInt8] {
         var text = document.canonicalBytes
         let rest = text.count % Self.bucket
         if rest > 0 { text += Array(repeating: UInt8(ascii: " "), count: Self.bucket - rest) }
-        guard let box = reader.seal(text, using: &random) else { throw .invalid("to") }
+        guard let box = reader.seal(text, using: random) else { throw .invalid("to") }
         guard box.count <= RecordLimits.sealed else { throw .tooLarge }
         return box
     }

@@ -25,18 +25,17 @@ package struct TrustAcceptance: Hashable, Sendable {
     /// The signed object.
     package var document: JSONValue { record.document }
 
-    /// Signs an acceptance of the request or claim named `answers`. `secret` is 32 fresh random bytes.
+    /// Signs an acceptance of the request or claim named `answers`.
     package init(
         from giver: NodeIdentity,
         answering answers: RecordID,
         name: String,
         grant: Grant,
-        secret: [UInt8],
+        secret: PreSharedKey,
         hubs: [HubURL],
         candidates: [Endpoint],
         revocation: Revocation? = nil
     ) throws(RecordError) {
-        guard let key = PreSharedKey(bytes: secret) else { throw .invalid("secret") }
         let name = PlainText.clean(name, limit: RecordLimits.name)
         let hubs = Array(hubs.prefix(RecordLimits.hubs))
         let candidates = Array(candidates.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
@@ -45,7 +44,7 @@ package struct TrustAcceptance: Hashable, Sendable {
         members["answers"] = .string(answers.description)
         members["name"] = .string(name)
         members["grant"] = grant.document
-        members["secret"] = .string(Base64URL.encode(secret))
+        members["secret"] = .string(Base64URL.encode(secret.copyBytes()))
         members["hubs"] = .texts(hubs)
         members["candidates"] = .texts(candidates)
         if let revocation { members["revocation"] = revocation.document }
@@ -53,7 +52,7 @@ package struct TrustAcceptance: Hashable, Sendable {
         self.answers = answers
         self.name = name
         self.grant = grant
-        self.secret = key
+        self.secret = secret
         self.hubs = hubs
         self.candidates = candidates
         self.revocation = revocation
@@ -68,10 +67,7 @@ package struct TrustAcceptance: Hashable, Sendable {
         grant = try Grant(verifying: try fields.value("grant"))
         let target = try fields.key("to")
         guard grant.giver == record.signer, grant.subject == target else { throw .invalid("grant") }
-        guard let secret = PreSharedKey(bytes: try fields.bytes("secret", exactly: 32)) else {
-            throw .invalid("secret")
-        }
-        self.secret = secret
+        secret = try fields.preSharedKey("secret")
         hubs = try fields.hubs()
         candidates = try fields.endpoints()
         let ended = fields.has("revocation") ? try Revocation(verifying: try fields.value("revocation")) : nil

@@ -66,8 +66,8 @@ enum Records {
         if let grant = try? Grant(verifying: document) {
             precondition(grant.giver == writer.key && grant.document == document, "a record is what was signed")
         }
-        var random = RandomSource(seed: Array(repeating: 3, count: 32))
-        guard let box = reader.key.seal(document.canonicalBytes, using: &random),
+        let random = RandomSource(seed: Array(repeating: 3, count: 32))
+        guard let box = reader.key.seal(document.canonicalBytes, using: random),
             let mail = try? Mail(opening: box, with: reader)
         else { return }
         precondition(mail.sender == writer.key, "a record is by who signed it")

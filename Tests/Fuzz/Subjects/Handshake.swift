@@ -57,13 +57,13 @@ enum Handshake {
     }
 
     private static func initiation(payload: [UInt8], from peer: NodeIdentity, to node: NodeIdentity) -> [UInt8] {
-        var random = RandomSource(seed: Array(repeating: 9, count: 32))
+        let random = RandomSource(seed: Array(repeating: 9, count: 32))
         var noise = NoiseInitiator(
             identity: peer,
             responder: node.exchangeKey,
             psk: .none,
             prologue: PacketLayout.prologue(to: node.key),
-            using: &random
+            using: random
         )
         let head = PacketWriter.bytes(capacity: 2048) {
             $0.append(PacketType.initiation.rawValue)

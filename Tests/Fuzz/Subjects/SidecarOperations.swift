@@ -30,7 +30,7 @@ private struct SidecarUnderFire {
     private var requests: [RecordID] = []
     private var invitations: [Invitation] = []
     private var lastCommand: UInt64 = 0
-    private var random = RandomSource(seed: Array(repeating: 9, count: 32))
+    private let random = RandomSource(seed: Array(repeating: 9, count: 32))
 
     init?() {
         let all = (1...4 as ClosedRange<UInt8>).compactMap { try? NodeIdentity(seed: Array(repeating: $0, count: 32)) }
@@ -156,7 +156,7 @@ private struct SidecarUnderFire {
             )
             mail = .request(TrustRequest(from: peer, terms: terms, grant: grant))
         }
-        return (try? mail.sealed(using: &random)) ?? []
+        return (try? mail.sealed(using: random)) ?? []
     }
 
     /// Some mark of `node`; of our own, one that may be ahead of the journal.

@@ -25,7 +25,7 @@ struct CookiesTests {
     @Test func `a cookie proves one address and port, or one conversation`() {
         var (cookies, random) = (Cookies(), random())
         #expect(
-            !isProven(cookies, message(with: CookieSecret(from: &random).cookie(for: home)), from: home, at: .at(0))
+            !isProven(cookies, message(with: CookieSecret(from: random).cookie(for: home)), from: home, at: .at(0))
         )
         let others: [Endpoint] = [
             .ipv4(address: 1, port: 2), .ipv4(address: 2, port: 1), .ipv6(high: 0, low: 1, port: 1),
@@ -33,7 +33,7 @@ struct CookiesTests {
             .relay(RelayHandle(hub: 2, generation: 1, channel: RelayChannel(5))),
         ]
         for owner in [home, relay] {
-            let message = message(with: cookies.cookie(for: owner, random: &random, at: .at(0)))
+            let message = message(with: cookies.cookie(for: owner, random: random, at: .at(0)))
             #expect(isProven(cookies, message, from: owner, at: .at(0)))
             for other in others + [owner == home ? relay : home] {
                 #expect(!isProven(cookies, message, from: other, at: .at(0)))
@@ -46,11 +46,11 @@ struct CookiesTests {
 
     @Test func `a cookie is good for at least two minutes and at most four`() {
         var (cookies, random) = (Cookies(), random())
-        let early = message(with: cookies.cookie(for: home, random: &random, at: .at(0)))
-        let late = message(with: cookies.cookie(for: home, random: &random, at: .at(119_999)))
+        let early = message(with: cookies.cookie(for: home, random: random, at: .at(0)))
+        let late = message(with: cookies.cookie(for: home, random: random, at: .at(119_999)))
         #expect(early == late)
         #expect(isProven(cookies, late, from: home, at: .at(239_999)))
-        let next = message(with: cookies.cookie(for: home, random: &random, at: .at(120_000)))
+        let next = message(with: cookies.cookie(for: home, random: random, at: .at(120_000)))
         #expect(next != late)
         #expect(isProven(cookies, late, from: home, at: .at(239_999)))
         #expect(!isProven(cookies, late, from: home, at: .at(240_000)))
@@ -59,8 +59,8 @@ struct CookiesTests {
 
     @Test func `a kept cookie is used on its way for two minutes, and on ways that are like it`() {
         var (kept, cookies, random) = (KeptCookies(), Cookies(), random())
-        let direct = cookies.cookie(for: home, random: &random, at: .at(0))
-        let relayed = cookies.cookie(for: relay, random: &random, at: .at(0))
+        let direct = cookies.cookie(for: home, random: random, at: .at(0))
+        let relayed = cookies.cookie(for: relay, random: random, at: .at(0))
         kept.add(direct, from: home, at: .at(0))
         #expect(kept.cookie(for: home, at: .at(119_999)) == direct)
         #expect(kept.cookie(for: .ipv4(address: 9, port: 9), at: .at(0)) == direct)
@@ -79,7 +79,7 @@ struct CookiesTests {
             Endpoint.relay(RelayHandle(hub: 1, generation: 1, channel: RelayChannel(UInt32($0))))
         }
         for relay in relays {
-            kept.add(cookies.cookie(for: relay, random: &random, at: .at(0)), from: relay, at: .at(0))
+            kept.add(cookies.cookie(for: relay, random: random, at: .at(0)), from: relay, at: .at(0))
         }
         #expect(kept.cookie(for: relays[0], at: .at(0)) == nil)
         #expect(relays.dropFirst().allSatisfy { kept.cookie(for: $0, at: .at(0)) != nil })

@@ -224,13 +224,13 @@ struct LivesTests {
     /// A first message of A with these early frames, as its key allows A to make.
     private func initiation(of pair: borrowing Pair, early: [UInt8]) throws -> [UInt8] {
         let identity = try NodeIdentity(seed: Array(repeating: 1, count: 32))
-        var random = RandomSource(seed: Array(repeating: 77, count: 32))
+        let random = RandomSource(seed: Array(repeating: 77, count: 32))
         var noise = NoiseInitiator(
             identity: identity,
             responder: try pair.keyB.exchangeKey(),
             psk: .none,
             prologue: PacketLayout.prologue(to: pair.keyB),
-            using: &random
+            using: random
         )
         let payload = InitiationPayload(
             counter: 1_750_000_000_000_000_000,

@@ -1,4 +1,5 @@
 import HubProtocol
+import OverlayCrypto
 import OverlayWire
 import PosternModel
 import SidecarCore
@@ -43,6 +44,6 @@ struct GuestVisit {
     let id: SidecarRequestID
     let inviter: Int
     let guest: NodeKey
-    let secret: [UInt8]
+    let secret: PreSharedKey
     let request: PeerRequest
 }
