@@ -28,6 +28,7 @@ package final class Gateway: StreamAcceptor {
     /// Where agents on this host find the receivers of peers, once that is bound.
     package var callbackPort: UInt16?
     var callbackListener: (any Channel)?
+    var proxyListener: (any Channel)?
     private var admissions: Admissions
     private var lastNumber: UInt64 = 0
     private var exposures: [VirtualPort: Exposure] = [:]
@@ -292,7 +293,7 @@ package final class Gateway: StreamAcceptor {
         if let stopping { return stopping.futureResult }
         let promise = eventLoop.makePromise(of: Void.self)
         stopping = promise
-        let closed = (listeners.values + [callbackListener].compactMap(\.self)).map { $0.close() }
+        let closed = (listeners.values + [callbackListener, proxyListener].compactMap(\.self)).map { $0.close() }
         listeners.removeAll()
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {

@@ -41,6 +41,9 @@ package protocol GatewayAuthority: AnyObject {
     /// `peer` called `method` of the service at `port`, whose rules refuse it (R11); nil: it was no call to be read.
     func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort)
 
+    /// Whether `peer` means anybody.
+    func isKnown(_ peer: PeerName) -> Bool
+
     /// How we call the peer.
     func peerName(_ key: NodeKey) -> String?
 

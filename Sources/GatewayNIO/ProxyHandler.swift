@@ -13,10 +13,12 @@ final class ProxyHandler {
     /// Our service, at the exposing end.
     let exposure: Exposure?
     /// Where the client came, at the reaching end.
-    private let port: ReachPort?
+    var port: ReachPort?
+    /// Who finds what the requests of the client name.
+    private let forwardProxy: ForwardProxy?
     /// Who is at the other end of the overlay, once that is known.
     private(set) var peer: NodeKey?
-    private var connection: ProxyConnection
+    var connection: ProxyConnection
     private var connector: (any UpstreamConnector)?
     private var downstream: Link?
     private var upstream: Link?
@@ -59,12 +61,14 @@ final class ProxyHandler {
         _ connection: consuming ProxyConnection,
         gateway: Gateway,
         port: ReachPort? = nil,
+        forwardProxy: ForwardProxy? = nil,
         exposure: Exposure? = nil,
         peer: NodeKey? = nil,
         connector: (any UpstreamConnector)? = nil
     ) {
         self.gateway = gateway
         self.port = port
+        self.forwardProxy = forwardProxy
         self.exposure = exposure
         self.peer = peer
         self.connector = connector
@@ -86,6 +90,7 @@ final class ProxyHandler {
     func resolved(_ resolution: PeerResolution, _ port: ReachPort) {
         switch resolution {
         case .ready(let route):
+            if let error = port.refusal(route.kind) { return refused(error) }
             peer = route.key
             connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
             connection.resolved(.ready(port.policy(route.kind, of: route.key)))
@@ -98,6 +103,12 @@ final class ProxyHandler {
             connection.resolved(.unavailable(error, port.policy(kind, of: nil)))
         }
         settle()
+    }
+
+    /// What the connection reaches from now on.
+    func leave(peer: NodeKey?, _ connector: (any UpstreamConnector)?) {
+        self.peer = peer
+        self.connector = connector
     }
 
     /// What the service is was clear before anybody connected.
@@ -119,7 +130,7 @@ final class ProxyHandler {
         upstream = link
         for bytes in unsent.take() ?? [] { write(bytes, to: .upstream) }
         connection.connected()
-        if exposure == nil { notePeer() }
+        if exposure == nil, peer != nil { notePeer() }
         settle()
     }
 
@@ -228,35 +239,6 @@ final class ProxyHandler {
         if !isBlocked { settle() }
     }
 
-    // MARK: From above
-
-    /// When the client's bytes came last, if it has no request under way and may make room for another's; nil if not.
-    var idleSince: Instant? { connection.isReclaimable ? connection.lastRequest : nil }
-
-    /// No further request is taken; ends as soon as nothing is under way.
-    func drain() {
-        connection.drain()
-        settle()
-    }
-
-    /// Time is up.
-    func cut() {
-        connection.cut()
-        settle()
-    }
-
-    /// Trust in the peer ended.
-    func cutForTrust() {
-        connection.cutForTrust()
-        settle()
-    }
-
-    /// The peer fell silent.
-    func giveUp(requestsSince start: NIODeadline) {
-        connection.giveUp(requestsSince: Instant(start))
-        settle()
-    }
-
     // MARK: Bytes
 
     /// Lets the connection decide about `bytes` and sends on what it says. What else it wants is done when the event
@@ -309,6 +291,11 @@ final class ProxyHandler {
 
     private func perform(_ action: ProxyConnection.Action) {
         switch action {
+        case .route(let target):
+            unsent = []
+            forwardProxy?.route(target, for: self)
+        case .establish: write(ByteBuffer(string: "HTTP/1.1 200 Connection Established\r\n\r\n"), to: .downstream)
+        case .repeatRequest(let head): forward(ByteBuffer(bytes: head), from: .downstream)
         case .connect(let destination): connector?.open(destination, for: self)
         case .resume(let side): pump(side)
         case .answer(let error, let toHead):

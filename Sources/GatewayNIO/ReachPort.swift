@@ -10,12 +10,21 @@ final class ReachPort {
     /// Under which names clients may address the service, while its peer is called `peerName`.
     private var names: OwnNames
     private var peerName: String?
+    /// By which target of the forward proxy a client means the service.
+    private let proxied: ProxyTarget?
 
-    init(service: ReachedService, gateway: Gateway) {
+    init(service: ReachedService, gateway: Gateway, proxied: ProxyTarget? = nil) {
         self.service = service
         self.gateway = gateway
+        self.proxied = proxied
         origins = OriginRules(service.origins)
-        names = Self.names(of: service, peerName: nil)
+        names = proxied.map { OwnNames(only: $0.host) } ?? Self.names(of: service, peerName: nil)
+    }
+
+    /// Why a service of this kind is not what the client wants.
+    func refusal(_ kind: ServiceKind) -> GatewayError? {
+        guard let proxied, !proxied.isTunnel, !kind.isHTTP else { return nil }
+        return .needsTunnel(proxied.host)
     }
 
     private static func names(of service: ReachedService, peerName: String?) -> OwnNames {
@@ -28,7 +37,7 @@ final class ReachPort {
     /// Takes note of what `peer` is called now.
     private func learnName(of peer: NodeKey?) {
         let name = peer.flatMap(gateway.authority.peerName)
-        guard name != peerName else { return }
+        guard name != peerName, proxied == nil else { return }
         peerName = name
         names = Self.names(of: service, peerName: name)
     }
@@ -43,7 +52,7 @@ final class ReachPort {
                 origins: origins,
                 offersUpgrade: kind?.offersUpgrade ?? false,
                 carriesHTTP2: kind?.carriesHTTP2 ?? false,
-                isKnownToBeHTTP: kind != nil,
+                isKnownToBeHTTP: kind != nil || proxied != nil,
                 callbacks: kind.flatMap { callbacks(of: $0, peer) }
             )
         )

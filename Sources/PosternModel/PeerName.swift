@@ -42,6 +42,14 @@ package struct PeerName: Sendable {
         self.text = String(text)
     }
 
+    /// The name in a host that ends like the overlay's; nil for any other host.
+    package init?(overlayHost host: some StringProtocol) {
+        guard host.hasSuffix(Self.suffix), host.utf8.count > Self.suffix.utf8.count, HostName.isDotted(host) else {
+            return nil
+        }
+        self.init(host)
+    }
+
     /// The host under which programs address the peer that is called `name` here.
     package static func host(of name: String) -> String { name + suffix }
 

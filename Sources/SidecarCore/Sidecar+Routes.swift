@@ -21,6 +21,16 @@ package enum Route: Hashable, Sendable {
     case asking
 }
 
+/// What a trusted peer offers us.
+package struct PeerOffers: Hashable, Sendable {
+    package let peer: NodeKey
+    /// Empty as well while it has not said so.
+    package let services: [Service]
+    package let isConnected: Bool
+    /// Whether it said so a short time ago.
+    package let areFresh: Bool
+}
+
 // Routes of local clients to services of peers, and what peers offer.
 extension Sidecar {
     /// What a peer said that it offers us.
@@ -73,6 +83,19 @@ extension Sidecar {
         offersWaiters[key, default: []].append(.route(id, peer, target))
         actions += ask(key, at: now)
         return (.asking, actions, nextLookUp(of: key, at: now))
+    }
+
+    /// What the trusted peers offer us, in the order of their keys; costs a walk over all of them.
+    package func peerOffers(at now: Clocks) -> [PeerOffers] {
+        book.relationships.keys.sorted().filter { isTrusted($0, at: now) }.map { key in
+            let link = peers[key]
+            return PeerOffers(
+                peer: key,
+                services: link.offers?.services ?? [],
+                isConnected: link.isConnected,
+                areFresh: link.offers?.time.map { now.instant - $0 < settings.offersFreshness } ?? false
+            )
+        }
     }
 
     /// Asks `peer` what it offers us; the command is answered with its list.

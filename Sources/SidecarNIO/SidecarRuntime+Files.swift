@@ -115,6 +115,7 @@ extension SidecarRuntime {
         guard let life, life.isCacheDirty else { return }
         self.life?.isCacheDirty = false
         life.cache.save(life.sidecar.memoryDocument.canonicalBytes)
+        host?.peersChanged()
     }
 
     /// Ends the life of a sidecar that stops, once no write is under way or wanted.

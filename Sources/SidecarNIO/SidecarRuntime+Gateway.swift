@@ -19,6 +19,24 @@ extension SidecarRuntime {
     /// Whether a trust with `peer` stands now.
     package func trusts(_ peer: NodeKey) -> Bool { life?.sidecar.isTrusted(peer, at: .now()) ?? false }
 
+    /// Whether `peer` means anybody.
+    package func isKnown(_ peer: PeerName) -> Bool {
+        guard let life else { return false }
+        switch life.sidecar.find(peer, at: .now()) {
+        case .trusted, .notTrusted, .ambiguous: return true
+        case .unknown: return false
+        }
+    }
+
+    /// The peer that `peer` means, if a trust with it stands.
+    package func trusted(_ peer: PeerName) -> NodeKey? {
+        guard case .trusted(let key)? = life?.sidecar.find(peer, at: .now()) else { return nil }
+        return key
+    }
+
+    /// What the trusted peers offer us, as far as they have said so.
+    package func peerOffers() -> [PeerOffers] { life?.sidecar.peerOffers(at: .now()) ?? [] }
+
     /// Records that the rules of the service at `port` refused a call of `peer` (R11).
     package func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {
         feed { $0.noteRefused(method, of: peer, port, at: $1) }

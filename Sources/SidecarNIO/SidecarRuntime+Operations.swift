@@ -22,6 +22,9 @@ package protocol SidecarHost: AnyObject {
     /// Streams of peers that the exposed service `name` serves now.
     func activeStreams(of name: ServiceName) -> Int
 
+    /// What is known of peers has changed: who is trusted or connected, or what one offers.
+    func peersChanged()
+
     /// Offers a peer's service on any free local port until the program ends.
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort>
 }

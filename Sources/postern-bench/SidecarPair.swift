@@ -103,6 +103,7 @@ private final class OpenAuthority: GatewayAuthority {
     func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {}
     func noteReceiversEnded(of peer: NodeKey) {}
     func peerName(_ key: NodeKey) -> String? { nil }
+    func isKnown(_ peer: PeerName) -> Bool { true }
     func networkName(_ key: NodeKey) -> String? { nil }
 
     func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {

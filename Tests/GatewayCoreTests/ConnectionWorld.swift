@@ -25,6 +25,11 @@ final class ConnectionWorld {
         ConnectionWorld(ProxyConnection(reaching: "bob", scratch: HeadScratch()))
     }
 
+    /// A client has connected to the forward proxy.
+    static func proxying() -> ConnectionWorld {
+        ConnectionWorld(ProxyConnection(proxying: HeadScratch()))
+    }
+
     static let reachPolicy = ForwardingPolicy.reach(ReachPolicy(names: OwnNames(), offersUpgrade: true))
     static let unknownPolicy = ForwardingPolicy.reach(
         ReachPolicy(names: OwnNames(), offersUpgrade: false, isKnownToBeHTTP: false)
@@ -97,6 +102,15 @@ final class ConnectionWorld {
         return (log + perform()).joined(separator: ", ")
     }
 
+    /// It is known what a client of the forward proxy reaches; returns what the owner has to do.
+    func resolve(_ resolution: ProxyConnection.Resolution) -> String {
+        connection.resolved(resolution)
+        return perform().joined(separator: ", ")
+    }
+
+    /// Offers bytes of the client; returns what the owner sends and has to do.
+    func request(_ text: String) -> String { (ask(text) + perform()).joined(separator: ", ") }
+
     /// Lets `inputs` happen one after the other; returns what came of the last.
     @discardableResult
     func apply(_ inputs: [Input]) -> String { inputs.map { apply($0) }.last ?? "" }
@@ -157,7 +171,8 @@ final class ConnectionWorld {
             case .arm(.head): deadlines[.head] = now + Self.head
             case .cancel(let timer): deadlines[timer] = nil
             case .retire: isRetired = true
-            case .connect, .resume, .answer, .finish, .close, .reset, .discard: break
+            case .repeatRequest(let head): log += ask(String(decoding: head, as: UTF8.self))
+            case .connect, .resume, .answer, .finish, .close, .reset, .discard, .route, .establish: break
             }
         }
         return log
@@ -165,6 +180,9 @@ final class ConnectionWorld {
 
     private static func text(_ action: ProxyConnection.Action) -> String {
         switch action {
+        case .route(let target): "route \(target.isTunnel ? "tunnel to " : "")\(target.host):\(target.port)"
+        case .establish: "establish"
+        case .repeatRequest: "repeat"
         case .connect(.service): "connect"
         case .connect(.grpc): "connect to gRPC"
         case .resume(let side): "resume \(text(side))"

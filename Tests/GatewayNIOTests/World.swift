@@ -60,6 +60,7 @@ final class StubAuthority: GatewayAuthority {
     func noteRefused(_ method: String?, of peer: NodeKey, _ port: VirtualPort) {}
     func noteReceiversEnded(of peer: NodeKey) { receivers = [] }
     func peerName(_ key: NodeKey) -> String? { name }
+    func isKnown(_ peer: PeerName) -> Bool { peer != PeerName("research.bob") }
     func networkName(_ key: NodeKey) -> String? { network }
 
     func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {

@@ -132,6 +132,7 @@ extension RunningSidecar: SidecarHost {
 
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("echo") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
+    func peersChanged() {}
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
         node.eventLoop.makeSucceededFuture(LocalPort(peer: peer, target: target, listen: .loopback(1)))

@@ -106,6 +106,47 @@ import Testing
         #expect(usual.control == .preferably("127.0.0.1:7600") && !usual.hasOpenMetrics)
     }
 
+    @Test func `proxy is an address, or a section that says more`() throws {
+        func proxy(_ text: String) throws -> ProxyConfiguration? {
+            let file = try ConfigurationFile<SidecarConfiguration>(
+                text: text,
+                path: "p.yaml",
+                surroundings: surroundings
+            )
+            return file.settings.proxy
+        }
+        #expect(try proxy("name: a\n") == nil)
+        #expect(try proxy("proxy: off\n") == nil)
+        #expect(
+            try proxy("proxy: 127.0.0.1:7680\n")
+                == ProxyConfiguration(listen: "127.0.0.1:7680", others: .refuse, origins: [])
+        )
+        #expect(
+            try proxy("proxy: {listen: 127.0.0.1:1, others: direct, origins: [\"null\"]}\n")
+                == ProxyConfiguration(listen: "127.0.0.1:1", others: .direct, origins: ["null"])
+        )
+    }
+
+    @Test(arguments: [
+        ("control: 127.0.0.1:1\nproxy: 127.0.0.1:1\n", "p.yaml:2: proxy: 127.0.0.1:1, which control listens on"),
+        (
+            "proxy: 127.0.0.1:2\nreach: [{peer: bob, service: x, listen: 127.0.0.1:2}]\n",
+            "p.yaml:2: reach[0].listen: 127.0.0.1:2, which proxy listens on"
+        ),
+    ])
+    func `two listeners do not share an address`(text: String, message: String) throws {
+        do {
+            let file = try ConfigurationFile<SidecarConfiguration>(
+                text: text,
+                path: "p.yaml",
+                surroundings: surroundings
+            )
+            Issue.record("\(file.settings.reach) were accepted")
+        } catch {
+            #expect(error.problems.map(\.description) == [message + ", expected a port of its own"])
+        }
+    }
+
     @Test func `a reach entry that is open to the network says to whom`() throws {
         let entry = "reach:\n  - peer: bob\n    service: x\n    listen: 172.17.0.1:7701\n    exposeToNetwork: true\n"
         let more = "    insecure: true\n    hosts: [host.docker.internal]\n    clients: [172.17.0.0/16]\n"

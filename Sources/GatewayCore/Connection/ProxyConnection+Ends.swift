@@ -14,7 +14,8 @@ extension ProxyConnection {
             if side == .downstream, downstream.output == .sent { queue(.close(.downstream)) }
             return
         case .resolving:
-            if side == .downstream { closeDownstream() }
+            guard side == .downstream else { return }
+            if turn == nil { closeDownstream() } else { downstream.hasEnded = true }
             return
         case .closed: return
         }
@@ -25,7 +26,7 @@ extension ProxyConnection {
         }
     }
 
-    private mutating func requestsEnded() {
+    mutating func requestsEnded() {
         guard !upstream.isFinished, takesRequests else { return }
         if let error = http.endRequests() { return reject(error) }
         switch upstream.presence {
@@ -123,7 +124,7 @@ extension ProxyConnection {
         }
     }
 
-    private mutating func answer(_ error: GatewayError, toHead: Bool) {
+    mutating func answer(_ error: GatewayError, toHead: Bool) {
         guard !downstream.isFinished else { return breakUp() }
         queue(.answer(error, toHead: toHead))
         closeDownstream()
@@ -146,7 +147,7 @@ extension ProxyConnection {
     // MARK: Broken
 
     /// Breaks `side`: it sees an abort, not an end.
-    private mutating func reset(_ side: Side) {
+    mutating func reset(_ side: Side) {
         switch self[side].presence {
         case .absent, .gone: return
         case .opening, .open: break

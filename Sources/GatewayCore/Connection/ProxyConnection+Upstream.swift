@@ -15,16 +15,37 @@ extension ProxyConnection {
     package mutating func resolved(_ resolution: Resolution) {
         guard case .resolving = state else { return }
         state = .open(Open())
+        let turn = turn.take()
+        let addressing: Addressing =
+            switch turn {
+            case let turn? where !turn.target.isTunnel: .proxy(turn.target)
+            case _: .origin
+            }
         switch resolution {
-        case .ready(let policy): http = HTTP1ConnectionState(policy: policy, scratch: scratch)
+        case .ready(let policy):
+            http = HTTP1ConnectionState(policy: policy, addressing: addressing, scratch: scratch)
         case .unavailable(let error, let policy):
+            cancelPatience()
+            if let turn { return answer(error, toHead: turn.isHead) }
             http = HTTP1ConnectionState(policy: policy, scratch: scratch)
             unavailable = error
-            cancelPatience()
         }
+        if let turn { queue(turn.target.isTunnel ? .establish : .repeatRequest(turn.head)) }
         // A server may speak first.
         if http.carriesRawBytes { connect() }
         queue(.resume(.downstream))
+        if turn?.target.isTunnel == true, downstream.hasEnded { requestsEnded() }
+    }
+
+    /// A request of a client of the forward proxy is for another target than those before, all of which are answered.
+    mutating func take(_ turn: Turn) {
+        cancelPatience()
+        self.turn = turn
+        role = .reach(peer: turn.target.host)
+        state = .resolving
+        reset(.upstream)
+        upstream = End(presence: .absent)
+        queue(.route(turn.target))
     }
 
     /// Wants an upstream, once per upstream.

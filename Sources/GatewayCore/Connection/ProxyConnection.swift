@@ -60,6 +60,12 @@ package struct ProxyConnection: ~Copyable {
 
     /// What the owner has to do, in this order.
     package enum Action: Hashable, Sendable {
+        /// A client of the forward proxy asks for this target: tell what it is by ``resolved(_:)``.
+        case route(ProxyTarget)
+        /// Tell the client that its tunnel is open (RFC 9110 §9.3.6).
+        case establish
+        /// Offer these bytes as the first of the client's.
+        case repeatRequest([UInt8])
         /// Open the upstream, then tell by ``connected()`` or ``connectFailed(_:)``.
         case connect(Destination)
         /// The side is wanted again: offer what it gave and was not taken, then read more.
@@ -80,7 +86,7 @@ package struct ProxyConnection: ~Copyable {
         case retire
     }
 
-    let role: Role
+    var role: Role
     let scratch: HeadScratch
     var http: HTTP1ConnectionState
     var state: State
@@ -95,6 +101,8 @@ package struct ProxyConnection: ~Copyable {
     var awaitsPeer = false
     var awaitsHead = false
     var isRetired = false
+    /// At a forward proxy: the request for which a target is being looked for.
+    var turn: Turn?
     private var actions = ActionQueue()
 
     /// A client's connection to a service of `peer`, of which ``resolved(_:)`` tells more.
@@ -103,6 +111,16 @@ package struct ProxyConnection: ~Copyable {
         self.scratch = scratch
         http = HTTP1ConnectionState(policy: .passthrough, scratch: scratch)
         state = .resolving
+    }
+
+    /// A client's connection to the forward proxy, whose requests say what they reach.
+    package init(proxying scratch: HeadScratch) {
+        role = .reach(peer: "")
+        self.scratch = scratch
+        let policy = ForwardingPolicy.reach(ReachPolicy(names: OwnNames(), offersUpgrade: false))
+        http = HTTP1ConnectionState(policy: policy, addressing: .proxy(nil), scratch: scratch)
+        state = .open(Open())
+        queue(.resume(.downstream))
     }
 
     /// A peer's stream to our service `service`.
@@ -154,8 +172,11 @@ package struct ProxyConnection: ~Copyable {
         do {
             let count = try http.receiveRequests(input)
             watchHead()
+            if let turn = http.turn { take(turn) }
             if upstream.presence == .absent, !scratch.plan.isEmpty { connect() }
             holdsRequests = http.holdsRequests
+            // The end came before it was known where a first request leads.
+            if downstream.hasEnded, turn == nil { requestsEnded() }
             endIfDone()
             return count
         } catch {

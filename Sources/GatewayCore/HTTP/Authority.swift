@@ -111,14 +111,22 @@ struct Origin {
 package struct OwnNames: Sendable {
     /// In lower case, without a port.
     private let names: [[UInt8]]
+    private let includesLoopback: Bool
 
     /// Loopback, and `overlayNames`.
     package init(overlayNames: [String] = []) {
         names = overlayNames.map { Array($0.lowercased().utf8) }
+        includesLoopback = true
+    }
+
+    /// `host` alone, as it stands in an authority.
+    package init(only host: String) {
+        names = [Array(host.lowercased().utf8)]
+        includesLoopback = false
     }
 
     func contain(_ authority: Authority, in bytes: Span<UInt8>) -> Bool {
-        if authority.isLoopback(bytes) { return true }
+        if includesLoopback, authority.isLoopback(bytes) { return true }
         for name in names where bytes.matches(authority.host, name) { return true }
         return false
     }

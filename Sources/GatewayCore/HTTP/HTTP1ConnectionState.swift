@@ -47,11 +47,20 @@ package struct HTTP1ConnectionState: ~Copyable {
     private var clientAuthority: [UInt8] = []
     private var faultyRequestIsHead = false
     private var faultIsInBody = false
+    private let addressing: Addressing
+    /// A request for another target, behind which nothing is taken.
+    private(set) var turn: Turn?
 
     /// - Parameters:
     ///   - budget: of the peer whose requests these are; nil when nothing bounds them.
     ///   - scratch: of the loop on which the connection lives; its plan is filled by every call.
     package init(policy: ForwardingPolicy, budget: RequestBudget? = nil, scratch: HeadScratch) {
+        self.init(policy: policy, budget: budget, addressing: .origin, scratch: scratch)
+    }
+
+    /// - Parameter addressing: how the requests name their target.
+    init(policy: ForwardingPolicy, budget: RequestBudget? = nil, addressing: Addressing, scratch: HeadScratch) {
+        self.addressing = addressing
         self.policy = policy
         self.budget = budget
         self.scratch = scratch
@@ -122,11 +131,13 @@ package struct HTTP1ConnectionState: ~Copyable {
             case .head(let range):
                 try acceptRequest(input.extracting(range), at: range)
                 offset = range.upperBound
+                if turn != nil { return offset }
             case .heldHead(let end):
                 let head = requests.takeHeldHead()
                 try acceptRequest(head.span, at: nil)
                 requests.reuse(head)
                 offset = end
+                if turn != nil { return offset }
             case .body(let range, let ends):
                 if requestBody.isPassing {
                     scratch.plan.append(input: range)
@@ -235,6 +246,7 @@ package struct HTTP1ConnectionState: ~Copyable {
             return try beginHTTP2(bytes, at: range)
         }
         faultyRequestIsHead = head.isHeadRequest
+        if try leavesTarget(bytes, head) { return }
         scratch.edits.clear()
         let framing: MessageReader.Framing
         do throws(HeadFault) {
@@ -263,6 +275,20 @@ package struct HTTP1ConnectionState: ~Copyable {
         } catch {
             throw dropWithheldRequest(error)
         }
+    }
+
+    /// Whether the request is for another target than those before. It then waits in `turn`; behind requests that are
+    /// not answered yet nothing more is taken, and the client repeats it on a new connection (RFC 9112 §9.3.2).
+    private mutating func leavesTarget(_ bytes: Span<UInt8>, _ head: MessageHead) throws(GatewayError) -> Bool {
+        guard case .proxy(let current) = addressing else { return false }
+        let target = try ProxyTarget(bytes, head)
+        if target == current, !target.isTunnel { return false }
+        if waiting.isEmpty, scratch.plan.isEmpty {
+            turn = Turn(target: target, head: bytes.copy(0..<bytes.count), isHead: head.isHeadRequest)
+        } else {
+            isLastRequest = true
+        }
+        return true
     }
 
     /// Whether the connection begins with HTTP/2 and may (RFC 9113 §3.3, §3.4: prior knowledge).

@@ -4,6 +4,7 @@ enum KnownField: Equatable {
     case origin
     case connection
     case keepAlive
+    /// `Proxy-Connection` or `Proxy-Authorization`: between a client and its proxy.
     case proxyConnection
     case te
     case transferEncoding
@@ -49,6 +50,7 @@ enum KnownField: Equatable {
                     bytes.reads(range, "sec-fetch-site") ? .secFetchSite : nil
                 }
             case 16: bytes.reads(range, "proxy-connection") ? .proxyConnection : nil
+            case 19: bytes.reads(range, "proxy-authorization") ? .proxyConnection : nil
             case 17: bytes.reads(range, "transfer-encoding") ? .transferEncoding : nil
             case _: nil
             }

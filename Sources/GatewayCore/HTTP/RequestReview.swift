@@ -40,12 +40,7 @@ struct RequestReview {
     ) throws(HeadFault) {
         let target = head.target
         guard !head.isConnectRequest else { throw .connectMethod }
-        guard target.lowerBound >= 2, !target.isEmpty, bytes.count > target.upperBound + 10 else { throw .startLine }
-        guard bytes.isToken(0..<target.lowerBound - 1), bytes[target.lowerBound - 1] == ASCII.space,
-            bytes[target.upperBound] == ASCII.space,
-            isVersion(bytes, target.upperBound + 1..<target.upperBound + 9),
-            bytes[target.upperBound + 9] == ASCII.carriageReturn
-        else { throw .startLine }
+        guard isLine(bytes, head) else { throw .startLine }
         guard !bytes.contains(UInt8(ascii: "#"), in: target) else { throw .target }
         if bytes[target.lowerBound] == UInt8(ascii: "/") { return }
         if target.count == 1, bytes[target.lowerBound] == UInt8(ascii: "*"), head.isOptionsRequest { return }
@@ -60,6 +55,16 @@ struct RequestReview {
         edits.replace(origin.range) { output in
             if !hasPath { output.append(isWhole && head.isOptionsRequest ? "*" : "/") }
         }
+    }
+
+    /// Whether the request line is a method, a target and a version with one space between (RFC 9112 §3).
+    static func isLine(_ bytes: Span<UInt8>, _ head: MessageHead) -> Bool {
+        let target = head.target
+        guard target.lowerBound >= 2, !target.isEmpty, bytes.count > target.upperBound + 10 else { return false }
+        return bytes.isToken(0..<target.lowerBound - 1) && bytes[target.lowerBound - 1] == ASCII.space
+            && bytes[target.upperBound] == ASCII.space
+            && isVersion(bytes, target.upperBound + 1..<target.upperBound + 9)
+            && bytes[target.upperBound + 9] == ASCII.carriageReturn
     }
 
     private static func isVersion(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
@@ -80,7 +85,7 @@ struct RequestReview {
             guard let authority = Authority(bytes, host) else { throw .host }
             if case .reach(let reach) = policy, !reach.names.contain(authority, in: bytes) { throw .foreignHost }
         }
-        guard case .reach(let reach) = policy else { return }
+        guard case .reach(let reach) = policy, reach.checksOrigins else { return }
         if let origin = review.origin {
             guard review.originCount == 1 else { throw .foreignOrigin }
             if reach.origins.allow(bytes, origin) { return }

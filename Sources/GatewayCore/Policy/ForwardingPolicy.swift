@@ -47,6 +47,8 @@ package final class ReachPolicy: Sendable {
     let carriesHTTP2: Bool
     /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
     let isKnownToBeHTTP: Bool
+    /// False for targets outside the overlay, which decide for themselves who may call.
+    let checksOrigins: Bool
     let bodies: (any BodyPolicy)?
 
     /// The policy for services of which `names` are ours, and whose bodies nobody looks at.
@@ -73,12 +75,18 @@ package final class ReachPolicy: Sendable {
         self.init(names: OwnNames(), offersUpgrade: false, bodies: CallbackForwarding(route: route))
     }
 
+    /// The policy for what a client asks of `host`, which is outside the overlay.
+    package convenience init(passingOnTo host: String) {
+        self.init(names: OwnNames(only: host), offersUpgrade: true, checksOrigins: false, bodies: nil)
+    }
+
     init(
         names: OwnNames,
         origins: OriginRules = OriginRules(),
         offersUpgrade: Bool,
         carriesHTTP2: Bool = false,
         isKnownToBeHTTP: Bool = true,
+        checksOrigins: Bool = true,
         bodies: (any BodyPolicy)?
     ) {
         self.names = names
@@ -86,6 +94,7 @@ package final class ReachPolicy: Sendable {
         self.offersUpgrade = offersUpgrade
         self.carriesHTTP2 = carriesHTTP2
         self.isKnownToBeHTTP = isKnownToBeHTTP
+        self.checksOrigins = checksOrigins
         self.bodies = bodies
     }
 }

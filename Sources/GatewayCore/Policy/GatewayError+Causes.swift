@@ -138,6 +138,50 @@ extension GatewayError {
         )
     }
 
+    /// A request to the forward proxy that names no target it could have.
+    static var notForProxy: GatewayError {
+        GatewayError(
+            .notProxied,
+            "this is a forward proxy: it takes http:// URLs and CONNECT, and no other request",
+            hint: "set it as HTTP_PROXY and call http://NAME.postern.alt/; https:// needs HTTPS_PROXY as well"
+        )
+    }
+
+    /// A target of the forward proxy that is not in the overlay.
+    package static func notInOverlay(_ host: String) -> GatewayError {
+        GatewayError(
+            .notProxied,
+            "'\(host)' is no overlay name, and this proxy passes nothing on to other hosts",
+            peer: host,
+            hint: "overlay names end in .postern.alt; list others in NO_PROXY, or set `proxy: {others: direct, …}`"
+        )
+    }
+
+    /// The forward proxy was asked for itself.
+    package static var proxyLoop: GatewayError {
+        GatewayError(.notProxied, "the proxy was asked to call itself", hint: "name the host that is meant")
+    }
+
+    /// A service of kind tcp, of which HTTP was asked.
+    package static func needsTunnel(_ host: String) -> GatewayError {
+        GatewayError(
+            .notProxied,
+            "the service at '\(host)' does not speak HTTP: its kind is tcp",
+            peer: host,
+            hint: "open a tunnel to it (CONNECT), or reach it by a port of its own"
+        )
+    }
+
+    /// A host outside the overlay to which the proxy gets no connection.
+    package static func hostRefused(_ host: String) -> GatewayError {
+        GatewayError(
+            .upstreamRefused,
+            "'\(host)' does not accept connections, or has no address",
+            peer: host,
+            hint: "check the name; it is outside the overlay"
+        )
+    }
+
     /// There is no path to `peer` now.
     package static func peerAway(_ peer: String) -> GatewayError {
         GatewayError(

@@ -7,6 +7,8 @@ package struct GatewayError: Error, Hashable, Sendable {
         case badRequest = "bad-request"
         case foreignHost = "foreign-host"
         case foreignOrigin = "foreign-origin"
+        /// The forward proxy does not take this request.
+        case notProxied = "not-proxied"
         case headersTooLarge = "headers-too-large"
         case peerUnknown = "peer-unknown"
         case notTrusted = "not-trusted"
@@ -29,7 +31,7 @@ package struct GatewayError: Error, Hashable, Sendable {
             switch self {
             case .methodRefused: 200
             case .badRequest: 400
-            case .foreignOrigin: 403
+            case .foreignOrigin, .notProxied: 403
             case .requestTimeout: 408
             case .foreignHost: 421
             case .headersTooLarge: 431
@@ -45,7 +47,8 @@ package struct GatewayError: Error, Hashable, Sendable {
             case .badRequest, .headersTooLarge, .upstreamRefused, .upstreamTimeout, .upstreamBroken,
                 .upstreamUntrusted, .badResponse, .overLimit, .shuttingDown, .methodRefused:
                 true
-            case .foreignHost, .foreignOrigin, .requestTimeout, .peerUnknown, .notTrusted, .peerAway, .noSuchService:
+            case .foreignHost, .foreignOrigin, .notProxied, .requestTimeout, .peerUnknown, .notTrusted, .peerAway,
+                .noSuchService:
                 false
             }
         }

@@ -73,15 +73,25 @@ extension SidecarConfiguration {
         }
     }
 
-    /// The first local port of `reach` that the control API also wants.
+    /// The first address on which two things would listen.
     fileprivate func clashingListener(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
-        guard case .at(let control) = control, control.port != 0 else { return nil }
-        guard let position = reach.firstIndex(where: { $0.listen == control }) else { return nil }
-        return file.problem(
-            at: "reach[\(position)].listen",
-            read: "\(control), which control listens on",
-            expected: "a port of its own"
-        )
+        var taken: [HostPort: String] = [:]
+        if case .at(let control) = control { taken[control] = "control" }
+        var listeners: [(key: String, place: HostPort)] = proxy.map { [("proxy", $0.listen)] } ?? []
+        for (position, entry) in reach.enumerated() {
+            if let listen = entry.listen { listeners.append(("reach[\(position)].listen", listen)) }
+        }
+        for (key, place) in listeners where place.port != 0 {
+            if let owner = taken[place] {
+                return file.problem(
+                    at: key,
+                    read: "\(place), which \(owner) listens on",
+                    expected: "a port of its own"
+                )
+            }
+            if key == "proxy" { taken[place] = key }
+        }
+        return nil
     }
 
     /// The first entry of `expose` with rules about methods that gRPC would get past (RULES J).

@@ -17,6 +17,8 @@ extension SidecarConfiguration {
             case let value?: .at(checked(value.place))
             }
         hasOpenMetrics = document["control"]?["metrics"]?.text == "open"
+        proxy = document["proxy"].flatMap(ProxyConfiguration.init)
+        autoReach = checked(document["autoReach"]?.flag)
         let underlay = checked(document["underlay"])
         self.underlay = UnderlayConfiguration(
             listen: underlay.place("listen"),
@@ -29,6 +31,16 @@ extension SidecarConfiguration {
         reach = document["reach"]?.elements.map(ReachConfiguration.init) ?? []
         limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
+    }
+}
+
+extension ProxyConfiguration {
+    /// What `proxy` says; nil when it is off.
+    init?(_ document: DocumentValue) {
+        guard case .place(let listen)? = (document["listen"] ?? document).value else { return nil }
+        self.listen = listen
+        others = document["others"]?.text.map { checked(Others(rawValue: $0)) } ?? .refuse
+        origins = document["origins"]?.elements.map { checked($0.value?.origin) } ?? []
     }
 }
 

@@ -14,6 +14,10 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var control: ControlListener
     /// Whether every program on this machine may read the metrics there.
     package var hasOpenMetrics: Bool
+    /// The forward proxy; nil: none.
+    package var proxy: ProxyConfiguration?
+    /// Whether every service that a trusted peer offers gets a local port by itself.
+    package var autoReach: Bool
     /// How packets travel.
     package var underlay: UnderlayConfiguration
     /// What peers may reach, each with its own name and virtual port.
@@ -34,6 +38,22 @@ package enum ControlListener: Hashable, Sendable {
     case at(HostPort)
     /// On this loopback address, or on any free port when that one is taken.
     case preferably(HostPort)
+}
+
+/// `proxy:`
+package struct ProxyConfiguration: Hashable, Sendable {
+    /// The loopback address; port 0 is any free one.
+    package var listen: HostPort
+    /// What becomes of requests for hosts outside the overlay.
+    package var others: Others
+    /// Foreign origins that may call services of peers.
+    package var origins: [String]
+
+    /// What becomes of requests for hosts outside the overlay.
+    package enum Others: String, Hashable, Sendable {
+        case refuse
+        case direct
+    }
 }
 
 /// `underlay:`

@@ -31,6 +31,14 @@ extension Section {
                 fallback: .told("127.0.0.1:7600, or any free port when that one is taken"),
                 example: "127.0.0.1:7600"
             ),
+            Key(
+                name: "proxy",
+                shape: .textOrSection(.loopbackOrOff, proxy),
+                summary:
+                    "forward proxy for http://NAME.postern.alt, loopback only; or {listen, others, origins}",
+                fallback: .told("off"),
+                example: "127.0.0.1:7680"
+            ),
             Key(name: "underlay", shape: .section(underlay), summary: "how packets travel"),
             Key(
                 name: "expose",
@@ -44,10 +52,16 @@ extension Section {
                 summary: "services of peers that programs on this machine reach at a local port",
                 fallback: .empty
             ),
+            Key(
+                name: "autoReach",
+                shape: .flag,
+                summary: "true: every service that a trusted peer offers us gets a local port that stays the same",
+                fallback: .text("false")
+            ),
             Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ],
-        later: ["proxy", "autoReach", "trust", "networks"]
+        later: ["trust", "networks"]
     )
 
     /// `keyFileMode` of a sidecar and of a hub.
@@ -71,6 +85,29 @@ extension Section {
             shape: .choice(["token", "open"], later: []),
             summary: "who may read /metrics: who has the token, or every program on this machine",
             fallback: .text("token")
+        ),
+    ])
+
+    private static let proxy = Section(keys: [
+        Key(
+            name: "listen",
+            shape: .text(.loopbackOrOff),
+            summary: "the address, or off",
+            isRequired: true,
+            example: "127.0.0.1:7680"
+        ),
+        Key(
+            name: "others",
+            shape: .choice(["refuse", "direct"], later: []),
+            summary: "requests for hosts outside the overlay: refused with 403, or passed on to the host itself",
+            fallback: .text("refuse")
+        ),
+        Key(
+            name: "origins",
+            shape: .list(.text(.origin), distinct: [""], limit: 64),
+            summary: "foreign origins of web pages, extensions and shells that may call services of peers",
+            fallback: .empty,
+            example: "\"vscode-webview://*\""
         ),
     ])
 

@@ -55,7 +55,7 @@ extension SidecarProgram {
             did: identity.key,
             address: identity.key.personalAddress,
             control: control?.description ?? "off",
-            proxy: nil,
+            proxy: proxyPlace,
             udp: boundAddresses.compactMap { HostPort($0.description) },
             reach: localPorts.map {
                 ReadyDocument.Reach(peer: $0.peer, service: $0.target.name, port: $0.target.port, listen: $0.listen)

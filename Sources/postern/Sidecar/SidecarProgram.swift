@@ -36,6 +36,10 @@ final class SidecarProgram {
     /// The next attempt to bind them.
     var retry: Scheduled<Void>?
     var reachPorts: ReachPorts
+    /// Services of peers that have local ports by themselves.
+    var automatic = AutomaticReaches()
+    /// Where the forward proxy listens.
+    var proxyPlace: HostPort?
     /// Local ports that were opened for programs; they stay until the sidecar ends.
     var opened: [LocalPort] = []
     /// How many files and connections this process may have open.
@@ -139,7 +143,8 @@ final class SidecarProgram {
 
     /// Takes no more work, lets what runs finish within `deadline`, and says goodbye to peers.
     func stop(within deadline: TimeAmount) -> EventLoopFuture<Void> {
-        gateway.stop(within: deadline).assumeIsolated().flatMap {
+        automatic.timer?.cancel()
+        return gateway.stop(within: deadline).assumeIsolated().flatMap {
             self.runtime.stop()
         }.flatMap {
             self.node.stop()
@@ -156,6 +161,7 @@ final class SidecarProgram {
         if next.control != configuration.control || next.hasOpenMetrics != configuration.hasOpenMetrics {
             fixed.append("control")
         }
+        if next.proxy != configuration.proxy { fixed.append("proxy") }
         if next.underlay != configuration.underlay { fixed.append("underlay") }
         if next.limits.memory != configuration.limits.memory { fixed.append("limits.memoryMiB") }
         if next.log.format != configuration.log.format { fixed.append("log.format") }
@@ -163,6 +169,7 @@ final class SidecarProgram {
         settings.state = configuration.state
         settings.control = configuration.control
         settings.hasOpenMetrics = configuration.hasOpenMetrics
+        settings.proxy = configuration.proxy
         settings.underlay = configuration.underlay
         settings.limits.memory = configuration.limits.memory
         settings.log.format = configuration.log.format
@@ -177,6 +184,8 @@ final class SidecarProgram {
             self.reachWhatCanBe()
         }.flatMap {
             self.listenForCallbacks()
+        }.flatMap {
+            self.reachAutomatically()
         }.map { fixed }.nonisolated()
     }
 
@@ -223,7 +232,12 @@ extension SidecarProgram: SidecarHost {
                 problem: $0.reason
             )
         }
-        return configured + waiting + opened
+        return configured + waiting + automaticPorts + opened
+    }
+
+    func peersChanged() {
+        guard configuration.autoReach else { return }
+        _ = reachAutomatically()
     }
 
     func upstream(of name: ServiceName) -> UpstreamStatus {

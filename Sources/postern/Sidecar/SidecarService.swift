@@ -43,6 +43,7 @@ struct SidecarService {
         let queue = StateQueue(stateGroup.next())
         let program = try await launch(identity, descriptors: descriptors, on: loop, queue: queue, logger: logger)
         try await offerReaches(program, on: loop)
+        try await serveProxy(program, on: loop)
         let backend = SidecarBackend(program: program, eventLoop: loop)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
@@ -98,8 +99,18 @@ struct SidecarService {
         do {
             try await loop.flatSubmit { program.value.reachAll() }.get()
             try await loop.flatSubmit { program.value.listenForCallbacks() }.get()
+            try await loop.flatSubmit { program.value.reachAutomatically() }.get()
         } catch let error as ReachError {
             throw taken(at: "reach[\(error.position)].listen", address: error.listen, error: error.reason)
+        }
+    }
+
+    private func serveProxy(_ program: NIOLoopBound<SidecarProgram>, on loop: any EventLoop) async throws {
+        do {
+            try await loop.flatSubmit { program.value.serveProxy() }.get()
+        } catch {
+            guard let listen = file.settings.proxy?.listen else { throw error }
+            throw taken(at: "proxy", address: listen, error: error)
         }
     }
 
