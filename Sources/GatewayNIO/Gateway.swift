@@ -29,6 +29,7 @@ package final class Gateway: StreamAcceptor {
     package var callbackPort: UInt16?
     var callbackListener: (any Channel)?
     var proxyListener: (any Channel)?
+    private let signer: (any AssertionSigner)?
     private var admissions: Admissions
     private var lastNumber: UInt64 = 0
     private var exposures: [VirtualPort: Exposure] = [:]
@@ -42,6 +43,7 @@ package final class Gateway: StreamAcceptor {
     ///
     /// - Parameters:
     ///   - authority: decides who may reach what; held as long as the gateway.
+    ///   - signer: signs who calls, for services that want that.
     ///   - callbacks: where receivers of push notifications are kept; nil forgets them with the process.
     package init(
         node: OverlayNode,
@@ -49,8 +51,10 @@ package final class Gateway: StreamAcceptor {
         expose: [ExposedService],
         settings: GatewaySettings = .defaults,
         callbacks: (any CallbackStore)? = nil,
+        signer: (any AssertionSigner)? = nil,
         logger: Logger
     ) {
+        self.signer = signer
         self.callbacks = CallbackTable(store: callbacks)
         self.node = node
         self.authority = authority
@@ -154,7 +158,8 @@ package final class Gateway: StreamAcceptor {
                 did: peer.did,
                 peerName: authority.peerName(peer),
                 network: authority.networkName(peer),
-                callbackPort: callbackPort
+                callbackPort: callbackPort,
+                signer: signer
             )
         )
     }

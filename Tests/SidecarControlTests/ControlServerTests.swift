@@ -21,6 +21,7 @@ private final class EchoBackend: ControlBackend {
     }
 
     var version: String { "0" }
+    var key: NodeKey { NodeKey(words: Words32(a: 1, b: 0, c: 0, d: 0)) }
 
     func perform<Asked: SidecarCore.Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
         calls.withLock { $0.append(Asked.outline.path) }
@@ -155,7 +156,7 @@ private struct World {
         }
     }
 
-    @Test func `over loopback everything but the probes needs the token`() async throws {
+    @Test func `over loopback everything but the probes and public keys needs the token`() async throws {
         try await World.with { world in
             for path in ["/", "/metrics", "/api/v1/status", "/api/v1/openapi.json"] {
                 let refused = try await world.get(path)
@@ -165,6 +166,9 @@ private struct World {
             }
             #expect(try await world.get("/healthz").hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(try await world.get("/readyz").hasPrefix("HTTP/1.1 503 "))
+            let keys = try await world.get("/.well-known/jwks.json")
+            #expect(keys.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(keys.contains("\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""))
             world.backend.calls.withLock { $0.removeAll() }
             let refused = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}")
             #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"))

@@ -148,7 +148,13 @@ struct RequestReview {
                         output.append("\r\n")
                     }
                     if isLast { output.append("Connection: close\r\n") }
-                    if let exposed { output.append(contentsOf: exposed.identity) }
+                    if let exposed {
+                        output.append(contentsOf: exposed.identity)
+                        if let assertion = exposed.assertion {
+                            let line = "\(CallerAssertion.field): \(assertion.token())\r\n"
+                            output.append(contentsOf: Array(line.utf8))
+                        }
+                    }
                 }
             }
             if isLast, line.field == .connection {

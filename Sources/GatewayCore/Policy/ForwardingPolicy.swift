@@ -109,6 +109,8 @@ package final class ExposePolicy: Sendable {
     let defaultPort: UInt16
     /// `Postern-Peer` and its like, as whole lines.
     let identity: [UInt8]
+    /// What is signed of the caller; nil: nothing.
+    let assertion: CallerAssertion?
     /// Names of such lines that do not begin like ours, folded; a client's own are removed.
     let identityNames: [[UInt8]]
     let offersUpgrade: Bool
@@ -125,12 +127,14 @@ package final class ExposePolicy: Sendable {
     ///   - peerName: how we call the peer.
     ///   - network: the network in which we know it.
     ///   - callbackPort: where agents on this host find the receivers of peers; nil leaves receivers alone.
+    ///   - signer: signs who calls, where the service wants that.
     package init(
         _ service: ExposedService,
         did: String,
         peerName: String?,
         network: String?,
-        callbackPort: UInt16? = nil
+        callbackPort: UInt16? = nil,
+        signer: (any AssertionSigner)? = nil
     ) {
         let authority = Array(service.upstreamAuthority.utf8)
         defaultPort = service.defaultPort
@@ -151,6 +155,10 @@ package final class ExposePolicy: Sendable {
         if let network { lines += Self.line(service.identity.network, network) }
         identity = lines
         identityNames = service.identity.foreign
+        let asserting = service.identity.areAsserted ? signer : nil
+        assertion = asserting.map {
+            CallerAssertion(signer: $0, service: service.name, did: did, name: peerName, network: network)
+        }
         offersUpgrade = service.kind.offersUpgrade
         carriesHTTP2 = service.grpc != nil
         let callbacks = service.push ? callbackPort.map { ExposedCallbacks(did: did, port: $0) } : nil
@@ -166,6 +174,7 @@ package final class ExposePolicy: Sendable {
         defaultPort = 80
         identity = []
         identityNames = []
+        assertion = nil
         offersUpgrade = false
         carriesHTTP2 = false
         bodies = CallbackDelivery(route: route, find: find)

@@ -6,6 +6,8 @@ package struct IdentityFields: Hashable, Sendable {
     package var peerName = "Postern-Peer-Name"
     /// The network in which we know it.
     package var network = "Postern-Network"
+    /// Whether ``CallerAssertion`` stands beside them.
+    package var areAsserted = false
 
     /// The usual names.
     package init() {}

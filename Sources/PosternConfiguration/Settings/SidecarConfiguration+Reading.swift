@@ -77,6 +77,7 @@ extension ExposeConfiguration {
         peerHeader = identity.required("Postern-Peer")
         peerNameHeader = identity.required("Postern-Peer-Name")
         networkHeader = identity.required("Postern-Network")
+        assertsIdentity = checked(identity["assertion"]?.flag)
         let methods = document["methods"]
         allowedMethods = methods?["allow"].map { $0.elements.map { checked($0.value?.methodPattern) } }
         deniedMethods = methods?["deny"]?.elements.map { checked($0.value?.methodPattern) } ?? []

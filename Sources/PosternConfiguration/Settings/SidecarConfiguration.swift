@@ -98,6 +98,8 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var peerHeader: String
     package var peerNameHeader: String
     package var networkHeader: String
+    /// Whether a signed assertion of who calls stands beside them.
+    package var assertsIdentity: Bool
     /// Which methods peers may call; nil: all that are not denied.
     package var allowedMethods: [MethodPattern]?
     /// Which methods they may not call.

@@ -307,8 +307,14 @@ extension Section {
                 summary: "for the network in which it is known",
                 fallback: .text("Postern-Network")
             ),
-        ],
-        later: ["assertion"]
+            Key(
+                name: "assertion",
+                shape: .flag,
+                summary:
+                    "true: Postern-Assertion, a JWT signed by this node; its key is at /.well-known/jwks.json of control",
+                fallback: .text("false")
+            ),
+        ]
     )
 
     private static let methods = Section(keys: [

@@ -1,11 +1,14 @@
 package import NIOCore
-import PosternModel
+package import PosternModel
 package import SidecarCore
 
 /// The sidecar behind the control API. Calls come from the control loop; answers may come on any loop.
 package protocol ControlBackend: Sendable {
     /// Of the program.
     var version: String { get }
+
+    /// The key with which this node signs.
+    var key: NodeKey { get }
 
     /// Does `operation`. Fails with ``PosternModel/Problem``.
     func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer>
@@ -15,6 +18,20 @@ package protocol ControlBackend: Sendable {
 
     /// The counters of `/metrics`.
     func metrics() -> EventLoopFuture<[Metric]>
+}
+
+extension ControlBackend {
+    /// The keys by which agents verify assertions of who calls, as a JWK Set (RFC 7517 §5, RFC 8037 §2).
+    var keySet: JSONValue {
+        [
+            "keys": [
+                [
+                    "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": .string(key.did),
+                    "x": .string(Base64URL.encode(key.bytes)),
+                ]
+            ]
+        ]
+    }
 }
 
 /// Whether the sidecar can do its work: what `/readyz` answers.

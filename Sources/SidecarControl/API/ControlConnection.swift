@@ -171,6 +171,8 @@ final class ControlConnection: ChannelInboundHandler {
             return backend.readiness().map {
                 ControlReply(JSONValue(encoding: $0), status: $0.isReady ? .ok : .serviceUnavailable)
             }
+        case .keys:
+            return backend.readiness().map { [backend] _ in ControlReply(backend.keySet) }
         case .metrics:
             return backend.metrics().map {
                 ControlReply(status: .ok, contentType: "text/plain; version=0.0.4", body: Metric.text(of: $0))

@@ -9,6 +9,8 @@ package enum ControlRoute: Sendable {
     case health
     /// Whether hub and underlay are there.
     case readiness
+    /// The public keys of this node.
+    case keys
     /// Counters as Prometheus text.
     case metrics
     /// The description of the API.
@@ -30,8 +32,8 @@ package enum ControlRoute: Sendable {
 
     var need: Need {
         switch self {
-        // The secret of an entry is looked at when it is used.
-        case .health, .readiness, .entry: .nothing
+        // The secret of an entry is looked at when it is used. A public key is for agents that are to hold no token.
+        case .health, .readiness, .entry, .keys: .nothing
         case .metrics: .metrics
         case .page, .description: .reading
         case .link: .change
@@ -59,7 +61,7 @@ extension ControlRoute {
 
     private static let plain: [String: ControlRoute] = [
         "/": .page, "/healthz": .health, "/readyz": .readiness, "/metrics": .metrics,
-        api + "openapi.json": .description,
+        api + "openapi.json": .description, "/.well-known/jwks.json": .keys,
     ]
 
     private static let operations = Dictionary(

@@ -10,6 +10,7 @@ import SidecarNIO
 struct SidecarBackend: ControlBackend {
     let program: NIOLoopBound<SidecarProgram>
     let eventLoop: any EventLoop
+    let key: NodeKey
 
     var version: String { Postern.version }
 

@@ -131,6 +131,7 @@ final class SidecarProgram {
             callbacks: CacheFile(path: state.receiversPath, queue: queue) { error in
                 logger.warning("the receivers of callbacks cannot be written", metadata: ["error": "\(error)"])
             },
+            signer: NodeAssertions(identity: identity),
             logger: logger
         )
         let ports = CacheFile(path: state.reachPortsPath, queue: queue) { error in
@@ -272,6 +273,7 @@ extension ExposedService {
         identity.peer = entry.peerHeader
         identity.peerName = entry.peerNameHeader
         identity.network = entry.networkHeader
+        identity.areAsserted = entry.assertsIdentity
         let hasMethodRules = entry.allowedMethods != nil || !entry.deniedMethods.isEmpty
         let signedCards: SignedCards =
             switch entry.signedCards {

@@ -44,7 +44,7 @@ struct SidecarService {
         let program = try await launch(identity, descriptors: descriptors, on: loop, queue: queue, logger: logger)
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
-        let backend = SidecarBackend(program: program, eventLoop: loop)
+        let backend = SidecarBackend(program: program, eventLoop: loop, key: identity.key)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
