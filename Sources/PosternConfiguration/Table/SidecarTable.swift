@@ -88,29 +88,6 @@ extension Section {
         ),
     ])
 
-    private static let proxy = Section(keys: [
-        Key(
-            name: "listen",
-            shape: .text(.loopbackOrOff),
-            summary: "the address, or off",
-            isRequired: true,
-            example: "127.0.0.1:7680"
-        ),
-        Key(
-            name: "others",
-            shape: .choice(["refuse", "direct"], later: []),
-            summary: "requests for hosts outside the overlay: refused with 403, or passed on to the host itself",
-            fallback: .text("refuse")
-        ),
-        Key(
-            name: "origins",
-            shape: .list(.text(.origin), distinct: [""], limit: 64),
-            summary: "foreign origins of web pages, extensions and shells that may call services of peers",
-            fallback: .empty,
-            example: "\"vscode-webview://*\""
-        ),
-    ])
-
     private static let underlay = Section(
         keys: [
             Key(
@@ -279,7 +256,7 @@ extension Section {
     ])
 
     /// `insecure` of an exposed and of a reached service (RULES L).
-    private static let insecure = Key(
+    static let insecure = Key(
         name: "insecure",
         shape: .flag,
         summary: "true: what leaves this host here may do so without TLS, for whoever is on the way to read and change",
@@ -343,68 +320,6 @@ extension Section {
             summary: "requests of one peer in a minute; for kind tcp its connections"
         ),
     ])
-
-    private static let reached = Section(
-        keys: [
-            Key(
-                name: "peer",
-                shape: .text(.peer),
-                summary: "whose service: did, address, name or agent://NAME",
-                isRequired: true,
-                example: "research"
-            ),
-            Key(
-                name: "service",
-                shape: .text(.service),
-                summary: "the service's name at the peer; or give its port",
-                example: "planner"
-            ),
-            Key(name: "port", shape: .integer(1...65279), summary: "the service's virtual port at the peer"),
-            Key(
-                name: "listen",
-                shape: .text(.reachListen),
-                summary: "local address, loopback only; without it a free port that stays the same",
-                fallback: .told("a free port that stays the same, shown by `postern status`"),
-                example: "127.0.0.1:7701"
-            ),
-            Key(
-                name: "push",
-                shape: .choice(["loopback", "any", "off"], later: []),
-                summary:
-                    "which receivers of push notifications clients may register through us, for services of kind a2a",
-                fallback: .text("loopback")
-            ),
-            Key(
-                name: "origins",
-                shape: .list(.text(.origin), distinct: [""], limit: 64),
-                summary: "foreign origins of web pages, extensions and shells that may call; * at the end: anything",
-                fallback: .empty,
-                example: "\"vscode-webview://*\""
-            ),
-            Key(
-                name: "exposeToNetwork",
-                shape: .flag,
-                summary: "true: listen may be off loopback; then hosts, clients and insecure: true are required",
-                fallback: .text("false")
-            ),
-            insecure,
-            Key(
-                name: "hosts",
-                shape: .list(.text(.hostName), distinct: [""], limit: 16),
-                summary: "what clients on other machines may call us in Host",
-                fallback: .empty,
-                example: "host.docker.internal"
-            ),
-            Key(
-                name: "clients",
-                shape: .list(.text(.addressRange), distinct: [""], limit: 64),
-                summary: "addresses that clients on other machines may come from",
-                fallback: .empty,
-                example: "172.17.0.0/16"
-            ),
-        ],
-        exactlyOne: [["service", "port"]]
-    )
 
     /// `log:` of a sidecar and of a hub.
     static let log = Section(keys: [
