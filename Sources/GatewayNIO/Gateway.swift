@@ -11,7 +11,7 @@ import TrustCore
 /// services to peers. Everything happens on the overlay's event loop.
 package final class Gateway: StreamAcceptor {
     package let settings: GatewaySettings
-    package private(set) var statistics = GatewayStatistics()
+    package internal(set) var statistics = GatewayStatistics()
 
     let node: OverlayNode
     let authority: any GatewayAuthority
@@ -29,11 +29,14 @@ package final class Gateway: StreamAcceptor {
     package var callbackPort: UInt16?
     var callbackListener: (any Channel)?
     var proxyListener: (any Channel)?
+    /// Services of kind `udp`.
+    private(set) lazy var datagrams = DatagramRelay(gateway: self)
+    var datagramListeners: [ReachedService: any Channel] = [:]
     private let signer: (any AssertionSigner)?
-    private var admissions: Admissions
+    var admissions: Admissions
     private var lastNumber: UInt64 = 0
-    private var exposures: [VirtualPort: Exposure] = [:]
-    private var listeners: [ReachedService: any Channel] = [:]
+    private(set) var exposures: [VirtualPort: Exposure] = [:]
+    private(set) var listeners: [ReachedService: any Channel] = [:]
     private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
@@ -85,7 +88,13 @@ package final class Gateway: StreamAcceptor {
                 next[service.port] = Exposure(service, eventLoop: eventLoop)
             }
         }
+        let ports = { (exposures: [VirtualPort: Exposure]) in
+            Set(exposures.values.filter { $0.service.kind == .udp }.map(\.service.port))
+        }
+        let (before, after) = (ports(exposures), ports(next))
         exposures = next
+        for port in after.subtracting(before) { datagrams.open(port) }
+        for port in before.subtracting(after) { datagrams.close(port) }
     }
 
     /// Takes a stream that `peer` opened to `port`. Nil refuses it, in the same way whether there is no service or it
@@ -97,7 +106,7 @@ package final class Gateway: StreamAcceptor {
     ) -> (any OverlayStreamHandler)? {
         eventLoop.assertInEventLoop()
         if port == SidecarPort.callbacks { return acceptCallback(stream, from: peer) }
-        guard stopping == nil, let exposure = exposures[port],
+        guard stopping == nil, let exposure = exposures[port], exposure.service.kind != .udp,
             authority.decide(peer, port).isAdmitted
         else {
             noteRefusedStream()
@@ -196,6 +205,8 @@ package final class Gateway: StreamAcceptor {
                 )
             }
             return bound
+        }.flatMap {
+            self.reachByDatagrams(service, at: $0)
         }.nonisolated()
     }
 
@@ -227,6 +238,7 @@ package final class Gateway: StreamAcceptor {
     package func unreach(_ service: ReachedService) -> EventLoopFuture<Void> {
         eventLoop.assertInEventLoop()
         guard let channel = listeners.removeValue(forKey: service) else { return eventLoop.makeSucceededVoidFuture() }
+        datagramListeners.removeValue(forKey: service)?.close(promise: nil)
         return channel.close()
     }
 
@@ -254,6 +266,7 @@ package final class Gateway: StreamAcceptor {
         case .established:
             connected.insert(peer)
             silent.remove(peer)
+            datagrams.noteSession(with: peer)
         case .responsive: silent.remove(peer)
         case .lost, .unreachable:
             connected.remove(peer)
@@ -287,6 +300,7 @@ package final class Gateway: StreamAcceptor {
     /// Cuts every connection and stream with `peer`, at once.
     package func endStreams(of peer: NodeKey) {
         for proxy in Array(proxies.values) where proxy.peer == peer { proxy.cutForTrust() }
+        datagrams.end(peer)
         if callbacks.end(peer) > 0 { authority.noteReceiversEnded(of: peer) }
     }
 
@@ -298,7 +312,8 @@ package final class Gateway: StreamAcceptor {
         if let stopping { return stopping.futureResult }
         let promise = eventLoop.makePromise(of: Void.self)
         stopping = promise
-        let closed = (listeners.values + [callbackListener, proxyListener].compactMap(\.self)).map { $0.close() }
+        datagrams.end(nil)
+        let closed = (listeners.values + datagramListeners.values + [callbackListener, proxyListener].compactMap(\.self)).map { $0.close() }
         listeners.removeAll()
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {

@@ -21,6 +21,8 @@ package struct GatewaySettings: Hashable, Sendable {
     /// How long a client may take for the head of a request once it began one, and what it may say when there is no
     /// room for it. Default 10 s.
     package var headTimeout: TimeAmount
+    /// How long a conversation of datagrams is kept that is silent. Default 5 min (RFC 4787 §4.3).
+    package var flowTimeout: TimeAmount
     /// Connections and streams that are open at a time. Default: what 4096 file descriptors have room for.
     package var connections: ConnectionLimits
 
@@ -32,6 +34,7 @@ package struct GatewaySettings: Hashable, Sendable {
         connectTimeout: .seconds(10),
         lingerTimeout: .seconds(2),
         headTimeout: .seconds(10),
+        flowTimeout: .minutes(5),
         connections: ConnectionLimits(descriptors: 4096)
     )
 }
@@ -48,6 +51,10 @@ package struct GatewayStatistics: Hashable, Sendable {
     package var overLimit: UInt64 = 0
     /// Errors of ours that clients got.
     package var errorsSent: UInt64 = 0
+    /// Datagrams of clients and services that were carried on.
+    package var datagramsCarried: UInt64 = 0
+    /// Datagrams that were too large, came in half, or found no room, service or peer.
+    package var datagramsDropped: UInt64 = 0
     /// Connections and streams that are open now.
     package var open: Int = 0
 

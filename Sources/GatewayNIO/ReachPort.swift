@@ -23,8 +23,11 @@ final class ReachPort {
 
     /// Why a service of this kind is not what the client wants.
     func refusal(_ kind: ServiceKind) -> GatewayError? {
-        guard let proxied, !proxied.isTunnel, !kind.isHTTP else { return nil }
-        return .needsTunnel(proxied.host)
+        switch kind {
+        case .mcp, .a2a, .http: nil
+        case .tcp: proxied.flatMap { $0.isTunnel ? nil : .needsTunnel($0.host) }
+        case .udp: .datagramsOnly(service.peer.description)
+        }
     }
 
     private static func names(of service: ReachedService, peerName: String?) -> OwnNames {
@@ -62,7 +65,7 @@ final class ReachPort {
         switch (kind, service.push, peer) {
         case (.a2a, .loopback, let peer?), (.a2a, .any, let peer?):
             ReachedCallbacks(gateway: gateway, peer: peer, scope: service.push)
-        case (.a2a, _, _), (.mcp, _, _), (.http, _, _), (.tcp, _, _): nil
+        case (.a2a, _, _), (.mcp, _, _), (.http, _, _), (.tcp, _, _), (.udp, _, _): nil
         }
     }
 

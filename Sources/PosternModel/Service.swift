@@ -8,12 +8,14 @@ package enum ServiceKind: String, Hashable, Sendable, CaseIterable {
     case http
     /// Bytes as they are: gRPC and everything else.
     case tcp
+    /// Datagrams as they are.
+    case udp
 
     /// Whether both ends read the bytes as HTTP/1.1.
     package var isHTTP: Bool {
         switch self {
         case .mcp, .a2a, .http: true
-        case .tcp: false
+        case .tcp, .udp: false
         }
     }
 }

@@ -50,7 +50,7 @@ extension SidecarRuntime: OverlayObserver {
     }
 
     package func overlayReceived(datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {
-        // No kind of service takes datagrams: they are unreliable, and one that nobody takes is lost.
+        incoming?.receive(datagram, from: peer, port: port)
     }
 
     package func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool {

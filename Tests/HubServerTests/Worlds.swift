@@ -120,6 +120,8 @@ final class RunningSidecar: StreamAcceptor, @unchecked Sendable {
         runtime.decide(peer, port).isAdmitted ? Echo() : nil
     }
 
+    func receive(_ datagram: ByteBuffer, from peer: NodeKey, port: VirtualPort) {}
+
     func noteSession(with peer: NodeKey, _ change: SessionChange) {}
 
     func endStreams(of peer: NodeKey) { ended.append(peer) }

@@ -172,6 +172,16 @@ extension GatewayError {
         )
     }
 
+    /// A service of kind udp, to which a client connected.
+    package static func datagramsOnly(_ peer: String) -> GatewayError {
+        GatewayError(
+            .noSuchService,
+            "the service of peer '\(peer)' takes datagrams only: its kind is udp",
+            peer: peer,
+            hint: "send them to the UDP port of the same number"
+        )
+    }
+
     /// A host outside the overlay to which the proxy gets no connection.
     package static func hostRefused(_ host: String) -> GatewayError {
         GatewayError(

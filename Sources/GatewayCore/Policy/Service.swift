@@ -5,7 +5,7 @@ extension ServiceKind {
     package var offersUpgrade: Bool {
         switch self {
         case .http: true
-        case .mcp, .a2a, .tcp: false
+        case .mcp, .a2a, .tcp, .udp: false
         }
     }
 
@@ -13,7 +13,7 @@ extension ServiceKind {
     package var carriesHTTP2: Bool {
         switch self {
         case .a2a: true
-        case .mcp, .http, .tcp: false
+        case .mcp, .http, .tcp, .udp: false
         }
     }
 }

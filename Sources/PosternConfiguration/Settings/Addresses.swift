@@ -67,9 +67,8 @@ package struct Upstream: Hashable, Sendable {
         self.text = text
     }
 
-    /// `HOST:PORT` or `tcp://HOST:PORT`.
-    init?(tcp text: String) {
-        let scheme = "tcp://"
+    /// `HOST:PORT`, with `scheme` before it or not.
+    init?(bare text: String, scheme: String) {
         let rest = text.hasPrefix(scheme) ? text.dropFirst(scheme.count) : text[...]
         guard let place = HostPort(rest), place.port > 0 else { return nil }
         isSecured = false

@@ -148,15 +148,15 @@ extension Section {
             ),
             Key(
                 name: "kind",
-                shape: .choice(["mcp", "a2a", "http", "tcp"], later: ["udp", "stdio"]),
-                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp is passed on as it is",
+                shape: .choice(["mcp", "a2a", "http", "tcp", "udp"], later: ["stdio"]),
+                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp and udp are passed on as they are",
                 isRequired: true,
                 example: "a2a"
             ),
             Key(
                 name: "upstream",
                 shape: .text(.upstream),
-                summary: "where the agent listens: http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kind tcp",
+                summary: "where the agent listens: http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kinds tcp and udp",
                 isRequired: true,
                 example: "http://127.0.0.1:9999"
             ),
@@ -229,14 +229,15 @@ extension Section {
         conditions: [
             Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
             Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
-            Condition(key: "kind", values: ["tcp"], subject: "host", form: nil),
-            Condition(key: "kind", values: ["tcp"], subject: "tls", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "grpc", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "signedCards", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp"], subject: "push", form: nil),
-            Condition(key: "kind", values: ["http", "tcp"], subject: "methods", form: nil),
-            Condition(key: "kind", values: ["tcp"], subject: "identity", form: nil),
-            Condition(key: "kind", values: ["http", "tcp"], subject: "resourceMetadata", form: nil),
+            Condition(key: "kind", values: ["udp"], subject: "upstream", form: .udpUpstream),
+            Condition(key: "kind", values: ["tcp", "udp"], subject: "host", form: nil),
+            Condition(key: "kind", values: ["tcp", "udp"], subject: "tls", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "grpc", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "signedCards", form: nil),
+            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "push", form: nil),
+            Condition(key: "kind", values: ["http", "tcp", "udp"], subject: "methods", form: nil),
+            Condition(key: "kind", values: ["tcp", "udp"], subject: "identity", form: nil),
+            Condition(key: "kind", values: ["http", "tcp", "udp"], subject: "resourceMetadata", form: nil),
         ]
     )
 
@@ -317,7 +318,7 @@ extension Section {
         Key(
             name: "requestsPerMinute",
             shape: .integer(1...100_000_000),
-            summary: "requests of one peer in a minute; for kind tcp its connections"
+            summary: "requests of one peer in a minute; for kinds tcp and udp its connections"
         ),
     ])
 

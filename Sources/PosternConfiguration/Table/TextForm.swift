@@ -44,6 +44,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case httpUpstream
     /// A TCP target, `HOST:PORT` or `tcp://HOST:PORT`.
     case tcpUpstream
+    /// A UDP target, `HOST:PORT` or `udp://HOST:PORT`.
+    case udpUpstream
     /// A gRPC server: `HOST:PORT`, or a port of this machine.
     case grpcUpstream
     /// Either kind of target.
@@ -76,10 +78,12 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .loopbackOrOff: text == "off" ? .off : TextForm.loopback.parse(text)
         case .host: PublicHost(text).map { .host($0) }
         case .httpUpstream: Upstream(http: text).map { .upstream($0) }
-        case .tcpUpstream: Upstream(tcp: text).map { .upstream($0) }
+        case .tcpUpstream: Upstream(bare: text, scheme: "tcp://").map { .upstream($0) }
+        case .udpUpstream: Upstream(bare: text, scheme: "udp://").map { .upstream($0) }
         case .grpcUpstream:
             (UInt16(text).map(HostPort.loopback) ?? HostPort(text)).flatMap { $0.port > 0 ? .place($0) : nil }
-        case .upstream: TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text)
+        case .upstream:
+            TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text) ?? TextForm.udpUpstream.parse(text)
         case .peer: PeerName(text).map { .peer($0) }
         case .allowance: AllowRule(text).map { .allowance($0) }
         case .origin: Self.isOrigin(text) ? .origin(text) : nil
@@ -109,8 +113,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
         case .httpUpstream: "the agent's address: http://HOST:PORT or https://HOST:PORT"
         case .tcpUpstream: "the target's address: HOST:PORT or tcp://HOST:PORT"
+        case .udpUpstream: "the target's address: HOST:PORT or udp://HOST:PORT"
         case .grpcUpstream: "where the agent speaks gRPC: PORT or HOST:PORT"
-        case .upstream: "http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kind tcp"
+        case .upstream: "http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kinds tcp and udp"
         case .peer:
             "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
@@ -149,10 +154,12 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     func hint(for text: String) -> String? {
         switch self {
         case .httpUpstream, .upstream:
-            if Upstream(tcp: text) != nil { return "write http://\(text)" }
+            if Upstream(bare: text, scheme: "tcp://") != nil { return "write http://\(text)" }
             return Upstream.pathHint(text)
         case .tcpUpstream:
             return text.hasPrefix("http") ? "kind tcp takes HOST:PORT; for HTTP use kind http, mcp or a2a" : nil
+        case .udpUpstream:
+            return text.hasPrefix("http") ? "kind udp takes HOST:PORT; for HTTP use kind http, mcp or a2a" : nil
         case .grpcUpstream:
             return text.contains("://") ? "leave out the scheme: HOST:PORT" : nil
         case .allowance:
@@ -190,8 +197,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .host: return "^\(host)(:\(port))?$|^[0-9A-Fa-f:.]{2,45}$"
         case .httpUpstream: return "^https?://\(host)(:\(port))?/?$"
         case .tcpUpstream: return "^(tcp://)?\(host):\(port)$"
+        case .udpUpstream: return "^(udp://)?\(host):\(port)$"
         case .grpcUpstream: return "^((\(host):)?\(port))$"
-        case .upstream: return "^(https?://\(host)(:\(port))?/?|(tcp://)?\(host):\(port))$"
+        case .upstream: return "^(https?://\(host)(:\(port))?/?|((tcp|udp)://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
         case .allowance: return "^(trusted|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"

@@ -15,6 +15,11 @@ extension SidecarProgram {
             ("streams_accepted_total", gateway.streamsAccepted, "Streams of peers to exposed services."),
             ("streams_refused_total", gateway.streamsRefused, "Streams of peers that were refused."),
             ("over_limit_total", gateway.overLimit, "Connections and streams that found no room."),
+            ("service_datagrams_total", gateway.datagramsCarried, "Datagrams of udp services that were carried on."),
+            (
+                "service_datagrams_dropped_total", gateway.datagramsDropped,
+                "Datagrams of udp services that were too large, came in half, or found no room, service or peer."
+            ),
             ("refusals_total", gateway.errorsSent, "Errors of ours that clients were told."),
         ]
         return [
