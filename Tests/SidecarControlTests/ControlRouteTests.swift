@@ -107,7 +107,7 @@ import TrustCore
 
     private static func operation(of route: ControlRoute) -> (any Operation)? {
         switch route {
-        case .page, .health, .readiness, .metrics, .description, .entry, .link: nil
+        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link: nil
         case .operation(let operation): operation
         }
     }

@@ -289,7 +289,7 @@ extension Section {
                 name: "assertion",
                 shape: .flag,
                 summary:
-                    "true: Postern-Assertion, a JWT signed by this node; its key is at /.well-known/jwks.json of control",
+                    "true: Postern-Assertion, a JWT of this node; its key is at /.well-known/jwks.json of control",
                 fallback: .text("false")
             ),
         ]
