@@ -313,7 +313,8 @@ package final class Gateway: StreamAcceptor {
         let promise = eventLoop.makePromise(of: Void.self)
         stopping = promise
         datagrams.end(nil)
-        let closed = (listeners.values + datagramListeners.values + [callbackListener, proxyListener].compactMap(\.self)).map { $0.close() }
+        let others = [callbackListener, proxyListener].compactMap(\.self)
+        let closed = (Array(listeners.values) + Array(datagramListeners.values) + others).map { $0.close() }
         listeners.removeAll()
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {

@@ -1,7 +1,9 @@
 import GatewayCore
+import Logging
 package import NIOCore
 import OverlayNIO
 package import PosternModel
+import TrustCore
 
 // What the gateway decides for flows of datagrams as for streams, and counts.
 extension Gateway {

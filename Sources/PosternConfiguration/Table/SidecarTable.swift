@@ -149,14 +149,15 @@ extension Section {
             Key(
                 name: "kind",
                 shape: .choice(["mcp", "a2a", "http", "tcp", "udp"], later: ["stdio"]),
-                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp and udp are passed on as they are",
+                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp and udp pass as they are",
                 isRequired: true,
                 example: "a2a"
             ),
             Key(
                 name: "upstream",
                 shape: .text(.upstream),
-                summary: "where the agent listens: http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kinds tcp and udp",
+                summary:
+                    "where the agent listens: http://HOST:PORT, https://HOST:PORT, or HOST:PORT for kinds tcp and udp",
                 isRequired: true,
                 example: "http://127.0.0.1:9999"
             ),
