@@ -37,6 +37,10 @@ final class Passage {
     }
 
     var holdsRequests: Bool { http.holdsRequests }
+    /// Whether a request has begun and is not complete.
+    var holdsPart: Bool { http.isInRequestHead }
+    static func reach() -> Passage { reach(offersUpgrade: false) }
+    static func expose() -> Passage { expose(host: .upstream) }
     var outstandingCount: Int { http.outstandingCount }
     var answerToRejectedRequest: HTTP1ConnectionState.Answer { http.answerToRejectedRequest }
     func answerToLoss(_ loss: HTTP1ConnectionState.Loss) -> HTTP1ConnectionState.Answer { http.answerToLoss(loss) }
