@@ -29,8 +29,8 @@ class Resolver(BaseResolver):
         reply = request.reply()
         name = request.q.qname
         if str(name).startswith("long."):
-            for _ in range(5):
-                reply.add_answer(RR(name, QTYPE.TXT, ttl=1, rdata=TXT("x" * 200)))
+            for number in range(5):
+                reply.add_answer(RR(name, QTYPE.TXT, ttl=1, rdata=TXT(str(number) * 200)))
         else:
             reply.add_answer(RR(name, QTYPE.A, ttl=1, rdata=A("192.0.2.7")))
         return reply
@@ -68,17 +68,18 @@ def udp(tmp_path_factory):
     with World(tmp_path_factory.mktemp("udp")) as world:
         world.echo = echo
         world.serve("dns", "udp", f"udp://127.0.0.1:{server.server.server_address[1]}")
-        world.serve("echo", "udp", f"127.0.0.1:{echo.port}", limits={"concurrency": 4})
+        world.serve("echo", "udp", f"127.0.0.1:{echo.port}")
+        world.serve("few", "udp", f"127.0.0.1:{echo.port}", limits={"concurrency": 4})
         world.serve("quic", "udp", "127.0.0.1:1")
         yield world.start()
     server.stop()
     echo.close()
 
 
-def client(world, timeout=5):
+def client(world, timeout=5, service="echo"):
     stream = socket.socket(type=socket.SOCK_DGRAM)
     stream.settimeout(timeout)
-    stream.connect(("127.0.0.1", world.ports["echo"]))
+    stream.connect(("127.0.0.1", world.ports[service]))
     return stream
 
 
@@ -105,9 +106,8 @@ def test_dns(udp):
 def test_dns_with_a_long_answer(udp):
     """EDNS: an answer of more than a kilobyte in one datagram."""
     query = dns.message.make_query("long.example.", "TXT", use_edns=0, payload=1232)
-    answer = dns.query.udp(query, "127.0.0.1", port=udp.ports["dns"], timeout=5, ignore_trailing=False)
-    assert len(answer.answer[0]) == 5 or len(answer.to_wire()) > 1000
-    assert len(answer.to_wire()) > 900
+    answer = dns.query.udp(query, "127.0.0.1", port=udp.ports["dns"], timeout=5)
+    assert len(answer.answer[0]) == 5 and len(answer.to_wire()) > 1000
 
 
 @pytest.mark.parametrize("count", [0, 1, 1104, 1105, 1200, 1232, 1452])
@@ -131,9 +131,7 @@ def test_what_is_larger_is_dropped_and_counted(udp):
 
 def test_clients_do_not_hear_each_other_and_a_limit_holds(udp):
     """Each client has a socket of its own at the service; `limits` count them."""
-    udp.a.stop()
-    udp.restart(udp.a)
-    streams = [client(udp, timeout=2) for _ in range(5)]
+    streams = [client(udp, timeout=2, service="few") for _ in range(5)]
     udp.echo.senders.clear()
     got = []
     for number, stream in enumerate(streams):

@@ -98,6 +98,10 @@ struct ResponseReview {
             guard head.isChunked else { throw .transferEncoding }
             let start = max(encoding.lowerBound, encoding.upperBound - 7)
             guard bytes.matches(start..<encoding.upperBound, "chunked") else { throw .transferEncoding }
+            var position = encoding.lowerBound
+            while let coding = ConnectionOptions.nextToken(bytes, encoding, &position) {
+                guard coding.lowerBound >= start || !bytes.matches(coding, "chunked") else { throw .transferEncoding }
+            }
             return .chunked
         }
         guard let count = review.contentLength else { return .untilClose }
