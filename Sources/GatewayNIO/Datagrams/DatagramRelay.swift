@@ -4,8 +4,8 @@ import OverlayCore
 import OverlayNIO
 import PosternModel
 
-/// Services of kind `udp`: local UDP ports for those of peers, and sockets towards ours. Each client of a port, and each
-/// flow of a peer, is one conversation with a socket of its own; what finds no room is dropped and counted.
+/// Services of kind `udp`: local UDP ports for those of peers, and sockets towards ours. Each client of a port is one
+/// conversation, with a socket of its own at the service; what finds no room is dropped and counted.
 final class DatagramRelay {
     /// A conversation, as a peer names it.
     struct FlowID: Hashable {
