@@ -263,7 +263,7 @@ need "fuzz build" env OVERLAY_FUZZ=1 swift build -c release --product postern-fu
 # Most of the tests wait for time-outs, so several run at once, and the fuzzers beside them; what measures the machine
 # has it for itself.
 fuzzing=20
-[ $tier = whole ] || fuzzing=600
+[ $tier = whole ] || { fuzzing=600; export POSTERN_TEST_INVITATIONS=200; }
 say "fuzzing each subject for $fuzzing s, in the background"
 fuzz $fuzzing &
 end_to_end together .build/release -m "not alone" -n 4

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import threading
 import time
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.alone
 SYNC_MS = 300
 # So short that those of a test never reach the bound of open invitations.
 LIFETIME_MS = 3_000
+# Each takes about a third of a second in the slow test.
+INVITATIONS = int(os.environ.get("POSTERN_TEST_INVITATIONS", 80))
 
 
 @pytest.fixture(scope="session")
@@ -106,19 +109,19 @@ def calls_while(world, workers):
 
 
 def test_a_slow_disk_holds_no_packets_up(make):
-    """200 invitations, each of which waits for a sync of 300 ms, and the calls of another peer meanwhile."""
+    """Many invitations, each of which waits for a sync of 300 ms, and the calls of another peer meanwhile."""
     world = make(POSTERN_TEST_SYNC_MS=SYNC_MS)
     idle = threading.Thread(target=time.sleep, args=(3,))
     idle.start()
     calm = percentile(calls_while(world, [idle]), 0.99)
     journal = world.b.state / "trust.journal"
     before = journal.read_text().count("\n")
-    workers, made, failures = invite(world.b, 200, connections=8)
+    workers, made, failures = invite(world.b, INVITATIONS, connections=8)
     begun = time.monotonic()
     times = calls_while(world, workers)
     assert time.monotonic() - begun > 10 * SYNC_MS / 1000, "the syncs were not slow"
-    assert len(made) == 200 and not failures, failures[:1]
-    assert journal.read_text().count("\n") - before < 100, "commands that wait together share a line and its sync"
+    assert len(made) == INVITATIONS and not failures, failures[:1]
+    assert journal.read_text().count("\n") - before < INVITATIONS / 2, "commands that wait together share a line and its sync"
     # A machine that is busy with other things has a p99 of its own.
     reached = f"p50 {percentile(times, 0.5):.2f} ms, p99 {percentile(times, 0.99):.2f} ms, p99 without {calm:.2f} ms"
     print(reached)

@@ -50,12 +50,13 @@ extension Node {
         guard let peer = peer(answer.peer), outgoing.count < Self.maximumAnswers else { return }
         guard path == answer.path || peer.mayBe(at: path.remote) else { return }
         outgoing.append(OutgoingHandshake(path: path, bytes: answer.packet))
+        // Whoever receives at the one address can have the keys now, and say that it is at the other.
+        if path != answer.path { peer.successor?.isAnsweredElsewhere = true }
         guard let inUse = peer.session?.path else { return }
         if inUse.addresses == path {
             inUse.amplificationLimit?.receive(PacketLayout.Initiation.byteCount)
             inUse.spend(answer.packet.count)
         }
-        // Whoever receives at the one address can have the keys now, and say that it is at the other.
         if path != answer.path { inUse.amplificationLimit?.weaken() }
         settle(peer)
     }
@@ -175,7 +176,7 @@ extension Node {
             guard session === peer.session else { return }
         }
         let (path, isProven) = (incoming.path, incoming.isProven)
-        arrive(session, of: peer, on: path, isProven: isProven, goesOn: living != nil, answerSize, at: now)
+        arrive(session, of: peer, on: path, isProven: isProven, areKeysElsewhere: living != nil, answerSize, at: now)
         if case .failure(let failure) = early { fail(session, failure, at: now) }
         settle(peer)
     }
@@ -218,13 +219,14 @@ extension Node {
     }
 
     /// A session that came with message 1 from `path` is there, or goes on with its keys: that is its path, as far as
-    /// the peer may be there.
+    /// the peer may be there. `areKeysElsewhere`: a packet from there proves nothing, since it may be under other keys
+    /// than those that message 2 took there, as in a session that goes on, or message 2 went to other addresses too.
     mutating func arrive(
         _ session: Session,
         of peer: Peer,
         on path: AddressPair,
         isProven: Bool,
-        goesOn: Bool = false,
+        areKeysElsewhere: Bool,
         _ answerSize: Int,
         at now: Instant
     ) {
@@ -236,8 +238,7 @@ extension Node {
             // A session that has something to say for itself may need a handshake of its own.
             session.path?.amplificationLimit = AntiAmplificationLimit(
                 received: PacketLayout.Initiation.byteCount,
-                // Packets of a session that goes on may be under other keys than those of this answer.
-                proof: goesOn ? .pathResponse : .authenticPacket,
+                proof: areKeysElsewhere ? .pathResponse : .authenticPacket,
                 reserve: session.flow.openedStreams > 0 ? PacketLayout.Initiation.byteCount : 0
             )
             session.path?.spend(answerSize)

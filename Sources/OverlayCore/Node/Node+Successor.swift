@@ -12,6 +12,8 @@ struct Successor {
     /// Bytes of message 2.
     let answerSize: Int
     let answeredAt: Instant
+    /// Message 2 went elsewhere too, so that whoever speaks under its keys need not be at `path`.
+    var isAnsweredElsewhere = false
 }
 
 extension Node {
@@ -47,7 +49,15 @@ extension Node {
         session.streams.continueGenerations(after: peer.lastStreamGeneration)
         peer.session = session
         announce(session)
-        arrive(session, of: peer, on: successor.path, isProven: successor.isProven, successor.answerSize, at: now)
+        arrive(
+            session,
+            of: peer,
+            on: successor.path,
+            isProven: successor.isProven,
+            areKeysElsewhere: successor.isAnsweredElsewhere,
+            successor.answerSize,
+            at: now
+        )
         settle(peer)
     }
 

@@ -111,8 +111,11 @@ final class Path {
 
     // MARK: Packets on their way
 
-    /// The path is used again: `byteCount` bytes are still on their way of what had left before it was not.
-    func resume(bytesInFlight byteCount: Int) { bytesInFlight = byteCount }
+    /// The path is used again; `packets` know what is still on its way of what had left before it was not.
+    func resume(_ packets: borrowing SentPackets) {
+        bytesInFlight = packets.outstandingBytes(on: serial)
+        if let probe = mtu.outstandingProbe, packets.outstanding(probe) == nil { mtu.forgetProbe() }
+    }
 
     /// A packet leaves that counts as in flight.
     func depart(_ byteCount: Int, at now: Instant) -> DeliveryRate.Stamp {

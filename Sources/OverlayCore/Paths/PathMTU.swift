@@ -238,6 +238,30 @@ struct PathMTU {
         proceed(search)
     }
 
+    /// The probe on its way, if there is one; ``forgetProbe()`` when nothing will tell what became of it, as of those
+    /// that were settled while another path was in use.
+    var outstandingProbe: UInt64? {
+        switch phase {
+        case .searching(let search): search.outstanding
+        case .doubted(let confirmation): confirmation.outstanding
+        case .base, .complete, .fallen, .error: nil
+        }
+    }
+
+    /// The probe on its way counts as never sent.
+    mutating func forgetProbe() {
+        switch phase {
+        case .searching(var search):
+            search.outstanding = nil
+            phase = .searching(search)
+        case .doubted(var confirmation):
+            confirmation.outstanding = nil
+            phase = .doubted(confirmation)
+        case .base, .complete, .fallen, .error:
+            break
+        }
+    }
+
     /// The search whose probe of `byteCount` bytes is on its way.
     private func search(for byteCount: Int) -> Search? {
         guard case .searching(let search) = phase, search.outstanding != nil, search.candidate == byteCount else {
@@ -283,7 +307,7 @@ struct PathMTU {
     mutating func refuse(_ byteCount: Int, at now: Instant) -> UInt64? {
         guard byteCount > base else {
             guard byteCount > PacketLayout.smallestPathSize, carriesBase else { return nil }
-            let probe: UInt64? = if case .doubted(let confirmation) = phase { confirmation.outstanding } else { nil }
+            let probe = isDoubted ? outstandingProbe : nil
             fail(at: now)
             return probe
         }

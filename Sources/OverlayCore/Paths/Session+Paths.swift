@@ -177,7 +177,7 @@ extension Session {
             peer.forget(current.addresses.remote)
             proven.removeAll { $0 == current.addresses.remote }
             // What became of its packets meanwhile was not counted.
-            previous.resume(bytesInFlight: recovery.packets.outstandingBytes(on: previous.serial))
+            previous.resume(recovery.packets)
             use(previous, shared: &shared)
             recovery.forgetSilence()
             return

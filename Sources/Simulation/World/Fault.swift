@@ -75,7 +75,9 @@ package final class FaultHistory {
     /// Pairs with which an attacker interfered, and until when.
     private var interferences: [(endsAt: Instant, pair: HostPair)] = []
     /// Firewalls that are up now.
-    private var firewalls: Set<HostPair> = []
+    private var firewalls: Set<HostPair>
+    /// Those that stand for good, where a hub carries what they stop.
+    private let lastingFirewalls: Set<HostPair>
     /// The host that relays for all others, if there is one.
     private let hub: HostID?
     /// Pairs of which only one side admits the other, for good.
@@ -83,9 +85,11 @@ package final class FaultHistory {
     /// Hosts behind translators: only answers reach them, and what a hub carries.
     private let hidden: Set<HostID>
 
-    /// No fault yet, in a world where `hub` relays, the pairs in `oneSided` never meet, and those in `hidden` are
-    /// behind translators.
-    package init(hub: HostID?, oneSided: [HostPair], hidden: [HostID] = []) {
+    /// No fault yet, in a world where `hub` relays, the pairs in `oneSided` never meet, those in `hidden` are behind
+    /// translators, and between those in `firewalls` stands one.
+    package init(hub: HostID?, oneSided: [HostPair], hidden: [HostID] = [], firewalls: [HostPair] = []) {
+        self.firewalls = Set(firewalls)
+        lastingFirewalls = hub == nil ? [] : Set(firewalls)
         self.hub = hub
         self.oneSided = Set(oneSided)
         self.hidden = Set(hidden)
@@ -109,7 +113,7 @@ package final class FaultHistory {
     /// Everybody is told where everybody is.
     package func recordHealing(at: Instant) {
         for index in faults.indices { faults[index].endsAt = min(faults[index].endsAt, at) }
-        firewalls = []
+        firewalls = lastingFirewalls
     }
 
     /// `host` admits `peer` again.
@@ -143,11 +147,18 @@ package final class FaultHistory {
             || surrenders.contains { $0.endsAt >= start && $0.pair == pair }
     }
 
+    /// Whether the hub carries what goes between the pair: no firewall keeps either from it.
+    private func isRelayed(_ pair: HostPair) -> Bool {
+        guard let hub, !pair.contains(hub) else { return false }
+        return !firewalls.contains(HostPair(pair.low, hub)) && !firewalls.contains(HostPair(pair.high, hub))
+    }
+
     /// Whether something since `start`, or `hub` being down, gives the pair a cause not to reach each other.
     package func mayHinder(_ pair: HostPair, since start: Instant) -> Bool {
-        oneSided.contains(pair) || hub == nil && hidden.contains(where: pair.contains)
-            // The hub carries what a firewall stops, but for itself there is no other way.
-            || firewalls.contains(pair) && hub.map(pair.contains) ?? true
+        oneSided.contains(pair)
+            || firewalls.contains(pair) && !isRelayed(pair)
+            // From behind a translator the hub is reached all the same.
+            || hidden.contains(where: pair.contains) && !isRelayed(pair) && !(hub.map(pair.contains) ?? false)
             || interferences.contains { $0.endsAt >= start && $0.pair == pair }
             || faults.contains { entry in
                 guard entry.endsAt >= start else { return false }

@@ -70,7 +70,8 @@ package final class World {
         history = FaultHistory(
             hub: scenario.hub,
             oneSided: scenario.oneSided.map { HostPair($0.host, $0.peer) },
-            hidden: scenario.nats.flatMap(\.hosts)
+            hidden: scenario.nats.flatMap(\.hosts),
+            firewalls: scenario.firewalls
         )
         sessions = SessionChecker(findings: findings, history: history)
         streams = StreamLedger(seed: scenario.seed, findings: findings, history: history, sessions: sessions)

@@ -292,6 +292,16 @@ struct PathMTUTests {
         #expect(path.mtu.size == 1472)
     }
 
+    @Test func `a probe that nobody tells of any more does not keep the next one back`() {
+        let path = found()
+        path.loseLarge(10_000, timeouts: 2)
+        path.loseBase(20_000, timeouts: 4)
+        path.mtu.sentProbe(7)
+        #expect(path.mtu.outstandingProbe == 7 && path.nextProbe() == nil)
+        path.mtu.forgetProbe()
+        #expect(path.mtu.outstandingProbe == nil && path.nextProbe() == 1200)
+    }
+
     @Test func `after three lost probes the path is in error, and is tried again after a time that doubles`() {
         let path = SizedPath(carries: 1199)
         path.loseBase(1000, timeouts: 4)

@@ -1,3 +1,4 @@
+import OverlayCrypto
 import OverlayWire
 import PosternModel
 import Testing
@@ -51,6 +52,47 @@ import Testing
         pair.run(for: .seconds(4))
         let path = try #require(pair.aAtB.session?.path)
         #expect(path.addresses.remote == Pair.addressA && path.amplificationLimit == nil)
+    }
+
+    @Test func `a restarted peer whose message 2 went elsewhere too proves nothing of the first address either`() throws {
+        var pair = try Pair()
+        pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: Candidate.hosts([Pair.addressA])), at: pair.now)
+        let peer = pair.a.peer(with: pair.keyB)
+        try pair.a.connect(#require(peer), at: pair.now)
+        pair.run(for: .seconds(1))
+        pair.a = Node(
+            identity: try NodeIdentity(seed: Array(repeating: 1, count: 32)),
+            settings: .defaults,
+            seed: Array(repeating: 9, count: 32),
+            counters: 1_700_000_100_000_000_000..<UInt64.max
+        )
+        pair.a.setLocalAddresses([Pair.addressA], candidates: [], at: pair.now)
+        pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: Candidate.hosts([Pair.addressB])), at: pair.now)
+        pair.bystanders[Self.victim] = []
+        pair.wire = []
+        let restarted = pair.a.peer(with: pair.keyB)
+        try pair.a.connect(#require(restarted), at: pair.now)
+        pair.flush()
+        let first = try #require(pair.wire.first { $0.bytes.first == PacketType.initiation.rawValue }).bytes
+        pair.wire = []
+        pair.b.receive(first.span.bytes, from: Self.victim, to: Pair.addressB, ecn: .notECT, at: pair.now)
+        pair.b.receive(first.span.bytes, from: Pair.addressA, to: Pair.addressB, ecn: .notECT, at: pair.now)
+        pair.flush()
+        let waits = pair.aAtB.successor?.isAnsweredElsewhere
+        #expect(waits == true)
+        // The peer speaks under the keys that it has got at home, and somebody forwards that from the first address.
+        pair.now = pair.now + .milliseconds(10)
+        for packet in pair.wire where !packet.toB {
+            pair.a.receive(packet.bytes.span.bytes, from: packet.from, to: packet.to, ecn: .notECT, at: pair.now)
+        }
+        pair.wire = []
+        pair.flush()
+        let spoken = try #require(pair.wire.first { $0.bytes.first == PacketType.protected.rawValue }).bytes
+        pair.b.receive(spoken.span.bytes, from: Self.victim, to: Pair.addressB, ecn: .notECT, at: pair.now)
+        let session = try #require(pair.aAtB.session)
+        #expect(!session.isProven(Self.victim))
+        let isKnown = pair.aAtB.isKnown(Self.victim)
+        #expect(!isKnown)
     }
 
     @Test func `an answer from where message 1 did not go is worth three times itself`() throws {
