@@ -28,9 +28,9 @@ final class ProxyHandler {
     private var unsent: [ByteBuffer]? = []
     /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
     private var unflushed: ChannelLink?
-    private var patience: Scheduled<Void>?
-    private var lingering: Scheduled<Void>?
-    private var heading: Scheduled<Void>?
+    var timers = Timers()
+    /// When the upstream sent bytes last, while a stream of events is waited for.
+    var lastEvents: NIODeadline?
     private var isPerforming = false
 
     /// A client's connection to a reached service.
@@ -255,11 +255,12 @@ final class ProxyHandler {
             if gateway.hasSilentPeers, exposure == nil, let peer, !gateway.isPresent(peer) { notePeer() }
         case .upstream:
             connection.receiveResponses(bytes.readableBytesUInt8Span)
+            if lastEvents != nil { lastEvents = .now() }
             gateway.emit(bytes) { write($0, to: .downstream) }
         }
     }
 
-    private func write(_ bytes: ByteBuffer, to side: ProxyConnection.Side) {
+    func write(_ bytes: ByteBuffer, to side: ProxyConnection.Side) {
         switch (link(side), side) {
         case (.channel(let link), _) where link.isOpen:
             link.write(bytes)
@@ -316,39 +317,6 @@ final class ProxyHandler {
         case .arm(let timer): arm(timer)
         case .cancel(let timer): cancel(timer)
         case .retire: gateway.remove(self)
-        }
-    }
-
-    private func arm(_ timer: ProxyConnection.Timer) {
-        let loop = gateway.eventLoop.assumeIsolated()
-        switch timer {
-        case .patience:
-            patience = loop.scheduleTask(in: gateway.settings.peerPatience) { [weak self] in
-                guard let self else { return }
-                self.connection.patienceEnded(
-                    peerIsPresent: self.peer.map(self.gateway.isPresent) ?? false,
-                    unresolved: self.port?.policy(nil, of: nil) ?? .passthrough
-                )
-                self.settle()
-            }
-        case .linger:
-            lingering = loop.scheduleTask(in: gateway.settings.lingerTimeout) { [weak self] in
-                self?.connection.lingerEnded()
-                self?.settle()
-            }
-        case .head:
-            heading = loop.scheduleTask(in: gateway.settings.headTimeout) { [weak self] in
-                self?.connection.headEnded()
-                self?.settle()
-            }
-        }
-    }
-
-    private func cancel(_ timer: ProxyConnection.Timer) {
-        switch timer {
-        case .patience: patience?.cancel()
-        case .linger: lingering?.cancel()
-        case .head: heading?.cancel()
         }
     }
 

@@ -56,6 +56,7 @@ final class ReachPort {
                 offersUpgrade: kind?.offersUpgrade ?? false,
                 carriesHTTP2: kind?.carriesHTTP2 ?? false,
                 isKnownToBeHTTP: kind != nil || proxied != nil,
+                keepsEventsAlive: service.eventSilence > .zero,
                 callbacks: kind.flatMap { callbacks(of: $0, peer) }
             )
         )

@@ -16,6 +16,7 @@ final class ConnectionWorld {
     /// How long each timer runs here.
     static let patience = Interval(nanoseconds: 4_000_000_000)
     static let head = Interval.seconds(10)
+    static let events = Interval.seconds(3)
     static let linger = Interval(nanoseconds: 2_000_000_000)
 
     private init(_ connection: consuming ProxyConnection) { self.connection = connection }
@@ -144,8 +145,8 @@ final class ConnectionWorld {
     func advance(by interval: Interval) -> String {
         now = now + interval
         var log: [String] = []
-        for timer in [ProxyConnection.Timer.patience, .linger, .head] where (deadlines[timer] ?? .distantFuture) <= now
-        {
+        let timers: [ProxyConnection.Timer] = [.patience, .linger, .head, .events]
+        for timer in timers where (deadlines[timer] ?? .distantFuture) <= now {
             deadlines[timer] = nil
             fire(timer)
             log += perform()
@@ -158,6 +159,9 @@ final class ConnectionWorld {
         case .patience: connection.patienceEnded(peerIsPresent: peerIsPresent, unresolved: Self.unknownPolicy)
         case .linger: connection.lingerEnded()
         case .head: connection.headEnded()
+        case .events:
+            connection.eventsSilent()
+            toDownstream += sent([])
         }
     }
 
@@ -169,6 +173,7 @@ final class ConnectionWorld {
             case .arm(.patience): deadlines[.patience] = now + Self.patience
             case .arm(.linger): deadlines[.linger] = now + Self.linger
             case .arm(.head): deadlines[.head] = now + Self.head
+            case .arm(.events): deadlines[.events] = now + Self.events
             case .cancel(let timer): deadlines[timer] = nil
             case .retire: isRetired = true
             case .repeatRequest(let head): log += ask(String(decoding: head, as: UTF8.self))

@@ -147,6 +147,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [("3s", 3000), ("1500ms", 1500), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)])
+    func `a time has a unit`(text: String, milliseconds: Int) throws {
+        let entry = "reach: [{peer: bob, service: x, sseKeepalive: \(text)}]\n"
+        let file = try ConfigurationFile<SidecarConfiguration>(
+            text: entry,
+            path: "p.yaml",
+            surroundings: surroundings
+        )
+        #expect(file.settings.reach.first?.eventSilence == milliseconds)
+    }
+
+    @Test(arguments: ["3", "999ms", "61m", "-1s", "1.5s", "s", "3 s", "99999999s"])
+    func `what is no time, or out of range, is none`(text: String) {
+        #expect(!TextForm.duration.accepts(text))
+    }
+
     @Test func `a reach entry that is open to the network says to whom`() throws {
         let entry = "reach:\n  - peer: bob\n    service: x\n    listen: 172.17.0.1:7701\n    exposeToNetwork: true\n"
         let more = "    insecure: true\n    hosts: [host.docker.internal]\n    clients: [172.17.0.0/16]\n"

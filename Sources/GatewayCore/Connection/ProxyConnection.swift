@@ -56,6 +56,8 @@ package struct ProxyConnection: ~Copyable {
         case linger
         /// How long a client may take for the head of a request that it began.
         case head
+        /// How long a stream of events may be silent.
+        case events
     }
 
     /// What the owner has to do, in this order.
@@ -100,6 +102,7 @@ package struct ProxyConnection: ~Copyable {
     package internal(set) var lastRequest = Instant(nanoseconds: .min)
     var awaitsPeer = false
     var awaitsHead = false
+    private var awaitsEvents = false
     var isRetired = false
     /// At a forward proxy: the request for which a target is being looked for.
     var turn: Turn?
@@ -222,7 +225,21 @@ package struct ProxyConnection: ~Copyable {
             holdsRequests = false
             queue(.resume(.downstream))
         }
+        watchEvents()
         endIfDone()
+    }
+
+    private mutating func watchEvents() {
+        guard awaitsEvents != http.hasEvents else { return }
+        awaitsEvents.toggle()
+        queue(awaitsEvents ? .arm(.events) : .cancel(.events))
+    }
+
+    /// A stream of events has been silent for long: the plan says what to send to the client, if that is possible now.
+    package mutating func eventsSilent() {
+        scratch.plan.clear()
+        guard awaitsEvents, isLive, downstream.presence == .open, downstream.output == .open else { return }
+        http.keepEventsAlive()
     }
 
     /// A side takes no more before what it has is sent, or takes more again.

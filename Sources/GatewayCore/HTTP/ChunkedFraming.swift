@@ -43,6 +43,9 @@ struct ChunkedFraming {
     private var trailerCount = 0
     private var name = TrailerName()
 
+    /// Whether the last byte was the last of a chunk, or there was none yet.
+    var isBetweenChunks: Bool { state == .size && digitCount == 0 }
+
     /// Follows the body through `bytes` from `start` on, as far as the next change between what belongs to the body and
     /// what is a chunk extension.
     mutating func scan(_ bytes: Span<UInt8>, from start: Int) -> Outcome {

@@ -47,6 +47,8 @@ package struct HTTP1ConnectionState: ~Copyable {
     private var clientAuthority: [UInt8] = []
     private var faultyRequestIsHead = false
     private var faultIsInBody = false
+    /// The response under way, when it is one into which comments may be put.
+    private var events: EventStream?
     private let addressing: Addressing
     /// A request for another target, behind which nothing is taken.
     private(set) var turn: Turn?
@@ -178,6 +180,7 @@ package struct HTTP1ConnectionState: ~Copyable {
             case .body(let range, let ends):
                 if responseBody.isPassing {
                     scratch.plan.append(input: range)
+                    events?.note(input, range)
                 } else {
                     try responseBody.receive(input, range, ends: ends, plan: &scratch.plan)
                     isResponding = !responseBody.isWithholding
@@ -340,7 +343,9 @@ package struct HTTP1ConnectionState: ~Copyable {
             throw .badResponse(error.text)
         }
         switch body {
-        case .pass: scratch.forwardHead(bytes, at: range)
+        case .pass:
+            scratch.forwardHead(bytes, at: range)
+            watchEvents(framing, head, bytes)
         case .inspect, .collect, .gate:
             guard framing.hasBody else {
                 scratch.forwardHead(bytes, at: range)
@@ -357,8 +362,32 @@ package struct HTTP1ConnectionState: ~Copyable {
         }
     }
 
+    /// A stream of events is followed where its client wants comments in it.
+    private mutating func watchEvents(_ framing: MessageReader.Framing, _ head: MessageHead, _ bytes: Span<UInt8>) {
+        guard case .reach(let reach) = policy, reach.keepsEventsAlive, head.status == 200 else { return }
+        switch framing {
+        case .chunked, .untilClose: break
+        case .none, .length: return
+        }
+        head.noteAllFields(bytes)
+        let response = ResponseHead(head, bytes)
+        guard response.contentType.hasPrefix("text/event-stream"), response.contentCoding.isEmpty else { return }
+        events = EventStream(isChunked: framing.isChunked)
+    }
+
+    /// Whether a stream of events is under way whose client wants comments in it.
+    var hasEvents: Bool { events != nil }
+
+    /// Plans a comment where the stream of events is silent between two events.
+    mutating func keepEventsAlive() {
+        scratch.plan.clear()
+        guard let events, events.hasRoomForComment else { return }
+        scratch.plan.append { $0.append(events.commentBytes) }
+    }
+
     private mutating func completeResponse() {
         isResponding = false
+        events = nil
         answeredCount += 1
         if !waiting.isEmpty { waiting.removeFirst() }
     }

@@ -47,6 +47,8 @@ package final class ReachPolicy: Sendable {
     let carriesHTTP2: Bool
     /// False while nobody knows what the service speaks: then a client that does not speak HTTP is not answered in it.
     let isKnownToBeHTTP: Bool
+    /// Whether comments are put into streams of events that are silent.
+    let keepsEventsAlive: Bool
     /// False for targets outside the overlay, which decide for themselves who may call.
     let checksOrigins: Bool
     let bodies: (any BodyPolicy)?
@@ -58,6 +60,7 @@ package final class ReachPolicy: Sendable {
         offersUpgrade: Bool,
         carriesHTTP2: Bool = false,
         isKnownToBeHTTP: Bool = true,
+        keepsEventsAlive: Bool = false,
         callbacks: (any CallbackMapping)? = nil
     ) {
         self.init(
@@ -66,6 +69,7 @@ package final class ReachPolicy: Sendable {
             offersUpgrade: offersUpgrade,
             carriesHTTP2: carriesHTTP2,
             isKnownToBeHTTP: isKnownToBeHTTP,
+            keepsEventsAlive: keepsEventsAlive,
             bodies: callbacks.map(CallbackRules.init)
         )
     }
@@ -86,6 +90,7 @@ package final class ReachPolicy: Sendable {
         offersUpgrade: Bool,
         carriesHTTP2: Bool = false,
         isKnownToBeHTTP: Bool = true,
+        keepsEventsAlive: Bool = false,
         checksOrigins: Bool = true,
         bodies: (any BodyPolicy)?
     ) {
@@ -94,6 +99,7 @@ package final class ReachPolicy: Sendable {
         self.offersUpgrade = offersUpgrade
         self.carriesHTTP2 = carriesHTTP2
         self.isKnownToBeHTTP = isKnownToBeHTTP
+        self.keepsEventsAlive = keepsEventsAlive
         self.checksOrigins = checksOrigins
         self.bodies = bodies
     }

@@ -101,6 +101,8 @@ package struct ReachedService: Hashable, Sendable {
     package var origins: [String]
     /// Where push notifications to its clients may lead.
     package var push: PushScope
+    /// How long a stream of events may be silent before a comment is put into it; zero: for ever.
+    package var eventSilence: Interval
     /// Who may use it from other machines; nil: nobody.
     package var network: NetworkAccess?
 
@@ -110,6 +112,7 @@ package struct ReachedService: Hashable, Sendable {
         listen: HostPort = .loopback(0),
         origins: [String] = [],
         push: PushScope = .loopback,
+        eventSilence: Interval = .zero,
         network: NetworkAccess? = nil
     ) {
         self.peer = peer
@@ -117,6 +120,7 @@ package struct ReachedService: Hashable, Sendable {
         self.listen = listen
         self.origins = origins
         self.push = push
+        self.eventSilence = eventSilence
         self.network = network
     }
 }

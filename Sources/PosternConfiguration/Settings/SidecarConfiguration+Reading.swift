@@ -94,6 +94,7 @@ extension ReachConfiguration {
         listen = document["listen"]?.value?.place
         push = checked(PushScope(rawValue: document.required("push")))
         origins = document["origins"]?.elements.map { checked($0.value?.origin) } ?? []
+        eventSilence = checked(document["sseKeepalive"]?.value?.duration)
         exposesToNetwork = checked(document["exposeToNetwork"]?.flag)
         isInsecure = checked(document["insecure"]?.flag)
         hosts = document["hosts"]?.elements.map { checked($0.value?.hostName) } ?? []
@@ -152,6 +153,7 @@ extension FormValue {
     fileprivate var upstream: Upstream? { if case .upstream(let upstream) = self { upstream } else { nil } }
     fileprivate var peer: PeerName? { if case .peer(let peer) = self { peer } else { nil } }
     fileprivate var origin: String? { if case .origin(let origin) = self { origin } else { nil } }
+    fileprivate var duration: Int? { if case .duration(let milliseconds) = self { milliseconds } else { nil } }
     fileprivate var hostName: String? { if case .hostName(let name) = self { name } else { nil } }
     fileprivate var addressRange: AddressRange? { if case .addressRange(let range) = self { range } else { nil } }
     fileprivate var methodPattern: MethodPattern? {

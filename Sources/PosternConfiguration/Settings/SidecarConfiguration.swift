@@ -154,6 +154,8 @@ package struct ReachConfiguration: Hashable, Sendable {
     package var push: PushScope
     /// Foreign origins that may call.
     package var origins: [String]
+    /// How long event streams may be silent before a comment is put in, in milliseconds; 0: for ever.
+    package var eventSilence: Int
     /// Whether clients on other machines are served.
     package var exposesToNetwork: Bool
     /// Whether what leaves the host may do so without TLS.

@@ -63,6 +63,13 @@ extension Section {
                 example: "\"vscode-webview://*\""
             ),
             Key(
+                name: "sseKeepalive",
+                shape: .text(.duration),
+                summary: "comment lines into event streams that are silent for so long; 0s: none",
+                fallback: .text("0s"),
+                example: "3s"
+            ),
+            Key(
                 name: "exposeToNetwork",
                 shape: .flag,
                 summary: "true: listen may be off loopback; then hosts, clients and insecure: true are required",

@@ -17,6 +17,8 @@ enum FormValue: Hashable, Sendable {
     case addressRange(AddressRange)
     case methodPattern(MethodPattern)
     case fieldName(String)
+    /// In milliseconds.
+    case duration(Int)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -62,6 +64,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case addressRange
     /// The name of a header that frames nothing.
     case fieldName
+    /// A time from a second to an hour, or none.
+    case duration
     /// A JSON-RPC method, with a name behind it or not.
     case methodPattern
 
@@ -89,6 +93,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .origin: Self.isOrigin(text) ? .origin(text) : nil
         case .hostName: HostPort(host: text, port: 0).map { .hostName($0.host) }
         case .addressRange: AddressRange(text).map { .addressRange($0) }
+        case .duration: Self.milliseconds(text).map { .duration($0) }
         case .fieldName: Self.isFieldName(text) ? .fieldName(text) : nil
         case .methodPattern: MethodPattern(text).map { .methodPattern($0) }
         }
@@ -121,6 +126,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
         case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
         case .hostName: "a host name or an IP address, without a port"
+        case .duration: "a time from 1s to 1h such as 3s, 1500ms or 2m, or 0s"
         case .fieldName: "the name of a header such as X-Caller, and none that HTTP itself needs"
         case .methodPattern: "METHOD or METHOD:NAME with * for anything, such as tools/call:delete_*"
         case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
@@ -150,6 +156,17 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             && text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
     }
 
+    /// The time in `text`, in milliseconds.
+    private static func milliseconds(_ text: String) -> Int? {
+        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+        guard let unit = units.first(where: { text.hasSuffix($0.0) }) else { return nil }
+        let digits = text.dropLast(unit.0.count)
+        guard (1...7).contains(digits.utf8.count), digits.utf8.allSatisfy(HostName.isDigit), let count = Int(digits)
+        else { return nil }
+        let milliseconds = count * unit.1
+        return milliseconds == 0 || (1000...3_600_000).contains(milliseconds) ? milliseconds : nil
+    }
+
     /// What is said beside `expected` about a text that misses the form in a way we know.
     func hint(for text: String) -> String? {
         switch self {
@@ -172,7 +189,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
-        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName:
+        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName, .duration:
             return nil
         }
     }
@@ -204,6 +221,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance: return "^(trusted|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
         case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
+        case .duration: return "^[0-9]{1,7}(ms|s|m|h)$"
         case .fieldName: return "^[A-Za-z0-9_-]{1,64}$"
         case .methodPattern: return "^[!#-9;-\\[\\]-~]+(:[!#-\\[\\]-~]+)?$"
         case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"

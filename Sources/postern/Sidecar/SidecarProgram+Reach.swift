@@ -129,6 +129,7 @@ extension SidecarProgram {
             listen: listen,
             origins: entry.origins,
             push: PushScope(entry.push),
+            eventSilence: .milliseconds(Int64(entry.eventSilence)),
             network: entry.exposesToNetwork ? NetworkAccess(hosts: entry.hosts, clients: entry.clients) : nil
         )
         return gateway.reach(service).assumeIsolated().map { address in
