@@ -113,6 +113,7 @@ final class DatagramRelay {
     func end(_ peer: NodeKey?) {
         for flow in Array(served.values) where peer == nil || flow.id.peer == peer { flow.end() }
         for flow in Array(reached.values) where peer == nil || flow.isOf(peer) { flow.end() }
+        if peer == nil { restIfIdle() }
     }
 
     /// Ends flows that have been silent for long, as long as there are any.
@@ -129,6 +130,10 @@ final class DatagramRelay {
         let limit = NIODeadline.now() - gateway.settings.flowTimeout
         for flow in Array(served.values) where flow.lastUse < limit { flow.end() }
         for flow in Array(reached.values) where flow.lastUse < limit { flow.end() }
+        restIfIdle()
+    }
+
+    private func restIfIdle() {
         guard served.isEmpty, reached.isEmpty else { return }
         sweep?.cancel()
         sweep = nil
