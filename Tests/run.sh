@@ -178,7 +178,8 @@ budgets() {
     fi
 }
 
-# What takes hours: worlds of many faults, more systems, the whole table of throughput, and races between threads.
+# What takes hours: worlds of many faults, more systems, the whole table of throughput, all translators, and races
+# between threads.
 nightly() {
     local programs=.build/release
     say "2 000 wild worlds and 5 000 whole systems"
@@ -186,6 +187,8 @@ nightly() {
     simulated systems 3600 "$programs/postern-sim" system --seeds 5000
     say "the whole table of throughput"
     simulated figures 3600 "$programs/postern-sim" throughput --check Fixtures/Throughput/figures.txt
+    say "every pair of address translators"
+    POSTERN_NAT_MATRIX=all end_to_end nats .build/release -k test_nats
     say "the shells' unit tests with ThreadSanitizer"
     need "build for ThreadSanitizer" swift build --build-tests --sanitize thread --scratch-path .build-tsan
     simulated threads 3600 .build-tsan/debug/posternPackageTests.xctest --testing-library swift-testing \

@@ -44,6 +44,7 @@ extension OverlayNode {
         case .rekeyOverdue(_, let key):
             log.warning("a peer answers no handshake for new keys", metadata: ["peer": "\(key)"])
         case .observedAddress(_, let key, let candidate):
+            noteObserved(candidate, by: key)
             observer?.overlayObserved(candidate.endpoint, by: key)
         case .candidates(_, let key, let candidates):
             observer?.overlayLearned(candidates: candidates.map(\.endpoint), of: key)

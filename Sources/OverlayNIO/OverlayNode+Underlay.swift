@@ -63,9 +63,9 @@ extension OverlayNode: UnderlayClient {
         needsTurn()
     }
 
-    /// Tells the core where this host is and can be reached.
+    /// Tells the core where this host is and can be reached: at its interfaces, and where hubs see it.
     func tellAddresses() {
-        let candidates = underlays.flatMap(\.reachable).enumerated().map { position, found in
+        let hosts = underlays.flatMap(\.reachable).enumerated().map { position, found in
             Candidate(
                 found.endpoint,
                 kind: .host,
@@ -73,7 +73,21 @@ extension OverlayNode: UnderlayClient {
                 localPreference: UInt16(clamping: Int(UInt16.max) - position)
             )
         }
-        core.setLocalAddresses(underlays.flatMap(\.localAddresses), candidates: candidates, at: now)
+        let seen = reflexive.candidates.filter { candidate in
+            !hosts.contains { $0.endpoint == candidate.endpoint }
+        }
+        core.setLocalAddresses(underlays.flatMap(\.localAddresses), candidates: hosts + seen, at: now)
+    }
+
+    /// A peer sees this node at `candidate`. Hubs are believed: peers could send others elsewhere with it.
+    func noteObserved(_ candidate: Candidate, by hub: NodeKey) {
+        switch candidate.kind {
+        case .serverReflexive: break
+        case .host, .peerReflexive, .relayed: return
+        }
+        guard reflexive.note(candidate, by: hub) else { return }
+        tellAddresses()
+        needsTurn()
     }
 }
 

@@ -30,6 +30,8 @@ package final class OverlayNode {
     /// Packets in ``sendBuffer`` that the kernel had no room for.
     var blocked: Transmit?
     var failures = UnderlayFailures()
+    /// Where hubs see this node.
+    var reflexive = ReflexiveAddresses()
     /// Whether the log says already that secrets are not locked into memory.
     var hasWarnedOfSwap = false
 

@@ -82,6 +82,8 @@ extension Frame {
             return .observedAddress(sequence: sequence, try span.loadEndpoint(at: &offset))
         case FrameType.candidates:
             return .candidates(try CandidatesFrame(parsing: span, at: &offset))
+        case FrameType.punch:
+            return .punch(try PunchFrame(parsing: span, at: &offset))
         case _:
             throw .unknownFrame
         }
@@ -143,6 +145,17 @@ extension StreamFrame {
         isFin = type & FrameType.streamFin != 0
         data = try Frame.dataRange(span, at: &offset, hasLength: type & FrameType.streamLength != 0)
         guard self.offset <= Varint.maximum - UInt64(data.count) else { throw .invalidValue }
+    }
+}
+
+extension PunchFrame {
+    fileprivate init(parsing span: RawSpan, at offset: inout Int) throws(WireError) {
+        guard let step = Step(rawValue: try span.loadByte(at: offset)) else { throw .invalidValue }
+        offset += 1
+        let sequence = try span.loadVarint(at: &offset)
+        let delay = try span.loadVarint(at: &offset)
+        guard delay <= Self.longestDelay else { throw .invalidValue }
+        self.init(step, sequence: sequence, delay: delay)
     }
 }
 

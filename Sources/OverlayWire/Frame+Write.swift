@@ -71,6 +71,14 @@ extension PacketWriter {
         for endpoint in endpoints { append(endpoint) }
     }
 
+    /// PUNCH: a step of a simultaneous opening.
+    package mutating func append(_ punch: PunchFrame) {
+        append(FrameType.punch)
+        append(punch.step.rawValue)
+        append(varint: punch.sequence)
+        append(varint: punch.delay)
+    }
+
     /// The head of a STREAM frame; `byteCount` bytes must follow. Without a length they fill the packet.
     package mutating func appendStreamHead(
         _ id: StreamID,

@@ -20,6 +20,7 @@ package enum FrameType {
     package static let relay: UInt8 = 0x28
     package static let observedAddress: UInt8 = 0x29
     package static let candidates: UInt8 = 0x2a
+    package static let punch: UInt8 = 0x2b
 
     /// Flags of a STREAM frame: the stream ends here; a length follows; the port follows and the offset is 0.
     package static let streamFin: UInt8 = 0x01
@@ -48,6 +49,35 @@ package enum Frame: Equatable, Sendable {
     case relay(RelayChannel, packet: Range<Int>)
     case observedAddress(sequence: UInt64, Endpoint)
     case candidates(CandidatesFrame)
+    case punch(PunchFrame)
+}
+
+/// One step of a simultaneous opening (`Protocol.md` §9.2).
+package struct PunchFrame: Hashable, Sendable {
+    /// Who says what.
+    package enum Step: UInt8, Sendable {
+        /// "I am about to try: where are you?"
+        case ask = 0
+        /// The answer to that, with fresh candidates before it.
+        case ready = 1
+        /// "Now."
+        case go = 2
+    }
+
+    package var step: Step
+    /// The try of the node that asked; the other steps repeat it.
+    package var sequence: UInt64
+    /// With ``Step/go``: how many milliseconds its receiver waits before it sends.
+    package var delay: UInt64
+
+    /// The longest ``delay``.
+    package static let longestDelay: UInt64 = 10_000
+
+    package init(_ step: Step, sequence: UInt64, delay: UInt64 = 0) {
+        self.step = step
+        self.sequence = sequence
+        self.delay = delay
+    }
 }
 
 /// Bytes of a stream (RFC 9000 §19.8 in meaning).

@@ -11,6 +11,7 @@ extension Sidecar {
         lifetime: Interval,
         services: ServiceSet,
         named petname: String?,
+        addresses: InvitationAddresses?,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
@@ -26,12 +27,13 @@ extension Sidecar {
         }
         let open = book.issued.values.filter { $0.isOpen(at: now.wall) }
         guard open.count < settings.invitationCount else { throw .overLimit("open invitations") }
-        guard !profile.hubs.isEmpty || !profile.advertised.isEmpty else { throw .noHub }
+        let candidates = profile.addresses(for: addresses)
+        guard !profile.hubs.isEmpty || !candidates.isEmpty else { throw .noHub }
         let invitation = Invitation(
             inviter: key,
             name: profile.name,
             hubs: profile.hubs,
-            candidates: profile.advertised,
+            candidates: candidates,
             services: services,
             expires: (now.wall + lifetime).inMilliseconds,
             secret: InvitationSecret(from: random)
@@ -183,6 +185,19 @@ extension Sidecar {
             for due in [issued.invitation.expires, issued.forgotten] where due > time { next = min(next ?? due, due) }
         }
         return next
+    }
+}
+
+extension SidecarProfile {
+    /// What an invitation says of where we are. Nil: what a hub has seen, so that the inviter is met at once where that
+    /// is possible; and everything where there is no hub to be met at.
+    fileprivate func addresses(for wanted: InvitationAddresses?) -> [Endpoint] {
+        switch wanted {
+        case .some(.none): []
+        case .public: advertised.filter { $0.scope == .global }
+        case .all: advertised
+        case nil: hubs.isEmpty ? advertised : confirmed
+        }
     }
 }
 

@@ -144,8 +144,10 @@ package struct Sidecar {
     }
 
     /// The addresses under which we may be reached directly, for invitations and acceptances.
-    package mutating func advertise(_ endpoints: [Endpoint]) {
+    /// `confirmed`: those of them that a hub has seen us at.
+    package mutating func advertise(_ endpoints: [Endpoint], confirmed: [Endpoint]) {
         profile.advertised = Array(endpoints.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
+        profile.confirmed = confirmed
     }
 
     /// Does what has become due.

@@ -90,10 +90,20 @@ package struct SidecarProfile: Hashable, Sendable {
     /// Direct addresses for invitations.
     package var advertised: [Endpoint]
 
-    package init(name: String, hubs: [HubURL], exposed: [ExposedRule], advertised: [Endpoint] = []) {
+    /// Those of them that a hub has seen us at.
+    package var confirmed: [Endpoint]
+
+    package init(
+        name: String,
+        hubs: [HubURL],
+        exposed: [ExposedRule],
+        advertised: [Endpoint] = [],
+        confirmed: [Endpoint] = []
+    ) {
         self.name = name
         self.hubs = hubs
         self.exposed = exposed
         self.advertised = advertised
+        self.confirmed = confirmed
     }
 }

@@ -90,9 +90,9 @@ extension SidecarRuntime: OverlayObserver {
         // Only a hub is believed: it sees us from outside, and a peer could send our invitations elsewhere.
         guard life?.hubs[peer] != nil, !endpoint.isRelay, observed.last != endpoint else { return }
         observed = Array((observed.filter { $0 != endpoint } + [endpoint]).suffix(4))
-        let advertised = profile(of: settings).advertised
+        let profile = profile(of: settings)
         feed { sidecar, _ in
-            sidecar.advertise(advertised)
+            sidecar.advertise(profile.advertised, confirmed: profile.confirmed)
             return []
         }
     }

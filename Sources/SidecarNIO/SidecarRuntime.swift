@@ -204,12 +204,16 @@ package final class SidecarRuntime {
     }
 
     func profile(of settings: Settings) -> SidecarProfile {
-        let advertised = settings.advertised + observed.filter { !settings.advertised.contains($0) }
+        let isHidden = !node.settings.node.usesDirectPaths
+        let confirmed = isHidden ? [] : observed
+        let local = isHidden ? [] : settings.advertised
+        let advertised = local + confirmed.filter { !local.contains($0) }
         return SidecarProfile(
             name: settings.name,
             hubs: settings.hubs,
             exposed: settings.exposed,
-            advertised: advertised
+            advertised: advertised,
+            confirmed: confirmed
         )
     }
 }

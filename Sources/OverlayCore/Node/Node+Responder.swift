@@ -30,7 +30,7 @@ extension Node {
         }
         guard let opened = open(&noise, from: remote) else { return }
         let initiation = opened.payload
-        guard let peer = initiator(initiation, at: now) else { return }
+        guard let peer = initiator(initiation, at: now), peer.mayMeet(on: path, shared.settings) else { return }
         let incoming = IncomingInitiation(
             payload: initiation,
             early: opened.early,
@@ -48,7 +48,9 @@ extension Node {
     /// The peer repeats its first message, and gets its answer again; anybody else who does gets silence.
     private mutating func repeatAnswer(_ answer: AnsweredHandshakes.Answer, on path: AddressPair) {
         guard let peer = peer(answer.peer), outgoing.count < Self.maximumAnswers else { return }
-        guard path == answer.path || peer.mayBe(at: path.remote) else { return }
+        guard path == answer.path || peer.mayBe(at: path.remote), peer.mayMeet(on: path, shared.settings) else {
+            return
+        }
         outgoing.append(OutgoingHandshake(path: path, bytes: answer.packet))
         // Whoever receives at the one address can have the keys now, and say that it is at the other.
         if path != answer.path { peer.successor?.isAnsweredElsewhere = true }

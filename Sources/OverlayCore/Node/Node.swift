@@ -111,8 +111,8 @@ package struct Node: ~Copyable {
         shared.localCandidates = candidates
         for case let peer? in peers {
             guard let session = peer.session, session.isEstablished else { continue }
-            if !areSame { session.control.areCandidatesDue = true }
             session.leaveLostAddress(shared: &shared, at: now)
+            if !areSame { session.candidatesChanged(shared: &shared, at: now) }
             settle(peer)
         }
     }
@@ -126,6 +126,7 @@ package struct Node: ~Copyable {
             session.control.areCandidatesDue = true
             session.unproven.renew(at: now)
             session.probeAlternatives(shared: &shared, at: now)
+            if session.path?.isRelayed == true { session.probeCandidates(shared: &shared, at: now) }
             settle(peer)
         }
     }

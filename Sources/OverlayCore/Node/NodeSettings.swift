@@ -74,8 +74,10 @@ package struct NodeSettings: Sendable, Hashable {
     package var rekeyAfterBytes: UInt64
     /// How long replaced keys still open packets. Default 10 s.
     package var oldKeysFor: Interval
-    /// Time between attempts to leave a relay for a direct path. Default 60 s.
+    /// Time until the second attempt to leave a relay for a direct path; each further one waits twice as long, up to
+    /// ``upgradeIntervalMaximum``, until something changes. Default 60 s and 10 min.
     package var upgradeInterval: Interval
+    package var upgradeIntervalMaximum: Interval
     /// Which congestion controller new paths get. Default BBR.
     package var congestion: CongestionAlgorithm
     /// Whether direct paths are used. False: only relays. Default true.
@@ -115,6 +117,7 @@ package struct NodeSettings: Sendable, Hashable {
         rekeyAfterBytes: 1 << 38,
         oldKeysFor: .seconds(10),
         upgradeInterval: .seconds(60),
+        upgradeIntervalMaximum: .seconds(600),
         congestion: .bbr,
         usesDirectPaths: true,
         tracesSeals: false

@@ -7,6 +7,8 @@ struct PathProbe {
     enum Reason {
         /// The peer, or what we remember, says that it may be there.
         case candidate
+        /// The peer sends there at the same time (`Protocol.md` §9.2).
+        case opening
         /// The peer uses this path.
         case followed
         /// The path that was in use before the peer seemed to move (RFC 9000 §9.3.3).
@@ -47,19 +49,28 @@ struct PathProbe {
     /// When it is given up if it still waits.
     private var givesUpAt: Instant
     private(set) var tries: [Try] = []
+    /// How many tries leave.
+    private var limit: Int
     /// When the next try leaves, or the last counts as unanswered.
     var nextAt: Instant
+
+    /// Tries of one simultaneous opening: the first is the one that counts, the other stands in for a lost one.
+    static let openingTries = 2
 
     /// A probe whose first try leaves at `now`.
     init(path: AddressPair, reason: Reason, at now: Instant) {
         self.path = path
         self.reason = reason
+        switch reason {
+        case .opening: limit = Self.openingTries
+        case .candidate, .followed, .previous, .silence, .proof, .ping: limit = Self.spacing.count + 1
+        }
         nextAt = now
         givesUpAt = now + Self.patience
     }
 
     /// Whether every try has left.
-    var isUsedUp: Bool { tries.count > Self.spacing.count }
+    var isUsedUp: Bool { tries.count >= limit }
 
     /// The next try may not leave before `instant`; false when that is too late.
     mutating func wait(until instant: Instant) -> Bool {
@@ -79,6 +90,7 @@ struct PathProbe {
     /// The address has proven itself: tries in full size show what else has to be known.
     mutating func restart(at now: Instant) {
         tries = []
+        limit = Self.spacing.count + 1
         nextAt = now
         givesUpAt = now + Self.patience
     }

@@ -77,7 +77,7 @@ struct PathSelector {
         switch reason {
         case .followed: return true
         case .silence: return inUse.isFailing
-        case .candidate:
+        case .candidate, .opening:
             return inUse.isRelay || inUse.isFailing || roundTrip + Self.improvement < inUse.roundTrip
         case .ping, .previous, .proof: return false
         }

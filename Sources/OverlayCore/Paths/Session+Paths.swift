@@ -25,7 +25,7 @@ extension Session {
         let isRepeated =
             switch reason {
             case .ping: false
-            case .candidate, .followed, .previous, .silence, .proof:
+            case .candidate, .opening, .followed, .previous, .silence, .proof:
                 probes.contains { $0.reason == reason && $0.path == addresses }
             }
         guard !isRepeated, probes.count < PathProbe.maximum else { return }
@@ -33,7 +33,7 @@ extension Session {
     }
 
     /// Sends a challenge to each of `candidates` from each of our addresses, but not on the path in use.
-    private func probe(
+    func probe(
         _ candidates: [Candidate],
         reason: PathProbe.Reason,
         shared: inout Shared,
@@ -54,16 +54,23 @@ extension Session {
     /// The least time between two looks for a direct path, however often the peer tells where it is.
     private static let probeSpacing = Interval.seconds(1)
 
-    /// Looks for a direct path. A relay itself is always reached directly.
-    func probeCandidates(shared: inout Shared, at now: Instant) {
+    /// Looks for a direct path, by challenges and by a simultaneous opening; again after a while, and then more and
+    /// more seldom unless `isEvent`: something has changed. A relay itself is always reached directly.
+    func probeCandidates(isEvent: Bool = true, shared: inout Shared, at now: Instant) {
         guard shared.settings.usesDirectPaths, !peer.relays else { return }
+        if isEvent { upgradeWait = shared.settings.upgradeInterval }
         if let probedAt, now - probedAt < Self.probeSpacing {
             upgradeAt = min(upgradeAt ?? .distantFuture, probedAt + Self.probeSpacing)
             return
         }
         probedAt = now
-        probe(peer.candidatesToProbe, reason: .candidate, shared: &shared, at: now)
-        upgradeAt = now + shared.settings.upgradeInterval
+        let isRelayed = path?.isRelayed ?? false
+        let candidates = peer.candidatesToProbe.filter { !isRelayed || !needsOpening($0.endpoint) }
+        probe(candidates, reason: .candidate, shared: &shared, at: now)
+        let wait = upgradeWait ?? shared.settings.upgradeInterval
+        upgradeAt = now + wait
+        upgradeWait = min(wait * 2, shared.settings.upgradeIntervalMaximum)
+        beginOpening(isEvent: isEvent, shared: &shared, at: now)
     }
 
     /// The path in use is silent: tries every other one.
@@ -128,11 +135,11 @@ extension Session {
             let isSmall = answered.byteCount < PathProbe.fullSize(on: probe.path) && !recovery.isOutage
             prove(probe.path.remote, shared: &shared)
             switch probe.reason {
-            case .candidate where isSmall, .silence where isSmall:
+            case .candidate where isSmall, .opening where isSmall, .silence where isSmall:
                 // The address is the peer's. Whether full packets arrive there as well shows the next try.
                 probes[position].restart(at: now)
                 return
-            case .candidate, .silence, .followed, .previous, .proof, .ping:
+            case .candidate, .opening, .silence, .followed, .previous, .proof, .ping:
                 probes.remove(at: position)
             }
             validated(probe, roundTrip: now - answered.sentAt, isDoubtful: isDoubtful, shared: &shared, at: now)
@@ -155,7 +162,7 @@ extension Session {
             break
         case .previous:
             staysOnPrevious(probe.path, shared: &shared, at: now)
-        case .candidate, .followed, .silence:
+        case .candidate, .opening, .followed, .silence:
             guard probe.path != path?.addresses else { return }
             guard selector(settings: shared.settings, at: now).prefers(probe.reason, roundTrip: roundTrip) else {
                 return
@@ -289,11 +296,13 @@ extension Session {
         let wasSilent = isPathSilent
         probes.removeAll {
             switch $0.reason {
-            case .silence, .followed, .proof: true
+            case .silence, .followed, .proof, .opening: true
             case .candidate, .previous, .ping: false
             }
         }
         upgradeAt = next.isRelayed ? now + shared.settings.upgradeInterval : nil
+        upgradeWait = nil
+        opening = Opening(after: opening)
         use(next, shared: &shared)
         guard !isFirst else { return }
         if wasSilent { loseEverything(shared: &shared, at: now) }
@@ -330,12 +339,16 @@ extension Session {
     /// Moves probes on whose time has come; those without tries left go.
     func advanceProbes(to now: Instant, shared: inout Shared) {
         probes.removeAll { $0.nextAt <= now && $0.isUsedUp }
-        if let upgradeAt, upgradeAt <= now { probeCandidates(shared: &shared, at: now) }
+        if let upgradeAt, upgradeAt <= now { probeCandidates(isEvent: false, shared: &shared, at: now) }
+        advanceOpening(to: now, shared: &shared)
     }
 
     var probeDeadline: Instant? {
-        let next = probes.map(\.nextAt).min()
-        guard let upgradeAt else { return next }
-        return min(next ?? upgradeAt, upgradeAt)
+        var next = probes.map(\.nextAt).min()
+        for deadline in [upgradeAt, opening.deadline] {
+            guard let deadline else { continue }
+            next = min(next ?? deadline, deadline)
+        }
+        return next
     }
 }

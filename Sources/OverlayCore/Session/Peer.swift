@@ -127,6 +127,11 @@ final class Peer {
         }
     }
 
+    /// Whether anything may be answered on `path`: a node that uses relays alone shows nobody else where it is.
+    func mayMeet(on path: AddressPair, _ settings: NodeSettings) -> Bool {
+        path.isRelayed || settings.usesDirectPaths || relays
+    }
+
     /// Whether our own configuration names the address, or the peer has answered there.
     func isKnown(_ endpoint: Endpoint) -> Bool { known.contains { $0.endpoint == endpoint } }
 

@@ -85,7 +85,7 @@ extension Session {
         let acknowledgementsEnd = writer.count
         if isPing { writer.append(FrameType.ping) }
         if hasContent {
-            writeControl(to: &writer, epoch: epoch, shared: &shared)
+            writeControl(to: &writer, epoch: epoch, shared: &shared, at: now)
             writeDatagrams(to: &writer, shared: &shared)
             writeStreams(to: &writer, shared: &shared)
             if recovery.probesOwed > 0, writer.count == acknowledgementsEnd { writer.append(FrameType.ping) }
@@ -115,7 +115,12 @@ extension Session {
 
     // MARK: Frames
 
-    private func writeControl(to writer: inout PacketWriter, epoch: KeyEpoch, shared: inout Shared) {
+    private func writeControl(
+        to writer: inout PacketWriter,
+        epoch: KeyEpoch,
+        shared: inout Shared,
+        at now: Instant
+    ) {
         if control.isPingDue, writer.remaining >= 1 {
             writer.append(FrameType.ping)
             control.isPingDue = false
@@ -148,6 +153,7 @@ extension Session {
             control.isObservedDue = false
         }
         writeCandidates(to: &writer, shared: &shared)
+        writePunch(to: &writer, at: now)
     }
 
     /// Tells the peer where we are, if it may know.

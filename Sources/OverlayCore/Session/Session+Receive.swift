@@ -39,7 +39,7 @@ extension Session {
                 throw .violation(.protocolViolation)
             }
             switch frame {
-            case .padding, .pathChallenge, .pathResponse, .newIndex, .observedAddress, .candidates:
+            case .padding, .pathChallenge, .pathResponse, .newIndex, .observedAddress, .candidates, .punch:
                 break
             case .ping, .ack, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .close,
                 .datagram, .relay:
@@ -49,7 +49,7 @@ extension Session {
             case .padding, .ack, .close, .relay:
                 break
             case .ping, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates:
+                .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates, .punch:
                 summary.isAckEliciting = true
             }
             try handle(frame, in: payload, on: path, epoch: epoch, shared: &shared, at: now)
@@ -75,7 +75,7 @@ extension Session {
                 guard frame.id.ordinal < NodeSettings.earlyStreams else { throw .violation(.flowControl) }
                 try receive(frame, in: payload, shared: &shared, at: now)
             case .ping, .ack, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .close, .datagram, .relay, .observedAddress, .candidates:
+                .pathChallenge, .pathResponse, .close, .datagram, .relay, .observedAddress, .candidates, .punch:
                 throw .violation(.protocolViolation)
             }
         }
@@ -115,6 +115,7 @@ extension Session {
         case .newIndex(let sequence, let index):
             epoch?.learn(sequence: sequence, index)
         case .pathChallenge(let token):
+            guard peer.mayMeet(on: path, shared.settings) else { return }
             let byteCount = payload.byteCount + PacketLayout.Protected.overhead
             respond(to: token, on: path, byteCount: byteCount, at: now)
         case .pathResponse(let token):
@@ -129,6 +130,8 @@ extension Session {
             receive(observed: observed, base: path.local, sequence: sequence, shared: &shared)
         case .candidates(let candidates):
             receive(candidates, in: payload, shared: &shared, at: now)
+        case .punch(let punch):
+            receive(punch, on: path, shared: &shared, at: now)
         }
     }
 
@@ -364,7 +367,12 @@ extension Session {
             guard let endpoint = try? payload.loadEndpoint(at: &offset) else { return }
             if shared.mayReach(endpoint.scope) { endpoints.append(endpoint) }
         }
+        let isNews = endpoints.contains { endpoint in !peer.mayBe(at: endpoint) }
         peer.tell(Candidate.hosts(endpoints))
-        if selector(settings: shared.settings, at: now).wantsDirectPath { probeCandidates(shared: &shared, at: now) }
+        guard selector(settings: shared.settings, at: now).wantsDirectPath else { return }
+        guard isNews else { return probeCandidates(isEvent: false, shared: &shared, at: now) }
+        probedAt = nil
+        opening.renew()
+        probeCandidates(shared: &shared, at: now)
     }
 }

@@ -44,6 +44,10 @@ final class Session {
     var isAnsweringPacket = false
     var responsesDue = Instant(nanoseconds: .min)
     var upgradeAt: Instant?
+    /// How long it waits after the next look.
+    var upgradeWait: Interval?
+    /// How a direct path is opened from both sides at once.
+    var opening = Opening()
     /// When a direct path was last looked for.
     var probedAt: Instant?
     var observedSequence: UInt64 = 0
@@ -218,10 +222,13 @@ struct Control {
     var isMaxStreamsDue = false
     var areCandidatesDue = false
     var isObservedDue = false
+    /// A step of a simultaneous opening.
+    var punch: PunchFrame?
     /// Sequences of spare indices, of the keys in use.
     var newIndices: [UInt64] = []
 
     var isEmpty: Bool {
         !isPingDue && !isMaxDataDue && !isMaxStreamsDue && !areCandidatesDue && !isObservedDue && newIndices.isEmpty
+            && punch == nil
     }
 }

@@ -1,6 +1,16 @@
 package import PosternModel
 package import TrustCore
 
+/// Which addresses of ours an invitation names, in the clear, for whoever reads it.
+package enum InvitationAddresses: String, Codable, WordList, Sendable {
+    /// None: the inviter is met at a hub.
+    case none
+    /// Those that reach this node from everywhere.
+    case `public`
+    /// Those of the local networks as well.
+    case all
+}
+
 /// Makes an invitation.
 package struct CreateInvitation: Operation {
     /// How many others may redeem it; nil: one.
@@ -11,12 +21,21 @@ package struct CreateInvitation: Operation {
     package let services: ServiceSet?
     /// What its redeemer is to be called here; nil: nothing. For one use only.
     package let name: String?
+    /// Which of our addresses it names; nil: those at which a hub has seen us, and without a hub all.
+    package let addresses: InvitationAddresses?
 
-    package init(uses: Int? = nil, expiresMs: Int64? = nil, services: ServiceSet? = nil, name: String? = nil) {
+    package init(
+        uses: Int? = nil,
+        expiresMs: Int64? = nil,
+        services: ServiceSet? = nil,
+        name: String? = nil,
+        addresses: InvitationAddresses? = nil
+    ) {
         self.uses = uses
         self.expiresMs = expiresMs
         self.services = services
         self.name = name
+        self.addresses = addresses
     }
 
     /// What to hand over.
@@ -43,6 +62,7 @@ package struct CreateInvitation: Operation {
             lifetime: lifetime,
             services: services ?? .all,
             named: name,
+            addresses: addresses,
             id: id,
             at: now
         )

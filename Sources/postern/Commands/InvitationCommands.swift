@@ -44,6 +44,15 @@ struct InviteCreateCommand: AsyncParsableCommand {
     )
     var name: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Which addresses of this host the text shows to its readers. Default: where a hub sees it; without a hub all.",
+            valueName: "none|public|all"
+        )
+    )
+    var addresses: InvitationAddresses?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
@@ -57,7 +66,8 @@ struct InviteCreateCommand: AsyncParsableCommand {
             uses: uses,
             expiresMs: expires.interval.nanoseconds / 1_000_000,
             services: services?.services,
-            name: name
+            name: name,
+            addresses: addresses
         )
         output.console.show(try await sidecar.ask(invite)) { answer in
             """
@@ -235,3 +245,5 @@ struct Lifetime: ExpressibleByArgument {
 
     var defaultValueDescription: String { text }
 }
+
+extension InvitationAddresses: ExpressibleByArgument {}

@@ -33,7 +33,7 @@ enum Frames {
                     precondition(range.upperBound <= ack.largest.rawValue, "nothing lies above the largest")
                 }
             case .padding, .ping, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .observedAddress, .candidates:
+                .pathChallenge, .pathResponse, .observedAddress, .candidates, .punch:
                 break
             }
         }
