@@ -56,9 +56,10 @@ package struct NodeSettings: Sendable, Hashable {
     package var maxProbeTimeout: Interval
     /// Silence of ours after which a packet keeps mappings alive. Default 25 s.
     package var keepAlive: Interval
-    /// Silence of a peer on a local path, with streams open, after which it is asked whether it is there: what is cheap
-    /// on a local network tells soon that a program was killed. Default 1 s.
-    package var localLiveness: Interval
+    /// Silence of a peer, with streams open, after which it is asked whether it is there, and then each time when it has
+    /// been silent for half as long again; within a host each time. Who has been given packets to relay is asked after half
+    /// of it, and counts as unresponsive when it does not answer for as long. Default 1 s.
+    package var liveness: Interval
     /// Silence of the peer, with something outstanding, after which it counts as unresponsive. Default 3 s.
     package var unresponsiveAfter: Interval
     /// Silence of the peer, with something outstanding, after which the session is given up. Default 1 h.
@@ -108,7 +109,7 @@ package struct NodeSettings: Sendable, Hashable {
         maxAckDelay: .milliseconds(25),
         maxProbeTimeout: .seconds(2),
         keepAlive: .seconds(25),
-        localLiveness: .seconds(1),
+        liveness: .seconds(1),
         unresponsiveAfter: .seconds(3),
         abandonAfter: .seconds(3600),
         handshakeRetry: .milliseconds(300),

@@ -129,7 +129,7 @@ extension Session {
         consider(epochs.first?.ends)
         consider(confirmationDeadline)
         consider(livenessDeadline(settings: settings))
-        if let waitingSince, !isUnresponsive { consider(waitingSince + settings.unresponsiveAfter) }
+        if let waitingSince, !isUnresponsive { consider(waitingSince + unresponsiveAfter(settings)) }
         consider(abandonDeadline(settings: settings))
         return earliest
     }
@@ -154,12 +154,32 @@ extension Session {
     /// Whether nothing authentic has come for three probe time-outs. Who acknowledges nothing, but speaks, is there.
     var isSilent: Bool { probesSinceHeard >= 3 }
 
-    /// When a peer on a local path that has been silent is asked whether it is there. Nothing is asked while a question
-    /// is open, or without a stream that waits.
+    /// When a peer that has been silent is asked whether it is there: while a stream waits, or when it has been given
+    /// something to relay. Nothing is asked while a question is open.
     private func livenessDeadline(settings: NodeSettings) -> Instant? {
-        guard let path, path.addresses.remote.isLocal, streams.count > 0 else { return nil }
-        guard !recovery.hasOutstanding, !control.isPingDue else { return nil }
-        return heardAt + settings.localLiveness
+        guard let path, !recovery.hasOutstanding, !control.isPingDue else { return nil }
+        if peer.relays, relayedSince > heardAt { return relayedSince + settings.liveness / 2 }
+        guard streams.count > 0 else { return nil }
+        // Within a host a question costs nothing, and tells soon that a program was killed.
+        guard !path.addresses.remote.isLoopback else { return heardAt + settings.liveness }
+        return heardAt + inquiry.patience(progress: flow.progress, first: settings.liveness)
+    }
+
+    /// Asks a silent peer.
+    private func inquire(settings: NodeSettings, at now: Instant) {
+        control.isPingDue = true
+        inquiry.ask(
+            progress: flow.progress,
+            heardAt: heardAt,
+            first: settings.liveness,
+            longest: settings.keepAlive,
+            at: now
+        )
+    }
+
+    /// Silence after which the peer counts as unresponsive: who relays for us is missed at once.
+    private func unresponsiveAfter(_ settings: NodeSettings) -> Interval {
+        peer.relays ? min(settings.unresponsiveAfter, settings.liveness) : settings.unresponsiveAfter
     }
 
     /// When a session that may send nothing asks for proof itself: with a handshake, which is not limited. Without it
@@ -189,10 +209,12 @@ extension Session {
         advanceRecovery(to: now, shared: &shared)
         if let deadline = antiDeadlockDeadline, deadline <= now { peer.needsHandshake = true }
         if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
-        if let deadline = livenessDeadline(settings: shared.settings), deadline <= now { control.isPingDue = true }
+        if let deadline = livenessDeadline(settings: shared.settings), deadline <= now {
+            inquire(settings: shared.settings, at: now)
+        }
         while let epoch = epochs.first, epoch.ends <= now { remove(epoch, shared: &shared) }
         if let deadline = confirmationDeadline, deadline <= now { return .aborted }
-        if let waitingSince, now - waitingSince >= shared.settings.unresponsiveAfter, !isUnresponsive {
+        if let waitingSince, now - waitingSince >= unresponsiveAfter(shared.settings), !isUnresponsive {
             isUnresponsive = true
             shared.events.append(.unresponsive(peer.handle, peer.key))
         }

@@ -363,6 +363,7 @@ extension Session {
         end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
         writer.limit = writer.capacity
         relayedBytes += UInt64(packet.byteCount)
+        if relayedSince <= heardAt { relayedSince = now }
         shared.statistics.relayedPackets += 1
         return true
     }

@@ -369,8 +369,7 @@ extension Session {
         }
         let isNews = endpoints.contains { endpoint in !peer.mayBe(at: endpoint) }
         peer.tell(Candidate.hosts(endpoints))
-        guard selector(settings: shared.settings, at: now).wantsDirectPath else { return }
-        guard isNews else { return probeCandidates(isEvent: false, shared: &shared, at: now) }
+        guard isNews, selector(settings: shared.settings, at: now).wantsDirectPath else { return }
         probedAt = nil
         opening.renew()
         probeCandidates(shared: &shared, at: now)

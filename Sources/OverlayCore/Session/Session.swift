@@ -79,6 +79,10 @@ final class Session {
     /// Whether the peer has shown in this life that it has the keys: by message 2, or by a packet under keys of ours.
     var isConfirmed = false
     var isUnresponsive = false
+    /// What a silent peer is asked, and when.
+    var inquiry = Inquiry()
+    /// When the first packet left for the peer to relay since it was heard.
+    var relayedSince = Instant(nanoseconds: .min)
     /// Whether the application knows that the path in use carries less than its base.
     var isBelowBaseTold = false
     /// Probe time-outs since then.

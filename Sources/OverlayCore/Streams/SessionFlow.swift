@@ -41,6 +41,9 @@ struct SessionFlow {
         maxStreams = UInt64(settings.maxStreams)
     }
 
+    /// Bytes of both directions: it changes when anything is said on a stream.
+    var progress: UInt64 { sentData &+ receivedData }
+
     var sendCredit: UInt64 { peerMaxData > sentData ? peerMaxData - sentData : 0 }
 
     mutating func send(_ byteCount: Int) { sentData += UInt64(byteCount) }
