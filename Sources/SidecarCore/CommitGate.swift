@@ -106,7 +106,7 @@ package struct CommitGate: Sendable {
         case .expel(let peer, _):
             return drop(peer) + [.perform(action)]
         case .remember, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .clearRelay, .ping, .openLocalPort,
-            .readAudit, .routed:
+            .readAudit, .routed, .endRedemption:
             return [.perform(action)]
         }
     }
@@ -182,7 +182,8 @@ package struct CommitGate: Sendable {
                 if other == peer { steps.append(.peerUnanswered(id)) }
                 return other == peer
             case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .hubRequest, .work, .openWatch,
-                .redeem, .answerPeer, .answer, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
+                .redeem, .endRedemption, .answerPeer, .answer, .fail, .clearRelay, .ping, .openLocalPort, .readAudit,
+                .routed:
                 return false
             }
         }
@@ -198,7 +199,8 @@ package struct CommitGate: Sendable {
         case .redeem(let id, _, _): .peerUnanswered(id)
         case .answerPeer(let id, _): .refuse(id)
         case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
-            .work, .openWatch, .peerRequest, .fail, .clearRelay, .ping, .openLocalPort, .readAudit, .routed:
+            .work, .openWatch, .peerRequest, .endRedemption, .fail, .clearRelay, .ping, .openLocalPort, .readAudit,
+            .routed:
             nil
         }
     }

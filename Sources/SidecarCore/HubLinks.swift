@@ -9,6 +9,8 @@ struct HubLinks: Sendable {
         /// One of our own, at which we register.
         var isOurs: Bool
         var isUp = false
+        /// Whether it has a session and does not answer.
+        var isSilent = false
         /// The contact cards with which it has registered us in this session; nil: it has not.
         var registered: [RecordID]?
         /// Whether it has no room for us: peers do not find us there.

@@ -108,6 +108,14 @@ extension Problem {
         hint: "this sidecar goes on trying until the invitation expires; see `postern trust list`"
     )
 
+    static func unreachable(hub: HubURL) -> Problem {
+        Problem(
+            code: "hub-unreachable",
+            message: "the hub \(hub) was not reached over UDP, and no inviter without it",
+            hint: "is it running, and does a firewall here let UDP out to \(hub.place)? This sidecar goes on trying"
+        )
+    }
+
     static func isBlocked(_ peer: NodeKey) -> Problem {
         Problem(
             code: "blocked",

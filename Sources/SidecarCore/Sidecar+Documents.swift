@@ -107,14 +107,15 @@ extension Sidecar {
 
     /// Whether one of the hubs that are configured is there and has room for us; nil when none is configured.
     package var isAtOwnHub: Bool? {
-        profile.hubs.isEmpty ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched && !$0.isFull }
+        profile.hubs.isEmpty
+            ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched && !$0.isFull && !$0.isSilent }
     }
 
     private func hubDocuments(seeing view: any SidecarView) -> [StatusDocument.Hub] {
         hubs.links.values.sorted { $0.url.description < $1.url.description }.map { link in
             StatusDocument.Hub(
                 url: link.url,
-                connected: link.isUp && link.isWatched,
+                connected: link.isUp && link.isWatched && !link.isSilent,
                 transport: "udp",
                 rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
                 home: link.url == profile.hubs.first,

@@ -9,6 +9,7 @@ extension Sidecar {
         // An attempt to reach a hub of somebody else ends without a word.
         guard var link = hubs[hub], isUp || link.isUp || link.isOurs else { return [] }
         link.isUp = isUp
+        link.isSilent = false
         link.attemptEnds = nil
         link.isWatched = false
         link.registered = nil
@@ -23,6 +24,12 @@ extension Sidecar {
         }
         outboxRetry = nil
         return register() + [.openWatch(hub)] + deliverOutbox(at: now)
+    }
+
+    /// A hub with a session does not answer, or does again.
+    package mutating func hubSession(_ hub: NodeKey, isSilent: Bool) -> [SidecarAction] {
+        hubs[hub]?.isSilent = isSilent
+        return []
     }
 
     /// The event stream of a hub ended although the session stands.

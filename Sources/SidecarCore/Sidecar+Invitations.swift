@@ -296,7 +296,22 @@ extension Sidecar {
     mutating func giveUpJoins(at now: Clocks) -> [SidecarAction] {
         let late = joins.filter { $0.deadline <= now.instant }
         joins.removeAll { $0.deadline <= now.instant }
-        return late.map { .fail($0.command, .noAnswer) }
+        return late.map { .fail($0.command, noAnswer(to: $0.claim)) }
+    }
+
+    /// Why an invitation has not been answered in time, as far as this side can tell: the inviter says nothing, or none
+    /// of the hubs where both can meet was reached.
+    private func noAnswer(to claim: RecordID) -> Problem {
+        let places = profile.hubs + (book.joining[claim]?.invitation.hubs ?? [])
+        guard !places.isEmpty, !places.contains(where: { hubs[$0.key]?.isUp == true }) else { return .noAnswer }
+        return .unreachable(hub: places[0])
+    }
+
+    /// The invitation was answered, or is void: what still tries to redeem it directly ends.
+    mutating func endRedemption(of claim: RecordID) -> [SidecarAction] {
+        redeemAt[claim] = nil
+        let attempts = peerRequests.filter { $0.value == .redeem(claim) }.map(\.key)
+        return attempts.map { .endRedemption($0) }
     }
 
     /// The commands that waited for the answer to `claim`; none does any longer.

@@ -118,7 +118,7 @@ extension Sidecar {
         let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, new: services)
         let written = [record(facts), .audit(event)] + binding.events
         var actions = written + reconcile(peer, at: now) + reconcileHubs(at: now)
-        redeemAt[acceptance.answers] = nil
+        actions += endRedemption(of: acceptance.answers)
         let document = trustDocument(of: relationship)
         actions += endJoins(of: acceptance.answers).map { $0.answer(document) }
         return actions + want(peer, at: now)
@@ -179,8 +179,8 @@ extension Sidecar {
         guard (asked?.target ?? book.joining[id]?.invitation.inviter) == rejection.giver else { return [] }
         let event = AuditEvent(.trustRefused, actor: rejection.giver, subject: key.did)
         let written = [record([.answered(id)]), .audit(event)] + reconcileHubs(at: now)
-        redeemAt[id] = nil
-        return written + endJoins(of: id).map { .fail($0.command, .refusedInvitation(rejection.reason)) }
+        let ended = endJoins(of: id).map { SidecarAction.fail($0.command, .refusedInvitation(rejection.reason)) }
+        return written + endRedemption(of: id) + ended
     }
 
     /// The peer ended the trust: sessions and streams end at once on this side too. It counts as well when it overtakes

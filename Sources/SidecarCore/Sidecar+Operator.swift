@@ -124,7 +124,7 @@ extension Sidecar {
         let event = AuditEvent(.trustRevoked, actor: key, subject: peer.did, old: old)
         var actions = [record(facts), .audit(event)] + reconcile(peer, at: now) + deliverOutbox(at: now)
         for claim in joining.sorted(by: { $0.description < $1.description }) {
-            redeemAt[claim] = nil
+            actions += endRedemption(of: claim)
             actions += endJoins(of: claim).map { .fail($0.command, .notTrusted(displayName(of: peer))) }
         }
         if withInvitations { actions += uninvite(links, at: now) }

@@ -41,6 +41,8 @@ package enum SidecarAction: Hashable, Sendable {
     case peerRequest(SidecarRequestID, peer: NodeKey, PeerRequest)
     /// Meet an inviter directly as its guest, deliver the sealed claim, and report the answer under the id.
     case redeem(SidecarRequestID, Invitation, claim: [UInt8])
+    /// The invitation was answered on another way: a direct attempt that is under way ends.
+    case endRedemption(SidecarRequestID)
     /// Answer what a peer asked on the control port.
     case answerPeer(PeerRequestID, PeerAnswer)
 

@@ -112,6 +112,7 @@ extension SidecarRuntime {
                 sidecar.peerAnswered(id, answer.flatMap { try? PeerAnswer($0) }, at: now)
             }
         case .redeem(let id, let invitation, let claim): redeem(invitation, claim: claim, id: id)
+        case .endRedemption(let id): life?.redemptions[id]?.end()
         case .answerPeer(let id, let answer): life?.peerRequests.removeValue(forKey: id)?.answer(answer.document)
         case .answer(let command, let answer): self.answer(command, answer)
         case .ping(let command, let peer, let count): ping(peer, count: count, for: command)

@@ -28,7 +28,10 @@ extension SidecarRuntime: OverlayObserver {
         case .lost, .unreachable: isUp = false
         case .pathBelowBase(let endpoint, let isBelow):
             return tellPathSize(of: peer, at: endpoint, isBelow: isBelow)
-        case .pathChanged, .unresponsive, .responsive: return
+        case .unresponsive, .responsive:
+            feed { sidecar, _ in sidecar.hubSession(peer, isSilent: change == .unresponsive) }
+            return
+        case .pathChanged: return
         }
         if life?.hubs[peer] != nil {
             feed { $0.hubSession(peer, isUp: isUp, at: $1) }

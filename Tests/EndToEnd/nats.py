@@ -167,10 +167,9 @@ class Internet:
         """The router of `host` forgets all flows, as when it restarts."""
         self._in(self.routers[host], "conntrack", "-F", check=False)
 
-    def restart(self, host):
-        """The router forgets all flows and what it noted of them, and gives other ports than before."""
-        self.forget(host)
-        self.set(host, self.kinds[host])
+    def flows(self, host):
+        """The UDP flows that the router of `host` knows."""
+        return self._in(self.routers[host], "conntrack", "-L", "-p", "udp").stdout
 
     def prefix(self, host):
         """What goes before a command so that it runs on `host`."""

@@ -18,7 +18,7 @@ import pytest
 import nats
 from world import World, befriend
 
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(nats.why_not() is not None, reason=str(nats.why_not()))]
+pytestmark = pytest.mark.skipif(nats.why_not() is not None, reason=str(nats.why_not()))
 HERE = Path(__file__).parent
 
 

@@ -26,6 +26,47 @@ import Testing
         #expect(symmetric.translate(inside, to: one, at: start) != symmetric.translate(inside, to: other, at: start))
     }
 
+    @Test(arguments: [
+        (NAT.Dependence.endpointIndependent, true, true), (.addressDependent, true, false),
+        (.addressAndPortDependent, false, false),
+    ])
+    func `who is let in depends on nothing, on the address, or on the port as well`(
+        filtering: NAT.Dependence,
+        letsOtherPortIn: Bool,
+        letsOtherAddressIn: Bool
+    ) {
+        var nat = nat(NAT.Settings(mapping: .endpointIndependent, filtering: filtering))
+        let mapped = nat.translate(inside, to: one, at: start)
+        #expect(
+            (nat.admit(from: .ipv4(address: 10 << 24 | 1, port: 9), to: mapped, at: start) != nil) == letsOtherPortIn
+        )
+        #expect((nat.admit(from: other, to: mapped, at: start) != nil) == letsOtherAddressIn)
+    }
+
+    @Test func `a mapping for each address serves all its ports`() {
+        var nat = nat(NAT.Settings(mapping: .addressDependent, filtering: .endpointIndependent))
+        let mapped = nat.translate(inside, to: one, at: start)
+        #expect(nat.translate(inside, to: .ipv4(address: 10 << 24 | 1, port: 9), at: start) == mapped)
+        #expect(nat.translate(inside, to: other, at: start) != mapped)
+    }
+
+    @Test func `what is sent to the own public address comes back where the translator turns it round`() {
+        for hairpins in [false, true] {
+            var network = Network(seed: 1, hostCount: 2, profile: .calm)
+            var settings = NAT.Settings.fullCone
+            settings.hairpins = hairpins
+            network.hide([HostID(0)], behind: settings)
+            let mapped = network.send([1], from: HostID(0), to: network.endpoints(of: HostID(1))[0], at: start).first
+            let place = mapped.map(\.from) ?? one
+            #expect((network.send([1], from: HostID(0), to: place, at: start).first?.host == HostID(0)) == hairpins)
+        }
+    }
+
+    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    func `hosts behind all kinds of translators talk, and meet where those let them`(seed: UInt64) throws {
+        _ = try World(.natPairs(seed: seed)).runToEnd()
+    }
+
     @Test func `a mapping lasts as long as the inside uses it`() {
         var settings = NAT.Settings.portRestricted
         settings.timeout = .seconds(30)

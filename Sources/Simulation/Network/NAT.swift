@@ -4,36 +4,73 @@ package import PosternModel
 /// A network address translator with one public address (RFC 4787): hosts behind it send through mappings, and what
 /// comes to a mapping goes to the host that made it, or nowhere.
 package struct NAT: Sendable {
+    /// What a mapping, or who is let in by one, depends on (RFC 4787 §4.1, §5).
+    package enum Dependence: Hashable, Sendable, CaseIterable {
+        /// On nothing outside.
+        case endpointIndependent
+        /// On the address outside.
+        case addressDependent
+        /// On the address and the port outside.
+        case addressAndPortDependent
+
+        /// What of `endpoint` counts; nil: nothing.
+        fileprivate func part(of endpoint: Endpoint) -> Endpoint? {
+            switch (self, endpoint) {
+            case (.endpointIndependent, _): nil
+            case (.addressDependent, .ipv4(let address, _)): .ipv4(address: address, port: 0)
+            case (.addressDependent, _), (.addressAndPortDependent, _): endpoint
+            }
+        }
+    }
+
     /// How it behaves.
     package struct Settings: Hashable, Sendable {
         /// Silence from inside after which a mapping is forgotten (RFC 4787 REQ-5; 30 s is found at home).
         package var timeout = Interval.seconds(30)
-        /// Whether each destination gets a mapping, and so a port, of its own (address and port-dependent mapping).
-        package var mapsPerDestination: Bool
-        /// Whether only those are let in to whom something was sent (address and port-dependent filtering).
-        package var filters = true
+        /// Which destinations share a mapping, and so a port.
+        package var mapping: Dependence
+        /// Who is let in by one: everybody, or those to whom something was sent.
+        package var filtering: Dependence
+        /// Whether what is sent from inside to its public address comes back in (RFC 4787 §6).
+        package var hairpins = false
 
+        /// One mapping for all destinations, which lets in everybody.
+        package static let fullCone = Settings(mapping: .endpointIndependent, filtering: .endpointIndependent)
         /// One mapping for all destinations, for those only that were sent to: what most homes have.
-        package static let portRestricted = Settings(mapsPerDestination: false)
+        package static let portRestricted = Settings(
+            mapping: .endpointIndependent,
+            filtering: .addressAndPortDependent
+        )
         /// A mapping for each destination: what carriers and companies have.
-        package static let symmetric = Settings(mapsPerDestination: true)
+        package static let symmetric = Settings(mapping: .addressAndPortDependent, filtering: .addressAndPortDependent)
+
+        /// Whether a host behind it and one behind `other` are to end on a direct path: where both have one mapping each
+        /// they open it from both sides, where one has, that has to let the other in from a port that it has not named.
+        package func isDirect(with other: Settings) -> Bool {
+            switch (mapping, other.mapping) {
+            case (.endpointIndependent, .endpointIndependent): true
+            case (.endpointIndependent, _): filtering != .addressAndPortDependent
+            case (_, .endpointIndependent): other.filtering != .addressAndPortDependent
+            case (_, _): false
+            }
+        }
     }
 
     private struct Key: Hashable {
         let inside: Endpoint
-        /// Nil when one mapping serves all destinations.
+        /// What the mapping depends on outside.
         let outside: Endpoint?
     }
 
     private struct Mapping {
         let key: Key
         var usedAt: Instant
-        /// Those that were sent to.
-        var contacts: Set<Endpoint>
+        /// Those that were sent to, as far as they count.
+        var contacts: Set<Endpoint?>
     }
 
     private let address: UInt32
-    private let settings: Settings
+    package let settings: Settings
     private var ports: [Key: UInt16] = [:]
     private var mappings: [UInt16: Mapping] = [:]
     private var lastPort: UInt16
@@ -53,18 +90,18 @@ package struct NAT: Sendable {
 
     /// The public endpoint from which a datagram leaves that `inside` sends to `outside`.
     package mutating func translate(_ inside: Endpoint, to outside: Endpoint, at now: Instant) -> Endpoint {
-        let key = Key(inside: inside, outside: settings.mapsPerDestination ? outside : nil)
+        let key = Key(inside: inside, outside: settings.mapping.part(of: outside))
         if let port = ports[key], let mapping = mappings[port] {
             if isLive(mapping, at: now) {
                 mappings[port]?.usedAt = now
-                mappings[port]?.contacts.insert(outside)
+                mappings[port]?.contacts.insert(settings.filtering.part(of: outside))
                 return .ipv4(address: address, port: port)
             }
             mappings[port] = nil
         }
         lastPort = lastPort == .max ? 20_000 : lastPort + 1
         ports[key] = lastPort
-        mappings[lastPort] = Mapping(key: key, usedAt: now, contacts: [outside])
+        mappings[lastPort] = Mapping(key: key, usedAt: now, contacts: [settings.filtering.part(of: outside)])
         return .ipv4(address: address, port: lastPort)
     }
 
@@ -73,7 +110,7 @@ package struct NAT: Sendable {
         guard case .ipv4(_, let port) = mapped, let mapping = mappings[port], isLive(mapping, at: now) else {
             return nil
         }
-        guard !settings.filters || mapping.contacts.contains(outside) else { return nil }
+        guard mapping.contacts.contains(settings.filtering.part(of: outside)) else { return nil }
         return mapping.key.inside
     }
 

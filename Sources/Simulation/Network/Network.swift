@@ -4,9 +4,9 @@ package import PosternModel
 /// The underlay: who has which address, and the links between hosts. It decides what becomes of a datagram and when;
 /// the ``World`` carries it there.
 ///
-/// Addresses are `10.segment.host.version`: two addresses reach each other when they are of the same segment, and a
-/// host sends from its address in the destination's segment. Segment 0 is the internet. Hosts behind a translator are
-/// in a segment of their own and reach the internet through it.
+/// Addresses are `10.segment.host.version`, and on the internet, which is segment 0, `20.0.host.version`: two addresses
+/// reach each other when they are of the same segment, and a host sends from its address in the destination's segment.
+/// Hosts behind a translator are in a segment of their own and reach the internet through it.
 package struct Network {
     /// A datagram on its way.
     package struct Arrival: Sendable {
@@ -80,7 +80,8 @@ package struct Network {
 
     /// The address `version` of `host` in `segment`.
     package static func endpoint(segment: UInt8, host: UInt8, version: UInt8) -> Endpoint {
-        .ipv4(address: 10 << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: 4242)
+        let network: UInt32 = segment == 0 ? 20 : 10
+        return .ipv4(address: network << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: 4242)
     }
 
     /// The addresses of `host`, its internet address first.
@@ -243,7 +244,8 @@ package struct Network {
         if let interface = interfaces[sender.index].first(where: { $0.segment == segment }) {
             return interface.endpoint
         }
-        guard segment == 0, let site = sites[sender.index], !nats[site].isPublic(destination) else { return nil }
+        guard segment == 0, let site = sites[sender.index] else { return nil }
+        guard nats[site].settings.hairpins || !nats[site].isPublic(destination) else { return nil }
         let inside = interfaces[sender.index].first { $0.segment == Self.privateSegment(site) }
         return inside.map { nats[site].translate($0.endpoint, to: destination, at: now) }
     }
@@ -283,7 +285,8 @@ package struct Network {
 
     private static func segment(of endpoint: Endpoint) -> UInt8? {
         switch endpoint {
-        case .ipv4(let address, _) where address >> 24 == 10: UInt8(truncatingIfNeeded: address >> 16)
+        case .ipv4(let address, _) where address >> 24 == 10 || address >> 16 == 20 << 8:
+            UInt8(truncatingIfNeeded: address >> 16)
         case .ipv4, .ipv6, .relay: nil
         }
     }

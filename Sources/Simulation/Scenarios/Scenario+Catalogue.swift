@@ -28,6 +28,7 @@ extension Scenario {
         ("nat-rebinding", natRebinding),
         ("nat-idle", natIdle),
         ("nat-both", natBoth),
+        ("nat-pairs", natPairs),
         ("everything-twice", everythingTwice),
         ("endurance", endurance),
     ]

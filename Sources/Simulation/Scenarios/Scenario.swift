@@ -20,6 +20,8 @@ package struct Scenario: Sendable {
     package var attachments: [(host: HostID, segment: UInt8)] = []
     /// Hosts behind one translator each group.
     package var nats: [(hosts: [HostID], settings: NAT.Settings)] = []
+    /// Pairs that have to end on a direct path, since their translators let them.
+    package var directPairs: [HostPair] = []
     /// Pairs that know nothing of each other at the start.
     package var unacquainted: [HostPair] = []
     /// Hosts that admit a peer that does not admit them.

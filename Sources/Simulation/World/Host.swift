@@ -27,6 +27,8 @@ package final class Host {
     var clock: HostClock
     var node: Node
     var condition = Condition.running
+    /// Where the hub sees it.
+    var reflexive: Candidate?
     /// Counts the lives of the node: each crash begins another.
     private(set) var life = 0
     /// In the order of admission, so that a restart repeats it.
@@ -81,6 +83,7 @@ package final class Host {
         )
         hasFormerGenerator = false
         condition = .running
+        reflexive = nil
         backlog = []
         plannedWake = nil
     }

@@ -153,8 +153,10 @@ extension World {
     }
 
     /// Tells the node of `host` where it is: behind one socket on all addresses, as the system's default has it.
-    private func tellAddresses(_ host: Host) {
-        let candidates = Candidate.hosts(network.endpoints(of: host.id), base: Network.anyAddress)
+    func tellAddresses(_ host: Host) {
+        let own = Candidate.hosts(network.endpoints(of: host.id), base: Network.anyAddress)
+        let seen = host.reflexive.map { seen in own.contains { $0.endpoint == seen.endpoint } ? [] : [seen] }
+        let candidates = own + (seen ?? [])
         host.node.setLocalAddresses([Network.anyAddress], candidates: candidates, at: host.clock.local(now))
     }
 

@@ -200,7 +200,11 @@ extension World {
             while let (datagram, bytes) = host.takeDatagram() {
                 application.received(bytes, from: host.host(of: datagram.key), port: datagram.port)
             }
-        case .pathBelowBase, .unresponsive, .responsive, .observedAddress, .candidates, .pong, .duplicateIdentity,
+        case .observedAddress(_, let key, let candidate):
+            guard hostID(of: key) == scenario.hub, host.reflexive != candidate else { return }
+            host.reflexive = candidate
+            tellAddresses(host)
+        case .pathBelowBase, .unresponsive, .responsive, .candidates, .pong, .duplicateIdentity,
             .identityShared, .rekeyOverdue:
             break
         }

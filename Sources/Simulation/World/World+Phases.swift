@@ -1,4 +1,5 @@
 import OverlayCore
+import OverlayWire
 package import PosternModel
 
 /// What a run came to.
@@ -31,6 +32,7 @@ extension World {
         try run(until: Instant(nanoseconds: scenario.safetySpan.nanoseconds))
         heal()
         try converge()
+        try meet()
         if scenario.quietSpan > .zero { try rest() }
         if let violation = findings.first { throw violation }
         return summary
@@ -80,6 +82,29 @@ extension World {
             findings.report(.liveness, "failed without a cause: " + unfinished.joined(separator: "; "))
         }
         if let violation = findings.first { throw violation }
+    }
+
+    /// How long pairs that can have one are given for a direct path: two rounds of ``NodeSettings/upgradeInterval``.
+    private static let meetingSpan = Interval.seconds(200)
+
+    /// Every pair that translators let meet ends on a direct path, at both ends.
+    private func meet() throws(Violation) {
+        let deadline = now + Self.meetingSpan
+        while let apart = scenario.directPairs.first(where: { !isDirect($0.low, $0.high) || !isDirect($0.high, $0.low) }
+        ) {
+            guard now < deadline else {
+                findings.report(.liveness, "\(apart.low) and \(apart.high) could meet and stay on the relay")
+                break
+            }
+            try run(until: now + Self.reviewInterval)
+        }
+        if let violation = findings.first { throw violation }
+    }
+
+    private func isDirect(_ host: HostID, _ other: HostID) -> Bool {
+        let node = hosts[host.index]
+        guard let peer = node.node.peer(with: hosts[other.index].key) else { return false }
+        return node.node.status(of: peer)?.path?.isRelay == false
     }
 
     /// Opens another probe for each that came to its end incomplete; whether all are complete.

@@ -212,3 +212,31 @@ import Testing
         #expect(rekeys >= 1 && count == 0)
     }
 }
+
+/// A node that uses relays alone shows nobody else where it is.
+@Suite struct RelayOnlyTests {
+    @Test func `it answers no handshake and no challenge that comes on another way`() throws {
+        var settings = NodeSettings.defaults
+        settings.usesDirectPaths = false
+        var pair = try Pair(settings: settings)
+        let identity = try NodeIdentity(seed: Array(repeating: 1, count: 32))
+        pair.a = Node(
+            identity: identity,
+            settings: .defaults,
+            seed: Array(repeating: 3, count: 32),
+            counters: 1_700_000_000_000_000_000..<UInt64.max
+        )
+        pair.a.setLocalAddresses([Pair.addressA], candidates: Candidate.hosts([Pair.addressA]), at: pair.now)
+        pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: Candidate.hosts([Pair.addressB])), at: pair.now)
+        let peer = try #require(pair.a.peer(with: pair.keyB))
+        pair.a.connect(peer, at: pair.now)
+        var answers = 0
+        pair.isLost = { _, toB in
+            if !toB { answers += 1 }
+            return false
+        }
+        pair.run(for: .seconds(5))
+        let isConnected = pair.a.status(of: peer)?.isConnected
+        #expect(answers == 0 && isConnected == false)
+    }
+}

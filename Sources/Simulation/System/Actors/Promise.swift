@@ -21,7 +21,7 @@ extension SidecarAction {
         case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .refused), .persist, .audit, .remember,
             .expel, .connect,
             .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .peerRequest, .ping,
-            .openLocalPort, .readAudit, .routed, .fail:
+            .openLocalPort, .readAudit, .routed, .endRedemption, .fail:
             false
         }
     }

@@ -75,6 +75,9 @@ extension SystemWorld {
         case .openWatch(let hub): openWatch(number, hub)
         case .peerRequest(let id, let peer, let request): ask(.peer, number, peer, .peerRequest(id, request), id)
         case .redeem(let id, let invitation, let claim): visit(number, id, invitation, .redeem(claim: claim))
+        case .endRedemption:
+            // A visit is one question here, and its late answer counts for nothing.
+            break
         case .answerPeer(let id, let answer): answerPeer(number, id, answer)
         case .answer(let id, let answer):
             self.answer(id, answer, of: number)
