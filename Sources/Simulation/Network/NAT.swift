@@ -34,6 +34,11 @@ package struct NAT: Sendable {
         /// Whether what is sent from inside to its public address comes back in (RFC 4787 §6).
         package var hairpins = false
 
+        package init(mapping: Dependence, filtering: Dependence) {
+            self.mapping = mapping
+            self.filtering = filtering
+        }
+
         /// One mapping for all destinations, which lets in everybody.
         package static let fullCone = Settings(mapping: .endpointIndependent, filtering: .endpointIndependent)
         /// One mapping for all destinations, for those only that were sent to: what most homes have.

@@ -228,7 +228,8 @@ import Testing
         )
         pair.a.setLocalAddresses([Pair.addressA], candidates: Candidate.hosts([Pair.addressA]), at: pair.now)
         pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: Candidate.hosts([Pair.addressB])), at: pair.now)
-        let peer = try #require(pair.a.peer(with: pair.keyB))
+        let handle = pair.a.peer(with: pair.keyB)
+        let peer = try #require(handle)
         pair.a.connect(peer, at: pair.now)
         var answers = 0
         pair.isLost = { _, toB in

@@ -17,7 +17,7 @@ import Testing
             let due = heardAt + inquiry.patience(progress: 1, first: .seconds(1))
             guard due < start + .seconds(end) else { return asked }
             inquiry.ask(progress: 1, heardAt: heardAt, first: .seconds(1), longest: .seconds(25), at: due)
-            asked.append((due - start).milliseconds / 1000)
+            asked.append((due - start).nanoseconds / 1_000_000_000)
             heardAt = due
         }
     }
@@ -37,7 +37,8 @@ import Testing
     @Test func `a stream that waits is asked about on a public path, and no stream is not`() throws {
         for hasStream in [false, true] {
             var pair = try Pair()
-            let peer = try #require(pair.a.peer(with: pair.keyB))
+            let handle = pair.a.peer(with: pair.keyB)
+            let peer = try #require(handle)
             if hasStream {
                 let stream = try pair.a.openStream(to: peer, port: VirtualPort(9), at: pair.now)
                 _ = try pair.a.write([UInt8](repeating: 1, count: 10).span.bytes, to: stream, at: pair.now)
