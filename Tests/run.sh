@@ -187,7 +187,8 @@ nightly() {
     simulated systems 3600 "$programs/postern-sim" system --seeds 5000
     say "the whole table of throughput"
     simulated figures 3600 "$programs/postern-sim" throughput --check Fixtures/Throughput/figures.txt
-    say "every pair of address translators"
+    say "every pair of address translators, and 2 000 simulated ones"
+    simulated translators 3600 "$programs/postern-sim" swarm --seeds 2000 --scenario nat-pairs
     POSTERN_NAT_MATRIX=all end_to_end nats .build/release -k test_nats
     say "the shells' unit tests with ThreadSanitizer"
     need "build for ThreadSanitizer" swift build --build-tests --sanitize thread --scratch-path .build-tsan
