@@ -64,6 +64,7 @@ package struct PunchFrame: Hashable, Sendable {
         case go = 2
     }
 
+    /// What its sender says.
     package var step: Step
     /// The try of the node that asked; the other steps repeat it.
     package var sequence: UInt64

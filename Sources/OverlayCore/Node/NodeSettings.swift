@@ -56,9 +56,9 @@ package struct NodeSettings: Sendable, Hashable {
     package var maxProbeTimeout: Interval
     /// Silence of ours after which a packet keeps mappings alive. Default 25 s.
     package var keepAlive: Interval
-    /// Silence of a peer, with streams open, after which it is asked whether it is there, and then each time when it has
-    /// been silent for half as long again; within a host each time. Who has been given packets to relay is asked after half
-    /// of it, and counts as unresponsive when it does not answer for as long. Default 1 s.
+    /// Silence of a peer, with streams open, after which it is asked whether it is there, and then when it has
+    /// been silent for half as long again; within a host each time. Who has been given packets to relay is asked after
+    /// half of it, and counts as unresponsive when it does not answer for as long. Default 1 s.
     package var liveness: Interval
     /// Silence of the peer, with something outstanding, after which it counts as unresponsive. Default 3 s.
     package var unresponsiveAfter: Interval

@@ -1,8 +1,8 @@
 import PosternModel
 
-/// When a silent peer is asked whether it is there while streams wait for its bytes: its packets may have lost their way
-/// to us, as when a translator on our side has forgotten us, and only a packet of ours shows them another. The longer
-/// nothing was said either way, the seldomer.
+/// When a silent peer is asked whether it is there while streams wait for its bytes: its packets may have lost their
+/// way to us, as when a translator on our side has forgotten us, and only a packet of ours shows them another. The
+/// longer nothing was said either way, the seldomer.
 struct Inquiry {
     /// Stream bytes of both directions when it was last asked.
     private var progress: UInt64 = 0
@@ -16,8 +16,8 @@ struct Inquiry {
         since != nil && progress == self.progress ? wait : first
     }
 
-    /// It is asked now, after it was last heard at `heardAt`; the next silence may be half as long as all since the last
-    /// progress, between `first` and `longest`.
+    /// It is asked now, after it was last heard at `heardAt`; the next silence may be half as long as all since the
+    /// last progress, between `first` and `longest`.
     mutating func ask(progress: UInt64, heardAt: Instant, first: Interval, longest: Interval, at now: Instant) {
         if progress != self.progress || since == nil {
             self.progress = progress

@@ -49,8 +49,8 @@ package struct NAT: Sendable {
         /// A mapping for each destination: what carriers and companies have.
         package static let symmetric = Settings(mapping: .addressAndPortDependent, filtering: .addressAndPortDependent)
 
-        /// Whether a host behind it and one behind `other` are to end on a direct path: where both have one mapping each
-        /// they open it from both sides, where one has, that has to let the other in from a port that it has not named.
+        /// Whether a host behind it and one behind `other` are to end on a direct path: where both have one mapping
+        /// they open it from both sides, where one has, that has to let the other in from a port that it did not name.
         package func isDirect(with other: Settings) -> Bool {
             switch (mapping, other.mapping) {
             case (.endpointIndependent, .endpointIndependent): true
@@ -75,6 +75,7 @@ package struct NAT: Sendable {
     }
 
     private let address: UInt32
+    /// How it behaves.
     package let settings: Settings
     private var ports: [Key: UInt16] = [:]
     private var mappings: [UInt16: Mapping] = [:]

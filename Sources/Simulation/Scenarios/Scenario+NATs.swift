@@ -2,8 +2,8 @@ import OverlayCore
 import PosternModel
 
 extension Scenario {
-    /// Two hosts, each behind a translator of some kind or none, or both behind one, and a hub. They talk from the start,
-    /// translators restart and packets are lost; in the end the path is direct if the kinds let it be.
+    /// Two hosts, each behind a translator of some kind or none, or both behind one, and a hub. They talk from the
+    /// start, translators restart and packets are lost; in the end the path is direct if the kinds let it be.
     package static func natPairs(seed: UInt64) -> Scenario {
         var random = SeededRandom(seed: seed, purpose: .topology)
         var scenario = Scenario(

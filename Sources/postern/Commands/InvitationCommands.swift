@@ -47,7 +47,7 @@ struct InviteCreateCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Which addresses of this host the text shows to its readers. Default: where a hub sees it; without a hub all.",
+            "Which addresses of this host the text shows. Default: where a hub sees it; without a hub all.",
             valueName: "none|public|all"
         )
     )

@@ -54,7 +54,7 @@ import Testing
         #expect(path.addresses.remote == Pair.addressA && path.amplificationLimit == nil)
     }
 
-    @Test func `a restarted peer whose message 2 went elsewhere too proves nothing of the first address either`() throws {
+    @Test func `a restarted peer whose message 2 went elsewhere too proves nothing of the first address`() throws {
         var pair = try Pair()
         pair.b.admit(PeerConfiguration(key: pair.keyA, candidates: Candidate.hosts([Pair.addressA])), at: pair.now)
         let peer = pair.a.peer(with: pair.keyB)
