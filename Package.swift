@@ -114,7 +114,7 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol",
-                "SidecarCore", "HubCore",
+                "SidecarCore", "HubCore", "GatewayCore",
             ],
             swiftSettings: common
         ),

@@ -61,7 +61,10 @@ struct SystemCommand: AsyncParsableCommand {
         let report = SystemWorld.run(SystemPlan(scenario, seed: seed))
         for line in report.log { print(line) }
         guard let violation = report.violation else {
-            return printNow("seed \(seed): all held, \(report.commandCount) commands, \(report.streamCount) streams")
+            return printNow(
+                "seed \(seed): all held, \(report.commandCount) commands, \(report.streamCount) streams, "
+                    + "\(report.answerCount) answers"
+            )
         }
         printNow("seed \(seed): FAILED \(violation)")
         throw ExitCode.failure
@@ -81,6 +84,7 @@ private struct Tally {
     private var eventCount = 0
     private var commandCount = 0
     private var streamCount = 0
+    private var answerCount = 0
     private var virtualSeconds = 0.0
 
     /// Lines of its log that are told of a system that failed.
@@ -91,6 +95,7 @@ private struct Tally {
         eventCount += report.eventCount
         commandCount += report.commandCount
         streamCount += report.streamCount
+        answerCount += report.answerCount
         virtualSeconds += report.span.seconds
         guard let violation = report.violation else { return }
         failures.append(seed)
@@ -103,6 +108,6 @@ private struct Tally {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let verdict = failures.isEmpty ? "all held" : "\(failures.count) FAILED: seeds \(failures.sorted())"
         return "\(count) systems in \((seconds * 10).rounded() / 10) s: \(verdict); \(Int(virtualSeconds)) s of "
-            + "virtual time, \(eventCount) events, \(commandCount) commands, \(streamCount) streams"
+            + "virtual time, \(eventCount) events, \(commandCount) commands, \(streamCount) streams, \(answerCount) answers"
     }
 }

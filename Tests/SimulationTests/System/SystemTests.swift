@@ -34,6 +34,8 @@ import Testing
         (.answersTwice, .calm, .answers),
         (.watchesWithoutPause, .network, .storms),
         (.ignoresMarks, .copies, .rollback),
+        (.mistakesCallers, .calm, .calls),
+        (.keepsCalls, .crashes, .calls),
     ])
     func `a broken program is reported`(flaw: SystemFlaw, scenario: SystemScenario, invariant: SystemInvariant) {
         let isFound = (UInt64(1)...40).contains { seed in
@@ -43,7 +45,7 @@ import Testing
     }
 
     @Test func `every flaw and every invariant has its test`() {
-        #expect(SystemFlaw.allCases.count == 10)
-        #expect(SystemInvariant.allCases.count == 8)
+        #expect(SystemFlaw.allCases.count == 12)
+        #expect(SystemInvariant.allCases.count == 9)
     }
 }

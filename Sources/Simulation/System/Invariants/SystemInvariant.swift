@@ -9,6 +9,7 @@ package enum SystemInvariant: String, Sendable, CaseIterable {
     case rollback = "an old state directory trusts nobody once somebody has told of a newer one"
     case cut = "the streams of a revoked peer are cut"
     case answers = "every command gets exactly one answer"
+    case calls = "a call through two gateways reaches whom it is for once, and is over at both when it is over"
     case storms = "nobody sends without bound"
 }
 

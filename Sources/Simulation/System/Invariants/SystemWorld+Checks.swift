@@ -17,6 +17,7 @@ extension SystemWorld {
         for stream in streams where stream.isHalfOpen(since: now - Self.streamPatience) {
             violate(.cut, "a stream from s\(stream.client) to s\(stream.server) is over at one end only")
         }
+        inspectGateways()
         schedule(.inspect, in: .seconds(5))
     }
 

@@ -91,7 +91,10 @@ extension SystemWorld {
     /// `program` has no session with `other` any more: its streams end, then it hears of that.
     mutating func lose(_ program: ProgramID, _ other: ProgramID) {
         guard let session = sessions[program]?.removeValue(forKey: other) else { return }
-        for index in streams.indices where streams[index].session == session { streams[index].end(at: program, now) }
+        for index in streams.indices where streams[index].session == session {
+            streams[index].end(at: program, now)
+            loseCall(index, at: program)
+        }
         switch program {
         case .sidecar(let number):
             failQuestions(of: number, to: other)

@@ -86,4 +86,8 @@ package enum SystemFlaw: String, Sendable, CaseIterable {
     case answersTwice
     /// Asks for the event stream again at once, of a hub that ends it whenever it is opened.
     case watchesWithoutPause
+    /// Tells agents of another caller than the one who calls.
+    case mistakesCallers
+    /// Leaves calls in its gateway whose session is over.
+    case keepsCalls
 }

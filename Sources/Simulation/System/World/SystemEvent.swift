@@ -28,7 +28,7 @@ enum SystemEvent {
     // Of the scenario.
     case operate(Int)
     case call(ServiceCall)
-    case endStream(Int)
+    case gateway(Int, GatewayStep)
     case disturb
     case mend(SystemFault)
     case restoreCopy(Int)

@@ -132,7 +132,10 @@ extension SystemWorld {
         }
         note("\(program) ends: \(crash)")
         sessions[program] = nil
-        for index in streams.indices { streams[index].end(at: program, now) }
+        for index in streams.indices {
+            streams[index].end(at: program, now)
+            loseCall(index, at: program)
+        }
     }
 
     mutating func flushAudit(_ program: ProgramID, _ life: LifeNumber) {

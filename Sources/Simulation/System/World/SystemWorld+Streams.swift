@@ -23,8 +23,15 @@ extension SystemWorld {
         }
         streams.append(ServiceStream(call, session: session))
         report.streamCount += 1
-        let content = MessageContent.openStream(streams.count - 1)
-        send(Message(from: .sidecar(call.client), to: .sidecar(call.server), session: session, content: content))
+        beginCall(streams.count - 1)
+    }
+
+    /// The client's gateway opens the stream that it wants.
+    mutating func openStream(of index: Int) {
+        let stream = streams[index]
+        guard stream.atClient == .waiting else { return }
+        let (from, to) = (ProgramID.sidecar(stream.client), ProgramID.sidecar(stream.server))
+        send(Message(from: from, to: to, session: stream.session, content: .openStream(index)))
     }
 
     /// A stream arrives at a service: the sidecar decides, and the ledger checks it.
@@ -46,7 +53,9 @@ extension SystemWorld {
         if isAccepted { checkAccess(of: stream.client, to: service.name, at: number) }
         let content = MessageContent.stream(index, isAccepted: isAccepted)
         send(Message(from: .sidecar(number), to: .sidecar(stream.client), session: stream.session, content: content))
-        if isAccepted { schedule(.endStream(index), in: .seconds(5) ... .seconds(90)) }
+        guard isAccepted else { return }
+        schedule(.gateway(index, .leave), in: .seconds(5) ... .seconds(90))
+        exposeCall(index)
     }
 
     private mutating func checkAccess(of peer: Int, to service: ServiceName, at number: Int) {
@@ -67,14 +76,11 @@ extension SystemWorld {
 
     mutating func streamAnswered(_ index: Int, isAccepted: Bool) {
         guard streams[index].atClient == .waiting else { return }
-        guard isAccepted else { return streams[index].end(at: .sidecar(streams[index].client), now) }
+        guard isAccepted else {
+            streams[index].end(at: .sidecar(streams[index].client), now)
+            return refuseCall(index)
+        }
         streams[index].atClient = .open
-    }
-
-    /// Both ends have said what they had to say.
-    mutating func endStream(_ index: Int) {
-        streams[index].end(at: .sidecar(streams[index].client), now)
-        streams[index].end(at: .sidecar(streams[index].server), now)
     }
 
     /// Every stream of a sidecar is with a peer that it trusts now.

@@ -20,6 +20,10 @@ package struct SystemWorld {
     var sessions: [ProgramID: [ProgramID: SessionNumber]] = [:]
     var partitions: Set<ProgramPair> = []
     var streams: [ServiceStream] = []
+    /// What goes through the gateways in them, by the number of the stream.
+    var gatewayCalls: [Int: GatewayCall] = [:]
+    /// The requests that agents have seen.
+    var gatewayRequests: Set<String> = []
     var commands: [CommandID: CommandRecord] = [:]
     var invitations: [HeldInvitation] = []
     var acknowledged: [AcknowledgedChange] = []
@@ -121,7 +125,7 @@ package struct SystemWorld {
             checkLiveness(program, other, session, misses: misses)
         case .operate(let number): operate(number)
         case .call(let call): self.call(call)
-        case .endStream(let index): endStream(index)
+        case .gateway(let index, let step): self.step(index, step)
         case .disturb: disturb()
         case .mend(let fault): mend(fault)
         case .restoreCopy(let number):
@@ -174,6 +178,8 @@ package struct SystemReport: Sendable {
     package internal(set) var eventCount = 0
     package internal(set) var commandCount = 0
     package internal(set) var streamCount = 0
+    /// Answers that clients got whole through both gateways, the gateways' own among them.
+    package internal(set) var answerCount = 0
     /// What happened, a line each, without the oldest when there is too much.
     package private(set) var log: [String] = []
 
