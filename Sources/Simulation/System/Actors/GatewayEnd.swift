@@ -121,6 +121,10 @@ final class GatewayEnd {
         case .patience: connection.patienceEnded(peerIsPresent: true, unresolved: .passthrough)
         case .linger: connection.lingerEnded()
         case .head: connection.headEnded()
+        case .events:
+            connection.eventsSilent()
+            let nothing: [UInt8] = []
+            send(scratch.plan.bytes(of: nothing.span), to: .downstream)
         }
     }
 

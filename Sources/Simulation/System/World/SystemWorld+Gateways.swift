@@ -136,8 +136,8 @@ extension SystemWorld {
         switch pipe {
         case .reachToExpose where stream.atServer == .waiting, .exposeToReach where !isPassable(stream),
             .reachToExpose where !isPassable(stream):
-            // Kept until it arrives, or the stream ends.
-            guard stream.ended == nil else { return }
+            // Kept until it arrives, or the stream has ended where it goes.
+            guard (pipe == .exposeToReach ? stream.atClient : stream.atServer) != .ended else { return }
             return schedule(.gateway(index, .delivery(pipe)), in: .milliseconds(200))
         case .clientToReach, .reachToExpose, .exposeToAgent, .agentToExpose, .exposeToReach, .reachToClient: break
         }
@@ -192,6 +192,7 @@ extension SystemWorld {
             case .patience: .seconds(4)
             case .linger: .seconds(2)
             case .head: .seconds(10)
+            case .events: .seconds(3)
             }
         schedule(.gateway(index, .timer(end, timer, number)), in: wait)
     }
@@ -217,7 +218,8 @@ extension SystemWorld {
     /// The session of the stream is over at `program`, or the sidecar itself is down.
     mutating func loseCall(_ index: Int, at program: ProgramID) {
         guard let call = gatewayCalls[index], case .sidecar(let number) = program else { return }
-        guard number == streams[index].client || number == streams[index].server, plan.flaw != .keepsCalls else { return }
+        guard number == streams[index].client || number == streams[index].server else { return }
+        guard plan.flaw != .keepsCalls else { return }
         let isDown = sidecars[number].life == nil
         if number == streams[index].client {
             if isDown {
@@ -242,7 +244,8 @@ extension SystemWorld {
             if call.isOver {
                 gatewayCalls[index] = nil
             } else {
-                violate(.calls, "call \(index) is over, and a gateway still keeps it")
+                let isReaching = call.reach.isRetired || call.isReachDead
+                violate(.calls, "call \(index) is over, and the \(isReaching ? "exposing" : "reaching") gateway keeps it")
             }
         }
     }
