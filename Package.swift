@@ -87,6 +87,7 @@ let package = Package(
         .target(
             name: "TrustCore",
             dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto"],
+            exclude: ["Networks.md"],
             swiftSettings: common
         ),
         .target(

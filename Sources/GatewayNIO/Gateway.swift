@@ -107,13 +107,13 @@ package final class Gateway: StreamAcceptor {
         eventLoop.assertInEventLoop()
         if port == SidecarPort.callbacks { return acceptCallback(stream, from: peer) }
         guard stopping == nil, let exposure = exposures[port], exposure.service.kind != .udp,
-            authority.decide(peer, port).isAdmitted
+            case .admitted(_, let basis) = authority.decide(peer, port)
         else {
             noteRefusedStream()
             return nil
         }
         return serve(stream, of: peer, at: exposure, by: TCPConnector(exposure: exposure, gateway: self)) {
-            policy(exposing: exposure, to: peer)
+            policy(exposing: exposure, to: peer, on: basis)
         }
     }
 
@@ -158,15 +158,20 @@ package final class Gateway: StreamAcceptor {
         return nil
     }
 
-    private func policy(exposing exposure: Exposure, to peer: NodeKey) -> ForwardingPolicy {
+    private func policy(exposing exposure: Exposure, to peer: NodeKey, on basis: Access.Basis) -> ForwardingPolicy {
         let service = exposure.service
         guard service.kind.isHTTP else { return .passthrough }
+        let network: String? =
+            switch basis {
+            case .grant: nil
+            case .network(let name): name
+            }
         return .expose(
             ExposePolicy(
                 service,
                 did: peer.did,
                 peerName: authority.peerName(peer),
-                network: authority.networkName(peer),
+                network: network,
                 callbackPort: callbackPort,
                 signer: signer
             )

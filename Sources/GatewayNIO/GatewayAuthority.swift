@@ -47,9 +47,6 @@ package protocol GatewayAuthority: AnyObject {
     /// How we call the peer.
     func peerName(_ key: NodeKey) -> String?
 
-    /// The network in which we know the peer.
-    func networkName(_ key: NodeKey) -> String?
-
     /// Finds a peer's service; asked once per client connection. Calls `then` exactly once, on the loop, at once when
     /// the answer is known. The gateway does not wait for it longer than ``GatewaySettings/peerPatience``.
     func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void)

@@ -15,7 +15,8 @@ import TrustCore
 /// neither addresses nor contents, and nobody can enumerate it: a look-up needs the target's signed grant, and without
 /// one the answer is that for a node that does not exist.
 package struct Hub: Sendable {
-    let key: NodeKey
+    let identity: NodeIdentity
+    var key: NodeKey { identity.key }
     let settings: HubSettings
     let tags: HubTags
     var presence = Presence()
@@ -25,7 +26,7 @@ package struct Hub: Sendable {
 
     /// The hub with `identity`, which nobody is connected to.
     package init(identity: NodeIdentity, settings: HubSettings = .defaults) {
-        key = identity.key
+        self.identity = identity
         self.settings = settings
         tags = HubTags(of: identity)
         rates = RateBook(settings: settings)

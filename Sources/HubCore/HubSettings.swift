@@ -38,6 +38,12 @@ package struct HubSettings: Hashable, Sendable {
     /// Changes of one node's registration, and its revocations. More are answered `over-limit`.
     package var changes = RateLimit(burst: 60, perMinute: 60)
     package var revocations = RateLimit(burst: 64, perMinute: 6)
+    /// Entries of one network's log. More are answered `over-limit`, and no other network notices (RULES N18).
+    package var appends = RateLimit(burst: 256, perMinute: 60)
+    /// How far ahead of the hub's clock that of an entry's author may be.
+    package var entrySkew = Interval.seconds(86_400)
+    /// Bytes of entries in one answer.
+    package var entriesSize = 24_576
     /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any
     /// case.
     package var revocationCount = 10_000

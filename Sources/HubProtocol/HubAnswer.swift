@@ -15,6 +15,10 @@ package enum HubAnswer: Hashable, Sendable {
     case online(RelayChannel)
     /// The target is registered but away; the requester is told when it comes.
     case offline
+    /// Entries of a network's log, each behind the one that it follows, and how far the log has come.
+    case entries([NetworkEntry], head: NetworkHead)
+    /// The entries are in the log.
+    case appended(NetworkReceipt)
     /// Nothing was done.
     case refused(HubRefusal)
 
@@ -36,6 +40,14 @@ package enum HubAnswer: Hashable, Sendable {
             self = .revocations(revocations)
         } else if fields.has("online") {
             self = try fields.bool("online") ? .online(try fields.channel()) : .offline
+        } else if fields.has("entries") {
+            guard let documents = try fields.value("entries").array else { throw .invalid("entries") }
+            var entries: [NetworkEntry] = []
+            for document in documents { entries.append(try NetworkEntry(verifying: document)) }
+            let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
+            self = .entries(entries, head: head)
+        } else if fields.has("receipt") {
+            self = .appended(try NetworkReceipt(verifying: try fields.value("receipt")))
         } else {
             self = .done
         }
@@ -52,6 +64,12 @@ package enum HubAnswer: Hashable, Sendable {
             ]
         case .revocations(let revocations):
             ["ok": true, "revocations": .array(revocations.map(\.document))]
+        case .entries(let entries, let head):
+            [
+                "ok": true, "entries": .array(entries.map(\.document)), "sequence": .integer(head.sequence),
+                "head": .string(head.hash.description),
+            ]
+        case .appended(let receipt): ["ok": true, "receipt": receipt.document]
         case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
         case .offline: ["ok": true, "online": false]
         case .refused(let refusal): ["ok": false, "error": refusal.document]

@@ -10,6 +10,8 @@ package enum HubEvent: Hashable, Sendable {
     case ready
     /// A relay channel to `peer` is open.
     case channel(RelayChannel, peer: NodeKey)
+    /// The log of a network has come to this head.
+    case network(NetworkID, NetworkHead)
     /// A relay channel is closed.
     case closed(RelayChannel)
 
@@ -22,6 +24,9 @@ package enum HubEvent: Hashable, Sendable {
             self = .mail(id: try fields.recordID("id"), sealed: sealed, as: try MailClass(in: fields))
         case "ready": self = .ready
         case "channel": self = .channel(try fields.channel(), peer: try fields.key("peer"))
+        case "network":
+            let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
+            self = .network(NetworkID(try fields.hash("network")), head)
         case "closed": self = .closed(try fields.channel())
         case _: throw .invalid("event")
         }
@@ -39,6 +44,11 @@ package enum HubEvent: Hashable, Sendable {
             ["event": "ready"]
         case .channel(let channel, let peer):
             ["event": "channel", "channel": channel.json, "peer": .string(peer.did)]
+        case .network(let network, let head):
+            [
+                "event": "network", "network": .string(network.description), "sequence": .integer(head.sequence),
+                "head": .string(head.hash.description),
+            ]
         case .closed(let channel):
             ["event": "closed", "channel": channel.json]
         }

@@ -5,13 +5,16 @@ package import TrustCore
 package enum HubRefusal: Error, Hashable, Sendable {
     /// The document is not a request, or a record in it does not verify; the text says what is wrong.
     case invalid(String)
-    /// There is no such node, or the requester may not know of it. Both are this case, and so the same bytes (R8).
+    /// There is no such node or network, or the requester may not know of it. All these are this case, and so the same
+    /// bytes (R8, R10).
     case unknown
     /// The requester asks too often, or a bound of the hub is reached.
     case overLimit
     /// The mail shows nothing that makes its sender known: it is taken with work of at least so many zero bits, done
     /// for this hour (``MailWork``).
     case workNeeded(bits: Int, hour: Int64)
+    /// The log has come further than the entries follow: read it, and sign anew.
+    case behind
     /// The hub has as many nodes as it takes.
     case full
     /// A look-up by a node without an event stream: it could not be told when the channel closes.
@@ -34,6 +37,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case "work":
             guard let bits = Int(exactly: try fields.integer("bits")), bits >= 0 else { throw .invalid("bits") }
             self = .workNeeded(bits: bits, hour: try fields.integer("hour"))
+        case "behind": self = .behind
         case "full": self = .full
         case "not-watching": self = .notWatching
         case "unavailable": self = .unavailable
@@ -58,6 +62,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .unknown: "unknown"
         case .overLimit: "over-limit"
         case .workNeeded: "work"
+        case .behind: "behind"
         case .full: "full"
         case .notWatching: "not-watching"
         case .unavailable: "unavailable"
@@ -67,9 +72,10 @@ package enum HubRefusal: Error, Hashable, Sendable {
     private var message: String {
         switch self {
         case .invalid(let reason): reason
-        case .unknown: "no such node, or the grant is not a valid one from it"
+        case .unknown: "no such node or network, or it is not known to be yours to ask for"
         case .overLimit: "too many requests; try again later"
         case .workNeeded: "mail of a stranger is taken with work"
+        case .behind: "the log has other entries behind the one that these follow"
         case .full: "this hub takes no more nodes"
         case .notWatching: "open the event stream on port 2 first"
         case .unavailable: "the hub cannot store this now; try again later"

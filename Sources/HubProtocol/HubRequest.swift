@@ -15,6 +15,13 @@ package enum HubRequest: Hashable, Sendable {
     case acknowledge([RecordID])
     /// Open a relay channel to `target`, which gave the requester `grant`.
     case resolve(target: NodeKey, grant: Grant)
+    /// Open a relay channel to `target`, a fellow member of a network.
+    case meet(target: NodeKey, in: NetworkID)
+    /// Add entries behind the head of a network's log, all or none; a genesis begins one.
+    case append(NetworkID, [NetworkEntry])
+    /// Tell the entries of a network's log that a holder of the locator lacks. Whoever is no member shows an
+    /// invitation.
+    case read(NetworkID, after: [NetworkHash], proof: NetworkProof?)
     /// Close a channel of the requester.
     case release(RelayChannel)
     /// Refuse the requester's earlier grants to one subject from now on.
@@ -28,6 +35,8 @@ package enum HubRequest: Hashable, Sendable {
     private static let acknowledgedCount = 256
     /// How many nodes one request may ask about: what is told of them fits into one document.
     package static let recalledCount = 32
+    /// How many entries one request may add.
+    package static let appendedCount = 8
     /// How many contact cards one node may have.
     package static let contactCount = 256
 
@@ -53,7 +62,13 @@ package enum HubRequest: Hashable, Sendable {
             }
             self = .acknowledge(ids)
         case "resolve":
-            self = .resolve(target: try fields.key("to"), grant: try Grant(verifying: try fields.value("grant")))
+            self = try Self.lookUp(fields)
+        case "append":
+            let entries = try fields.list("entries", limit: Self.appendedCount) { try? NetworkEntry(verifying: $0) }
+            guard !entries.isEmpty else { throw .invalid("entries") }
+            self = .append(NetworkID(try fields.hash("network")), entries)
+        case "read":
+            self = try Self.read(fields)
         case "release":
             self = .release(try fields.channel())
         case "revoke":
@@ -90,6 +105,19 @@ package enum HubRequest: Hashable, Sendable {
             ["do": "acknowledge", "ids": .texts(ids)]
         case .resolve(let target, let grant):
             ["do": "resolve", "to": .string(target.did), "grant": grant.document]
+        case .meet(let target, let network):
+            ["do": "resolve", "to": .string(target.did), "network": .string(network.description)]
+        case .append(let network, let entries):
+            [
+                "do": "append", "network": .string(network.description),
+                "entries": .array(entries.map(\.document)),
+            ]
+        case .read(let network, let locator, let proof):
+            [
+                "do": "read", "network": .string(network.description), "after": .texts(locator),
+                "guest": proof.map { .string($0.guest.did) } ?? .null,
+                "proof": proof.map { .string($0.text) } ?? .null,
+            ]
         case .release(let channel):
             ["do": "release", "channel": channel.json]
         case .revoke(let revocation):
@@ -99,6 +127,23 @@ package enum HubRequest: Hashable, Sendable {
         case .recall(let keys):
             ["do": "recall", "of": .texts(keys.map(\.did))]
         }
+    }
+
+    private static func lookUp(_ fields: JSONFields) throws(RecordError) -> HubRequest {
+        let target = try fields.key("to")
+        guard fields.has("network") else {
+            return .resolve(target: target, grant: try Grant(verifying: try fields.value("grant")))
+        }
+        guard !fields.has("grant") else { throw .invalid("grant") }
+        return .meet(target: target, in: NetworkID(try fields.hash("network")))
+    }
+
+    private static func read(_ fields: JSONFields) throws(RecordError) -> HubRequest {
+        let locator = try fields.list("after", limit: NetworkLog.locatorCount + 1) { value in
+            value.string.flatMap { NetworkHash($0) }
+        }
+        let proof = fields.has("guest") ? try NetworkProof(in: fields) : nil
+        return .read(NetworkID(try fields.hash("network")), after: locator, proof: proof)
     }
 
     private static func deposit(_ sealed: [UInt8], for target: NodeKey, _ evidence: DepositEvidence?) -> JSONValue {

@@ -14,4 +14,7 @@ package protocol StreamAcceptor: AnyObject {
 
     /// The right of `peer` to be here has ended; the overlay has cut its streams already.
     func endStreams(of peer: NodeKey)
+
+    /// What gives peers access has changed: each of their streams is decided again.
+    func reviewStreams()
 }

@@ -91,7 +91,7 @@ package struct CommitGate: Sendable {
         case .answerPeer(_, .redeemed):
             // It says what we have decided.
             return delay(action)
-        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .refused):
+        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused):
             return [.perform(action)]
         case .fail(let command, _):
             reports.remove(command)
@@ -105,8 +105,8 @@ package struct CommitGate: Sendable {
             return isBehindAdmission ? delay(action) : [.perform(action)]
         case .expel(let peer, _):
             return drop(peer) + [.perform(action)]
-        case .remember, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .clearRelay, .ping, .openLocalPort,
-            .readAudit, .routed, .endRedemption:
+        case .remember, .admitHub, .dropHub, .trustEnded, .reviewAccess, .work, .openWatch, .clearRelay, .ping,
+            .openLocalPort, .readAudit, .routed, .endRedemption:
             return [.perform(action)]
         }
     }
@@ -181,8 +181,9 @@ package struct CommitGate: Sendable {
             case .peerRequest(let id, let other, _):
                 if other == peer { steps.append(.peerUnanswered(id)) }
                 return other == peer
-            case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .hubRequest, .work, .openWatch,
-                .redeem, .endRedemption, .answerPeer, .answer, .fail, .clearRelay, .ping, .openLocalPort, .readAudit,
+            case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .reviewAccess, .hubRequest,
+                .work, .openWatch, .redeem, .endRedemption, .answerPeer, .answer, .fail, .clearRelay, .ping,
+                .openLocalPort, .readAudit,
                 .routed:
                 return false
             }
@@ -199,7 +200,8 @@ package struct CommitGate: Sendable {
         case .redeem(let id, _, _): .peerUnanswered(id)
         case .answerPeer(let id, _): .refuse(id)
         case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
-            .work, .openWatch, .peerRequest, .endRedemption, .fail, .clearRelay, .ping, .openLocalPort, .readAudit,
+            .reviewAccess, .work, .openWatch, .peerRequest, .endRedemption, .fail, .clearRelay, .ping, .openLocalPort,
+            .readAudit,
             .routed:
             nil
         }
@@ -217,8 +219,8 @@ extension HubRequest {
     /// Whether the hub, or somebody through it, is told what a crash must not take back.
     fileprivate var isPromise: Bool {
         switch self {
-        case .deposit, .acknowledge, .revoke: true
-        case .register, .deregister, .resolve, .release, .mark, .recall: false
+        case .deposit, .acknowledge, .revoke, .append: true
+        case .register, .deregister, .resolve, .meet, .read, .release, .mark, .recall: false
         }
     }
 }

@@ -46,6 +46,9 @@ struct PeerLinks: Sendable {
         set { links[key] = newValue }
     }
 
+    /// The peers that the overlay has admitted.
+    var admitted: Set<NodeKey> { Set(links.filter { $0.value.admittedSecret != nil }.keys) }
+
     /// Peers met at `time` or later, the latest first.
     func met(since time: Timestamp) -> [NodeKey] {
         links.compactMap { key, link in link.lastMet.map { (key, $0) } }.filter { $0.1 >= time }

@@ -9,6 +9,8 @@ package enum PeerRequest: Hashable, Sendable {
     case redeem(claim: [UInt8])
     /// Keep the asker's mark, and give back the one that it left before (RULES N19).
     case mark(StateMark)
+    /// Which entries of a network's log does the asker lack, whose locator this is?
+    case entries(NetworkID, after: [NetworkHash])
 
     /// The request in `document`; throws when it is none, or one that this version does not know.
     package init(_ document: JSONValue) throws(RecordError) {
@@ -16,6 +18,11 @@ package enum PeerRequest: Hashable, Sendable {
         switch try fields.text("do", limit: 32) {
         case "services": self = .services
         case "redeem": self = .redeem(claim: try fields.bytes("claim", limit: RecordLimits.sealed))
+        case "entries":
+            let locator = try fields.list("after", limit: NetworkLog.locatorCount + 1) { value in
+                value.string.flatMap { NetworkHash($0) }
+            }
+            self = .entries(NetworkID(try fields.hash("network")), after: locator)
         case "mark": self = .mark(try StateMark(verifying: try fields.value("mark")))
         case _: throw .invalid("do")
         }
@@ -27,6 +34,8 @@ package enum PeerRequest: Hashable, Sendable {
         case .services: ["do": "services"]
         case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
         case .mark(let mark): ["do": "mark", "mark": mark.document]
+        case .entries(let network, let locator):
+            ["do": "entries", "network": .string(network.description), "after": .texts(locator)]
         }
     }
 }
@@ -39,6 +48,8 @@ package enum PeerAnswer: Hashable, Sendable {
     case redeemed(answer: [UInt8])
     /// The mark that the asker has left before, if one is kept.
     case marked(StateMark?)
+    /// Entries of a network's log, each behind the one that it follows.
+    case entries([NetworkEntry])
     /// This cannot be asked, or not by this peer: the same in both cases.
     case refused
 
@@ -53,6 +64,12 @@ package enum PeerAnswer: Hashable, Sendable {
         } else if fields.has("services") {
             guard let services = try fields.value("services").array else { throw .invalid("services") }
             self = .services(services.compactMap { try? Service(decoding: $0) })
+        } else if fields.has("entries") {
+            var entries: [NetworkEntry] = []
+            for document in try fields.value("entries").array ?? [] {
+                entries.append(try NetworkEntry(verifying: document))
+            }
+            self = .entries(entries)
         } else {
             let mark = try fields.value("mark")
             self = .marked(mark == .null ? nil : try StateMark(verifying: mark))
@@ -64,6 +81,7 @@ package enum PeerAnswer: Hashable, Sendable {
         switch self {
         case .services(let services): ["ok": true, "services": JSONValue(encoding: services)]
         case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
+        case .entries(let entries): ["ok": true, "entries": .array(entries.map(\.document))]
         case .marked(let mark): ["ok": true, "mark": mark?.document ?? .null]
         case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         }

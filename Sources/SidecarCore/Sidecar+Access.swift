@@ -68,11 +68,17 @@ extension Sidecar {
     /// Whether a trust with `peer` stands now.
     package func isTrusted(_ peer: NodeKey, at now: Clocks) -> Bool { standing(of: peer, at: now).isMutual }
 
+    /// Whether `peer` may talk with us now: a trust stands, or both are in a network.
+    package func isAdmissible(_ peer: NodeKey, at now: Clocks) -> Bool {
+        standing(of: peer, at: now).isMutual || isFellow(peer)
+    }
+
     func subject(_ peer: NodeKey, at now: Clocks) -> AccessPolicy.Subject {
         AccessPolicy.Subject(
             key: peer,
             name: book.names[peer],
             standing: standing(of: peer, at: now),
+            memberships: fellowMemberships(of: peer),
             isBlocked: book.blocked.contains(peer),
             isOutdated: book.outdated != nil
         )

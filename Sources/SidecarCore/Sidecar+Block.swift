@@ -7,7 +7,7 @@ extension Sidecar {
     /// it stands again when the peer is let in again.
     mutating func block(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let peer = try anyKey(named: name)
-        let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: true)
+        let answer = BlockPeer.Answer(did: peer, name: self.name(of: peer), claims: claims(of: peer), blocked: true)
         guard !book.blocked.contains(peer) else { return [.answer(id, answer)] }
         guard book.blocked.count < settings.blockCount else { throw .overLimit("peers that are shut out") }
         var facts: [TrustFact] = [.blocked(peer)]
@@ -21,7 +21,7 @@ extension Sidecar {
     /// Takes that back.
     mutating func unblock(_ name: PeerName, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         let peer = try anyKey(named: name)
-        let answer = BlockPeer.Answer(did: peer, name: book.names[peer], claims: claims(of: peer), blocked: false)
+        let answer = BlockPeer.Answer(did: peer, name: self.name(of: peer), claims: claims(of: peer), blocked: false)
         guard book.blocked.contains(peer) else { return [.answer(id, answer)] }
         let event = AuditEvent(.unblocked, actor: key, subject: peer.did)
         return [record([.unblocked(peer)]), .audit(event)] + reconcile(peer, at: now) + [.answer(id, answer)]
@@ -36,11 +36,19 @@ extension Sidecar {
         let (reason, text, hint): (String, String, String?)
         switch access {
         case .admitted(_, .grant):
-            let rule = exposed.flatMap { policy.rule(of: $0, admitting: subject) }
+            let rule = exposed.flatMap { policy.rule(of: $0, admitting: subject, on: .grant) }
             reason = "grant"
             text =
                 "both sides' grants stand, ours names the service, and the rule \"\(rule.map(\.description) ?? "")\" "
                 + "of its `allow` admits the peer"
+            hint = nil
+        case .admitted(_, .network(let network)):
+            let rule = exposed.flatMap { policy.rule(of: $0, admitting: subject, on: .network(network)) }
+            let head = book.networks.network(named: network)?.log?.state.head
+            reason = "network"
+            text =
+                "both are members of \(network) at its entry \(head?.sequence ?? 0), its policy permits the service, "
+                + "and the rule \"\(rule.map(\.description) ?? "")\" of the service's `allow` admits the peer"
             hint = nil
         case .refused(let refusal):
             reason = refusal.rawValue
@@ -48,7 +56,7 @@ extension Sidecar {
         }
         return ExplainAccess.Answer(
             did: peer,
-            name: book.names[peer],
+            name: name(of: peer),
             claims: claims(of: peer),
             service: exposed?.service.name,
             port: exposed?.service.port,
@@ -80,6 +88,13 @@ extension Sidecar {
             let hint =
                 "give it more by an invitation: `postern invite --for \(exposed?.service.name.description ?? "")`"
             return ("our grant to the peer names only \(granted.json.compactText)", hint)
+        case .notPermitted:
+            let names = subject.memberships.map(\.network).joined(separator: ", ")
+            return (
+                "the policy of \(names) does not permit the peer's groups the service", "see `postern network show`"
+            )
+        case .policyUnknown:
+            return ("the network's policy has a part that this version does not know", "install a newer version")
         case .notAllowed:
             let rules = exposed?.allow.map(\.description).joined(separator: ", ") ?? ""
             return ("no rule of the service's `allow` admits the peer: [\(rules)]", allowHint(subject, exposed))

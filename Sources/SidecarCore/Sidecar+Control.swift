@@ -18,10 +18,12 @@ extension Sidecar {
             let (answer, actions) = claimed(claim, at: now)
             return actions + [.answerPeer(id, answer.map { .redeemed(answer: $0) } ?? .refused)]
         case .services:
-            guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
+            guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .services(policy.services(for: subject(peer, at: now))))]
+        case .entries(let network, let locator):
+            return [.answerPeer(id, answer(to: peer, lacking: locator, of: network))]
         case .mark(let mark):
-            guard !isGuest(peer), isTrusted(peer, at: now) else { return [.answerPeer(id, .refused)] }
+            guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .marked(keep(mark, of: peer))), .remember]
         }
     }
@@ -46,6 +48,9 @@ extension Sidecar {
             peers[peer].marked = max(earlier, sequence)
             guard case .marked(let mark) = answer else { return [] }
             return told(mark, by: peer, at: now)
+        case .entries(let network, let peer):
+            guard case .entries(let entries) = answer else { return [] }
+            return compared(entries, of: network, with: peer, at: now)
         case nil:
             return []
         }

@@ -49,18 +49,19 @@ extension Sidecar {
 
     /// `peers`.
     func peerDocuments(at now: Clocks, seeing view: any SidecarView) -> [PeerDocument] {
-        book.trust.peers(at: now.wall).sorted().compactMap { peer in
-            guard !book.blocked.contains(peer), let relationship = book.relationships[peer] else { return nil }
+        Set(book.trust.peers(at: now.wall)).union(book.networks.fellows).sorted().compactMap { peer in
+            guard isAdmissible(peer, at: now) else { return nil }
+            let relationship = book.relationships[peer]
             let session = view.session(with: peer)
             let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }
             return PeerDocument(
                 did: peer,
-                name: book.names[peer],
-                claims: relationship.claims,
+                name: name(of: peer),
+                claims: relationship?.claims ?? "",
                 address: peer.personalAddress,
-                networks: [],
-                trusted: true,
-                since: relationship.since,
+                networks: fellowNetworks(of: peer).map(\.name),
+                trusted: isTrusted(peer, at: now),
+                since: relationship?.since,
                 connected: session?.isConnected ?? false,
                 path: PathDocument(session),
                 rttMs: session?.roundTrip?.roundedMilliseconds,
@@ -132,7 +133,7 @@ extension Sidecar {
     ) -> StatusDocument.Reach {
         let trust =
             switch find(port.peer, at: now) {
-            case .trusted(let key): view.session(with: key)?.isConnected == true ? "connected" : "idle"
+            case .reachable(let key): view.session(with: key)?.isConnected == true ? "connected" : "idle"
             case .notTrusted: "not trusted"
             case .ambiguous: "ambiguous"
             case .unknown: "unknown peer"

@@ -9,7 +9,7 @@ extension Sidecar {
         let urls = hubsInUse(at: now)
         let used = Set(urls.map(\.key))
         var actions = hubs.links.keys.filter { !used.contains($0) }.sorted().flatMap { release(hub: $0) }
-        let ours = Set(profile.hubs.map(\.key))
+        let ours = Set((profile.hubs + networkHubs).map(\.key))
         for url in urls {
             let isOurs = ours.contains(url.key)
             if let link = hubs[url.key] {
@@ -77,7 +77,7 @@ extension Sidecar {
     /// The hubs that have a place, the most important first: our own; those of peers that somebody wants or talks with;
     /// those where an invitation or a message of ours waits.
     private func hubsInUse(at now: Clocks) -> [HubURL] {
-        var urls = profile.hubs
+        var urls = profile.hubs + networkHubs
         for peer in peersToMeet(at: now) {
             urls += (book.relationships[peer]?.hubs ?? []).prefix(settings.peerHubCount)
         }
@@ -103,7 +103,7 @@ extension Sidecar {
     }
 
     /// Whether `peer` is the key of a hub of our own, with which there can be no trust.
-    func isOwnHub(_ peer: NodeKey) -> Bool { profile.hubs.contains { $0.key == peer } }
+    func isOwnHub(_ peer: NodeKey) -> Bool { (profile.hubs + networkHubs).contains { $0.key == peer } }
 }
 
 extension PeerLinks.Link {

@@ -36,6 +36,7 @@ extension Sidecar {
     package mutating func watchEnded(_ hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub]?.isUp == true else { return [] }
         hubs[hub]?.isWatched = false
+        networkLinks.forget(hub)
         forgetRelays(at: hub)
         return [.openWatch(hub)]
     }
@@ -46,7 +47,9 @@ extension Sidecar {
         switch event {
         case .ready:
             hubs[hub]?.isWatched = true
-            return lookUpWanted(at: now)
+            return lookUpWanted(at: now) + syncNetworks(at: now)
+        case .network(let id, let head):
+            return told(of: head, of: id, by: hub, at: now)
         case .mail(let id, let sealed, let mailClass):
             guard let actions = receive(mail: sealed, as: mailClass, at: now) else {
                 hubs[hub]?.withheld = book.pending.count
@@ -85,7 +88,7 @@ extension Sidecar {
                 hubs[hub]?.isFull = true
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
-            case .online, .offline, .revocations, .refused, nil:
+            case .online, .offline, .revocations, .entries, .appended, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
@@ -93,6 +96,8 @@ extension Sidecar {
             if answer == .done { marked(hub, sequence) }
             if case .refused(.invalid) = answer { hubs[hub]?.keepsMarks = false }
             return []
+        case .read(let network, let hub): return read(answer, of: network, at: hub, now: now)
+        case .append(let network, let hub): return appended(answer, to: network, at: hub, now: now)
         case .recall(let hub):
             guard case .revocations(let revocations) = answer else { return recalled(nil, by: hub, at: now) }
             return recalled(revocations, by: hub, at: now)
@@ -103,7 +108,7 @@ extension Sidecar {
                 return delivered(entry, at: hub) + deliverOutbox(at: now) + leaveMarks(at: now)
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
-            case .registered, .online, .offline, .revocations, .refused, nil:
+            case .registered, .online, .offline, .revocations, .entries, .appended, .refused, nil:
                 outboxRetry = now.instant + settings.hubRetryMaximum
                 return []
             }
@@ -114,7 +119,7 @@ extension Sidecar {
             case .offline:
                 peers[peer].awaitedAt.insert(hub)
                 return []
-            case .done, .registered, .revocations, .refused, nil:
+            case .done, .registered, .revocations, .entries, .appended, .refused, nil:
                 return []
             }
         }
@@ -142,10 +147,12 @@ extension Sidecar {
     }
 
     mutating func dropRequests(to hub: NodeKey) {
+        networkLinks.forget(hub)
         hubRequests = hubRequests.filter { _, purpose in
             switch purpose {
             case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
-                .refusal(let other), .mark(let other, _), .recall(let other):
+                .refusal(let other), .mark(let other, _), .recall(let other), .read(_, let other),
+                .append(_, let other):
                 other != hub
             case .acknowledge: true
             }

@@ -4,9 +4,9 @@ import TrustCore
 
 /// What a name of a peer turned out to mean.
 package enum PeerFinding: Hashable, Sendable {
-    /// A peer with which a trust stands.
-    case trusted(NodeKey)
-    /// A key with which none stands; the hint says why and what to do.
+    /// A peer that we may talk with: a trust stands, or both are in a network.
+    case reachable(NodeKey)
+    /// A key with which no trust stands; the hint says why and what to do.
     case notTrusted(NodeKey, hint: String)
     /// More than one peer has this address.
     case ambiguous([String])
@@ -17,19 +17,19 @@ package enum PeerFinding: Hashable, Sendable {
 // Names: did, address, petname, petname with the overlay's suffix, agent:// URI. A petname means the key to which this
 // operator bound it. What a peer calls itself is a claim and identifies nobody (S3).
 extension Sidecar {
-    /// What `name` means, and whether it is trusted.
+    /// What `name` means, and whether we may talk with it.
     package func find(_ name: PeerName, at now: Clocks) -> PeerFinding {
         let keys = candidates(for: name)
         guard keys.count <= 1 else { return .ambiguous(keys.map(\.did)) }
         guard let key = keys.first else { return .unknown(hint: hint(forUnknown: name)) }
-        guard !standing(of: key, at: now).isMutual else { return .trusted(key) }
+        guard !isAdmissible(key, at: now) else { return .reachable(key) }
         return .notTrusted(key, hint: hint(for: key, at: now))
     }
 
-    /// The trusted peer that `name` means.
+    /// The peer that `name` means, with which we may talk.
     func trusted(_ name: PeerName, at now: Clocks) throws(Problem) -> NodeKey {
         switch find(name, at: now) {
-        case .trusted(let key): return key
+        case .reachable(let key): return key
         case .notTrusted(_, let hint):
             throw Problem(code: "not-trusted", message: "there is no trust with \(name)", hint: hint)
         case .ambiguous(let dids): throw .ambiguousPeer(name, dids)
@@ -55,10 +55,12 @@ extension Sidecar {
     }
 
     /// The name under which messages speak of `peer`: the one that is bound to it, else its did.
-    package func displayName(of peer: NodeKey) -> String { book.names[peer] ?? peer.did }
+    package func displayName(of peer: NodeKey) -> String { name(of: peer) ?? peer.did }
 
-    /// The name that is bound to `peer`, if there is one.
-    package func name(of peer: NodeKey) -> String? { book.names[peer] }
+    /// The name that is bound to `peer`: by this operator, else in a network that both are in.
+    package func name(of peer: NodeKey) -> String? {
+        book.names[peer] ?? fellowMemberships(of: peer).lazy.compactMap(\.name).first
+    }
 
     /// What `peer` calls itself; nil when it has not said so yet.
     func claims(of peer: NodeKey) -> String? {
@@ -68,20 +70,21 @@ extension Sidecar {
     }
 
     /// The keys that `name` may mean.
-    private func candidates(for name: PeerName) -> [NodeKey] {
+    func candidates(for name: PeerName) -> [NodeKey] {
         switch name.meaning {
         case .key(let key): [key]
-        case .address(let address): knownKeys.filter { $0.personalAddress == address }.sorted()
-        case .name(let text): book.key(named: text).map { [$0] } ?? []
+        case .address(let address): keys(at: address)
+        case .name(let text): (book.key(named: text) ?? member(named: text)).map { [$0] } ?? []
         }
     }
 
-    private var knownKeys: Set<NodeKey> {
+    var knownKeys: Set<NodeKey> {
         var keys = Set(book.relationships.keys)
         keys.formUnion(book.pending.values.map(\.request.asker))
         keys.formUnion(book.outgoing.values.map(\.target))
         keys.formUnion(book.blocked)
         keys.formUnion(book.joining.values.map(\.invitation.inviter))
+        keys.formUnion(book.networks.fellows)
         return keys
     }
 
@@ -157,7 +160,9 @@ extension Sidecar {
 
     /// The names in the configuration that are bound to nobody, and what waits for them.
     func unboundNames(seeing view: any SidecarView) -> [StatusDocument.UnboundName] {
-        let unbound = namesInUse(seeing: view).filter { book.key(named: $0.key) == nil }
+        let unbound = namesInUse(seeing: view).filter {
+            book.key(named: $0.key) == nil && member(named: $0.key) == nil
+        }
         return unbound.sorted { $0.key < $1.key }.map { name, uses in
             StatusDocument.UnboundName(name: name, uses: uses, claimedBy: claimants(of: name))
         }

@@ -1,4 +1,5 @@
 import HubProtocol
+import OverlayCrypto
 package import OverlayWire
 package import PosternModel
 import TrustCore
@@ -7,7 +8,7 @@ import TrustCore
 extension Sidecar {
     /// Somebody needs `peer`: a session is started, and the hubs are asked to relay until there is one.
     package mutating func want(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
-        guard standing(of: peer, at: now).isMutual else { return [] }
+        guard isAdmissible(peer, at: now) else { return [] }
         let isNew = !peers[peer].isWanted(at: now, settings)
         peers[peer].wanted = now.instant
         guard !peers[peer].isConnected else { return [] }
@@ -26,7 +27,7 @@ extension Sidecar {
         peers[peer].isConnected = isUp
         // After a new start it may offer something else.
         if isUp { peers[peer].offers?.time = nil }
-        guard !isUp else { return [.remember] + greet(peer, at: now) }
+        guard !isUp else { return [.remember] + greet(peer, at: now) + compareLogs(with: peer) }
         let isWanted = peers[peer].isWanted(at: now, settings)
         return [.remember] + (isWanted ? [.connect(peer)] + lookUp(peer, at: now) : [])
     }
@@ -34,7 +35,7 @@ extension Sidecar {
     /// The overlay found addresses at which a peer is reached, which work even when no hub does.
     package mutating func learned(_ candidates: [Endpoint], of peer: NodeKey) -> [SidecarAction] {
         let addresses = Array(candidates.filter { !$0.isRelay }.prefix(RecordLimits.candidates))
-        guard book.relationships[peer] != nil, peers[peer].candidates != addresses else { return [] }
+        guard peers[peer].admittedSecret != nil, peers[peer].candidates != addresses else { return [] }
         peers[peer].candidates = addresses
         return [.remember]
     }
@@ -42,34 +43,43 @@ extension Sidecar {
     /// What is worth remembering of peers, for the cache.
     package var memoryDocument: JSONValue { peers.document }
 
-    /// Admits peers with which a trust stands and expels those with which none does any longer.
+    /// Admits peers with which a trust stands and fellow members, and expels those that are neither any longer.
     mutating func reconcilePeers(at now: Clocks) -> [SidecarAction] {
-        book.relationships.keys.sorted().flatMap { reconcile($0, at: now) }
+        let known = Set(book.relationships.keys).union(book.networks.fellows).union(peers.admitted)
+        return known.sorted().flatMap { reconcile($0, at: now) }
     }
 
     /// The same for one peer.
     mutating func reconcile(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
-        guard let relationship = book.relationships[peer] else { return [] }
+        let relationship = book.relationships[peer]
         let admitted = peers[peer].admittedSecret
-        guard standing(of: peer, at: now).isMutual else {
-            guard admitted != nil else { return [] }
+        guard let secret = secret(with: peer, at: now) else {
+            guard admitted != nil, !isGuest(peer) else { return [] }
             forgetSession(with: peer)
             peers[peer].offers = nil
-            return [.expel(peer, .refused), .trustEnded(peer), .remember] + expiryEvent(of: relationship, at: now)
+            let expiry = relationship.map { expiryEvent(of: $0, at: now) } ?? []
+            return [.expel(peer, .refused), .trustEnded(peer), .remember] + expiry
         }
-        guard admitted != relationship.secret else { return [] }
+        guard admitted != secret else { return [] }
         // Somebody named it as a hub before.
         var actions = release(hub: peer)
         if admitted != nil {
-            // A renewed trust has a new secret, under which the old session has no place.
+            // A trust that begins, ends among fellow members, or is renewed has another secret, under which the old
+            // session has no place.
             forgetSession(with: peer)
             actions.append(.expel(peer, .restarted))
         }
-        peers[peer].admittedSecret = relationship.secret
-        let candidates =
-            peers[peer].candidates + relationship.candidates.filter { !peers[peer].candidates.contains($0) }
-        let admission = PeerAdmission(key: peer, secret: relationship.secret, candidates: candidates, isGuest: false)
-        return actions + [.admit(admission)]
+        peers[peer].admittedSecret = secret
+        let told = relationship?.candidates ?? []
+        let candidates = peers[peer].candidates + told.filter { !peers[peer].candidates.contains($0) }
+        return actions + [.admit(PeerAdmission(key: peer, secret: secret, candidates: candidates, isGuest: false))]
+    }
+
+    /// What both sides mix into their handshakes: the secret of the trust that stands, among fellow members without one
+    /// nothing; nil: they do not talk.
+    private func secret(with peer: NodeKey, at now: Clocks) -> PreSharedKey? {
+        if standing(of: peer, at: now).isMutual { return book.relationships[peer]?.secret }
+        return isFellow(peer) ? PreSharedKey.none : nil
     }
 
     /// Looks up again who is wanted or connected, and not relayed yet: a session that is direct now may need the relay
@@ -94,7 +104,7 @@ extension Sidecar {
         at hub: NodeKey,
         now: Clocks
     ) -> [SidecarAction] {
-        guard standing(of: peer, at: now).isMutual, peers[peer].admittedSecret != nil else {
+        guard isAdmissible(peer, at: now), peers[peer].admittedSecret != nil else {
             let id = nextHubRequest(.acknowledge)
             return [.hubRequest(id, hub: hub, .release(channel))]
         }
@@ -107,7 +117,7 @@ extension Sidecar {
     }
 
     private mutating func lookUp(_ peer: NodeKey, at now: Clocks) -> [SidecarAction] {
-        guard case .mutual(_, let received) = standing(of: peer, at: now) else { return [] }
+        guard let request = lookUpRequest(for: peer, at: now) else { return [] }
         var actions: [SidecarAction] = []
         for hub in openHubs(for: peer) {
             let earlier = peers[peer].asked[hub]
@@ -115,10 +125,17 @@ extension Sidecar {
             let patience = earlier.map { min($0.patience * 2, settings.resolveIntervalMaximum) }
             let asked = PeerLinks.Asked(time: now.instant, patience: patience ?? settings.resolveInterval)
             peers[peer].asked[hub] = asked
-            let request = HubRequest.resolve(target: peer, grant: received)
             actions.append(.hubRequest(nextHubRequest(.resolve(hub: hub, peer: peer)), hub: hub, request))
         }
         return actions
+    }
+
+    /// By the grant of the peer, else by a network that both are in.
+    private func lookUpRequest(for peer: NodeKey, at now: Clocks) -> HubRequest? {
+        if case .mutual(_, let received) = standing(of: peer, at: now) {
+            return .resolve(target: peer, grant: received)
+        }
+        return fellowNetworks(of: peer).first.map { .meet(target: peer, in: $0.id) }
     }
 
     /// Hubs that can be asked for `peer`: watched, without a conversation with it, and not about to tell by themselves.
@@ -129,7 +146,7 @@ extension Sidecar {
 
     private func wantedPeers(at now: Clocks) -> [NodeKey] {
         peers.links.filter { peer, link in
-            guard standing(of: peer, at: now).isMutual else { return false }
+            guard isAdmissible(peer, at: now) else { return false }
             return link.isConnected || link.isWanted(at: now, settings)
         }.keys.sorted()
     }

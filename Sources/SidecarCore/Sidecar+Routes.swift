@@ -13,7 +13,7 @@ package struct RouteID: Hashable, Sendable {
 
 /// Where a peer's service is.
 package enum Route: Hashable, Sendable {
-    /// The peer is trusted and offers it. A path to the peer need not exist yet.
+    /// The peer is reachable for us and offers it. A path to the peer need not exist yet.
     case ready(NodeKey, Service)
     /// Why not.
     case unavailable(Problem)
@@ -61,7 +61,7 @@ extension Sidecar {
             return (.unavailable(.unreachable("not-trusted", problem.message, problem.hint ?? "")), [], nil)
         }
         switch find(peer, at: now) {
-        case .trusted(let found): key = found
+        case .reachable(let found): key = found
         case .unknown(let hint):
             return (.unavailable(.unreachable("peer-unknown", "no peer is known as \(peer)", hint)), [], nil)
         case .ambiguous(let dids):
@@ -116,7 +116,7 @@ extension Sidecar {
     mutating func offered(_ services: [Service]?, by peer: NodeKey, at now: Clocks) -> [SidecarAction] {
         peers[peer].offersRequest = nil
         var actions: [SidecarAction] = []
-        if let services, isTrusted(peer, at: now) {
+        if let services, isAdmissible(peer, at: now) {
             if peers[peer].offers?.services != services { actions.append(.remember) }
             peers[peer].offers = Offers(services: services, time: now.instant)
         }

@@ -46,6 +46,8 @@ package struct Sidecar {
     var recovery: Recovery?
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
+    /// What is under way for the logs of networks.
+    var networkLinks = NetworkLinks()
 
     /// What a request to a hub was made for.
     enum HubPurpose: Hashable, Sendable {
@@ -59,6 +61,8 @@ package struct Sidecar {
         case resolve(hub: NodeKey, peer: NodeKey)
         case mark(hub: NodeKey, Int64)
         case recall(NodeKey)
+        case read(NetworkID, hub: NodeKey)
+        case append(NetworkID, hub: NodeKey)
     }
 
     /// What a request to a peer's sidecar was made for.
@@ -66,6 +70,7 @@ package struct Sidecar {
         case redeem(RecordID)
         case offers(NodeKey)
         case mark(NodeKey, Int64)
+        case entries(NetworkID, NodeKey)
     }
 
     /// A `join` whose command still waits.
@@ -98,6 +103,7 @@ package struct Sidecar {
         marks = OwnMarks(head: .empty, past: [])
         book = TrustBook(owner: identity.key)
         for fact in facts { book.apply(fact) }
+        book.networks.active = profile.networks
         marks = OwnMarks(head: journal, past: book.pastEnds + past)
         peers.remember(memory)
     }
@@ -132,7 +138,9 @@ package struct Sidecar {
         let old = self.profile
         self.profile = profile
         policy = AccessPolicy(profile.exposed)
-        guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return [] }
+        book.networks.active = profile.networks
+        let fellows = old.networks == profile.networks ? [] : reconcilePeers(at: now) + [.reviewAccess]
+        guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return fellows }
         let event = AuditEvent(
             .reconfigured,
             actor: key,
@@ -140,7 +148,7 @@ package struct Sidecar {
             old: old.auditDocument,
             new: profile.auditDocument
         )
-        return [.audit(event)] + reconcileHubs(at: now) + register()
+        return [.audit(event)] + fellows + reconcileHubs(at: now) + register()
     }
 
     /// The addresses under which we may be reached directly, for invitations and acceptances.
@@ -163,6 +171,7 @@ package struct Sidecar {
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
         actions += giveUpRecovery(at: now)
+        actions += advanceNetworks(at: now)
         actions += leaveMarks(at: now)
         return actions
     }
@@ -171,6 +180,7 @@ package struct Sidecar {
     package func nextDeadline(at now: Clocks) -> Instant? {
         var deadlines: [Instant?] = [
             hubs.nextAttempt, nextLookUp(at: now), outboxRetry, nextMark, recovery?.deadline,
+            networkLinks.nextDeadline,
         ]
         deadlines += joins.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)

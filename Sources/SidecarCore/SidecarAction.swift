@@ -30,6 +30,9 @@ package enum SidecarAction: Hashable, Sendable {
     /// The trust with a peer has ended: what is done for it ends.
     case trustEnded(NodeKey)
 
+    /// What gives peers access has changed: each of their streams is decided again.
+    case reviewAccess
+
     /// Ask a hub, and report its answer under the id.
     case hubRequest(SidecarRequestID, hub: NodeKey, HubRequest)
     /// Do work of so many zero bits, which takes from milliseconds to seconds of a processor, and report it under the

@@ -66,6 +66,15 @@ package struct SidecarSettings: Hashable, Sendable {
     package var markedPeerCount = 16
     /// How long `trust recover` waits for hubs.
     package var recoveryPatience = Interval.seconds(10)
+    /// Networks, joined or about to be.
+    package var networkCount = 64
+    /// How often work for a network's log is tried anew when others came first.
+    package var networkAttempts = 3
+    /// How long a command for a network waits for a hub, and time between two attempts to talk with one.
+    package var networkPatience = Interval.seconds(15)
+    package var networkRetry = Interval.seconds(2)
+    /// Bytes of entries in one answer to a fellow member.
+    package var entriesSize = 24_576
     /// Time between two records of the same refusal, and how many refusals are kept apart.
     package var refusalInterval = Interval.seconds(60)
     package var refusalCount = 4_096
@@ -92,18 +101,22 @@ package struct SidecarProfile: Hashable, Sendable {
 
     /// Those of them that a hub has seen us at.
     package var confirmed: [Endpoint]
+    /// The networks to take part in, of those that were joined; nil: all.
+    package var networks: Set<String>?
 
     package init(
         name: String,
         hubs: [HubURL],
         exposed: [ExposedRule],
         advertised: [Endpoint] = [],
-        confirmed: [Endpoint] = []
+        confirmed: [Endpoint] = [],
+        networks: Set<String>? = nil
     ) {
         self.name = name
         self.hubs = hubs
         self.exposed = exposed
         self.advertised = advertised
         self.confirmed = confirmed
+        self.networks = networks
     }
 }

@@ -100,6 +100,7 @@ extension SidecarRuntime {
             life?.hubs[hub] = nil
             life?.watches[hub] = nil
             node.expel(hub, code: .none)
+        case .reviewAccess: incoming?.reviewStreams()
         case .trustEnded(let peer): incoming?.endStreams(of: peer)
         case .hubRequest(let id, let hub, let request):
             ask(hub, port: HubPort.requests, request.document) { sidecar, answer, now in

@@ -16,21 +16,21 @@ extension SidecarRuntime {
         return access
     }
 
-    /// Whether a trust with `peer` stands now.
-    package func trusts(_ peer: NodeKey) -> Bool { life?.sidecar.isTrusted(peer, at: .now()) ?? false }
+    /// Whether `peer` may talk with us now: by a trust, or as a fellow member.
+    package func trusts(_ peer: NodeKey) -> Bool { life?.sidecar.isAdmissible(peer, at: .now()) ?? false }
 
     /// Whether `peer` means anybody.
     package func isKnown(_ peer: PeerName) -> Bool {
         guard let life else { return false }
         switch life.sidecar.find(peer, at: .now()) {
-        case .trusted, .notTrusted, .ambiguous: return true
+        case .reachable, .notTrusted, .ambiguous: return true
         case .unknown: return false
         }
     }
 
     /// The peer that `peer` means, if a trust with it stands.
     package func trusted(_ peer: PeerName) -> NodeKey? {
-        guard case .trusted(let key)? = life?.sidecar.find(peer, at: .now()) else { return nil }
+        guard case .reachable(let key)? = life?.sidecar.find(peer, at: .now()) else { return nil }
         return key
     }
 

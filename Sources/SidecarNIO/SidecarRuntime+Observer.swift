@@ -58,7 +58,7 @@ extension SidecarRuntime: OverlayObserver {
 
     package func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool {
         // A guest's key is that of many hosts, and redeeming twice does no harm.
-        guard life?.sidecar.isTrusted(peer, at: .now()) == true || life?.hubs[peer] != nil else { return true }
+        guard life?.sidecar.isAdmissible(peer, at: .now()) == true || life?.hubs[peer] != nil else { return true }
         do {
             try life?.floors.raise(peer, to: replayFloor)
             return true

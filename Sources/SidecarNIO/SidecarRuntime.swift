@@ -25,6 +25,8 @@ package final class SidecarRuntime {
         package var exposed: [ExposedRule]
         /// Addresses under which peers can reach us without a hub, for invitations.
         package var advertised: [Endpoint]
+        /// The networks to take part in, of those that were joined; nil: all.
+        package var networks: Set<String>?
         package var sidecar: SidecarSettings
         /// Whether the replay floors on the disk are the last ones for sure: the program before this one came to its
         /// end in order.
@@ -36,6 +38,7 @@ package final class SidecarRuntime {
             hubs: [HubURL],
             exposed: [ExposedRule],
             advertised: [Endpoint] = [],
+            networks: Set<String>? = nil,
             sidecar: SidecarSettings = .defaults,
             areFloorsCertain: Bool = true
         ) {
@@ -44,6 +47,7 @@ package final class SidecarRuntime {
             self.hubs = hubs
             self.exposed = exposed
             self.advertised = advertised
+            self.networks = networks
             self.sidecar = sidecar
             self.areFloorsCertain = areFloorsCertain
         }
@@ -213,7 +217,8 @@ package final class SidecarRuntime {
             hubs: settings.hubs,
             exposed: settings.exposed,
             advertised: advertised,
-            confirmed: confirmed
+            confirmed: confirmed,
+            networks: settings.networks
         )
     }
 }

@@ -104,7 +104,6 @@ private final class OpenAuthority: GatewayAuthority {
     func noteReceiversEnded(of peer: NodeKey) {}
     func peerName(_ key: NodeKey) -> String? { nil }
     func isKnown(_ peer: PeerName) -> Bool { true }
-    func networkName(_ key: NodeKey) -> String? { nil }
 
     func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         guard let route else { preconditionFailure("only the client reaches, and it knows the route by then") }

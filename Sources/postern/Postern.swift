@@ -19,7 +19,7 @@ struct Postern: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, UpCommand.self, HubCommand.self, DemoCommand.self, StatusCommand.self, PeersCommand.self,
             ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self,
-            JoinCommand.self, ContactCommand.self,
+            JoinCommand.self, ContactCommand.self, NetworkCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, OpenCommand.self, AuditCommand.self,
             ConfigCommand.self,
         ]

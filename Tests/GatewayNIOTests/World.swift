@@ -53,7 +53,9 @@ final class StubAuthority: GatewayAuthority {
     var answer: ((PeerName, ServiceTarget) -> PeerResolution?)?
 
     func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
-        mayReach ? .admitted(Service(name: "planner", port: port, kind: .http), .grant) : .refused(.notGranted)
+        guard mayReach else { return .refused(.notGranted) }
+        let basis = network.map { Access.Basis.network($0) } ?? .grant
+        return .admitted(Service(name: "planner", port: port, kind: .http), basis)
     }
     func trusts(_ peer: NodeKey) -> Bool { mayReach }
     func noteReceiver(_ place: String, of peer: NodeKey) { receivers.append(place) }
@@ -61,7 +63,6 @@ final class StubAuthority: GatewayAuthority {
     func noteReceiversEnded(of peer: NodeKey) { receivers = [] }
     func peerName(_ key: NodeKey) -> String? { name }
     func isKnown(_ peer: PeerName) -> Bool { peer != PeerName("research.bob") }
-    func networkName(_ key: NodeKey) -> String? { network }
 
     func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         if let resolution = answer?(peer, target) { then(resolution) }

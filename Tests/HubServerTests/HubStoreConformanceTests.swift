@@ -82,6 +82,51 @@ enum StoreKind: CaseIterable {
         #expect(try facts(&store).registrations[alice]?.mark == nil)
     }
 
+    @Test(arguments: StoreKind.allCases)
+    func `a log grows in its order, and is read behind what a reader has (N3, N16)`(kind: StoreKind) throws {
+        var store = try kind.open()
+        let random = RandomSource(seed: Array(repeating: 3, count: 32))
+        let (genesis, key) = NetworkAuthor.found(
+            by: identity(1),
+            name: "acme",
+            label: nil,
+            hubs: [],
+            at: now,
+            using: random
+        )
+        var state = try NetworkState(genesis)
+        var author = NetworkAuthor(identity(1), after: state, key: key, at: now)
+        let entries = try (0..<4).map { _ in
+            let entry = author.write(.policy(critical: []), [:], using: random)
+            try state.apply(entry)
+            return entry
+        }
+        try write(.extend(try NetworkState(genesis), [genesis]), .extend(state, entries), to: &store)
+        func read(_ locator: [NetworkHash], byteCount: Int = 100_000) throws -> HubFacts {
+            var reads = HubReads()
+            reads.networks = [state.id]
+            let part = HubReads.Entries(network: state.id, locator: locator, byteCount: byteCount)
+            reads.entries = [part]
+            var found = HubFacts()
+            try store.transaction(reads) { facts in
+                found = facts
+                return []
+            }
+            return found
+        }
+        #expect(try read([]).networks == [state.id: state])
+        #expect(try read([]).entries.values.first == [genesis] + entries)
+        #expect(try read([genesis.hash, entries[1].hash]).entries.values.first == Array(entries[2...]))
+        #expect(try read([entries[3].hash]).entries.values.first == [])
+        #expect(try read([], byteCount: 1).entries.values.first == [genesis], "one entry at least")
+        var other = HubReads()
+        other.networks = [NetworkID(entries[0].hash)]
+        try store.transaction(other) { facts in
+            #expect(facts.networks.isEmpty)
+            return []
+        }
+    }
+
     func write(_ writes: HubWrite..., to store: inout any HubStore) throws {
         try store.transaction(HubReads()) { _ in writes }
     }

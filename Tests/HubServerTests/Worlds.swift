@@ -125,6 +125,7 @@ final class RunningSidecar: StreamAcceptor, @unchecked Sendable {
     func noteSession(with peer: NodeKey, _ change: SessionChange) {}
 
     func endStreams(of peer: NodeKey) { ended.append(peer) }
+    func reviewStreams() {}
 }
 
 extension RunningSidecar: SidecarHost {

@@ -45,7 +45,7 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys =
         "name, state, keyFileMode, hubs, control, proxy, underlay, expose, reach, autoReach, "
-        + "limits, log"
+        + "networks, limits, log"
     static let exposeKeys =
         "service, port, kind, upstream, tls, insecure, allow, host, grpc, signedCards, push, resourceMetadata, "
         + "methods, identity, limits"
@@ -67,7 +67,7 @@ func hubProblems(_ text: String) -> [String] {
         #expect(problems(mistake.text) == [mistake.message])
     }
 
-    @Test(arguments: ["trust", "networks"])
+    @Test(arguments: ["trust"])
     func `a key of a later version is refused and never ignored`(key: String) {
         let message =
             "p.yaml:1: \(key): a key that is not supported in this version, expected one of \(Self.keys); remove it"
@@ -255,9 +255,9 @@ func hubProblems(_ text: String) -> [String] {
             "p.yaml:6: expose[0].host: a key that has no meaning for kind tcp, expected none; remove it"
         ),
         Mistake(
-            "    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: [\"network:acme\"]",
-            "p.yaml:6: expose[0].allow[0]: \"network:acme\", expected \(TextForm.allowance.expected); networks "
-                + "and groups are not supported in this version"
+            "    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: [\"group:acme\"]",
+            "p.yaml:6: expose[0].allow[0]: \"group:acme\", expected \(TextForm.allowance.expected); write network:NAME "
+                + "or group:NAME/GROUP, in lower case"
         ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: h:1\n    allow: trusted",

@@ -61,7 +61,7 @@ import TrustCore
             "agent://bob/card?x=1",
         ]
         for text in spellings {
-            #expect(world.nodes[alice]!.sidecar.find(PeerName(text)!, at: world.now) == .trusted(bob), "\(text)")
+            #expect(world.nodes[alice]!.sidecar.find(PeerName(text)!, at: world.now) == .reachable(bob), "\(text)")
         }
         guard case .unknown = world.nodes[alice]!.sidecar.find("nobody", at: world.now) else {
             Issue.record("nobody has this name")
@@ -72,7 +72,7 @@ import TrustCore
     @Test mutating func `a later peer cannot take the name of an earlier one (S3)`() throws {
         let impostor = world.add(4, "bob")
         try world.befriend(impostor, alice)
-        #expect(world.nodes[alice]!.sidecar.find("bob", at: world.now) == .trusted(bob))
+        #expect(world.nodes[alice]!.sidecar.find("bob", at: world.now) == .reachable(bob))
         #expect(world.nodes[alice]!.sidecar.name(of: impostor) == nil)
         #expect(!access(81, impostor).isAdmitted)
         let taken = world.failure(NamePeer(peer: PeerName(impostor), name: "bob"), at: alice)

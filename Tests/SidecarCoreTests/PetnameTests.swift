@@ -55,7 +55,7 @@ import TrustCore
         let research = world.add(3, "research")
         let named = try invitation(of: alice, name: "research")
         _ = try world.answer(JoinInvitation(invitation: named), at: research)
-        #expect(finding("research") == .trusted(research))
+        #expect(finding("research") == .reachable(research))
         #expect(isAdmitted(research) && !isAdmitted(stranger))
         #expect(try world.answer(ShowStatus(), at: alice).unbound.isEmpty)
         #expect(try listed(research).activates == ["allow on planner"])
@@ -72,17 +72,17 @@ import TrustCore
         let later = try invitation(of: second)
         let unnamed = try world.answer(JoinInvitation(invitation: later), at: alice)
         #expect(unnamed.name == nil && unnamed.claims == "research" && unnamed.activates.isEmpty)
-        #expect(finding("research") == .trusted(research) && !isAdmitted(second))
+        #expect(finding("research") == .reachable(research) && !isAdmitted(second))
         #expect(world.failure(JoinInvitation(invitation: later, name: "research"), at: alice)?.code == "invalid-name")
         let other = try world.answer(JoinInvitation(invitation: later, name: "lab"), at: alice)
-        #expect(other.name == "lab" && finding("lab") == .trusted(second))
+        #expect(other.name == "lab" && finding("lab") == .reachable(second))
     }
 
     @Test mutating func `joining binds the name that the operator chose, or none`() throws {
         let research = world.add(2, "research", advertised: direct)
         let invited = try invitation(of: research)
         #expect(try world.answer(JoinInvitation(invitation: invited, name: "lab"), at: alice).name == "lab")
-        #expect(finding("lab") == .trusted(research) && !isAdmitted(research))
+        #expect(finding("lab") == .reachable(research) && !isAdmitted(research))
         let other = world.add(3, "other", advertised: direct)
         let another = try invitation(of: other)
         #expect(try world.answer(JoinInvitation(invitation: another, unnamed: true), at: alice).name == nil)
@@ -107,12 +107,12 @@ import TrustCore
     @Test mutating func `approving and asking bind the name that is given with them`() throws {
         let (bob, carol) = (world.add(2, "bob"), world.add(3, "carol"))
         let asked = try world.answer(RequestTrust(peer: alice), at: bob)
-        #expect(finding("bob") != .trusted(bob), "the name of a request means nobody")
+        #expect(finding("bob") != .reachable(bob), "the name of a request means nobody")
         let pending = try #require(try world.answer(ListTrust(), at: alice).pending.first)
         #expect(pending.name == nil && pending.claims == "bob")
         let approved = try world.answer(ApproveRequest(id: asked.id!.description, name: "research"), at: alice)
         #expect(approved.name == "research" && approved.activates == ["allow on planner"])
-        #expect(finding("research") == .trusted(bob) && isAdmitted(bob))
+        #expect(finding("research") == .reachable(bob) && isAdmitted(bob))
         _ = try world.answer(RequestTrust(peer: .peer(PeerName(carol)), name: "lab"), at: alice)
         #expect(try world.answer(ListTrust(), at: alice).outgoing.map(\.name) == ["lab"])
         let taken = world.failure(RequestTrust(peer: .peer(PeerName(carol)), name: "research"), at: alice)
@@ -139,7 +139,7 @@ import TrustCore
         #expect(try world.answer(JoinInvitation(invitation: invited), at: alice).name == nil)
         world.pass(5)
         try world.befriend(bob, alice)
-        #expect(finding("research") == .trusted(bob))
+        #expect(finding("research") == .reachable(bob))
     }
 
     @Test mutating func `a name is for one peer, so an invitation with one has one use`() throws {
@@ -148,7 +148,7 @@ import TrustCore
         let invitations = [try invitation(of: alice, name: "bob"), try invitation(of: alice, name: "bob")]
         _ = try world.answer(JoinInvitation(invitation: invitations[0]), at: bob)
         _ = try world.answer(JoinInvitation(invitation: invitations[1]), at: carol)
-        #expect(finding("bob") == .trusted(bob) && world.isTrusted(alice, carol))
+        #expect(finding("bob") == .reachable(bob) && world.isTrusted(alice, carol))
         #expect(world.nodes[alice]!.sidecar.name(of: carol) == nil)
     }
 }

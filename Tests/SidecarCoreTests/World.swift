@@ -33,6 +33,8 @@ struct World {
         var peerAnswers: [PeerAnswer] = []
         var events: [AuditEvent] = []
         var ended: [NodeKey] = []
+        /// How often access was decided anew.
+        var reviews = 0
         /// What was persisted when each command was answered.
         var journalAtAnswer: [CommandID: [[UInt8]]] = [:]
         var isRunning = true
@@ -220,6 +222,7 @@ struct World {
         case .dropHub(let hub):
             nodes[key]?.hubs.remove(hub)
             if hub == hubURL.key { hubDown(key) }
+        case .reviewAccess: nodes[key]?.reviews += 1
         case .trustEnded(let peer): nodes[key]?.ended.append(peer)
         case .hubRequest(let id, _, let request):
             if case .mark = request { marksLeft += 1 }

@@ -116,6 +116,11 @@ final class DatagramRelay {
         if peer == nil { restIfIdle() }
     }
 
+    /// Ends the flows of peers that `isOver` says are over.
+    func endServed(where isOver: (FlowID) -> Bool) {
+        for flow in Array(served.values) where isOver(flow.id) { flow.end() }
+    }
+
     /// Ends flows that have been silent for long, as long as there are any.
     private func watch() {
         guard sweep == nil else { return }

@@ -1,29 +1,62 @@
 import PosternModel
 import TrustCore
 
-/// Who waits for whom to come back, with the grants that allow it: look-ups of absent peers, kept in memory only.
-struct AwaitedPeers: Sendable {
-    /// By target, then by requester. A grant's giver is the target, its subject the requester.
-    private var grants: [NodeKey: [NodeKey: Grant]] = [:]
-    private var targets: [NodeKey: Set<NodeKey>] = [:]
-
-    /// The subject of `grant` waits for its giver; nothing happens beyond `limit` targets of one requester.
-    mutating func add(_ grant: Grant, limit: Int) {
-        let (requester, target) = (grant.subject, grant.giver)
-        let known = targets[requester] ?? []
-        guard known.contains(target) || known.count < limit else { return }
-        targets[requester, default: []].insert(target)
-        grants[target, default: [:]][requester] = grant
+/// Who asks for whom, and by what right.
+struct LookUp: Hashable, Sendable {
+    /// What makes the target known to the requester.
+    enum Basis: Hashable, Sendable {
+        /// A grant of the target to the requester.
+        case grant(Grant)
+        /// Both are members of it.
+        case network(NetworkID)
     }
 
-    /// The grants of those who wait for `target`.
-    func grants(of target: NodeKey) -> some Collection<Grant> { (grants[target] ?? [:]).values }
+    let requester: NodeKey
+    let target: NodeKey
+    let basis: Basis
 
-    /// The grants of those who waited for `target`, in a stable order; nobody does afterwards.
-    mutating func remove(target: NodeKey) -> [Grant] {
-        let waiting = grants.removeValue(forKey: target) ?? [:]
+    /// The look-up that `grant` allows its subject.
+    init(by grant: Grant) {
+        self.init(requester: grant.subject, target: grant.giver, basis: .grant(grant))
+    }
+
+    init(requester: NodeKey, target: NodeKey, basis: Basis) {
+        self.requester = requester
+        self.target = target
+        self.basis = basis
+    }
+
+    /// Whether the right to it has ended by itself at `time`.
+    func isExpired(at time: Timestamp) -> Bool {
+        switch basis {
+        case .grant(let grant): grant.isExpired(at: time)
+        case .network: false
+        }
+    }
+}
+
+/// Who waits for whom to come back: look-ups of absent peers, kept in memory only.
+struct AwaitedPeers: Sendable {
+    /// By target, then by requester.
+    private var lookUps: [NodeKey: [NodeKey: LookUp]] = [:]
+    private var targets: [NodeKey: Set<NodeKey>] = [:]
+
+    /// The requester waits for the target; nothing happens beyond `limit` targets of one requester.
+    mutating func add(_ lookUp: LookUp, limit: Int) {
+        let known = targets[lookUp.requester] ?? []
+        guard known.contains(lookUp.target) || known.count < limit else { return }
+        targets[lookUp.requester, default: []].insert(lookUp.target)
+        lookUps[lookUp.target, default: [:]][lookUp.requester] = lookUp
+    }
+
+    /// The look-ups of those who wait for `target`.
+    func lookUps(of target: NodeKey) -> some Collection<LookUp> { (lookUps[target] ?? [:]).values }
+
+    /// The look-ups of those who waited for `target`, in a stable order; nobody does afterwards.
+    mutating func remove(target: NodeKey) -> [LookUp] {
+        let waiting = lookUps.removeValue(forKey: target) ?? [:]
         for requester in waiting.keys { forget(target, by: requester) }
-        return waiting.values.sorted { $0.id.description < $1.id.description }
+        return waiting.values.sorted { $0.requester < $1.requester }
     }
 
     /// `requester` waits for nobody any longer.
@@ -33,8 +66,8 @@ struct AwaitedPeers: Sendable {
 
     /// `requester` no longer waits for `target`.
     mutating func remove(requester: NodeKey, target: NodeKey) {
-        grants[target]?[requester] = nil
-        if grants[target]?.isEmpty == true { grants[target] = nil }
+        lookUps[target]?[requester] = nil
+        if lookUps[target]?.isEmpty == true { lookUps[target] = nil }
         forget(target, by: requester)
     }
 

@@ -14,8 +14,10 @@ extension Hub {
         case .deliver(let mail, let target):
             guard presence.watchers.contains(target) else { return [] }
             return [.push(target, mailEvent(mail, for: target))]
-        case .lookUp(let id, let grant, let node, let isAllowed):
-            return lookUp(grant, by: node, id: id, isAllowed: isAllowed)
+        case .lookUp(let id, let lookUp, let isAllowed):
+            return self.lookUp(lookUp, id: id, isAllowed: isAllowed)
+        case .announce(let network, let head, let members):
+            return members.filter { presence.watchers.contains($0) }.map { .push($0, .network(network, head)) }
         case .release(let node, let channel):
             return relays.close(RelayTable.End(node: node, channel: channel))
         case .closeChannels(let node):
@@ -40,9 +42,9 @@ extension Hub {
         presence.watchers.insert(node)
         actions += mail.map { .push(node, mailEvent($0, for: node)) }
         actions.append(.push(node, .ready))
-        for grant in presence.awaited.remove(target: node) {
-            let requester = grant.subject
-            guard presence.watchers.contains(requester), !refused.contains(requester), !grant.isExpired(at: now) else {
+        for lookUp in presence.awaited.remove(target: node) {
+            let requester = lookUp.requester
+            guard presence.watchers.contains(requester), !refused.contains(requester), !lookUp.isExpired(at: now) else {
                 continue
             }
             guard let (channel, opened) = relays.open(from: requester, to: node, within: settings) else { continue }
@@ -60,22 +62,18 @@ extension Hub {
         return actions
     }
 
-    private mutating func lookUp(
-        _ grant: Grant,
-        by node: NodeKey,
-        id: HubRequestID,
-        isAllowed: Bool
-    ) -> [HubAction] {
+    private mutating func lookUp(_ lookUp: LookUp, id: HubRequestID, isAllowed: Bool) -> [HubAction] {
+        let (node, target) = (lookUp.requester, lookUp.target)
         guard presence.watchers.contains(node) else { return [.answer(id, .refused(.notWatching))] }
         guard isAllowed else {
             let event = refusals.add(node)
             return (event.map { [.audit($0)] } ?? []) + [.answer(id, .refused(.unknown))]
         }
-        guard presence.watchers.contains(grant.giver) else {
-            presence.awaited.add(grant, limit: settings.awaitedCount)
+        guard presence.watchers.contains(target) else {
+            presence.awaited.add(lookUp, limit: settings.awaitedCount)
             return [.answer(id, .offline)]
         }
-        guard let (channel, opened) = relays.open(from: node, to: grant.giver, within: settings) else {
+        guard let (channel, opened) = relays.open(from: node, to: target, within: settings) else {
             return [.answer(id, .refused(.overLimit))]
         }
         return opened + [.answer(id, .online(channel))]

@@ -11,8 +11,10 @@ enum PresenceChange: Hashable, Sendable {
     case leave(NodeKey)
     /// Mail was stored: its reader gets it, if it is present.
     case deliver(StoredMail, to: NodeKey)
-    /// A node looks up the giver of a grant.
-    case lookUp(HubRequestID, Grant, by: NodeKey, isAllowed: Bool)
+    /// A node looks up another.
+    case lookUp(HubRequestID, LookUp, isAllowed: Bool)
+    /// The log of a network has come to a head: its members that are present are told.
+    case announce(NetworkID, NetworkHead, to: [NodeKey])
     /// A node closes one of its channels.
     case release(NodeKey, RelayChannel)
     /// All channels of a node are closed.

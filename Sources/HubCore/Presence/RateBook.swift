@@ -15,6 +15,8 @@ enum RateSubject: Hashable, Sendable {
     case registrations(from: SourceNetwork)
     /// Changes of a node's registration.
     case changes(of: NodeKey)
+    /// Entries of a network's log.
+    case appends(to: NetworkID)
     /// Revocations of a node.
     case revocations(of: NodeKey)
 }
@@ -67,6 +69,7 @@ extension HubSettings {
         case .strangerMail: strangerMail
         case .registrations: registrations
         case .changes: changes
+        case .appends: appends
         case .revocations: revocations
         }
     }

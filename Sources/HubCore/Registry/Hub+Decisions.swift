@@ -11,11 +11,9 @@ extension Hub {
         case .request(let request, let id, let node, let network, let now):
             return decide(request, id: id, from: node, in: network, at: now, over: facts, spent: spent)
         case .watchOpened(let node, let now):
-            let revoked = presence.awaited.grants(of: node).filter { grant in
-                isRevoked(grant, over: facts)
-            }
+            let refused = presence.awaited.lookUps(of: node).filter { isRefused($0, over: facts) }
             let mail = facts.mailboxes[node] ?? []
-            return HubDecision(change: .arrive(node, mail: mail, refused: Set(revoked.map(\.subject)), at: now))
+            return HubDecision(change: .arrive(node, mail: mail, refused: Set(refused.map(\.requester)), at: now))
         case .watchClosed(let node, let now):
             let known = facts.registrations[node].map { [$0] } ?? []
             let stale = known.filter { now - $0.seen >= settings.seenInterval }
@@ -52,23 +50,22 @@ extension Hub {
             guard facts.registrations[node] != nil else { return .answer(id, .done) }
             return within([.changes(of: node)], deregister(id: id, from: node))
         case .deposit(let target, let sealed, let evidence):
-            return deposit(
-                sealed,
-                evidence,
-                for: target,
-                id: id,
-                from: node,
-                in: network,
-                at: now.wall,
-                over: facts
-            )
+            return deposit(sealed, evidence, for: target, id: id, from: node, in: network, at: now.wall, over: facts)
         case .acknowledge(let ids):
             let known = ids.filter { facts.mail.contains(MailKey(target: node, id: $0)) }
             let writes: [HubWrite] = known.isEmpty ? [] : [.removeMail(known, of: node)]
             return HubDecision(writes: writes, actions: [.answer(id, .done)])
         case .resolve(let target, let grant):
             let isAllowed = allows(grant, to: node, target, at: now.wall, over: facts)
-            return HubDecision(change: .lookUp(id, grant, by: node, isAllowed: isAllowed))
+            let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
+            return HubDecision(change: .lookUp(id, lookUp, isAllowed: isAllowed))
+        case .meet(let target, let network):
+            return meet(target, in: network, id: id, from: node, over: facts)
+        case .append(let network, let entries):
+            let (subjects, decision) = append(entries, to: network, id: id, from: node, at: now.wall, over: facts)
+            return within(subjects, decision)
+        case .read(let network, let locator, let proof):
+            return read(network, after: locator, proof, id: id, from: node, at: now.wall, over: facts)
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):
@@ -189,6 +186,29 @@ extension Hub {
     ) -> Bool {
         guard grant.giver == target, grant.subject == requester, !grant.isExpired(at: now) else { return false }
         return facts.registrations[target] != nil && !isRevoked(grant, over: facts)
+    }
+
+    /// The look-up of a fellow member.
+    private func meet(
+        _ target: NodeKey,
+        in network: NetworkID,
+        id: HubRequestID,
+        from node: NodeKey,
+        over facts: HubFacts
+    ) -> HubDecision {
+        let lookUp = LookUp(requester: node, target: target, basis: .network(network))
+        let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, over: facts)
+        return HubDecision(change: .lookUp(id, lookUp, isAllowed: isAllowed))
+    }
+
+    /// Whether the right to a look-up has ended.
+    private func isRefused(_ lookUp: LookUp, over facts: HubFacts) -> Bool {
+        switch lookUp.basis {
+        case .grant(let grant): return isRevoked(grant, over: facts)
+        case .network(let network):
+            guard let state = facts.networks[network] else { return true }
+            return !state.contains(lookUp.requester) || !state.contains(lookUp.target)
+        }
     }
 
     func isRevoked(_ grant: Grant, over facts: HubFacts) -> Bool {

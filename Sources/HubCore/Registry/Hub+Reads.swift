@@ -11,8 +11,11 @@ extension Hub {
             add(to: &reads, for: request, from: node)
         case .watchOpened(let node, _):
             reads.mailboxes.insert(node)
-            for grant in presence.awaited.grants(of: node) {
-                reads.revocations.insert(tags.revocation(by: node, of: grant.subject))
+            for lookUp in presence.awaited.lookUps(of: node) {
+                switch lookUp.basis {
+                case .grant: reads.revocations.insert(tags.revocation(by: node, of: lookUp.requester))
+                case .network(let network): reads.networks.insert(network)
+                }
             }
         case .watchClosed(let node, _):
             reads.registrations.insert(node)
@@ -35,6 +38,15 @@ extension Hub {
         case .resolve(let target, _):
             reads.registrations.insert(target)
             reads.revocations.insert(tags.revocation(by: target, of: node))
+        case .meet(let target, let network):
+            reads.registrations.insert(target)
+            reads.networks.insert(network)
+        case .append(let network, _):
+            reads.registrations.insert(node)
+            reads.networks.insert(network)
+        case .read(let network, let locator, _):
+            reads.networks.insert(network)
+            reads.entries.insert(entries(of: network, after: locator))
         case .revoke(let revocation):
             reads.registrations.insert(node)
             reads.revocations.insert(tags.revocation(by: node, of: revocation.subject))
@@ -46,5 +58,10 @@ extension Hub {
         case .release:
             break
         }
+    }
+
+    /// What one answer to `read` may hold.
+    func entries(of network: NetworkID, after locator: [NetworkHash]) -> HubReads.Entries {
+        HubReads.Entries(network: network, locator: locator, byteCount: settings.entriesSize)
     }
 }

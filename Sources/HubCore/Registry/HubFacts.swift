@@ -1,5 +1,5 @@
 package import PosternModel
-import TrustCore
+package import TrustCore
 
 /// What the store holds of the rows that ``HubReads`` names. A row that is absent here is absent in the store.
 package struct HubFacts: Hashable, Sendable {
@@ -13,6 +13,10 @@ package struct HubFacts: Hashable, Sendable {
     package var mail: Set<MailKey> = []
     /// What was revoked.
     package var revocations: [RevocationKey: StoredRevocation] = [:]
+    /// What the logs of networks have come to.
+    package var networks: [NetworkID: NetworkState] = [:]
+    /// The parts of logs that are read.
+    package var entries: [HubReads.Entries: [NetworkEntry]] = [:]
     /// The registrations of nodes that have not been seen for long, the longest first.
     package var unseen: [Registration] = []
     /// How many nodes are registered; there with every answer, so a store keeps it at hand.
@@ -56,6 +60,9 @@ package struct HubFacts: Hashable, Sendable {
             break
         case .mark(let mark):
             registrations[mark.node] = registrations[mark.node]?.marked(mark)
+        case .extend(let state, _):
+            // The entries themselves are read by the next batch.
+            networks[state.id] = state
         case .revoke(let key, let revocation, _):
             let known = revocations[key]
             revocations[key] = known.map { $0.issued >= revocation.issued ? $0 : revocation } ?? revocation

@@ -1,4 +1,5 @@
 package import PosternModel
+package import TrustCore
 
 /// The rows of the store that a hub needs before it can decide (RULES N16). Empty when it needs none.
 package struct HubReads: Hashable, Sendable {
@@ -12,6 +13,10 @@ package struct HubReads: Hashable, Sendable {
     package var mail: Set<MailKey> = []
     /// Grants that may be revoked.
     package var revocations: Set<RevocationKey> = []
+    /// Networks that may be here: what their logs have come to.
+    package var networks: Set<NetworkID> = []
+    /// Parts of their logs.
+    package var entries: Set<Entries> = []
     /// Registrations whose nodes have not been seen since then.
     package var unseen: Unseen?
 
@@ -25,6 +30,20 @@ package struct HubReads: Hashable, Sendable {
         package init(since: Timestamp, limit: Int) {
             self.since = since
             self.limit = limit
+        }
+    }
+
+    /// Names the entries of a log behind the latest of `locator` that is in it, or all when none is: in their order,
+    /// as many as have `byteCount` bytes as text, but one at least.
+    package struct Entries: Hashable, Sendable {
+        package let network: NetworkID
+        package let locator: [NetworkHash]
+        package let byteCount: Int
+
+        package init(network: NetworkID, locator: [NetworkHash], byteCount: Int) {
+            self.network = network
+            self.locator = locator
+            self.byteCount = byteCount
         }
     }
 

@@ -19,6 +19,8 @@ package enum HubWrite: Hashable, Sendable {
     case trimMail(MailStanding.Kind, cost: Int)
     /// Remove all mail that was deposited before this time.
     case removeMailDeposited(before: Timestamp)
+    /// Add entries behind those of a log, which has come to this state by them.
+    case extend(NetworkState, [NetworkEntry])
     /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one
     /// giver the one with the earliest time is removed.
     case revoke(RevocationKey, StoredRevocation, limit: Int)

@@ -6,6 +6,8 @@ package struct MemoryHubStore: HubStore {
     private var registrations: [NodeKey: Registration] = [:]
     private var mailboxes: [NodeKey: [Row]] = [:]
     private var pools: [MailStanding.Kind: Int] = [:]
+    private var networks: [NetworkID: NetworkState] = [:]
+    private var logs: [NetworkID: [NetworkEntry]] = [:]
     private var lastSequence = 0
     private var revocations: [UInt64: [RevocationKey: StoredRevocation]] = [:]
 
@@ -32,9 +34,24 @@ package struct MemoryHubStore: HubStore {
             let old = registrations.values.filter { $0.seen < unseen.since }.sorted { $0.seen < $1.seen }
             facts.unseen = Array(old.prefix(unseen.limit))
         }
+        for id in reads.networks { facts.networks[id] = networks[id] }
+        for part in reads.entries { facts.entries[part] = entries(part) }
         facts.nodeCount = registrations.count
         facts.pools = pools.filter { $0.value > 0 }
         return facts
+    }
+
+    private func entries(_ part: HubReads.Entries) -> [NetworkEntry] {
+        let log = logs[part.network] ?? []
+        let known = log.lastIndex { part.locator.contains($0.hash) }
+        var size = 0
+        return Array(
+            log.dropFirst(known.map { $0 + 1 } ?? 0).prefix { entry in
+                let isFirst = size == 0
+                size += entry.document.canonicalBytes.count
+                return isFirst || size <= part.byteCount
+            }
+        )
     }
 
     private mutating func commit(_ write: HubWrite) {
@@ -52,6 +69,9 @@ package struct MemoryHubStore: HubStore {
         case .trimMail(let kind, let cost): trim(kind, to: cost)
         case .removeMailDeposited(let time):
             for target in Array(mailboxes.keys) { keepMail(of: target) { $0.deposited >= time } }
+        case .extend(let state, let entries):
+            networks[state.id] = state
+            logs[state.id, default: []] += entries
         case .revoke(let key, let revocation, let limit):
             var given = revocations[key.giver] ?? [:]
             guard given[key].map({ $0.issued < revocation.issued }) ?? true else { return }

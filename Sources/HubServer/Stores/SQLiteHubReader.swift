@@ -31,7 +31,34 @@ struct SQLiteHubReader {
             let found = try Int.fetchOne(statement, arguments: [key.target.blob, key.id.description])
             if found != nil { facts.mail.insert(key) }
         }
+        for id in reads.networks { facts.networks[id] = try network(id) }
+        for part in reads.entries { facts.entries[part] = try entries(part) }
         return facts
+    }
+
+    private func network(_ id: NetworkID) throws -> NetworkState? {
+        let statement = try database.cachedStatement(sql: "SELECT state FROM log WHERE id = ?")
+        let text = try String.fetchOne(statement, arguments: [id.blob])
+        return try text.map { try NetworkState(JSONValue(parsing: $0)) }
+    }
+
+    private func entries(_ part: HubReads.Entries) throws -> [NetworkEntry] {
+        let place = try database.cachedStatement(sql: "SELECT sequence FROM entry WHERE log = ? AND hash = ?")
+        let known = try part.locator.compactMap { hash in
+            try Int64.fetchOne(place, arguments: [part.network.blob, Data(hash.bytes)])
+        }
+        let statement = try database.cachedStatement(
+            sql: "SELECT document FROM entry WHERE log = ? AND sequence > ? ORDER BY sequence"
+        )
+        var entries: [NetworkEntry] = []
+        var size = 0
+        let rows = try String.fetchCursor(statement, arguments: [part.network.blob, known.max() ?? -1])
+        while let text = try rows.next() {
+            size += text.utf8.count
+            guard entries.isEmpty || size <= part.byteCount else { break }
+            entries.append(try NetworkEntry(verifying: JSONValue(parsing: text)))
+        }
+        return entries
     }
 
     private func registration(of key: NodeKey) throws -> Registration? {
@@ -103,6 +130,10 @@ struct SQLiteHubReader {
         )
         return (id, standing)
     }
+}
+
+extension NetworkID {
+    var blob: Data { Data(hash.bytes) }
 }
 
 extension NodeKey {

@@ -1,6 +1,16 @@
 /// The tables of ``SQLiteHubStore``: how each version of them is made out of the one before.
 enum SQLiteHubSchema {
-    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth)]
+    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth)]
+
+    /// Logs of networks.
+    private static let fifth = """
+        CREATE TABLE log (id BLOB PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE entry (
+            log BLOB NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (log, sequence)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX entry_hash ON entry (log, hash);
+        """
 
     /// Nodes leave marks; revocations are kept by keyed hashes. The rows of `revocation` are moved there, and their
     /// table goes (``SQLiteHubStore``).

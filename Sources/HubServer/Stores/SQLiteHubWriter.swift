@@ -25,6 +25,7 @@ struct SQLiteHubWriter {
                 "UPDATE node SET mark = ? WHERE key = ?",
                 [mark.document.canonicalText, mark.node.blob]
             )
+        case .extend(let state, let entries): try extend(state, by: entries)
         case .revoke(let key, let revocation, let limit): try revoke(key, revocation, limit: limit)
         }
     }
@@ -78,6 +79,22 @@ struct SQLiteHubWriter {
                 [kind.rawValue, network]
             )
             guard database.changesCount > 0 else { return }
+        }
+    }
+
+    private func extend(_ state: NetworkState, by entries: [NetworkEntry]) throws {
+        try execute(
+            "INSERT INTO log (id, state) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+            [state.id.blob, state.document.canonicalText]
+        )
+        for entry in entries {
+            try execute(
+                "INSERT INTO entry (log, sequence, hash, document) VALUES (?, ?, ?, ?)",
+                [
+                    state.id.blob, entry.header.sequence, Data(entry.hash.bytes),
+                    entry.document.canonicalText,
+                ]
+            )
         }
     }
 

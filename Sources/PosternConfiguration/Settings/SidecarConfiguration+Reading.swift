@@ -29,6 +29,7 @@ extension SidecarConfiguration {
                 ExposeConfiguration(entry) { surroundings.absolute($0, from: directory) }
             } ?? []
         reach = document["reach"]?.elements.map(ReachConfiguration.init) ?? []
+        networks = document["networks"].map { Set($0.elements.compactMap(\.text)) }
         limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
     }

@@ -24,6 +24,8 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var expose: [ExposeConfiguration]
     /// Services of peers that are offered on this machine.
     package var reach: [ReachConfiguration]
+    /// The networks to take part in, of those that were joined; nil: all.
+    package var networks: Set<String>?
     /// How much is open and waits at a time.
     package var limits: LimitsConfiguration
     /// What is logged.

@@ -58,10 +58,16 @@ extension Section {
                 summary: "true: every service that a trusted peer offers us gets a local port that stays the same",
                 fallback: .text("false")
             ),
+            Key(
+                name: "networks",
+                shape: .list(.text(.label), distinct: [""], limit: 64),
+                summary: "the networks to take part in, of those that were joined; omitted: all",
+                example: "acme"
+            ),
             Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ],
-        later: ["trust", "networks"]
+        later: ["trust"]
     )
 
     /// `keyFileMode` of a sidecar and of a hub.
@@ -171,7 +177,7 @@ extension Section {
                 name: "allow",
                 shape: .list(.text(.allowance), distinct: [""], limit: 256),
                 summary:
-                    "who may use it: trusted (every peer we trust), or peers by did, address or name; empty: nobody",
+                    "who may use it: trusted (all we trust), network:NAME, group:NAME/GROUP, or peers; empty: nobody",
                 fallback: .empty,
                 example: "trusted"
             ),

@@ -123,7 +123,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .upstream: "http://HOST:PORT or https://HOST:PORT, or HOST:PORT for kinds tcp and udp"
         case .peer:
             "a peer: a did:key:…, an overlay address fd…, a name such as planner or planner.acme, or agent://NAME"
-        case .allowance: "trusted, or a peer: a did:key:…, an overlay address fd…, a name, or agent://NAME"
+        case .allowance:
+            "trusted, network:NAME, group:NAME/GROUP, or a peer: a did:key:…, an overlay address fd…, a name, "
+                + "or agent://NAME"
         case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
         case .hostName: "a host name or an IP address, without a port"
         case .duration: "a time from 1s to 1h such as 3s, 1500ms or 2m, or 0s"
@@ -181,7 +183,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             return text.contains("://") ? "leave out the scheme: HOST:PORT" : nil
         case .allowance:
             let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
-            return isScope ? "networks and groups are not supported in this version" : nil
+            return isScope ? "write network:NAME or group:NAME/GROUP, in lower case" : nil
         case .listen, .loopback, .reachListen, .loopbackOrOff:
             return HostPort.hint(for: text, loopback: self != .listen)
         case .origin:
@@ -218,7 +220,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .grpcUpstream: return "^((\(host):)?\(port))$"
         case .upstream: return "^(https?://\(host)(:\(port))?/?|((tcp|udp)://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
-        case .allowance: return "^(trusted|\(peer))$"
+        case .allowance: return "^(trusted|network:[a-z0-9-]{1,63}|group:[a-z0-9-]{1,63}/[a-z0-9-]{1,63}|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
         case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
         case .duration: return "^[0-9]{1,7}(ms|s|m|h)$"

@@ -77,6 +77,9 @@ package enum Operations {
         RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self, RecoverTrust.self,
         CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
         CreateContact.self, ListContacts.self, RevokeContact.self, BlockPeer.self, ExplainAccess.self,
+        CreateNetwork.self, ListNetworks.self, ShowNetwork.self, InviteToNetwork.self, JoinNetwork.self,
+        LeaveNetwork.self, RemoveMember.self, SetRole.self, TransferNetwork.self, SetGroup.self, NameMember.self,
+        SetPolicy.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
     ]
 }

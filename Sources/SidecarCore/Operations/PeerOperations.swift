@@ -35,7 +35,7 @@ package struct PathDocument: Codable, Hashable, Sendable {
     }
 }
 
-/// A trusted peer, as `peers` shows it.
+/// A peer that is trusted or a fellow member, as `peers` shows it.
 package struct PeerDocument: Codable, Hashable, Sendable {
     package let did: NodeKey
     /// The name that is bound to the peer; nil: it can be meant by its did only.
@@ -45,7 +45,8 @@ package struct PeerDocument: Codable, Hashable, Sendable {
     package let address: OverlayAddress
     package let networks: [String]
     package let trusted: Bool
-    package let since: Timestamp
+    /// Since when a trust stands or stood; nil: none ever did.
+    package let since: Timestamp?
     package let connected: Bool
     package let path: PathDocument?
     package let rttMs: Double?
@@ -55,12 +56,15 @@ package struct PeerDocument: Codable, Hashable, Sendable {
     package let lastSeen: Timestamp?
 }
 
-/// Lists the trusted peers.
+/// Lists the peers.
 package struct ListPeers: Operation {
     package init() {}
 
     package typealias Answer = [PeerDocument]
-    package static let outline = OperationOutline.reporting("peers", "Trusted peers with address, path and round trip.")
+    package static let outline = OperationOutline.reporting(
+        "peers",
+        "Trusted peers and fellow members with address, path and round trip."
+    )
 
     package func perform(
         on sidecar: inout Sidecar,

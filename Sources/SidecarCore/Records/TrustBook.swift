@@ -92,9 +92,12 @@ struct TrustBook: Sendable {
     private(set) var recoveredUpTo: Int64 = 0
     /// Ends that the journal had before its base.
     private(set) var pastEnds: [ChainHead] = []
+    /// The networks that it is in.
+    var networks: Memberships
 
     init(owner: NodeKey) {
         trust = TrustState(owner: owner)
+        networks = Memberships(owner: owner)
     }
 
     mutating func apply(_ fact: TrustFact) {
@@ -154,6 +157,7 @@ struct TrustBook: Sendable {
             pastEnds = ends
         case .recovered(let sequence):
             recover(upTo: sequence)
+        case .network(let fact): networks.apply(fact)
         }
     }
 
@@ -261,6 +265,7 @@ struct TrustBook: Sendable {
         }
         facts += joining.values.map { .joining($0.invitation, $0.claim, name: $0.name) }
         facts += outbox.values.filter { $0.until > now }.map { .outbox($0) }
+        facts += networks.compacted
         if recoveredUpTo > 0 { facts.append(.recovered(recoveredUpTo)) }
         if let outdated { facts.append(.outdated(outdated)) }
         return facts

@@ -58,6 +58,8 @@ extension TrustFact {
             ["fact": "past", "ends": .array(ends.map(\.json))]
         case .recovered(let sequence):
             ["fact": "recovered", "known": .integer(sequence)]
+        case .network(let fact):
+            ["fact": "network", "network": fact.document]
         }
     }
 
@@ -116,8 +118,8 @@ extension TrustFact {
             self = .outdated(try fields.integer("known"))
         case "past":
             self = .past(try fields.list("ends", limit: OwnMarks.keptCount) { ChainHead($0) })
-        case "recovered":
-            self = .recovered(try fields.integer("known"))
+        case "recovered": self = .recovered(try fields.integer("known"))
+        case "network": self = .network(try NetworkFact(try fields.value("network")))
         case _:
             throw .invalid("fact")
         }

@@ -48,6 +48,8 @@ package enum TrustFact: Hashable, Sendable {
     case past([ChainHead])
     /// It counts again, with all that is known of the node up to this number. The line that says so has a higher one.
     case recovered(Int64)
+    /// Something about a network.
+    case network(NetworkFact)
 }
 
 /// Everything that makes a trust with one peer.

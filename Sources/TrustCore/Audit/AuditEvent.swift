@@ -24,6 +24,10 @@ package struct AuditEvent: Hashable, Sendable {
         /// Two programs use the key that is the subject.
         case identityShared = "identity.shared"
         case renamed = "peer.rename"
+        /// The log of a network has a new entry; `new` is its number and hash, the log has the rest (RULES N17).
+        case networkChanged = "network.entry"
+        /// A network's log has two entries behind one: `new` names the heads.
+        case networkForked = "network.fork"
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"

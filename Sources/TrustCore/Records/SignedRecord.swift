@@ -33,6 +33,7 @@ package enum RecordType: String, Sendable {
     case rejection = "postern.rejection.1"
     case claim = "postern.claim.1"
     case mark = "postern.mark.1"
+    case receipt = "postern.receipt.1"
 }
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.

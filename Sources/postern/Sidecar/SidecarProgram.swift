@@ -207,6 +207,7 @@ final class SidecarProgram {
             hubs: configuration.hubs,
             exposed: configuration.expose.map { ExposedRule(service: $0.service, allow: $0.allow) },
             advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete),
+            networks: configuration.networks,
             areFloorsCertain: areFloorsCertain
         )
     }

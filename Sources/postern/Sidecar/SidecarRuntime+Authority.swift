@@ -6,9 +6,6 @@ package import SidecarNIO
 
 /// The sidecar decides for the gateway.
 extension SidecarRuntime: GatewayAuthority {
-    // No peer is in a network yet.
-    package func networkName(_ key: NodeKey) -> String? { nil }
-
     package func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
         route(to: peer, target) { route in
             switch route {

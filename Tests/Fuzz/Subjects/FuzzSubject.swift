@@ -20,6 +20,7 @@ package struct FuzzSubject: Sendable {
         FuzzSubject(name: "NodeOperations", receive: NodeOperations.receive),
         FuzzSubject(name: "SidecarOperations", receive: SidecarOperations.receive),
         FuzzSubject(name: "HubOperations", receive: HubOperations.receive),
+        FuzzSubject(name: "NetworkOperations", receive: NetworkOperations.receive),
         FuzzSubject(name: "ProxyOperations", receive: ProxyOperations.receive),
     ]
 

@@ -115,6 +115,9 @@ final class GatewayEnd {
         connection.lostUpstream(.notTrusted(peer), .unavailable)
     }
 
+    /// What it carries is broken off.
+    func cut() { connection.cut() }
+
     func fire(_ timer: ProxyConnection.Timer, _ number: Int) {
         guard armed[timer] == number else { return }
         switch timer {

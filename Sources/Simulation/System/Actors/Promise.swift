@@ -15,13 +15,13 @@ extension SidecarAction {
         case .answer, .answerPeer(_, .redeemed), .admit, .redeem: true
         case .hubRequest(_, _, let request):
             switch request {
-            case .deposit, .acknowledge, .revoke: true
-            case .register, .deregister, .resolve, .release, .mark, .recall: false
+            case .deposit, .acknowledge, .revoke, .append: true
+            case .register, .deregister, .resolve, .meet, .read, .release, .mark, .recall: false
             }
-        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .refused), .persist, .audit, .remember,
-            .expel, .connect,
-            .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded, .work, .openWatch, .peerRequest, .ping,
-            .openLocalPort, .readAudit, .routed, .endRedemption, .fail:
+        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
+            .persist, .audit, .remember, .expel, .connect, .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded,
+            .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readAudit, .routed,
+            .endRedemption, .fail:
             false
         }
     }

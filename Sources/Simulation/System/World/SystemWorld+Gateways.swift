@@ -215,6 +215,13 @@ extension SystemWorld {
         settle(call, index)
     }
 
+    /// The service does not admit it any longer.
+    mutating func cutCall(_ index: Int) {
+        guard let call = gatewayCalls[index] else { return }
+        call.expose?.cut()
+        settle(call, index)
+    }
+
     /// The session of the stream is over at `program`, or the sidecar itself is down.
     mutating func loseCall(_ index: Int, at program: ProgramID) {
         guard let call = gatewayCalls[index], case .sidecar(let number) = program else { return }

@@ -67,6 +67,7 @@ extension SystemWorld {
         case .dropHub(let hub):
             sidecars[number].life?.hubs.remove(hub)
             if let other = programs[hub] { close(.sidecar(number), other) }
+        case .reviewAccess: endDisallowedStreams(at: number)
         case .trustEnded(let peer): note("s\(number) ends the trust with \(name(peer))")
         case .hubRequest(let id, let hub, let request): ask(.hub, number, hub, .hubRequest(id, request), id)
         case .work(let id, let challenge, let bits):

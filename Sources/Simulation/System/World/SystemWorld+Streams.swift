@@ -9,7 +9,7 @@ extension SystemWorld {
         guard sidecars[call.client].life != nil else { return }
         let key = sidecars[call.server].key
         let clocks = sidecars[call.client].clocks(at: now)
-        guard sidecars[call.client].life?.sidecar.find(PeerName(key), at: clocks) == .trusted(key) else {
+        guard sidecars[call.client].life?.sidecar.find(PeerName(key), at: clocks) == .reachable(key) else {
             if call.isProbe { violate(.convergence, "s\(call.client) does not find s\(call.server) trusted") }
             return
         }
@@ -66,6 +66,7 @@ extension SystemWorld {
                 switch allowed {
                 case .trusted: true
                 case .peer(let name): name.meaning == .key(client)
+                case .network, .group: false
                 }
             }
         }
@@ -81,6 +82,19 @@ extension SystemWorld {
             return refuseCall(index)
         }
         streams[index].atClient = .open
+    }
+
+    /// Streams of peers that may not use the service any longer are cut.
+    mutating func endDisallowedStreams(at number: Int) {
+        let clocks = sidecars[number].clocks(at: now)
+        for index in streams.indices where streams[index].server == number && streams[index].atServer == .open {
+            let (client, service) = (sidecars[streams[index].client].key, Self.services[streams[index].service])
+            guard sidecars[number].life?.sidecar.decide(client, service.port, at: clocks).isAdmitted == false else {
+                continue
+            }
+            cutCall(index)
+            streams[index].end(at: .sidecar(number), now)
+        }
     }
 
     /// Every stream of a sidecar is with a peer that it trusts now.

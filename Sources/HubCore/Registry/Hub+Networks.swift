@@ -1,0 +1,114 @@
+import HubProtocol
+import PosternModel
+import TrustCore
+
+// Logs of networks: kept, judged by the reducer that every member runs, and served to whom they belong. To anybody else
+// a network that is here is one that does not exist (R10).
+extension Hub {
+    /// Adds entries, if each is valid behind the one before, and the rates that this counts against.
+    func append(
+        _ entries: [NetworkEntry],
+        to network: NetworkID,
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp,
+        over facts: HubFacts
+    ) -> (subjects: [RateSubject], decision: HubDecision) {
+        func refuse(_ refusal: HubRefusal) -> ([RateSubject], HubDecision) { ([], .answer(id, .refused(refusal))) }
+        guard let first = entries.first, let last = entries.last else { return refuse(HubRefusal(.malformed)) }
+        guard let known = facts.networks[network] else {
+            guard facts.registrations[node] != nil, NetworkID(first.hash) == network,
+                let state = try? NetworkState(first)
+            else { return refuse(.unknown) }
+            return extend(state, by: entries.dropFirst(), with: [first], id: id, from: node, at: now)
+        }
+        guard known.contains(node) || isJoining(entries, node, known, at: now) else { return refuse(.unknown) }
+        // The answer to an earlier request may have been lost.
+        guard known.head.hash != last.hash else {
+            return ([], .answer(id, .appended(receipt(for: known, at: now))))
+        }
+        guard first.header.previous == known.head.hash else { return refuse(.behind) }
+        return extend(known, by: entries[...], with: [], id: id, from: node, at: now)
+    }
+
+    /// The entries that whoever has `locator` lacks. A former member is told of all up to its removal.
+    func read(
+        _ network: NetworkID,
+        after locator: [NetworkHash],
+        _ proof: NetworkProof?,
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp,
+        over facts: HubFacts
+    ) -> HubDecision {
+        guard let state = facts.networks[network] else { return .answer(id, .refused(.unknown)) }
+        let isGuest = proof.map { state.admits($0, of: node, at: now) } ?? false
+        let end = state.contains(node) || isGuest ? state.head.sequence : state.former[node]
+        guard let end else { return .answer(id, .refused(.unknown)) }
+        let readers = [node] + (isGuest ? proof.map { [$0.guest] } ?? [] : [])
+        let part = facts.entries[self.entries(of: network, after: locator)] ?? []
+        let entries = part.filter { $0.header.sequence <= end }.map { $0.boxes(for: readers) }
+        let head = end == state.head.sequence ? state.head : entries.last?.place ?? state.head
+        return .answer(id, .entries(entries, head: head))
+    }
+
+    private func extend(
+        _ former: NetworkState,
+        by entries: ArraySlice<NetworkEntry>,
+        with genesis: [NetworkEntry],
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp
+    ) -> (subjects: [RateSubject], decision: HubDecision) {
+        let all = genesis + entries
+        guard all.allSatisfy({ $0.header.time <= now + settings.entrySkew }) else {
+            return ([], .answer(id, .refused(HubRefusal(.invalid("time")))))
+        }
+        var state = former
+        for entry in entries {
+            do {
+                try state.apply(entry)
+            } catch {
+                return ([], .answer(id, .refused(.invalid("the log does not allow the entry: \(error)"))))
+            }
+        }
+        let audits = all.map { entry in
+            HubAction.audit(
+                AuditEvent(
+                    .networkChanged,
+                    actor: entry.header.actor,
+                    subject: state.id.description,
+                    network: state.id.description,
+                    new: ["sequence": .integer(entry.header.sequence), "hash": .string(entry.hash.description)]
+                )
+            )
+        }
+        let answer = HubAction.answer(id, .appended(receipt(for: state, at: now)))
+        let members = Set(state.members.keys).union(former.members.keys).sorted()
+        let decision = HubDecision(
+            writes: [.extend(state, all)],
+            change: .announce(state.id, state.head, to: members),
+            actions: audits + [answer]
+        )
+        return ([.appends(to: state.id)] + (genesis.isEmpty ? [] : [.changes(of: node)]), decision)
+    }
+
+    private func receipt(for state: NetworkState, at now: Timestamp) -> NetworkReceipt {
+        NetworkReceipt(of: identity, for: state.id, at: state.head, time: now)
+    }
+
+    /// Whether `node` comes by an invitation that is open.
+    private func isJoining(
+        _ entries: [NetworkEntry],
+        _ node: NodeKey,
+        _ state: NetworkState,
+        at now: Timestamp
+    ) -> Bool {
+        entries.contains { entry in
+            guard case .join(let guest, let signature) = entry.header.change, entry.header.actor == node else {
+                return false
+            }
+            return state.admits(NetworkProof(guest: guest, signature: signature), of: node, at: now)
+        }
+    }
+}

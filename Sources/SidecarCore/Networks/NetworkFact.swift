@@ -1,0 +1,56 @@
+package import OverlayCrypto
+import PosternModel
+package import TrustCore
+
+/// One durable fact about a network.
+package enum NetworkFact: Hashable, Sendable {
+    /// The operator founds it or joins it, and calls it so.
+    case named(NetworkID, String)
+    /// The link by which it is joined.
+    case invited(NetworkInvitation)
+    /// A content key of it.
+    case keyed(NetworkID, ContentKey)
+    /// Entries of its log, each behind the one that it follows.
+    case entries(NetworkID, [NetworkEntry])
+    /// It is known no longer.
+    case forgotten(NetworkID)
+}
+
+extension NetworkFact {
+    /// The form in the journal, as the member `network` of a fact.
+    var document: JSONValue {
+        switch self {
+        case .named(let id, let name): ["id": .string(id.description), "name": .string(name)]
+        case .invited(let invitation): ["invitation": .string(invitation.token)]
+        case .keyed(let id, let key):
+            ["id": .string(id.description), "key": .string(Base64URL.encode(key.copyBytes()))]
+        case .entries(let id, let entries):
+            ["id": .string(id.description), "entries": .array(entries.map(\.document))]
+        case .forgotten(let id): ["id": .string(id.description), "forgotten": true]
+        }
+    }
+
+    /// The fact in `document`; its records are verified again.
+    init(_ document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        if fields.has("invitation") {
+            self = .invited(try NetworkInvitation(token: try fields.text("invitation", limit: 8_192)))
+            return
+        }
+        let id = NetworkID(try fields.hash("id"))
+        if fields.has("name") {
+            self = .named(id, try fields.text("name", limit: RecordLimits.name))
+        } else if fields.has("key") {
+            guard let key = ContentKey(bytes: try fields.bytes("key", exactly: ContentKey.byteCount)) else {
+                throw .invalid("key")
+            }
+            self = .keyed(id, key)
+        } else if fields.has("entries") {
+            var entries: [NetworkEntry] = []
+            for entry in try fields.value("entries").array ?? [] { entries.append(try NetworkEntry(verifying: entry)) }
+            self = .entries(id, entries)
+        } else {
+            self = .forgotten(id)
+        }
+    }
+}

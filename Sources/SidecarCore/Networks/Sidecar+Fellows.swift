@@ -1,0 +1,89 @@
+import OverlayCrypto
+import PosternModel
+import TrustCore
+
+// Fellow members: who they are, what they are called, and what one member tells another.
+extension Sidecar {
+    /// The networks that this node and `peer` are in. A state that is older than the node knows of none.
+    func fellowNetworks(of peer: NodeKey) -> [Memberships.Membership] {
+        book.blocked.contains(peer) || book.outdated != nil ? [] : book.networks.shared(with: peer)
+    }
+
+    /// Whether this node and `peer` are in a network.
+    func isFellow(_ peer: NodeKey) -> Bool { !fellowNetworks(of: peer).isEmpty }
+
+    /// The memberships of `peer` that count here.
+    func fellowMemberships(of peer: NodeKey) -> [FellowMembership] {
+        fellowNetworks(of: peer).compactMap { network in
+            network.content.map { FellowMembership(of: peer, in: $0, called: network.name) }
+        }
+    }
+
+    /// Where the logs of our networks are.
+    var networkHubs: [HubURL] { book.networks.sorted.flatMap(\.hubs) }
+
+    /// The fellow member that is called `name`: its label, a dot, and what the network is called here.
+    func member(named name: String) -> NodeKey? {
+        guard let dot = name.lastIndex(of: "."),
+            let network = book.networks.network(named: String(name[name.index(after: dot)...]))
+        else { return nil }
+        let key = network.content?.names[String(name[..<dot])]
+        return key.flatMap { fellowNetworks(of: $0).contains { $0.id == network.id } ? $0 : nil }
+    }
+
+    /// The peers whose address `address` is: the personal one, or one in a network.
+    func keys(at address: OverlayAddress) -> [NodeKey] {
+        knownKeys.filter { key in
+            key.personalAddress == address
+                || fellowNetworks(of: key).contains { $0.addresses(of: key).contains(address) }
+        }.sorted()
+    }
+
+    /// The member of `network` that `name` means: by did, address, label, or the name that it has here.
+    func member(_ name: PeerName, of network: Memberships.Membership) throws(Problem) -> NodeKey {
+        if case .name(let text) = name.meaning, let key = network.content?.names[text] { return key }
+        let keys = name.meaning == .key(key) ? [key] : candidates(for: name)
+        let members = keys.filter { network.contains($0) }
+        guard members.count <= 1 else { throw .ambiguousPeer(name, members.map(\.did)) }
+        guard let found = members.first else { throw .noMember(name.description, network.name) }
+        return found
+    }
+
+    /// A session with `peer` came to stand: each side asks what the other knows of their networks, so that a fork, or
+    /// what a hub withholds, shows (RULES N6).
+    mutating func compareLogs(with peer: NodeKey) -> [SidecarAction] {
+        fellowNetworks(of: peer).compactMap { network in
+            guard let log = network.log else { return nil }
+            let id = nextPeerRequest(.entries(network.id, peer))
+            return .peerRequest(id, peer: peer, .entries(network.id, after: log.locator))
+        }
+    }
+
+    /// What `peer` lacks of a network's log: only who is in it hears anything (R10).
+    func answer(to peer: NodeKey, lacking locator: [NetworkHash], of id: NetworkID) -> PeerAnswer {
+        guard let log = fellowNetworks(of: peer).first(where: { $0.id == id })?.log else { return .refused }
+        return .entries(log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) })
+    }
+
+    /// `peer` told us entries that we lacked; it is asked for more while there are new ones.
+    mutating func compared(
+        _ entries: [NetworkEntry],
+        of id: NetworkID,
+        with peer: NodeKey,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        let before = book.networks[id]?.log?.heads
+        let actions = take(entries, of: id, at: now)
+        guard let log = book.networks[id]?.log, log.heads != before, peers[peer].isConnected else { return actions }
+        let request = nextPeerRequest(.entries(id, peer))
+        return actions + [.peerRequest(request, peer: peer, .entries(id, after: log.locator))] + syncNetworks(at: now)
+    }
+}
+
+extension Memberships.Membership {
+    /// The addresses of `key` in the network: the canonical one, and one for each of its groups (R2).
+    func addresses(of key: NodeKey) -> [OverlayAddress] {
+        let groups = (content?.groups.values.filter { $0.members.contains(key) }.map(\.number) ?? []).sorted()
+        return ([0] + groups).map { key.address(inNetwork: id.label, group: $0) }
+    }
+}

@@ -1,0 +1,99 @@
+import OverlayCrypto
+import PosternModel
+import TrustCore
+
+// Entries that came from a hub, a fellow member, or of our own: each is checked by the reducer before it counts.
+extension Sidecar {
+    /// Takes those of `entries` that are valid where they stand, and does what follows from them.
+    mutating func take(_ entries: [NetworkEntry], of id: NetworkID, at now: Clocks) -> [SidecarAction] {
+        guard let network = book.networks[id] else { return [] }
+        var log = network.log
+        var new: [NetworkEntry] = []
+        for entry in entries {
+            guard var current = log else {
+                guard NetworkID(entry.hash) == id, let begun = try? NetworkLog(entry) else { break }
+                log = begun
+                new.append(entry)
+                continue
+            }
+            guard let isNew = try? current.insert(entry) else { break }
+            log = current
+            if isNew { new.append(entry) }
+        }
+        guard let log, !new.isEmpty else { return [] }
+        var keys = network.keys
+        let readers = [identity] + [network.invitation?.guest].compactMap(\.self)
+        let hasLearned = keys.learn(from: log.all, as: readers)
+        var facts: [NetworkFact] = [.entries(id, new)]
+        if hasLearned { facts += keys.all.filter { !network.keys.all.contains($0) }.map { .keyed(id, $0) } }
+        let written = [record(facts.map { .network($0) })] + audits(of: new, of: id, over: network)
+        return written + reconcilePeers(at: now) + reconcileHubs(at: now) + [.reviewAccess]
+    }
+
+    /// What the audit trail says of `entries`: of those that a newcomer reads, its own alone.
+    private func audits(
+        of entries: [NetworkEntry],
+        of id: NetworkID,
+        over former: Memberships.Membership
+    ) -> [SidecarAction] {
+        let told = former.contains(key) ? entries : entries.filter { $0.header.actor == key }
+        var events = told.map { entry in
+            let fields = entry.header.document
+            return AuditEvent(
+                .networkChanged,
+                actor: entry.header.actor,
+                subject: entry.header.change.subject?.did ?? id.description,
+                network: id.description,
+                old: fields["old"] ?? .null,
+                new: [
+                    "action": .string(entry.header.change.action), "role": fields["role"] ?? .null,
+                    "sequence": .integer(entry.header.sequence), "hash": .string(entry.hash.description),
+                ]
+            )
+        }
+        if let log = book.networks[id]?.log, log.isForked, former.log?.isForked != true {
+            let heads = JSONValue.texts(log.heads.map(\.hash))
+            let event = AuditEvent(
+                .networkForked,
+                actor: key,
+                subject: id.description,
+                network: id.description,
+                new: ["heads": heads]
+            )
+            events.append(event)
+        }
+        return events.map { .audit($0) }
+    }
+
+    /// `task` is done: its command is answered.
+    mutating func complete(_ task: NetworkTask, at now: Clocks) -> [SidecarAction] {
+        guard let network = book.networks[task.network] else { return [] }
+        switch task.work {
+        case .leave:
+            let document = networkDocument(of: network)
+            let forgotten = record([.network(.forgotten(network.id))])
+            let ended = networkLinks.forget(network.id)
+            let failed = ended.compactMap { $0.command }.map { SidecarAction.fail($0, .notMember(network.name)) }
+            let told = task.command.map { [SidecarAction.answer($0, document)] } ?? []
+            return [forgotten] + failed + reconcilePeers(at: now) + reconcileHubs(at: now) + told
+        case .invite(let guest, let uses, let expires):
+            guard let command = task.command, let head = task.entries.last?.place else { return [] }
+            let invitation = NetworkInvitation(
+                network: network.id,
+                name: network.name,
+                hubs: network.hubs,
+                head: head,
+                expires: expires,
+                seed: guest.seed
+            )
+            let answer = InviteToNetwork.Answer(invitation: invitation, expires: expires, uses: Int(uses))
+            return [.answer(command, answer)]
+        case .restore, .join, .remove, .role, .transfer, .name, .group, .policy:
+            return answer(task, with: network)
+        }
+    }
+
+    private func answer(_ task: NetworkTask, with network: Memberships.Membership) -> [SidecarAction] {
+        task.command.map { [.answer($0, networkDocument(of: network))] } ?? []
+    }
+}

@@ -1,0 +1,128 @@
+import OverlayCrypto
+package import PosternModel
+
+/// What the bodies of a network's log add up to: names, groups, policy, hubs. Only members know it.
+///
+/// A body that cannot be opened, or that says what cannot be, gives no right and takes none: its entry stays valid.
+package struct NetworkContent: Hashable, Sendable {
+    /// One group.
+    package struct Group: Hashable, Sendable {
+        /// In the addresses of its members; given once and never again.
+        package let number: UInt16
+        package internal(set) var members: Set<NodeKey> = []
+    }
+
+    /// What the founder called the network.
+    package private(set) var name = ""
+    package private(set) var hubs: [HubURL] = []
+    /// Who is called what, by label.
+    package private(set) var names: [String: NodeKey] = [:]
+    package private(set) var groups: [String: Group] = [:]
+    /// All of them have to permit what is used: one, but in a forked log.
+    package private(set) var policies: [NetworkPolicy] = []
+    /// Whether a policy stands that this version cannot go by.
+    package private(set) var isPolicyUnknown = false
+
+    /// The content of `log`, as far as `keys` open it.
+    package init(of log: NetworkLog, keys: NetworkKeyring) {
+        let contents = log.branches.map { branch in
+            var content = NetworkContent()
+            var key: NetworkHash?
+            for entry in branch {
+                switch entry.header.change {
+                case .genesis(_, let new), .rekey(let new): key = new
+                case .join, .leave, .remove, .role, .open, .close, .name, .group, .policy, .hubs: break
+                }
+                content.follow(entry, keys.body(of: entry, under: key))
+            }
+            return content
+        }
+        self = contents[0]
+        for other in contents.dropFirst() { intersect(other) }
+    }
+
+    private init() {}
+
+    /// The names of the groups that `key` is in.
+    package func groups(of key: NodeKey) -> Set<String> {
+        Set(groups.filter { $0.value.members.contains(key) }.keys)
+    }
+
+    /// What `key` is called.
+    package func name(of key: NodeKey) -> String? { names.first { $0.value == key }?.key }
+
+    /// The number that the next new group gets; nil: there is none left.
+    package var nextGroupNumber: UInt16? {
+        let last = groups.values.map(\.number).max() ?? 0
+        return groups.count < NetworkLimits.groups && last < .max ? last + 1 : nil
+    }
+
+    private mutating func follow(_ entry: NetworkEntry, _ body: JSONValue?) {
+        let actor = entry.header.actor
+        switch entry.header.change {
+        case .genesis:
+            name = body?["name"]?.string ?? ""
+            hubs = Self.hubs(in: body)
+            bind(body?["label"]?.string, to: actor)
+        case .join: bind(body?["label"]?.string, to: actor)
+        case .leave: forget(actor)
+        case .remove(let subject, _): forget(subject)
+        case .name(let subject):
+            guard let body else { return }
+            names = names.filter { $0.value != subject }
+            bind(body["label"]?.string, to: subject)
+        case .group(let subject): place(subject, body)
+        case .policy:
+            guard let body, let policy = try? NetworkPolicy(body) else {
+                isPolicyUnknown = true
+                return
+            }
+            policies = [policy]
+            isPolicyUnknown = false
+        case .hubs: hubs = Self.hubs(in: body)
+        case .rekey, .role, .open, .close: break
+        }
+    }
+
+    private static func hubs(in body: JSONValue?) -> [HubURL] {
+        guard let body, let fields = try? JSONFields(body) else { return [] }
+        return (try? fields.hubs()) ?? []
+    }
+
+    /// A label that is another member's stays with that one.
+    private mutating func bind(_ label: String?, to key: NodeKey) {
+        guard let label, HostName.isLowercaseLabel(label), names[label] == nil else { return }
+        names[label] = key
+    }
+
+    private mutating func forget(_ key: NodeKey) {
+        names = names.filter { $0.value != key }
+        for name in groups.keys { groups[name]?.members.remove(key) }
+    }
+
+    /// A group comes to be with its first member, under the next number.
+    private mutating func place(_ key: NodeKey, _ body: JSONValue?) {
+        guard let name = body?["group"]?.string, HostName.isLowercaseLabel(name), let isMember = body?["member"]?.bool
+        else { return }
+        if groups[name] == nil {
+            guard isMember, let number = nextGroupNumber else { return }
+            groups[name] = Group(number: number)
+        }
+        if isMember { groups[name]?.members.insert(key) } else { groups[name]?.members.remove(key) }
+    }
+
+    /// Keeps what both say.
+    private mutating func intersect(_ other: NetworkContent) {
+        names = names.filter { other.names[$0.key] == $0.value }
+        groups = groups.reduce(into: [:]) { groups, entry in
+            guard let theirs = other.groups[entry.key], theirs.number == entry.value.number else { return }
+            groups[entry.key] = Group(
+                number: entry.value.number,
+                members: entry.value.members.intersection(theirs.members)
+            )
+        }
+        policies += other.policies.filter { !policies.contains($0) }
+        isPolicyUnknown = isPolicyUnknown || other.isPolicyUnknown
+        hubs += other.hubs.filter { !hubs.contains($0) }
+    }
+}

@@ -1,0 +1,68 @@
+package import PosternModel
+
+// The state as a document: what a hub keeps beside the log, so that a look-up does not read all of it.
+extension NetworkState {
+    /// `{"network", "sequence", "head", "key", "members": {did: [role, since]}, "former": {did: sequence},
+    /// "invitations": {did: [uses, expires, opened]}}`
+    package var document: JSONValue {
+        var members = JSONObject()
+        for (key, member) in self.members.sorted(by: { $0.key < $1.key }) {
+            members[key.did] = [.string(member.role.rawValue), .integer(member.since)]
+        }
+        var former = JSONObject()
+        for (key, sequence) in self.former.sorted(by: { $0.key < $1.key }) { former[key.did] = .integer(sequence) }
+        var invitations = JSONObject()
+        for (key, invitation) in self.invitations.sorted(by: { $0.key < $1.key }) {
+            invitations[key.did] = [.integer(invitation.uses), .time(invitation.expires), .integer(invitation.opened)]
+        }
+        return [
+            "network": .string(id.description), "sequence": .integer(head.sequence),
+            "head": .string(head.hash.description), "key": .string(key.description),
+            "members": .object(members), "former": .object(former), "invitations": .object(invitations),
+        ]
+    }
+
+    /// The state in `document`, which somebody who is trusted has written.
+    package init(_ document: JSONValue) throws(RecordError) {
+        let fields = try JSONFields(document)
+        var members: [NodeKey: Member] = [:]
+        for (key, value) in try fields.table("members") {
+            guard let parts = value.array, parts.count == 2, let since = parts[1].integer,
+                let role = parts[0].string.flatMap({ NetworkRole(rawValue: $0) })
+            else { throw .invalid("members") }
+            members[key] = Member(role: role, since: since)
+        }
+        var former: [NodeKey: Int64] = [:]
+        for (key, value) in try fields.table("former") {
+            guard let sequence = value.integer else { throw .invalid("former") }
+            former[key] = sequence
+        }
+        var invitations: [NodeKey: Invitation] = [:]
+        for (key, value) in try fields.table("invitations") {
+            guard let parts = value.array, parts.count == 3, let uses = parts[0].integer, let opened = parts[2].integer,
+                let expires = parts[1].string.flatMap({ Timestamp($0) })
+            else { throw .invalid("invitations") }
+            invitations[key] = Invitation(uses: uses, expires: expires, opened: opened)
+        }
+        self.init(
+            id: NetworkID(try fields.hash("network")),
+            head: NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head")),
+            members: members,
+            former: former,
+            invitations: invitations,
+            key: try fields.hash("key")
+        )
+    }
+}
+
+extension JSONFields {
+    fileprivate func table(_ name: String) throws(RecordError) -> [(NodeKey, JSONValue)] {
+        guard let object = try value(name).object else { throw .invalid(name) }
+        var rows: [(NodeKey, JSONValue)] = []
+        for member in object.members {
+            guard let key = NodeKey(did: member.key) else { throw .invalid(name) }
+            rows.append((key, member.value))
+        }
+        return rows
+    }
+}

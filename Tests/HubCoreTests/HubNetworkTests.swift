@@ -1,0 +1,199 @@
+import HubCore
+import HubProtocol
+import OverlayCrypto
+import PosternModel
+import Testing
+import TrustCore
+
+/// Logs of networks at a hub (RULES N1, N3, N6; R10).
+@Suite struct HubNetworkTests {
+    private var world = HubWorld()
+    private let random = RandomSource(seed: Array(repeating: 7, count: 32))
+    private let key: ContentKey
+    private var state: NetworkState
+    private let guest = identity(77)
+
+    init() throws {
+        world.join(alice, bob, carol)
+        let (genesis, key) = NetworkAuthor.found(
+            by: alice,
+            name: "acme",
+            label: "alice",
+            hubs: [],
+            at: time(0),
+            using: random
+        )
+        self.key = key
+        state = try NetworkState(genesis)
+        #expect(world.ask(.append(state.id, [genesis]), from: alice).answer.isGood)
+        try append(.open(guest: guest.key, uses: 1, expires: time(100)), by: alice, keyFor: [guest.key])
+        try append(joining(bob), ["label": "bob"], by: bob)
+    }
+
+    private func joining(_ node: NodeIdentity) -> NetworkChange {
+        let proof = NetworkProof(of: guest, for: node.key, joining: state.id)
+        return .join(guest: guest.key, proof: proof.signature)
+    }
+
+    private mutating func entry(
+        _ change: NetworkChange,
+        _ content: JSONValue? = nil,
+        by author: NodeIdentity,
+        keyFor guests: [NodeKey] = []
+    ) -> NetworkEntry {
+        var writer = NetworkAuthor(author, after: state, key: key, at: world.now.wall)
+        return writer.write(change, content, keyFor: guests, using: random)
+    }
+
+    @discardableResult
+    private mutating func append(
+        _ change: NetworkChange,
+        _ content: JSONValue? = nil,
+        by author: NodeIdentity,
+        keyFor guests: [NodeKey] = []
+    ) throws -> [HubAction] {
+        let entry = entry(change, content, by: author, keyFor: guests)
+        let (answer, actions) = world.ask(.append(state.id, [entry]), from: author)
+        guard case .appended(let receipt) = answer else { throw HubRefusal.unknown }
+        try state.apply(entry)
+        #expect(receipt.hub == hubIdentity.key && receipt.head == state.head)
+        return actions
+    }
+
+    private mutating func read(from node: NodeIdentity, proof: NetworkProof? = nil) -> HubAnswer {
+        world.ask(.read(state.id, after: [], proof: proof), from: node).answer
+    }
+
+    @Test mutating func `what a role does not allow the hub does not take, and a race has one winner (N3, N9)`() throws
+    {
+        let late = entry(.name(bob.key), ["label": "late"], by: alice)
+        #expect(world.ask(.append(state.id, [entry(.policy(critical: []), [:], by: bob)]), from: bob).answer.isInvalid)
+        let first = entry(.name(bob.key), ["label": "first"], by: alice)
+        #expect(world.ask(.append(state.id, [first]), from: alice).answer.isGood)
+        #expect(world.ask(.append(state.id, [late]), from: alice).answer == .refused(.behind))
+        let again = world.ask(.append(state.id, [first]), from: alice).answer
+        #expect(again.isGood, "a repeated request gets its receipt again")
+    }
+
+    @Test mutating func `members are told of each entry, and given boxes of their own alone`() throws {
+        let actions = try append(.rekey(state.key.successor), ["former": ""], by: alice, keyFor: [alice.key, bob.key])
+        #expect(pushes(actions, to: bob) == [.network(state.id, state.head)])
+        #expect(pushes(actions, to: carol).isEmpty)
+        let (entries, head) = try #require(read(from: bob).told)
+        #expect(entries.count == 4 && head == state.head && Set(entries[3].boxes.keys) == [bob.key])
+    }
+
+    @Test mutating func `a network is answered like none to whoever is not in it (R10)`() throws {
+        let nowhere = NetworkID(state.head.hash)
+        let entry = entry(.policy(critical: []), [:], by: carol)
+        let proof = NetworkProof(of: guest, for: carol.key, joining: state.id)
+        let pairs: [(HubRequest, HubRequest)] = [
+            (.read(state.id, after: [], proof: nil), .read(nowhere, after: [], proof: nil)),
+            (.read(state.id, after: [], proof: proof), .read(nowhere, after: [], proof: proof)),
+            (.append(state.id, [entry]), .append(nowhere, [entry])),
+            (.meet(target: bob.key, in: state.id), .meet(target: bob.key, in: nowhere)),
+        ]
+        // The first refusal is recorded, the others are counted.
+        _ = world.ask(.meet(target: bob.key, in: nowhere), from: carol)
+        for (here, there) in pairs {
+            let (mine, none) = (world.ask(here, from: carol), world.ask(there, from: carol))
+            #expect(mine.answer == .refused(.unknown) && mine.answer == none.answer)
+            #expect(mine.answer.document.compactBytes == none.answer.document.compactBytes)
+            #expect(mine.actions.count == none.actions.count)
+        }
+    }
+
+    @Test mutating func `members meet through the relay, and nobody else meets them by the network (N6)`() throws {
+        #expect(world.ask(.meet(target: alice.key, in: state.id), from: bob).answer.isOnline)
+        #expect(!world.ask(.meet(target: carol.key, in: state.id), from: bob).answer.isOnline)
+        _ = world.leave(alice)
+        #expect(world.ask(.meet(target: alice.key, in: state.id), from: bob).answer == .offline)
+        let actions = world.watch(alice)
+        #expect(pushes(actions, to: bob).contains { if case .channel(_, alice.key) = $0 { true } else { false } })
+    }
+
+    @Test mutating func `a removed member reads up to its removal and meets nobody (N6)`() throws {
+        try append(.remove(bob.key, from: .member), by: alice)
+        let removal = state.head
+        try append(.policy(critical: []), [:], by: alice)
+        let (entries, head) = try #require(read(from: bob).told)
+        #expect(entries.last?.place == removal && head == removal)
+        #expect(world.ask(.meet(target: alice.key, in: state.id), from: bob).answer == .refused(.unknown))
+        #expect(world.ask(.append(state.id, [entry(.leave, by: bob)]), from: bob).answer == .refused(.unknown))
+    }
+
+    @Test mutating func `the holder of a link reads until it is used up or over (N7)`() throws {
+        let other = identity(78)
+        try append(.open(guest: other.key, uses: 1, expires: time(100)), by: alice, keyFor: [other.key])
+        let proof = NetworkProof(of: other, for: carol.key, joining: state.id)
+        let (entries, _) = try #require(read(from: carol, proof: proof).told)
+        #expect(entries.last?.boxes.keys.first == other.key)
+        let foreign = NetworkProof(of: other, for: bob.key, joining: state.id)
+        #expect(read(from: carol, proof: foreign) == .refused(.unknown))
+        world.pass(101)
+        #expect(read(from: carol, proof: proof) == .refused(.unknown))
+    }
+
+    @Test mutating func `a network that writes too much is told so, and another one does not notice (N18)`() throws {
+        var settings = HubSettings.defaults
+        settings.appends = RateLimit(burst: 2, perMinute: 1)
+        var busy = HubNetworkTests.founded(by: alice, settings)
+        let (genesis, key) = NetworkAuthor.found(
+            by: bob,
+            name: "calm",
+            label: nil,
+            hubs: [],
+            at: time(0),
+            using: random
+        )
+        var answers: [HubAnswer] = []
+        for _ in 0..<3 { answers.append(busy.write(random)) }
+        #expect(answers.last == .refused(.overLimit))
+        _ = key
+        #expect(busy.world.ask(.append(NetworkID(genesis.hash), [genesis]), from: bob).answer.isGood)
+    }
+
+    /// A network of one, at a hub of its own.
+    private struct Founded {
+        var world: HubWorld
+        var state: NetworkState
+        let key: ContentKey
+
+        mutating func write(_ random: RandomSource) -> HubAnswer {
+            var author = NetworkAuthor(alice, after: state, key: key, at: time(0))
+            let entry = author.write(.policy(critical: []), [:], using: random)
+            let answer = world.ask(.append(state.id, [entry]), from: alice).answer
+            if case .appended = answer { try? state.apply(entry) }
+            return answer
+        }
+    }
+
+    private static func founded(by node: NodeIdentity, _ settings: HubSettings) -> Founded {
+        let random = RandomSource(seed: Array(repeating: 8, count: 32))
+        let (genesis, key) = NetworkAuthor.found(
+            by: node,
+            name: "busy",
+            label: nil,
+            hubs: [],
+            at: time(0),
+            using: random
+        )
+        var world = HubWorld(settings)
+        world.join(alice, bob)
+        let state = try! NetworkState(genesis)
+        _ = world.ask(.append(state.id, [genesis]), from: node)
+        return Founded(world: world, state: state, key: key)
+    }
+}
+
+extension HubAnswer {
+    /// The entries that it tells, and how far the log has come.
+    fileprivate var told: ([NetworkEntry], NetworkHead)? {
+        if case .entries(let entries, let head) = self { (entries, head) } else { nil }
+    }
+}
+
+extension NetworkHash {
+    /// Another hash.
+    fileprivate var successor: NetworkHash { NetworkHash(bytes: bytes.map { $0 ^ 1 })! }
+}
