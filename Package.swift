@@ -74,6 +74,7 @@ let package = Package(
         llhttp,
         .target(name: "CAllocationCounter"),
         .target(name: "CRuntime"),
+        .target(name: "CSpawn"),
 
         // Cores: no input or output, no clock, no system randomness
         .target(name: "PosternModel", swiftSettings: hot),
@@ -138,8 +139,8 @@ let package = Package(
         .target(
             name: "GatewayNIO",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCore", "TrustCore", "GatewayCore", "OverlayNIO", nio, nioPosix,
-                nioSSL, nioTLS, log,
+                "PosternModel", "OverlayWire", "OverlayCore", "TrustCore", "GatewayCore", "OverlayNIO", "CSpawn", nio,
+                nioPosix, nioHTTP1, nioSSL, nioTLS, log,
             ],
             swiftSettings: common + unchecked
         ),

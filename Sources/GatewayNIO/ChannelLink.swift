@@ -172,4 +172,25 @@ final class ChannelLink: ChannelInboundHandler {
         case .open, .finishing, .finished: proxy.lost(side, .connectionBroke)
         }
     }
+
+    // MARK: What a program tells
+
+    /// The program that the link stands for has ended, well or not. Nothing more comes of it.
+    func ended(isClean: Bool) {
+        context = nil
+        guard isAttached else { return }
+        mode = .detached
+        if isClean {
+            if !hasEnded { proxy.ended(side) }
+            proxy.closed(side)
+        } else {
+            proxy.lost(side, .connectionBroke)
+        }
+    }
+
+    /// The program takes no more for now, or takes more again.
+    func setBlocked(_ isBlocked: Bool) {
+        guard isAttached else { return }
+        proxy.setBlocked(side, isBlocked)
+    }
 }

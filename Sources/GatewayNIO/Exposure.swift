@@ -31,6 +31,8 @@ final class Exposure {
     private let upstream: Upstream
     private let grpc: Upstream?
     private(set) var activeStreams = 0
+    /// What offers its program over HTTP, where that is wanted.
+    var bridge: BridgeHost?
     /// Why the agent could not be reached the last time; nil: it could, or nobody tried.
     var problem: String?
     private var uses: [NodeKey: Use] = [:]
@@ -51,12 +53,14 @@ final class Exposure {
     }
 
     /// Counts a stream of `peer`; nil, and nothing counted, at a limit of the service.
-    func admit(_ peer: NodeKey, at now: Instant) -> Use? {
+    func admit(_ peer: NodeKey, _ programs: ProgramLimits, at now: Instant) -> Use? {
         let limits = service.limits
+        let isProgram = service.kind == .stdio
         var use =
             uses[peer]
             ?? Use(budget: limits.requestsPerMinute.map { RequestBudget(requestsPerMinute: $0, at: now) })
-        guard use.streams < limits.concurrency ?? .max else { return nil }
+        guard use.streams < limits.concurrency ?? (isProgram ? programs.perPeer : .max) else { return nil }
+        guard !isProgram || activeStreams < programs.perService else { return nil }
         // Requests are counted where they are read; of what is not HTTP nobody sees more than the stream.
         if !service.kind.isHTTP, use.budget?.take(at: now) == false { return nil }
         use.streams += 1

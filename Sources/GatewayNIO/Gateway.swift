@@ -40,6 +40,8 @@ package final class Gateway: StreamAcceptor {
     private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
+    /// Programs that run, by their process ids.
+    private var programs: [Int32: ChildProcess] = [:]
     private(set) var stopping: EventLoopPromise<Void>?
 
     /// A gateway for the services in `expose`.
@@ -85,13 +87,17 @@ package final class Gateway: StreamAcceptor {
             if let former = exposures[service.port], former.service == service {
                 next[service.port] = former
             } else {
-                next[service.port] = Exposure(service, eventLoop: eventLoop)
+                next[service.port] = expose(service)
             }
         }
         let ports = { (exposures: [VirtualPort: Exposure]) in
             Set(exposures.values.filter { $0.service.kind == .udp }.map(\.service.port))
         }
         let (before, after) = (ports(exposures), ports(next))
+        for (port, former) in exposures where next[port] !== former {
+            former.bridge?.endAll()
+            former.bridge = nil
+        }
         exposures = next
         for port in after.subtracting(before) { datagrams.open(port) }
         for port in before.subtracting(after) { datagrams.close(port) }
@@ -112,7 +118,7 @@ package final class Gateway: StreamAcceptor {
             noteRefusedStream()
             return nil
         }
-        return serve(stream, of: peer, at: exposure, by: TCPConnector(exposure: exposure, gateway: self)) {
+        return serve(stream, of: peer, at: exposure, by: connector(to: exposure, for: peer)) {
             policy(exposing: exposure, to: peer, on: basis)
         }
     }
@@ -127,7 +133,7 @@ package final class Gateway: StreamAcceptor {
     ) -> (any OverlayStreamHandler)? {
         let now = Instant(.now())
         guard admissions.admitStream(of: peer) else { return refuse(stream) }
-        guard let use = exposure.admit(peer, at: now) else {
+        guard let use = exposure.admit(peer, settings.programs, at: now) else {
             admissions.releaseStream(of: peer)
             return refuse(stream)
         }
@@ -176,16 +182,6 @@ package final class Gateway: StreamAcceptor {
                 signer: signer
             )
         )
-    }
-
-    /// Streams of peers that the exposed service `name` serves now.
-    package func activeStreams(of name: ServiceName) -> Int {
-        exposures.values.first { $0.service.service.name == name }?.activeStreams ?? 0
-    }
-
-    /// Why the agent behind the exposed service `name` could not be reached the last time; nil: it could.
-    package func problem(of name: ServiceName) -> String? {
-        exposures.values.first { $0.service.service.name == name }?.problem
     }
 
     // MARK: Reaching
@@ -306,6 +302,7 @@ package final class Gateway: StreamAcceptor {
     package func endStreams(of peer: NodeKey) {
         for proxy in Array(proxies.values) where proxy.peer == peer { proxy.cutForTrust() }
         datagrams.end(peer)
+        for exposure in exposures.values { exposure.bridge?.end(peer) }
         if callbacks.end(peer) > 0 { authority.noteReceiversEnded(of: peer) }
     }
 
@@ -324,6 +321,7 @@ package final class Gateway: StreamAcceptor {
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {
             for proxy in Array(self.proxies.values) { proxy.cut() }
+            for program in self.programs.values { program.terminate() }
         }
         promise.futureResult.whenComplete { _ in limit.cancel() }
         EventLoopFuture.andAllComplete(closed, on: eventLoop).assumeIsolated().whenComplete { _ in
@@ -334,7 +332,8 @@ package final class Gateway: StreamAcceptor {
 
     private func completeStopIfIdle() {
         guard let stopping, proxies.isEmpty, listeners.isEmpty else { return }
-        stopping.succeed()
+        for exposure in exposures.values { exposure.bridge?.endAll() }
+        if programs.isEmpty { stopping.succeed() }
     }
 
     // MARK: For proxied connections
@@ -360,6 +359,21 @@ package final class Gateway: StreamAcceptor {
             admissions.releaseClient()
         }
         completeStopIfIdle()
+    }
+
+    func insert(_ program: ChildProcess) {
+        programs[program.identifier] = program
+        statistics.programsStarted += 1
+    }
+
+    func remove(_ program: ChildProcess) {
+        programs[program.identifier] = nil
+        completeStopIfIdle()
+    }
+
+    func noteBridge(since former: Bridge.Statistics, now: Bridge.Statistics) {
+        statistics.bridgeMessagesDropped += now.dropped - former.dropped
+        statistics.bridgeLinesMalformed += now.malformed - former.malformed
     }
 
     /// A client, or a peer that asked for `exposure`, gets `error`.

@@ -23,6 +23,10 @@ package struct GatewaySettings: Hashable, Sendable {
     package var headTimeout: TimeAmount
     /// How long a conversation of datagrams is kept that is silent. Default 5 min (RFC 4787 §4.3).
     package var flowTimeout: TimeAmount
+    /// How long a program may take to end once it is asked to, before it is killed. Default 2 s.
+    package var killDelay: TimeAmount
+    /// How many programs run.
+    package var programs: ProgramLimits
     /// Connections and streams that are open at a time. Default: what 4096 file descriptors have room for.
     package var connections: ConnectionLimits
 
@@ -35,6 +39,8 @@ package struct GatewaySettings: Hashable, Sendable {
         lingerTimeout: .seconds(2),
         headTimeout: .seconds(10),
         flowTimeout: .minutes(5),
+        killDelay: .seconds(2),
+        programs: .defaults,
         connections: ConnectionLimits(descriptors: 4096)
     )
 }
@@ -49,6 +55,12 @@ package struct GatewayStatistics: Hashable, Sendable {
     package var streamsRefused: UInt64 = 0
     /// Streams of peers and connections of clients for which there was no room.
     package var overLimit: UInt64 = 0
+    /// Programs that were started for peers.
+    package var programsStarted: UInt64 = 0
+    /// Messages of bridged programs that nobody fetched, or that belonged to nobody.
+    package var bridgeMessagesDropped: UInt64 = 0
+    /// Lines of bridged programs that were no JSON-RPC.
+    package var bridgeLinesMalformed: UInt64 = 0
     /// Errors of ours that clients got.
     package var errorsSent: UInt64 = 0
     /// Datagrams of clients and services that were carried on.

@@ -25,7 +25,7 @@ final class ReachPort {
     func refusal(_ kind: ServiceKind) -> GatewayError? {
         switch kind {
         case .mcp, .a2a, .http: nil
-        case .tcp: proxied.flatMap { $0.isTunnel ? nil : .needsTunnel($0.host) }
+        case .tcp, .stdio: proxied.flatMap { $0.isTunnel ? nil : .needsTunnel($0.host) }
         case .udp: .datagramsOnly(service.peer.description)
         }
     }
@@ -66,7 +66,7 @@ final class ReachPort {
         switch (kind, service.push, peer) {
         case (.a2a, .loopback, let peer?), (.a2a, .any, let peer?):
             ReachedCallbacks(gateway: gateway, peer: peer, scope: service.push)
-        case (.a2a, _, _), (.mcp, _, _), (.http, _, _), (.tcp, _, _), (.udp, _, _): nil
+        case (.a2a, _, _), (.mcp, _, _), (.http, _, _), (.tcp, _, _), (.udp, _, _), (.stdio, _, _): nil
         }
     }
 

@@ -33,13 +33,26 @@ package enum ConfigurationSchema {
             object["required"] = .array(required)
             object["type"] = "object"
         }
-        let rules = section.exactlyOne.map(exactlyOne) + section.conditions.map(conditional)
+        let rules =
+            section.exactlyOne.map(exactlyOne) + section.requirements.map(necessary)
+            + section.conditions.map(conditional)
         if !rules.isEmpty { object["allOf"] = .array(rules) }
         return object
     }
 
     private static func exactlyOne(_ group: [String]) -> JSONValue {
         ["oneOf": .array(group.map { ["required": [.string($0)]] })]
+    }
+
+    private static func necessary(_ requirement: Requirement) -> JSONValue {
+        let values = requirement.values.map { JSONValue.string($0) }
+        return [
+            "if": [
+                "properties": object(requirement.key, ["enum": .array(values)]),
+                "required": [.string(requirement.key)],
+            ],
+            "then": ["required": [.string(requirement.subject)]],
+        ]
     }
 
     private static func conditional(_ condition: Condition) -> JSONValue {
@@ -97,6 +110,11 @@ package enum ConfigurationSchema {
             object["items"] = .object(schema(of: element))
             object["maxItems"] = .integer(Int64(limit))
             if distinct.contains("") { object["uniqueItems"] = true }
+        case .texts(let names, let values, let limit):
+            object["type"] = "object"
+            object["propertyNames"] = .object(text(names))
+            object["additionalProperties"] = .object(text(values))
+            object["maxProperties"] = .integer(Int64(limit))
         case .section(let section):
             object = schema(of: section)
         }

@@ -53,12 +53,14 @@ package struct ConfigurationTemplate: Sendable {
         case .list(.section(let section), _, _):
             lines.append("#\(indent)\(key.name):")
             // A key without example and default is an alternative to one that is shown.
-            let shown = section.keys.compactMap { inner in Self.value(of: inner).map { (inner, $0) } }
+            let shown = section.keys.compactMap { inner in
+                inner.isAlternative ? nil : Self.value(of: inner).map { (inner, $0) }
+            }
             for (position, (inner, value)) in shown.enumerated() {
                 explain(inner, shown: value, lead: "#\(indent)    ")
                 lines.append("#\(indent)\(position == 0 ? "  - " : "    ")\(inner.name): \(value)")
             }
-        case .list, .text, .choice, .flag, .integer, .textOrSection:
+        case .list, .text, .texts, .choice, .flag, .integer, .textOrSection:
             lines.append("#\(indent)\(key.name): \(Self.value(of: key) ?? "")")
         }
     }

@@ -10,12 +10,14 @@ package enum ServiceKind: String, Hashable, Sendable, CaseIterable {
     case tcp
     /// Datagrams as they are.
     case udp
+    /// Bytes as they are, to and from a program that is started for them.
+    case stdio
 
     /// Whether both ends read the bytes as HTTP/1.1.
     package var isHTTP: Bool {
         switch self {
         case .mcp, .a2a, .http: true
-        case .tcp, .udp: false
+        case .tcp, .udp, .stdio: false
         }
     }
 }

@@ -20,8 +20,8 @@ struct Postern: AsyncParsableCommand {
             InitCommand.self, UpCommand.self, HubCommand.self, DemoCommand.self, StatusCommand.self, PeersCommand.self,
             ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self,
             JoinCommand.self, ContactCommand.self, NetworkCommand.self,
-            BlockCommand.self, WhyCommand.self, CallCommand.self, OpenCommand.self, AuditCommand.self,
-            ConfigCommand.self,
+            BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
+            AuditCommand.self, ConfigCommand.self,
         ]
     )
 

@@ -64,7 +64,7 @@ import Testing
             Service(name: "shell", port: VirtualPort(22), kind: .tcp),
         ]
         #expect(settings.expose.map(\.service) == services)
-        #expect(settings.expose.map(\.upstream.place.description) == ["localhost:9999", "h:1", "[::1]:22"])
+        #expect(settings.expose.map { $0.upstream?.place.description } == ["localhost:9999", "h:1", "[::1]:22"])
         #expect(settings.expose.map(\.allow) == [[.trusted, .peer("bob"), .peer(PeerName(did)!)], [], []])
         #expect(settings.expose.map(\.host) == [.preserve, .upstream, .upstream])
         #expect(settings.expose.map(\.tls) == [nil, UpstreamTLSConfiguration(serverName: "x"), nil])
@@ -92,6 +92,29 @@ import Testing
         let limits = settings.limits
         #expect([limits.nodes, limits.newNodesPerHour, limits.strangerMailPerHour] == [7, 6, 5])
         #expect([limits.strangerMailMiB, limits.relayMbitPerPair, limits.relayMbitPerNode] == [4, 3, 2])
+    }
+
+    @Test func `a program has a command, an environment, and for a bridge the kind that peers see`() throws {
+        let text = """
+            expose:
+              - {service: a, port: 1, kind: stdio, command: [uvx, mcp-server-time], environment: {TZ: UTC}}
+              - {service: b, port: 2, kind: stdio, command: [x], bridge: true, methods: {deny: [ping]}}
+            """
+        let file: ConfigurationFile<SidecarConfiguration> = try ConfigurationFile(
+            text: text,
+            path: "p.yaml",
+            surroundings: surroundings
+        )
+        let expose = file.settings.expose
+        #expect(expose.map(\.service.kind) == [.stdio, .mcp])
+        let program = ProgramConfiguration(
+            command: ["uvx", "mcp-server-time"],
+            environment: ["TZ": "UTC"],
+            isBridged: false
+        )
+        #expect(expose.first?.program == program)
+        #expect(expose.map(\.targetText) == ["uvx mcp-server-time", "x"])
+        #expect(expose.map(\.hasOpenLeg) == [false, false])
     }
 
     @Test func `control is an address, or a section that says more`() throws {

@@ -47,8 +47,8 @@ func hubProblems(_ text: String) -> [String] {
         "name, state, keyFileMode, hubs, control, proxy, underlay, expose, reach, autoReach, "
         + "networks, limits, log"
     static let exposeKeys =
-        "service, port, kind, upstream, tls, insecure, allow, host, grpc, signedCards, push, resourceMetadata, "
-        + "methods, identity, limits"
+        "service, port, kind, upstream, command, environment, bridge, tls, insecure, allow, host, grpc, signedCards, "
+        + "push, resourceMetadata, methods, identity, limits"
 
     @Test(arguments: [
         Mistake("exposes: []", "p.yaml:1: exposes: an unknown key, expected one of \(keys); did you mean expose?"),
@@ -80,22 +80,6 @@ func hubProblems(_ text: String) -> [String] {
             "p.yaml:1: underlay.\(key): a key that is not supported in this version, expected one of listen, "
             + "relay; remove it"
         #expect(problems("underlay: {\(key): true}") == [message])
-    }
-
-    @Test(arguments: ["command", "environment"])
-    func `a service key of a later version is refused`(key: String) {
-        let text = expose("    port: 80\n    kind: a2a\n    upstream: http://127.0.0.1:9\n    \(key): {}")
-        let expected = "expected one of \(Self.exposeKeys); remove it"
-        #expect(
-            problems(text) == ["p.yaml:6: expose[0].\(key): a key that is not supported in this version, \(expected)"]
-        )
-    }
-
-    @Test(arguments: ["stdio"])
-    func `a service kind of a later version is refused`(kind: String) {
-        let text = expose("    port: 80\n    kind: \(kind)\n    upstream: 127.0.0.1:9")
-        let read = "\"\(kind)\", which is not supported in this version, expected one of mcp, a2a, http, tcp, udp"
-        #expect(problems(text) == ["p.yaml:4: expose[0].kind: \(read)"])
     }
 
     @Test(arguments: [
@@ -194,7 +178,7 @@ func hubProblems(_ text: String) -> [String] {
         ),
         Mistake(
             "    port: 80\n    upstream: http://h:1",
-            "p.yaml:2: expose[0].kind: nothing, expected one of mcp, a2a, http, tcp, udp"
+            "p.yaml:2: expose[0].kind: nothing, expected one of mcp, a2a, http, tcp, udp, stdio"
         ),
         Mistake(
             "    port: 80\n    kind: a2a",
@@ -249,6 +233,43 @@ func hubProblems(_ text: String) -> [String] {
             "    port: 80\n    kind: mcp\n    upstream: https://h:1\n    tls: {ca: /etc/passwd}",
             "p.yaml:6: expose[0].tls.ca: /etc/passwd, which holds no certificate, expected certificates in PEM; it is "
                 + "the certificate of who issued the agent's, not the agent's key"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio",
+            "p.yaml:2: expose[0].command: nothing, expected a list"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: []",
+            "p.yaml:5: expose[0].command: nothing to start, expected a program, first"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x, 1]",
+            "p.yaml:5: expose[0].command[1]: the number 1, expected a text; put the text in quotes: \"1\""
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x]\n    environment: {1A: b}",
+            "p.yaml:6: expose[0].environment: \"1A\", expected \(TextForm.variable.expected)"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x]\n    environment: [a]",
+            "p.yaml:6: expose[0].environment: a list, expected names with texts"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x]\n    environment: {POSTERN_PEER: b}",
+            "p.yaml:6: expose[0].environment: \"POSTERN_PEER\", expected \(TextForm.variable.expected)"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x]\n    upstream: http://127.0.0.1:1",
+            "p.yaml:6: expose[0].upstream: a key that has no meaning for kind stdio, expected none; remove it"
+        ),
+        Mistake(
+            "    port: 80\n    kind: mcp\n    upstream: http://127.0.0.1:1\n    bridge: true",
+            "p.yaml:6: expose[0].bridge: a key that has no meaning for kind mcp, expected none; remove it"
+        ),
+        Mistake(
+            "    port: 80\n    kind: stdio\n    command: [x]\n    methods: {deny: [ping]}",
+            "p.yaml:6: expose[0].methods: methods of a program whose bytes nobody reads, expected bridge: true beside "
+                + "it; rules about methods hold for what comes over HTTP"
         ),
         Mistake(
             "    port: 80\n    kind: tcp\n    upstream: h:1\n    host: preserve",

@@ -52,9 +52,9 @@ import Testing
     @Test func `required keys, alternatives and conditions stand in the schema`() throws {
         let properties = try #require(ConfigurationSchema.sidecar["properties"])
         let expose = try #require(properties["expose"]?["items"])
-        #expect(expose["required"] == ["service", "port", "kind", "upstream"])
-        #expect(expose["allOf"]?.array?.count == 11)
-        #expect(expose["properties"]?["kind"]?["enum"] == ["mcp", "a2a", "http", "tcp", "udp"])
+        #expect(expose["required"] == ["service", "port", "kind"])
+        #expect(expose["allOf"]?.array?.count == 18)
+        #expect(expose["properties"]?["kind"]?["enum"] == ["mcp", "a2a", "http", "tcp", "udp", "stdio"])
         #expect(expose["properties"]?["port"]?["maximum"] == 65279)
         let reach = try #require(properties["reach"]?["items"])
         #expect(reach["allOf"] == [["oneOf": [["required": ["service"]], ["required": ["port"]]]]])

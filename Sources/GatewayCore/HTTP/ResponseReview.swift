@@ -16,7 +16,7 @@ struct ResponseReview {
         case .reach, .passthrough: break
         case .expose(let policy): exposed = policy
         }
-        let review = try HeadReview(bytes, head, to: .client(fromPeer: exposed == nil))
+        let review = try HeadReview(bytes, head, to: .client(fromPeer: exposed?.isBridge ?? true))
         guard (100...999).contains(head.status) else { throw .startLine }
         let isUpgrade = head.status == 101
         guard !isUpgrade || request.asksUpgrade else { throw .startLine }

@@ -17,7 +17,7 @@ struct AgentRules: BodyPolicy {
         switch service.kind {
         case .a2a: cards = CardRules(agent: agent, signed: service.signedCards)
         case .mcp: cards = nil
-        case .http, .tcp, .udp: return nil
+        case .http, .tcp, .udp, .stdio: return nil
         }
         switch service.resourceMetadata {
         case .rewrite: resource = ResourceMetadataRules(agent: agent)

@@ -120,6 +120,8 @@ package final class ExposePolicy: Sendable {
     /// Names of such lines that do not begin like ours, folded; a client's own are removed.
     let identityNames: [[UInt8]]
     let offersUpgrade: Bool
+    /// It is the gateway itself that answers, for a program.
+    let isBridge: Bool
     /// The agent speaks gRPC somewhere.
     let carriesHTTP2: Bool
     let bodies: (any BodyPolicy)?
@@ -165,6 +167,7 @@ package final class ExposePolicy: Sendable {
         assertion = asserting.map {
             CallerAssertion(signer: $0, service: service.name, did: did, name: peerName, network: network)
         }
+        isBridge = service.program?.isBridged ?? false
         offersUpgrade = service.kind.offersUpgrade
         carriesHTTP2 = service.grpc != nil
         let callbacks = service.push ? callbackPort.map { ExposedCallbacks(did: did, port: $0) } : nil
@@ -181,6 +184,7 @@ package final class ExposePolicy: Sendable {
         identity = []
         identityNames = []
         assertion = nil
+        isBridge = false
         offersUpgrade = false
         carriesHTTP2 = false
         bodies = CallbackDelivery(route: route, find: find)

@@ -5,7 +5,7 @@ extension ServiceKind {
     package var offersUpgrade: Bool {
         switch self {
         case .http: true
-        case .mcp, .a2a, .tcp, .udp: false
+        case .mcp, .a2a, .tcp, .udp, .stdio: false
         }
     }
 
@@ -13,7 +13,7 @@ extension ServiceKind {
     package var carriesHTTP2: Bool {
         switch self {
         case .a2a: true
-        case .mcp, .http, .tcp, .udp: false
+        case .mcp, .http, .tcp, .udp, .stdio: false
         }
     }
 }
@@ -33,6 +33,8 @@ package struct ExposedService: Hashable, Sendable {
     package var service: Service
     /// The local target. It comes from configuration, never from the wire.
     package var upstream: HostPort
+    /// The program that is started in the place of an upstream; nil: an agent listens there.
+    package var program: Program?
     /// How the connection to it is secured; nil: not at all.
     package var tls: UpstreamTLS?
     package var hostPolicy: HostPolicy
@@ -51,6 +53,7 @@ package struct ExposedService: Hashable, Sendable {
     package init(
         service: Service,
         upstream: HostPort,
+        program: Program? = nil,
         tls: UpstreamTLS? = nil,
         hostPolicy: HostPolicy = .upstream,
         limits: ServiceLimits = .none,
@@ -63,6 +66,7 @@ package struct ExposedService: Hashable, Sendable {
     ) {
         self.service = service
         self.upstream = upstream
+        self.program = program
         self.tls = tls
         self.hostPolicy = hostPolicy
         self.limits = limits

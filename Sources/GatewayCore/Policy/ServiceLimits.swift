@@ -32,6 +32,12 @@ package final class RequestBudget {
         refilledAt = now
     }
 
+    /// Whether all of a minute's worth is there again.
+    func isFull(at now: Instant) -> Bool {
+        let elapsed = min(max((now - refilledAt).nanoseconds, 0), Self.minute)
+        return left + elapsed * capacity >= capacity * Self.minute
+    }
+
     /// Takes one request; false when none is left.
     package func take(at now: Instant) -> Bool {
         let elapsed = min(max((now - refilledAt).nanoseconds, 0), Self.minute)

@@ -45,7 +45,7 @@ extension Gateway {
             statistics.overLimit += 1
             return nil
         }
-        guard exposure.admit(peer, at: Instant(.now())) != nil else {
+        guard exposure.admit(peer, settings.programs, at: Instant(.now())) != nil else {
             admissions.releaseStream(of: peer)
             statistics.overLimit += 1
             return nil

@@ -36,6 +36,12 @@ indirect enum DocumentValue {
         }
     }
 
+    /// The texts of a section, by their names.
+    var texts: [String: String] {
+        guard case .section(let values, _) = self else { return [:] }
+        return values.compactMapValues(\.text)
+    }
+
     /// What the text means, or nil when this is none.
     var value: FormValue? {
         guard case .text(_, let value, _) = self else { return nil }

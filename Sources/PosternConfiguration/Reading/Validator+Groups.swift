@@ -66,6 +66,53 @@ extension Validator {
         }
     }
 
+    /// The texts behind the names in `node`, each name once.
+    mutating func read(
+        _ node: Node,
+        asTextsNamed names: TextForm,
+        values: TextForm,
+        limit: Int,
+        path: String
+    ) -> DocumentValue? {
+        guard case .mapping(let mapping) = node else {
+            report(node, path, read: description(of: node), expected: "names with texts")
+            return nil
+        }
+        guard mapping.count <= limit else {
+            report(node, path, read: "\(mapping.count) entries", expected: "at most \(limit)")
+            return nil
+        }
+        var texts: [String: DocumentValue] = [:]
+        for (key, value) in mapping {
+            guard let name = key.scalar?.string, names.accepts(name) else {
+                report(key, path, read: description(of: key), expected: names.expected)
+                continue
+            }
+            texts[name] = read(value, as: values, path: Self.join(path, name))
+        }
+        return .section(texts, line: node.mark?.line)
+    }
+
+    mutating func checkRequirements(
+        _ section: Section,
+        values: [String: DocumentValue],
+        given: [String: Node],
+        path: String,
+        line: Int?
+    ) {
+        for requirement in section.requirements where given[requirement.subject] == nil {
+            guard let value = values[requirement.key]?.text, requirement.values.contains(value),
+                let shape = section.key(requirement.subject)?.shape
+            else { continue }
+            report(
+                line: line,
+                Self.join(path, requirement.subject),
+                read: "nothing",
+                expected: Self.expectation(of: shape)
+            )
+        }
+    }
+
     mutating func checkConditions(
         _ section: Section,
         values: [String: DocumentValue],
@@ -138,6 +185,7 @@ extension Validator {
         case .flag: "true or false"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .list: "a list"
+        case .texts: "names with texts"
         case .section: "a section"
         }
     }

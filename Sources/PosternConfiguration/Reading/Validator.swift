@@ -32,6 +32,7 @@ struct Validator {
         }
         let line = node.mark?.line ?? parentLine
         checkGroups(section, given: given, path: path, line: line)
+        checkRequirements(section, values: values, given: given, path: path, line: line)
         checkConditions(section, values: values, given: given, path: path)
         return fill(values, given: Set(given.keys), from: section, path: path, line: line)
     }
@@ -45,9 +46,9 @@ struct Validator {
 }
 
 extension Validator {
-    private static func join(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    static func join(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-    private mutating func report(_ node: Node, _ key: String, read: String, expected: String, hint: String? = nil) {
+    mutating func report(_ node: Node, _ key: String, read: String, expected: String, hint: String? = nil) {
         report(line: node.mark?.line, key, read: read, expected: expected, hint: hint)
     }
 
@@ -97,6 +98,8 @@ extension Validator {
         case .flag: return readFlag(node, path: path)
         case .list(let element, let distinct, let limit):
             return read(node, asListOf: element, distinct: distinct, limit: limit, path: path)
+        case .texts(let names, let values, let limit):
+            return read(node, asTextsNamed: names, values: values, limit: limit, path: path)
         case .section(let section): return read(node, as: section, path: path, parentLine: nil)
         case .textOrSection(let form, let section):
             if case .mapping = node { return read(node, as: section, path: path, parentLine: nil) }
@@ -104,7 +107,7 @@ extension Validator {
         }
     }
 
-    private mutating func read(_ node: Node, as form: TextForm, path: String) -> DocumentValue? {
+    mutating func read(_ node: Node, as form: TextForm, path: String) -> DocumentValue? {
         guard case .scalar(let scalar) = node else {
             report(node, path, read: description(of: node), expected: form.expected)
             return nil

@@ -6,7 +6,7 @@ extension ConfigurationFile<SidecarConfiguration> {
     /// The first mistake that takes two settings.
     var contradiction: Problem? {
         settings.clashingListener(in: self) ?? settings.openListener(in: self) ?? settings.unruledBinding(in: self)
-            ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self)
+            ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self) ?? settings.uselessProgram(in: self)
     }
 
     /// Reads the files of authorities that exposed services name; the first that cannot be used is a mistake.
@@ -40,10 +40,10 @@ extension SidecarConfiguration {
     fileprivate func openLeg(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
         for (position, entry) in expose.enumerated() where entry.hasOpenLeg && !entry.isInsecure {
             let path = "expose[\(position)]"
-            let isUpstream = entry.tls == nil && !entry.upstream.place.isLoopback
+            let isUpstream = entry.hasOpenUpstream
             return file.problem(
                 at: path + (isUpstream ? ".upstream" : ".grpc"),
-                read: (isUpstream ? entry.upstream.text : entry.grpc?.description ?? "")
+                read: (isUpstream ? entry.targetText : entry.grpc?.description ?? "")
                     + ", which leads off this host without TLS",
                 expected: (isUpstream && entry.service.kind.isHTTP ? "https://, or " : "") + "a loopback address",
                 hint: "set insecure: true if whoever is on the way there may read and change it"
@@ -56,6 +56,26 @@ extension SidecarConfiguration {
                 expected: "insecure: true beside it",
                 hint: "set it if whoever is on the way there may read and change what they call"
             )
+        }
+        return nil
+    }
+
+    /// The first entry of `expose` whose program cannot be what is said of it.
+    fileprivate func uselessProgram(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        for (position, entry) in expose.enumerated() {
+            guard let program = entry.program else { continue }
+            let path = "expose[\(position)]"
+            if program.command.first?.isEmpty ?? true {
+                return file.problem(at: path + ".command", read: "nothing to start", expected: "a program, first")
+            }
+            if !program.isBridged, file.isGiven(path + ".methods") {
+                return file.problem(
+                    at: path + ".methods",
+                    read: "methods of a program whose bytes nobody reads",
+                    expected: "bridge: true beside it",
+                    hint: "rules about methods hold for what comes over HTTP"
+                )
+            }
         }
         return nil
     }

@@ -56,14 +56,17 @@ extension LimitsConfiguration {
 extension ExposeConfiguration {
     /// - Parameter absolute: makes a path of the file an absolute one.
     init(_ document: DocumentValue, absolute: (String) -> String) {
+        let kind = checked(ServiceKind(rawValue: document.required("kind")))
+        program = kind == .stdio ? ProgramConfiguration(document) : nil
         service = Service(
             name: checked(document["service"]?.value?.service),
             port: document.port,
-            kind: checked(ServiceKind(rawValue: document.required("kind")))
+            // Peers speak HTTP to a bridge.
+            kind: program?.isBridged == true ? .mcp : kind
         )
-        upstream = checked(document["upstream"]?.value?.upstream)
+        upstream = document["upstream"]?.value?.upstream
         tls =
-            upstream.isSecured
+            upstream?.isSecured == true
             ? UpstreamTLSConfiguration(
                 authoritiesPath: document["tls"]?["ca"]?.text.map(absolute),
                 serverName: document["tls"]?["serverName"]?.value?.hostName
@@ -85,6 +88,14 @@ extension ExposeConfiguration {
         rewritesResourceMetadata = document.required("resourceMetadata") == "rewrite"
         concurrency = document["limits"]?["concurrency"]?.integer
         requestsPerMinute = document["limits"]?["requestsPerMinute"]?.integer
+    }
+}
+
+extension ProgramConfiguration {
+    init(_ document: DocumentValue) {
+        command = document["command"]?.elements.map { checked($0.text) } ?? []
+        environment = document["environment"]?.texts ?? [:]
+        isBridged = checked(document["bridge"]?.flag)
     }
 }
 

@@ -78,8 +78,10 @@ package struct UnderlayConfiguration: Hashable, Sendable {
 package struct ExposeConfiguration: Hashable, Sendable {
     /// The name that peers see, the virtual port, and what is spoken there.
     package var service: Service
-    /// Where the agent listens.
-    package var upstream: Upstream
+    /// Where the agent listens; nil: a program is started.
+    package var upstream: Upstream?
+    /// What is started; nil: an agent listens.
+    package var program: ProgramConfiguration?
     /// How the connection to it is secured; nil: not at all.
     package var tls: UpstreamTLSConfiguration?
     /// Whether what leaves the host may do so without TLS.
@@ -127,6 +129,16 @@ package struct ExposeConfiguration: Hashable, Sendable {
     }
 }
 
+/// `command`, `environment` and `bridge` of an exposed service of kind stdio.
+package struct ProgramConfiguration: Hashable, Sendable {
+    /// The program and its arguments; never empty.
+    package var command: [String]
+    /// Its variables beside those that every program needs.
+    package var environment: [String: String]
+    /// Whether it is an MCP server that is offered over HTTP.
+    package var isBridged: Bool
+}
+
 /// `tls:` of an exposed service whose agent listens at https.
 package struct UpstreamTLSConfiguration: Hashable, Sendable {
     /// The file with the certificates of the authorities that may have issued the agent's; nil: those of the system.
@@ -138,9 +150,15 @@ package struct UpstreamTLSConfiguration: Hashable, Sendable {
 }
 
 extension ExposeConfiguration {
+    /// Where its agent is, as it was written.
+    package var targetText: String { upstream?.text ?? program?.command.joined(separator: " ") ?? "" }
+
+    /// Whether the way to the agent leaves the host without TLS.
+    var hasOpenUpstream: Bool { tls == nil && upstream.map { !$0.place.isLoopback } ?? false }
+
     /// Whether something between us and the agent leaves the host without TLS.
     package var hasOpenLeg: Bool {
-        tls == nil && !upstream.place.isLoopback || grpc.map { !$0.isLoopback } ?? false
+        hasOpenUpstream || grpc.map { !$0.isLoopback } ?? false
     }
 }
 

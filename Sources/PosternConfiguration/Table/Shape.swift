@@ -12,6 +12,8 @@ indirect enum Shape: Sendable {
     /// A list, at most `limit` long, of things of one shape; `distinct` says which keys of its sections, or with an
     /// empty name which texts, come only once.
     case list(Shape, distinct: [String], limit: Int)
+    /// At most `limit` names, each with a text.
+    case texts(names: TextForm, values: TextForm, limit: Int)
     /// Keys and values.
     case section(Section)
     /// A text of one form, which is short for the section with it.
@@ -26,11 +28,20 @@ struct Section: Sendable {
     var later: [String] = []
     /// Of each of these groups exactly one key is given.
     var exactlyOne: [[String]] = []
+    /// Keys that another key's value makes necessary.
+    var requirements: [Requirement] = []
     /// Forms that depend on another key's value.
     var conditions: [Condition] = []
 
     /// The honoured key called `name`.
     func key(_ name: String) -> Key? { keys.first { $0.name == name } }
+}
+
+/// When `key` is one of `values`, `subject` is required.
+struct Requirement: Sendable {
+    let key: String
+    let values: [String]
+    let subject: String
 }
 
 /// When `key` is one of `values`, `subject` has the form `form`, or with no form may not be given.
@@ -53,6 +64,8 @@ struct Key: Sendable {
     var isRequired = false
     /// The value that its absence means.
     var fallback: Fallback = .none
+    /// Whether it is left out of the commented file, since it belongs to another value of a key that is shown.
+    var isAlternative = false
     /// A value for the commented file, where the default does not show how one looks.
     var example: String?
 }

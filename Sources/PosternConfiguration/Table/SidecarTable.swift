@@ -154,8 +154,8 @@ extension Section {
             ),
             Key(
                 name: "kind",
-                shape: .choice(["mcp", "a2a", "http", "tcp", "udp"], later: ["stdio"]),
-                summary: "what is spoken: mcp, a2a and http are read as HTTP/1.1, tcp and udp pass as they are",
+                shape: .choice(["mcp", "a2a", "http", "tcp", "udp", "stdio"], later: []),
+                summary: "what is spoken: mcp, a2a, http: HTTP/1.1; tcp, udp: bytes as they are; stdio: to a program",
                 isRequired: true,
                 example: "a2a"
             ),
@@ -164,8 +164,25 @@ extension Section {
                 shape: .text(.upstream),
                 summary:
                     "where the agent listens: http://HOST:PORT, https://HOST:PORT, or HOST:PORT for kinds tcp and udp",
-                isRequired: true,
                 example: "http://127.0.0.1:9999"
+            ),
+            Key(
+                name: "command",
+                shape: .list(.text(.argument), distinct: [], limit: 64),
+                summary: "for kind stdio, in the place of upstream: the program and its arguments",
+                isAlternative: true
+            ),
+            Key(
+                name: "environment",
+                shape: .texts(names: .variable, values: .argument, limit: 64),
+                summary: "for kind stdio: variables of the program beside PATH, HOME and the like"
+            ),
+            Key(
+                name: "bridge",
+                shape: .flag,
+                summary: "for kind stdio: true: the program is an MCP server, and peers reach it over HTTP",
+                fallback: .text("false"),
+                isAlternative: true
             ),
             Key(
                 name: "tls",
@@ -232,43 +249,23 @@ extension Section {
                 example: "{concurrency: 64, requestsPerMinute: 600}"
             ),
         ],
-        later: ["command", "environment"],
+        requirements: [
+            Requirement(key: "kind", values: ["mcp", "a2a", "http", "tcp", "udp"], subject: "upstream"),
+            Requirement(key: "kind", values: ["stdio"], subject: "command"),
+        ],
         conditions: [
-            Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
-            Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
-            Condition(key: "kind", values: ["udp"], subject: "upstream", form: .udpUpstream),
-            Condition(key: "kind", values: ["tcp", "udp"], subject: "host", form: nil),
-            Condition(key: "kind", values: ["tcp", "udp"], subject: "tls", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "grpc", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "signedCards", form: nil),
-            Condition(key: "kind", values: ["mcp", "http", "tcp", "udp"], subject: "push", form: nil),
-            Condition(key: "kind", values: ["http", "tcp", "udp"], subject: "methods", form: nil),
-            Condition(key: "kind", values: ["tcp", "udp"], subject: "identity", form: nil),
-            Condition(key: "kind", values: ["http", "tcp", "udp"], subject: "resourceMetadata", form: nil),
-        ]
-    )
-
-    private static let upstreamTLS = Section(keys: [
-        Key(
-            name: "ca",
-            shape: .text(.path),
-            summary: "PEM file of the authorities that may have issued it; without it those that the system trusts",
-            example: "agent-ca.pem"
-        ),
-        Key(
-            name: "serverName",
-            shape: .text(.hostName),
-            summary: "the name that it is for; without it the host of upstream",
-            example: "agent.internal"
-        ),
-    ])
-
-    /// `insecure` of an exposed and of a reached service (RULES L).
-    static let insecure = Key(
-        name: "insecure",
-        shape: .flag,
-        summary: "true: what leaves this host here may do so without TLS, for whoever is on the way to read and change",
-        fallback: .text("false")
+            [
+                Condition(key: "kind", values: ["mcp", "a2a", "http"], subject: "upstream", form: .httpUpstream),
+                Condition(key: "kind", values: ["tcp"], subject: "upstream", form: .tcpUpstream),
+                Condition(key: "kind", values: ["udp"], subject: "upstream", form: .udpUpstream),
+            ],
+            forbidden(["command", "environment", "bridge"], for: ["mcp", "a2a", "http", "tcp", "udp"]),
+            forbidden(["upstream", "insecure"], for: ["stdio"]),
+            forbidden(["host", "identity", "tls"], for: ["tcp", "udp", "stdio"]),
+            forbidden(["grpc", "signedCards", "push"], for: ["mcp", "http", "tcp", "udp", "stdio"]),
+            forbidden(["methods"], for: ["http", "tcp", "udp"]),
+            forbidden(["resourceMetadata"], for: ["http", "tcp", "udp", "stdio"]),
+        ].flatMap(\.self)
     )
 
     private static let identity = Section(

@@ -19,6 +19,7 @@ enum FormValue: Hashable, Sendable {
     case fieldName(String)
     /// In milliseconds.
     case duration(Int)
+    case argument(String)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -66,6 +67,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case fieldName
     /// A time from a second to an hour, or none.
     case duration
+    /// A part of a command line, or a value in an environment: any text.
+    case argument
+    /// The name of a variable in an environment.
+    case variable
     /// A JSON-RPC method, with a name behind it or not.
     case methodPattern
 
@@ -96,6 +101,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .duration: Self.milliseconds(text).map { .duration($0) }
         case .fieldName: Self.isFieldName(text) ? .fieldName(text) : nil
         case .methodPattern: MethodPattern(text).map { .methodPattern($0) }
+        case .argument: text.unicodeScalars.contains("\0") ? nil : .argument(text)
+        case .variable: Self.isVariable(text) ? .argument(text) : nil
         }
     }
 
@@ -130,6 +137,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .hostName: "a host name or an IP address, without a port"
         case .duration: "a time from 1s to 1h such as 3s, 1500ms or 2m, or 0s"
         case .fieldName: "the name of a header such as X-Caller, and none that HTTP itself needs"
+        case .argument: "a text"
+        case .variable: "a variable's name of letters, digits and '_', not beginning with a digit or POSTERN_"
         case .methodPattern: "METHOD or METHOD:NAME with * for anything, such as tools/call:delete_*"
         case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
         }
@@ -169,6 +178,11 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         return milliseconds == 0 || (1000...3_600_000).contains(milliseconds) ? milliseconds : nil
     }
 
+    private static func isVariable(_ text: String) -> Bool {
+        guard let first = text.utf8.first, !HostName.isDigit(first), !text.hasPrefix("POSTERN_") else { return false }
+        return text.utf8.count <= 128 && text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "_") }
+    }
+
     /// What is said beside `expected` about a text that misses the form in a way we know.
     func hint(for text: String) -> String? {
         switch self {
@@ -191,7 +205,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
-        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName, .duration:
+        case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName, .duration,
+            .argument,
+            .variable:
             return nil
         }
     }
@@ -226,6 +242,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .duration: return "^[0-9]{1,7}(ms|s|m|h)$"
         case .fieldName: return "^[A-Za-z0-9_-]{1,64}$"
         case .methodPattern: return "^[!#-9;-\\[\\]-~]+(:[!#-\\[\\]-~]+)?$"
+        case .argument: return "^[^\\u0000]*$"
+        case .variable: return "^[A-Za-z_][A-Za-z0-9_]*$"
         case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"
         }
     }

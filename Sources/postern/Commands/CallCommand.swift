@@ -91,7 +91,7 @@ struct CallCommand: AsyncParsableCommand {
             if let name = named[method].flatMap({ params[$0]?.string }) { fields.append(("mcp-name", name)) }
             return fields
         case .a2a: return [("a2a-version", "1.0")]
-        case .http, .tcp, .udp: return []
+        case .http, .tcp, .udp, .stdio: return []
         }
     }
 

@@ -20,6 +20,9 @@ extension SidecarProgram {
                 "service_datagrams_dropped_total", gateway.datagramsDropped,
                 "Datagrams of udp services that were too large, came in half, or found no room, service or peer."
             ),
+            ("programs_started_total", gateway.programsStarted, "Programs started for peers."),
+            ("bridge_messages_dropped_total", gateway.bridgeMessagesDropped, "Messages of programs for nobody."),
+            ("bridge_lines_malformed_total", gateway.bridgeLinesMalformed, "Lines of programs that were no JSON-RPC."),
             ("refusals_total", gateway.errorsSent, "Errors of ours that clients were told."),
         ]
         return [

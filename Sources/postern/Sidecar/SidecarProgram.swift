@@ -247,8 +247,8 @@ extension SidecarProgram: SidecarHost {
             return UpstreamStatus("")
         }
         let isOpen = entry.hasOpenLeg
-        let leg: Leg = isOpen ? .insecure : entry.tls == nil || entry.upstream.place.isLoopback ? .local : .tls
-        return UpstreamStatus(entry.upstream.text, leg: leg, problem: gateway.problem(of: name))
+        let leg: Leg = isOpen ? .insecure : entry.tls == nil || entry.upstream?.place.isLoopback == true ? .local : .tls
+        return UpstreamStatus(entry.targetText, leg: leg, problem: gateway.problem(of: name))
     }
 
     func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name) }
@@ -284,7 +284,10 @@ extension ExposedService {
             }
         self.init(
             service: entry.service,
-            upstream: entry.upstream.place,
+            upstream: entry.upstream?.place ?? .loopback(0),
+            program: entry.program.map {
+                Program(command: $0.command, environment: $0.environment, isBridged: $0.isBridged)
+            },
             tls: entry.tls.map { UpstreamTLS(authorities: $0.authorities, serverName: $0.serverName) },
             hostPolicy: policy,
             limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),

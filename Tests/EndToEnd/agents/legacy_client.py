@@ -1,4 +1,5 @@
-"""Calls the test server with the client of mcp 1.x over both of its transports, and prints `ok` after each."""
+"""Calls the test server with the client of mcp 1.x over both of its transports, or those named, and prints `ok` after
+each."""
 
 import asyncio
 import sys
@@ -15,15 +16,17 @@ async def call(read, write):
         assert result.content[0].text == "from 1.x"
 
 
-async def main(base):
+async def main(base, *paths):
     print("/mcp", flush=True)
     async with streamablehttp_client(base + "/mcp") as (read, write, _):
         await call(read, write)
     print("ok", flush=True)
+    if paths and "/sse" not in paths:
+        return
     print("/sse", flush=True)
     async with sse_client(base + "/sse") as (read, write):
         await call(read, write)
     print("ok", flush=True)
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))
