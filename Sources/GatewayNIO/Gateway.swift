@@ -167,17 +167,12 @@ package final class Gateway: StreamAcceptor {
     private func policy(exposing exposure: Exposure, to peer: NodeKey, on basis: Access.Basis) -> ForwardingPolicy {
         let service = exposure.service
         guard service.kind.isHTTP else { return .passthrough }
-        let network: String? =
-            switch basis {
-            case .grant: nil
-            case .network(let name): name
-            }
         return .expose(
             ExposePolicy(
                 service,
                 did: peer.did,
                 peerName: authority.peerName(peer),
-                network: network,
+                network: basis.networkName,
                 callbackPort: callbackPort,
                 signer: signer
             )

@@ -21,6 +21,14 @@ package enum Access: Hashable, Sendable {
         case grant
         /// Both are members of the network that is called so here, and its policy permits the service.
         case network(String)
+
+        /// The network, as it is called here.
+        package var networkName: String? {
+            switch self {
+            case .grant: nil
+            case .network(let name): name
+            }
+        }
     }
 
     /// What the right fails for.

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import OverlayNIO
 import PosternModel
+import TrustCore
 
 /// The program behind an exposed service: one for each stream.
 struct ProgramConnector: UpstreamConnector {
@@ -47,7 +48,9 @@ extension Gateway {
         var environment = Self.plainEnvironment
         environment.merge(program.environment) { _, own in own }
         environment["POSTERN_PEER"] = peer.did
-        if let network = authority.networkName(peer) { environment["POSTERN_NETWORK"] = network }
+        if case .admitted(_, let basis) = authority.decide(peer, exposure.service.port) {
+            environment["POSTERN_NETWORK"] = basis.networkName
+        }
         let (process, pipes) = try ChildProcess.start(
             program.command,
             environment: environment,

@@ -100,7 +100,8 @@ enum StandardStreams {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 reset(connection)
-                exit(128 + number)
+                // Nothing is buffered, and what `exit` waits for may wait for this.
+                _exit(128 + number)
             }
             source.resume()
             return source
