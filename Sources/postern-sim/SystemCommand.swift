@@ -108,6 +108,7 @@ private struct Tally {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let verdict = failures.isEmpty ? "all held" : "\(failures.count) FAILED: seeds \(failures.sorted())"
         return "\(count) systems in \((seconds * 10).rounded() / 10) s: \(verdict); \(Int(virtualSeconds)) s of "
-            + "virtual time, \(eventCount) events, \(commandCount) commands, \(streamCount) streams, \(answerCount) answers"
+            + "virtual time, \(eventCount) events, \(commandCount) commands, \(streamCount) streams, "
+            + "\(answerCount) answers"
     }
 }

@@ -15,7 +15,7 @@ import Testing
         "GatewayCore": ["PosternModel", "CLLHTTP", "CZlib"],
         "Simulation": [
             "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "SidecarCore",
-            "HubCore",
+            "HubCore", "GatewayCore",
         ],
     ]
 

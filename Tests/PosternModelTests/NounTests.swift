@@ -70,10 +70,14 @@ import Testing
         #expect(ServiceName(String(repeating: "a", count: 64)) == nil)
     }
 
-    @Test func `an allow rule is trusted or a peer`() {
+    @Test func `an allow rule is trusted, a peer, a network or a group of one`() {
         #expect(AllowRule("trusted") == .trusted)
         #expect(AllowRule("bob") == .peer("bob"))
-        #expect(AllowRule("network:acme") == nil)
+        #expect(AllowRule("network:acme") == .network("acme"))
+        #expect(AllowRule("group:acme/ops") == .group("ops", network: "acme"))
+        for text in ["network:", "network:Acme", "network:a/b", "group:acme", "group:acme/", "group:acme/a/b", "a/b"] {
+            #expect(AllowRule(text) == nil, "\(text)")
+        }
     }
 }
 

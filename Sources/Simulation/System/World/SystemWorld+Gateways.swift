@@ -251,8 +251,8 @@ extension SystemWorld {
             if call.isOver {
                 gatewayCalls[index] = nil
             } else {
-                let isReaching = call.reach.isRetired || call.isReachDead
-                violate(.calls, "call \(index) is over, and the \(isReaching ? "exposing" : "reaching") gateway keeps it")
+                let end = call.reach.isRetired || call.isReachDead ? "exposing" : "reaching"
+                violate(.calls, "call \(index) is over, and the \(end) gateway keeps it")
             }
         }
     }
