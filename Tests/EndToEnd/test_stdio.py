@@ -169,16 +169,13 @@ def test_without_a_sidecar_connect_says_so(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_program_and_what_it_started_end_with_the_stream(stdio, number):
-    """SIGTERM, which this one ignores, then SIGKILL, to the whole group. Killed, `connect` can only close its
-    connection: then the program's input ends."""
+    """However `connect` ends, its connection is reset: then the program gets SIGTERM, which this one ignores, and
+    SIGKILL, with its whole group."""
     client = opened(stdio, "tree")
     leader, child = map(int, client.stdout.readline().split())
     assert runs(leader) and runs(child)
     client.send_signal(number)
-    client.wait(10)
-    if number == signal.SIGKILL:
-        # Its input has ended, `cat` with it, and the shell waits for the other.
-        os.kill(child, signal.SIGKILL)
+    assert client.wait(10) == -number
     wait_until(lambda: not runs(leader) and not runs(child), "both are gone")
 
 

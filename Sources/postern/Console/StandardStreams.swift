@@ -19,21 +19,22 @@ enum StandardStreams {
         case broken
     }
 
-    /// Connects to `port` on loopback and passes bytes both ways until the other side ends. A signal that ends the
-    /// process resets the connection, so that what is behind it ends as well.
+    /// Connects to `port` on loopback and passes bytes both ways until the other side ends. Whatever ends this process
+    /// before, SIGKILL included, resets the connection, so that what is behind it ends as well.
     static func join(port: UInt16) -> End {
         signal(SIGPIPE, SIG_IGN)
         guard let connection = connect(port: port) else { return .broken }
-        let signals = resetOnSignals(connection)
-        defer { for source in signals { source.cancel() } }
+        resetOnClose(connection, true)
         Thread.detachNewThread {
             if copy(from: STDIN_FILENO, to: connection) != .writing { shutdown(connection, CInt(SHUT_WR)) }
         }
         switch copy(from: connection, to: STDOUT_FILENO) {
-        case .end: return .ended
+        case .end:
+            resetOnClose(connection, false)
+            return .ended
         case .reading: return .broken
         case .writing:
-            reset(connection)
+            close(connection)
             return .ended
         }
     }
@@ -87,25 +88,10 @@ enum StandardStreams {
         return nil
     }
 
-    /// Closes the connection so that its other side sees an abort.
-    private static func reset(_ connection: CInt) {
-        var option = linger(l_onoff: 1, l_linger: 0)
+    /// Whether closing the connection, which the system does when the process ends, shows as an abort on its other side.
+    private static func resetOnClose(_ connection: CInt, _ reset: Bool) {
+        var option = linger(l_onoff: reset ? 1 : 0, l_linger: 0)
         setsockopt(connection, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        close(connection)
-    }
-
-    private static func resetOnSignals(_ connection: CInt) -> [any DispatchSourceSignal] {
-        [SIGTERM, SIGINT, SIGHUP].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                reset(connection)
-                // Nothing is buffered, and what `exit` waits for may wait for this.
-                _exit(128 + number)
-            }
-            source.resume()
-            return source
-        }
     }
 }
 
