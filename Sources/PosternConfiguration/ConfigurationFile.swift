@@ -96,6 +96,29 @@ extension ConfigurationFile where Settings: ConfigurationSettings {
     }
 }
 
+extension ConfigurationFile<SidecarConfiguration> {
+    /// The state directory that the file at `named`, or the first of the usual places that has one, speaks of, whatever
+    /// else is in it: a mistake there keeps nobody from talking to what runs. Throws when `named` cannot be read.
+    package static func stateDirectory(
+        named: String?,
+        surroundings: Surroundings
+    ) throws(ConfigurationFailure) -> String {
+        let usual = SidecarConfiguration.usualPaths(state: nil, surroundings: surroundings)
+        guard let path = named ?? usual.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            return surroundings.stateDirectory
+        }
+        let text: String
+        do throws(ConfigurationFailure) {
+            text = try Source.text(of: path, surroundings: surroundings)
+        } catch {
+            if named != nil { throw error }
+            return surroundings.stateDirectory
+        }
+        guard let state = Source.topLevelText("state", in: text) else { return surroundings.stateDirectory }
+        return surroundings.absolute(state, from: Source.directory(of: path, surroundings: surroundings))
+    }
+}
+
 extension SidecarConfiguration: ConfigurationSettings {
     /// Reads a sidecar's configuration, and refuses listeners that clash.
     package static func read(

@@ -3,14 +3,20 @@ package import PosternModel
 /// The tables as JSON Schema, for editors and other programs.
 package enum ConfigurationSchema {
     /// The JSON Schema (draft 2020-12) of `postern.yaml`.
-    package static var sidecar: JSONValue { document(.sidecar, title: "Configuration of a Postern sidecar") }
+    package static var sidecar: JSONValue {
+        document(.sidecar, id: "urn:postern:sidecar", title: "Configuration of a Postern sidecar")
+    }
+
+    /// The name under which `postern init` puts it beside the configuration, for editors.
+    package static let fileName = "postern.schema.json"
 
     /// The JSON Schema (draft 2020-12) of a hub's file.
-    package static var hub: JSONValue { document(.hub, title: "Configuration of a Postern hub") }
+    package static var hub: JSONValue { document(.hub, id: "urn:postern:hub", title: "Configuration of a Postern hub") }
 
-    private static func document(_ section: Section, title: String) -> JSONValue {
+    private static func document(_ section: Section, id: String, title: String) -> JSONValue {
         var document = JSONObject()
         document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        document["$id"] = .string(id)
         document["title"] = .string(title)
         for member in schema(of: section, isRoot: true).members { document[member.key] = member.value }
         return .object(document)

@@ -11,6 +11,7 @@ package struct ConfigurationTemplate: Sendable {
     package static func sidecar(name: String, state: String, hub: HubURL?) -> String {
         var template = ConfigurationTemplate()
         template.lines += [
+            "# yaml-language-server: $schema=\(ConfigurationSchema.fileName)",
             "# Configuration of a Postern sidecar. To set a key, uncomment it.",
             "# `postern config check` finds mistakes, `postern config schema` prints the JSON Schema.",
         ]

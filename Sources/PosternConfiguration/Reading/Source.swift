@@ -68,6 +68,15 @@ struct Source {
         return text
     }
 
+    /// The text behind a key at the top of a file that may be no YAML; nil when there is none.
+    static func topLevelText(_ key: String, in text: String) -> String? {
+        if let root = try? Yams.compose(yaml: text) { return root.mapping?[key]?.scalar?.string }
+        let lines = TextLines(text)
+        // One line is read by itself when the whole cannot be.
+        let line = (0..<lines.count).map { lines[$0] }.first { $0.hasPrefix(key + ":") }
+        return line.flatMap { (try? Yams.compose(yaml: $0))?.mapping?[key]?.scalar?.string }
+    }
+
     /// Where relative paths in the file begin.
     static func directory(of path: String?, surroundings: Surroundings) -> String {
         guard let path else { return surroundings.workingDirectory }

@@ -1,3 +1,4 @@
+import PosternModel
 import Testing
 
 @testable import PosternConfiguration
