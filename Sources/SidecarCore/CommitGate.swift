@@ -61,6 +61,8 @@ package struct CommitGate: Sendable {
     private var nextNumber: UInt64 = 1
     /// Whether something asks for the next write, other than facts of a write that failed.
     private var isWanted = false
+    /// Whether the latest write that has ended has failed.
+    private var hasFailed = false
     private var waiting: [Waiting] = []
     /// Commands whose answers promise nothing.
     private var reports: Set<CommandID> = []
@@ -70,6 +72,9 @@ package struct CommitGate: Sendable {
     package init(limit: Int = 16_384) {
         self.limit = limit
     }
+
+    /// How many facts stand in memory alone because the write that was to store them has failed.
+    package var unstoredCount: Int { hasFailed ? next.facts.count + (underWay?.facts.count ?? 0) : 0 }
 
     /// Whether nothing is being written and nothing asks to be.
     package var isIdle: Bool { underWay == nil && !isWanted }
@@ -106,7 +111,7 @@ package struct CommitGate: Sendable {
         case .expel(let peer, _):
             return drop(peer) + [.perform(action)]
         case .remember, .admitHub, .dropHub, .trustEnded, .reviewAccess, .work, .openWatch, .clearRelay, .ping,
-            .openLocalPort, .readAudit, .routed, .endRedemption:
+            .openLocalPort, .readConfiguration, .readAudit, .routed, .endRedemption:
             return [.perform(action)]
         }
     }
@@ -130,6 +135,7 @@ package struct CommitGate: Sendable {
     /// The write under way is on the disk, or `failure` says why it is not; returns what is to be done now.
     package mutating func finish(_ failure: Problem?) -> [Step] {
         guard let write = underWay.take() else { return [] }
+        hasFailed = failure != nil
         let count = waiting.firstIndex { $0.write >= nextNumber } ?? waiting.count
         let released = waiting[..<count].map(\.action)
         waiting.removeFirst(count)
@@ -183,8 +189,7 @@ package struct CommitGate: Sendable {
                 return other == peer
             case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .reviewAccess, .hubRequest,
                 .work, .openWatch, .redeem, .endRedemption, .answerPeer, .answer, .fail, .clearRelay, .ping,
-                .openLocalPort, .readAudit,
-                .routed:
+                .openLocalPort, .readConfiguration, .readAudit, .routed:
                 return false
             }
         }
@@ -195,14 +200,15 @@ package struct CommitGate: Sendable {
     /// and can wait longer.
     private static func withoutPromise(_ action: SidecarAction, _ failure: Problem) -> Step? {
         switch action {
-        case .answer(let command, _): .perform(.fail(command, failure))
+        case .answer(let command, let answer):
+            // What was cut stays cut while this runs, whatever the disk holds.
+            .perform(.fail(command, answer.as(RevokeTrust.Answer.self) == nil ? failure : .cutUnstored(failure)))
         case .hubRequest(let id, _, _): .hubUnanswered(id)
         case .redeem(let id, _, _): .peerUnanswered(id)
         case .answerPeer(let id, _): .refuse(id)
         case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
             .reviewAccess, .work, .openWatch, .peerRequest, .endRedemption, .fail, .clearRelay, .ping, .openLocalPort,
-            .readAudit,
-            .routed:
+            .readConfiguration, .readAudit, .routed:
             nil
         }
     }

@@ -15,6 +15,8 @@ struct HubLinks: Sendable {
         var registered: [RecordID]?
         /// Whether it has no room for us: peers do not find us there.
         var isFull = false
+        /// How far its clock is ahead of ours, as it has told; nil: it has not.
+        var clockAhead: Interval?
         /// What it may still make us work.
         var work: TokenBucket
         /// Whether its event stream is open.

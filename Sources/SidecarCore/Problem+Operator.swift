@@ -68,6 +68,17 @@ extension Problem {
         )
     }
 
+    /// A trust has ended in memory and not on the disk.
+    static func cutUnstored(_ failure: Problem) -> Problem {
+        Problem(
+            code: "cut-not-stored",
+            message: "the peer is cut off now, but that is not stored: a restart would restore the trust "
+                + "(\(failure.message))",
+            hint:
+                "make room on the disk: it is tried again every second, and `postern status` shows it until it is done"
+        )
+    }
+
     static let noHub = Problem(
         code: "no-hub",
         message: "the request cannot be delivered: no hub is configured",

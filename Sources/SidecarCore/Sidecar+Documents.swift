@@ -33,7 +33,11 @@ extension Sidecar {
     }
 
     /// What a command that made or changed a trust answers; `uses` is what the peer's name activates.
-    func trustDocument(of relationship: TrustRelationship, activating uses: [String] = []) -> TrustDocument {
+    func trustDocument(
+        of relationship: TrustRelationship,
+        activating uses: [String] = [],
+        added: ServiceSet? = nil
+    ) -> TrustDocument {
         TrustDocument(
             did: relationship.peer,
             name: book.names[relationship.peer],
@@ -43,7 +47,8 @@ extension Sidecar {
             offers: relationship.received.services,
             since: relationship.since,
             expires: relationship.given.expires,
-            activates: uses
+            activates: uses,
+            added: added
         )
     }
 
@@ -81,6 +86,7 @@ extension Sidecar {
             name: profile.name,
             version: view.version,
             uptimeMs: view.uptime.nanoseconds / 1_000_000,
+            configuration: view.configuration,
             hubs: hubDocuments(seeing: view),
             // What the translation is like is not measured yet.
             nat: StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil),
@@ -102,6 +108,7 @@ extension Sidecar {
             unbound: unboundNames(seeing: view),
             sharedKeys: sharedKeys(at: now.instant),
             pending: book.pending.count,
+            unstored: view.unstoredCount,
             outdated: outdatedDocument
         )
     }
@@ -121,7 +128,8 @@ extension Sidecar {
                 rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
                 home: link.url == profile.hubs.first,
                 full: link.isFull,
-                configured: link.isOurs
+                configured: link.isOurs,
+                clockMs: link.clockAhead.map { $0.nanoseconds / 1_000_000 }
             )
         }
     }
@@ -133,7 +141,7 @@ extension Sidecar {
     ) -> StatusDocument.Reach {
         let trust =
             switch find(port.peer, at: now) {
-            case .reachable(let key): view.session(with: key)?.isConnected == true ? "connected" : "idle"
+            case .reachable(let key): reachState(of: port.target, at: key, seeing: view)
             case .notTrusted: "not trusted"
             case .ambiguous: "ambiguous"
             case .unknown: "unknown peer"
@@ -147,6 +155,15 @@ extension Sidecar {
             state: state + (port.isOpenToNetwork ? ", open to the network" : ""),
             leg: port.isOpenToNetwork ? .insecure : .local
         )
+    }
+
+    /// Whether the way to a service of a peer stands, as far as it is known without asking.
+    private func reachState(of target: ServiceTarget, at peer: NodeKey, seeing view: any SidecarView) -> String {
+        guard view.session(with: peer)?.isConnected == true else { return "idle" }
+        // What was said in an earlier run, or before the peer's latest start, may have changed.
+        guard let offers = peers[peer].offers, offers.time != nil, !offers.services.contains(where: target.matches)
+        else { return "connected" }
+        return "connected, not offered to us"
     }
 
     private func outgoingDocument(of request: TrustRequest, at now: Timestamp) -> OutgoingDocument {

@@ -78,7 +78,8 @@ extension Sidecar {
             return []
         case .register(let hub, let contacts):
             switch answer {
-            case .registered(_, _, _, let mark):
+            case .registered(_, _, let time, let mark):
+                hubs[hub]?.clockAhead = time - now.wall
                 let sequence = mark.flatMap { $0.node == key ? $0.head.sequence : nil }
                 hubs[hub]?.marked = sequence ?? 0
                 return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)

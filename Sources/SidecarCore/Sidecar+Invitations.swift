@@ -21,6 +21,7 @@ extension Sidecar {
         guard petname == nil || uses == 1 else {
             throw .badInvitation("a name is for one peer, and \(uses) may redeem it")
         }
+        try checkExposed(services)
         let name = try petname.map { name throws(Problem) in try bindable(name, to: nil) }
         guard lifetime > .zero, lifetime <= settings.invitationLifetime else {
             throw .badInvitation("it is open for more than nothing and at most a year")
@@ -87,8 +88,8 @@ extension Sidecar {
         }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return (nil, []) }
         // An invitation gives and takes nothing away.
-        let known = standing(of: peer, at: now).isMutual ? book.relationships[peer]?.given.services : nil
-        let services = known?.union(issued.invitation.services) ?? issued.invitation.services
+        let former = standingServices(to: peer, at: now)
+        let services = former?.union(issued.invitation.services) ?? issued.invitation.services
         let relationship = newRelationship(
             with: peer,
             claims: claim.name,
@@ -105,7 +106,7 @@ extension Sidecar {
         facts += outboxEntry(deposit, at: places, until: until)
         let subject = claim.invitation.description
         let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
-        let given = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
+        let given = grantEvent(to: peer, services, former: former)
         let written = [record(facts), .audit(redeemed), .audit(given)] + binding.events
         let told = reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
         return (sealed, written + told + reconcileGuests(at: now))
@@ -203,11 +204,13 @@ extension SidecarProfile {
 
 // Invitations, on the side that redeems them.
 extension Sidecar {
-    /// Redeems `invitation`; `name` is what its inviter is to be called here, and `answering` makes the answer out of
-    /// the trust that comes of it.
+    /// Redeems `invitation`; `name` is what its inviter is to be called here, `services` what it may use of ours
+    /// besides what it may already (nil: everything that `allow` gives, for an inviter that we do not trust yet), and
+    /// `answering` makes the answer out of the trust that comes of it.
     mutating func join(
         _ invitation: Invitation,
         naming name: String?,
+        giving services: ServiceSet?,
         answering answer: @escaping @Sendable (TrustDocument) -> SidecarAction,
         id: CommandID,
         at now: Clocks
@@ -215,13 +218,16 @@ extension Sidecar {
         guard invitation.inviter != key else { throw .badInvitation("it is our own") }
         guard !book.blocked.contains(invitation.inviter) else { throw .isBlocked(invitation.inviter) }
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
-        if standing(of: invitation.inviter, at: now).isMutual,
-            let relationship = book.relationships[invitation.inviter],
+        if let services { try checkExposed(services) }
+        let given = standingServices(to: invitation.inviter, at: now)
+        let giving = given.map { $0.union(services ?? .names([])) } ?? services ?? .all
+        if given != nil, let relationship = book.relationships[invitation.inviter],
             invitation.services.isSubset(of: relationship.received.services)
         {
             let binding = binding(name, to: invitation.inviter)
             let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
-            return named + [answer(trustDocument(of: relationship))]
+            let widened = give(giving, in: relationship, at: now)
+            return named + widened.actions + [answer(widened.document)]
         }
         guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
             throw .badInvitation("it names neither a hub nor an address")
@@ -233,7 +239,7 @@ extension Sidecar {
             let named = isRenamed ? [record([.joining(invitation, known.value.claim, name: name)])] : []
             return named + redeemDirectly(at: now)
         }
-        let grant = newGrant(to: invitation.inviter, services: .all, at: now)
+        let grant = newGrant(to: invitation.inviter, services: giving, at: now)
         // Whoever has no hub of its own is met at the inviter's.
         let meetingPlaces = profile.hubs.isEmpty ? invitation.hubs : profile.hubs
         let claim = InvitationClaim(

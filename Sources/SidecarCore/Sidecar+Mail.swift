@@ -98,6 +98,8 @@ extension Sidecar {
         }
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else { return [] }
         let crossed = crossing(acceptance, given: given, at: now)
+        let known = standing(of: peer, at: now).isMutual ? book.relationships[peer] : nil
+        let former: JSONValue = known.map { ["services": $0.received.services.json] } ?? .null
         let relationship = TrustRelationship(
             peer: peer,
             given: crossed?.given ?? given,
@@ -115,7 +117,7 @@ extension Sidecar {
             facts.append(.decided(id, until: entry.request.expires))
         }
         let services: JSONValue = ["services": acceptance.grant.services.json]
-        let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, new: services)
+        let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, old: former, new: services)
         let written = [record(facts), .audit(event)] + binding.events
         var actions = written + reconcile(peer, at: now) + reconcileHubs(at: now)
         actions += endRedemption(of: acceptance.answers)

@@ -20,7 +20,8 @@ extension Sidecar {
         let binding = binding(try petname.map { name throws(Problem) in try bindable(name, to: peer) }, to: peer)
         if standing(of: peer, at: now).isMutual, case .names(let wanted) = services,
             let relationship = book.relationships[peer],
-            ServiceSet.names(wanted).isSubset(of: relationship.received.services)
+            ServiceSet.names(wanted).isSubset(of: relationship.received.services),
+            offers(of: peer, include: wanted)
         {
             let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
             return named + [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
@@ -62,7 +63,7 @@ extension Sidecar {
 
     mutating func approve(
         _ text: String,
-        services: ServiceSet?,
+        _ choice: GrantChoice,
         named petname: String?,
         id: CommandID,
         at now: Clocks,
@@ -70,12 +71,18 @@ extension Sidecar {
     ) throws(Problem) -> [SidecarAction] {
         let request = try pendingRequest(text).request
         let name = try petname.map { name throws(Problem) in try bindable(name, to: request.asker) }
-        let actions = try accept(request, services: services ?? request.services, named: name, at: now)
+        if let services = choice.services { try checkExposed(services) }
+        let former = givenServices(to: request.asker, at: now)
+        let wanted = choice.services ?? request.services
+        // A yes takes nothing away, unless it is to.
+        let services = choice.replaces ? wanted : former.union(wanted)
+        let actions = try accept(request, services: services, named: name, at: now)
         guard let relationship = book.relationships[request.asker] else {
             preconditionFailure("an accepted request leaves a relationship")
         }
         let uses = uses(ofName: book.names[request.asker], seeing: view)
-        return actions + [.answer(id, trustDocument(of: relationship, activating: uses))]
+        let added = services.subtracting(former)
+        return actions + [.answer(id, trustDocument(of: relationship, activating: uses, added: added))]
     }
 
     mutating func reject(_ text: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
@@ -100,6 +107,17 @@ extension Sidecar {
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let peer = try known(peerName)
+        let ended = endTrust(with: peer, withInvitations: withInvitations, at: now)
+        let answer = revocationAnswer(of: peer, whoCameBy: ended.links, at: now)
+        return ended.actions + [.answer(id, answer)]
+    }
+
+    /// Ends whatever there is with `peer`, and tells it so; the links are the open invitations that it came by.
+    mutating func endTrust(
+        with peer: NodeKey,
+        withInvitations: Bool,
+        at now: Clocks
+    ) -> (links: [RecordID], actions: [SidecarAction]) {
         let links = book.openInvitations(redeemedBy: peer, at: now.wall).map(\.invitation.id)
         let relationship = book.relationships[peer]
         // The revocation is as late as the newest grant, whatever the clock says.
@@ -128,8 +146,7 @@ extension Sidecar {
             actions += endJoins(of: claim).map { .fail($0.command, .notTrusted(displayName(of: peer))) }
         }
         if withInvitations { actions += uninvite(links, at: now) }
-        let answer = revocationAnswer(of: peer, whoCameBy: links, at: now)
-        return actions + [.answer(id, answer)]
+        return (links, actions)
     }
 
     private func revocationAnswer(of peer: NodeKey, whoCameBy links: [RecordID], at now: Clocks) -> RevokeTrust.Answer {
@@ -212,6 +229,8 @@ extension Sidecar {
         }
         let places = request.hubs + profile.hubs
         guard !places.isEmpty else { throw .noHub }
+        let former = standingServices(to: peer, at: now)
+        let narrowed = former.map { !$0.isSubset(of: services) } ?? false
         let relationship = newRelationship(
             with: peer,
             claims: request.name,
@@ -226,9 +245,10 @@ extension Sidecar {
         let binding = binding(name, to: peer)
         var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)] + binding.facts
         facts += outboxEntry(mail, at: places, until: now.wall + settings.requestLifetime)
-        let event = AuditEvent(.trustGiven, actor: key, subject: peer.did, new: ["services": services.json])
+        let event = grantEvent(to: peer, services, former: former)
         let written = [record(facts), .audit(event)] + binding.events
-        return written + reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
+        let cut: [SidecarAction] = narrowed ? [.reviewAccess] : []
+        return written + reconcile(peer, at: now) + cut + reconcileHubs(at: now) + deliverOutbox(at: now)
     }
 
     /// A relationship with our new grant: with a fresh secret, or with the one of the trust that it widens or

@@ -55,6 +55,8 @@ package enum SidecarAction: Hashable, Sendable {
     case ping(CommandID, NodeKey, count: Int)
     /// Offer a peer's service on a local port and answer the command with it.
     case openLocalPort(CommandID, PeerName, ServiceTarget)
+    /// Read the configuration again and answer the command when it is in effect.
+    case readConfiguration(CommandID)
     /// Answer the command with the lines of the audit trail.
     case readAudit(CommandID, since: Timestamp?)
     /// Tell the gateway where a peer's service is.

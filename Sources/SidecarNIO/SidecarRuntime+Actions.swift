@@ -45,22 +45,10 @@ extension SidecarRuntime {
     private func queue(_ actions: [SidecarAction]) {
         let now = Clocks.now().wall
         for action in actions {
-            noteOutdated(action)
+            if case .audit(let event) = action { tell(event) }
             let steps = life?.gate.take(action, at: now) ?? []
             life?.steps.append(contentsOf: steps)
         }
-    }
-
-    /// Says at once what nobody may miss.
-    private func noteOutdated(_ action: SidecarAction) {
-        guard case .audit(let event) = action, event.action == .outdated else { return }
-        log.critical(
-            "this state directory is older than the node; nobody is trusted until `postern trust recover`",
-            metadata: [
-                "journal": "\(event.old["sequence"]?.integer ?? 0)", "known": "\(event.new["sequence"]?.integer ?? 0)",
-                "told by": "\(event.actor.did)",
-            ]
-        )
     }
 
     /// Does what is to be done now, begins the next write, and arms the timer.
@@ -118,6 +106,7 @@ extension SidecarRuntime {
         case .answer(let command, let answer): self.answer(command, answer)
         case .ping(let command, let peer, let count): ping(peer, count: count, for: command)
         case .openLocalPort(let command, let peer, let target): openLocalPort(to: peer, target, for: command)
+        case .readConfiguration(let command): readConfiguration(for: command)
         case .readAudit(let command, let since): readAudit(since: since, for: command)
         case .routed(let id, let route): life?.routes.removeValue(forKey: id)?(route)
         case .fail(let command, let error):

@@ -21,7 +21,7 @@ extension SidecarRuntime: OverlayObserver {
 
     package func overlaySession(with peer: NodeKey, is change: SessionChange) {
         defer { incoming?.noteSession(with: peer, change) }
-        log.debug("session", metadata: ["peer": "\(peer)", "change": "\(change)"])
+        tell(change, of: peer)
         let isUp: Bool
         switch change {
         case .established: isUp = true

@@ -27,6 +27,12 @@ package protocol SidecarHost: AnyObject {
 
     /// Offers a peer's service on any free local port until the program ends.
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort>
+
+    /// Which configuration is in use.
+    var configurationStatus: StatusDocument.Configuration { get }
+
+    /// Reads the configuration again; succeeds when it is in effect. Fails with ``PosternModel/Problem``.
+    func readConfiguration() -> EventLoopFuture<StatusDocument.Configuration>
 }
 
 // Operations of programs.
@@ -45,7 +51,8 @@ extension SidecarRuntime {
         case .reports: life?.gate.noteReport(id)
         case .reads, .changes, .trusts: break
         }
-        let view = View(node: node, host: host, startedAt: startedAt)
+        let unstored = life?.gate.unstoredCount ?? 0
+        let view = View(node: node, host: host, startedAt: startedAt, unstoredCount: unstored)
         feed { $0.perform(operation, id: id, at: $1, seeing: view) }
         return promise.futureResult.map { answer in
             guard let typed = answer.as(Asked.Answer.self) else {
@@ -96,6 +103,16 @@ extension SidecarRuntime {
         }
     }
 
+    func readConfiguration(for command: CommandID) {
+        guard let host else { return fail(command, .stopped) }
+        host.readConfiguration().assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let status): self.answer(command, CommandAnswer(status))
+            case .failure(let error): self.fail(command, (error as? Problem) ?? .stopped)
+            }
+        }
+    }
+
     /// The lines of the audit trail recorded at `since` or later; nil: all.
     func readAudit(since: Timestamp?, for command: CommandID) {
         guard let life else { return }
@@ -119,11 +136,13 @@ private struct View: SidecarView {
     let node: OverlayNode
     let host: any SidecarHost
     let startedAt: NIODeadline
+    let unstoredCount: Int
 
     var version: String { host.version }
     var uptime: Interval { Interval(nanoseconds: (NIODeadline.now() - startedAt).nanoseconds) }
     var boundAddresses: [Endpoint] { host.boundAddresses }
     var localPorts: [LocalPort] { host.localPorts }
+    var configuration: StatusDocument.Configuration { host.configurationStatus }
 
     func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }
     func upstream(of name: ServiceName) -> UpstreamStatus { host.upstream(of: name) }

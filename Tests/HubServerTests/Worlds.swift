@@ -132,6 +132,11 @@ extension RunningSidecar: SidecarHost {
     var version: String { "test" }
     var boundAddresses: [Endpoint] { [Endpoint.ipv4(address: 0x7f00_0001, port: port)] }
     var localPorts: [LocalPort] { [] }
+    var configurationStatus: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }
+
+    func readConfiguration() -> EventLoopFuture<StatusDocument.Configuration> {
+        node.eventLoop.makeSucceededFuture(configurationStatus)
+    }
 
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("echo") }
     func activeStreams(of name: ServiceName) -> Int { 0 }

@@ -239,7 +239,7 @@ struct World {
         case .redeem(let id, let invitation, let claim): redeem(key, id, invitation, claim)
         case .answerPeer(_, let answer): nodes[key]?.peerAnswers.append(answer)
         case .routed(let id, let route): nodes[key]?.routes[id] = route
-        case .endRedemption, .ping, .openLocalPort, .readAudit: break
+        case .endRedemption, .ping, .openLocalPort, .readConfiguration, .readAudit: break
         case .answer(let command, let answer):
             nodes[key]?.answers[command] = answer
             let journal = nodes[key]?.journal
@@ -371,6 +371,8 @@ struct Unseen: SidecarView {
     var uptime: Interval { .zero }
     var boundAddresses: [Endpoint] { [] }
     var localPorts: [LocalPort] { [] }
+    var unstoredCount: Int { 0 }
+    var configuration: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }
 
     func session(with peer: NodeKey) -> PeerStatus? { nil }
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }

@@ -145,11 +145,19 @@ package struct JoinInvitation: Operation {
     package let name: String?
     /// Whether no name is bound when `name` is nil.
     package let unnamed: Bool?
+    /// What the inviter may use of ours besides what it may already; nil: what `allow` gives, when it is new here.
+    package let services: ServiceSet?
 
-    package init(invitation: Invitation, name: String? = nil, unnamed: Bool? = nil) {
+    package init(
+        invitation: Invitation,
+        name: String? = nil,
+        unnamed: Bool? = nil,
+        services: ServiceSet? = nil
+    ) {
         self.invitation = invitation
         self.name = name
         self.unnamed = unnamed
+        self.services = services
     }
 
     package typealias Answer = TrustDocument
@@ -185,6 +193,7 @@ package struct JoinInvitation: Operation {
         return try sidecar.join(
             invitation,
             naming: petname,
+            giving: services,
             answering: { answer($0.activating(uses)) },
             id: id,
             at: now

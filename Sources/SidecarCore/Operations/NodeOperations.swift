@@ -15,6 +15,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let full: Bool
         /// Whether it is one of our own configuration, or of a peer.
         package let configured: Bool
+        /// How far its clock is ahead of this host's, as it said when it registered us; nil: it has not.
+        package let clockMs: Int64?
     }
 
     /// What is known of the address translation in front of us.
@@ -64,12 +66,32 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let known: Int64
     }
 
+    /// Which configuration is in use.
+    package struct Configuration: Codable, Hashable, Sendable {
+        /// The file that it was read from; nil: none, the defaults hold.
+        package let file: String?
+        /// When it was taken up.
+        package let since: Timestamp
+        /// The mistakes in the file as it is now, which is why it is not in use: `FILE:LINE: key: …`. Empty: it is.
+        package let mistakes: [String]
+        /// Keys of the file that wait for the next start.
+        package let waiting: [String]
+
+        package init(file: String?, since: Timestamp, mistakes: [String] = [], waiting: [String] = []) {
+            self.file = file
+            self.since = since
+            self.mistakes = mistakes
+            self.waiting = waiting
+        }
+    }
+
     /// Who we are.
     package let did: NodeKey
     package let address: OverlayAddress
     package let name: String
     package let version: String
     package let uptimeMs: Int64
+    package let configuration: Configuration
     package let hubs: [Hub]
     package let nat: NAT
     package let udp: [HostPort]
@@ -80,6 +102,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let sharedKeys: [NodeKey]
     /// Requests for trust that wait for a decision.
     package let pending: Int
+    /// Decisions that stand in memory alone, because the disk did not take them: a restart would lose them.
+    package let unstored: Int
     /// Nil as long as nothing says that this state is older than the node.
     package let outdated: Outdated?
 }
@@ -101,6 +125,26 @@ package struct ShowStatus: Operation {
         seeing view: any SidecarView
     ) -> [SidecarAction] {
         [.answer(id, sidecar.statusDocument(at: now, seeing: view))]
+    }
+}
+
+/// Reads the configuration again, and answers when it is in effect.
+package struct ReadConfiguration: Operation {
+    package init() {}
+
+    package typealias Answer = StatusDocument.Configuration
+    package static let outline = OperationOutline.changing(
+        "configuration/read",
+        "Read the configuration file again; answered when it is in effect."
+    )
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> [SidecarAction] {
+        [.readConfiguration(id)]
     }
 }
 

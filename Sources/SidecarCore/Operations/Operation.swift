@@ -73,8 +73,9 @@ package struct OperationOutline: Hashable, Sendable {
 /// The table of operations.
 package enum Operations {
     package static let all: [any Operation.Type] = [
-        ShowStatus.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
-        RequestTrust.self, ApproveRequest.self, RejectRequest.self, RevokeTrust.self, NamePeer.self, RecoverTrust.self,
+        ShowStatus.self, ReadConfiguration.self, ListPeers.self, ListServices.self, ListTrust.self, ListAudit.self,
+        RequestTrust.self, ApproveRequest.self, RejectRequest.self, WithdrawRequest.self,
+        SetTrust.self, RevokeTrust.self, NamePeer.self, RecoverTrust.self,
         CreateInvitation.self, ListInvitations.self, RevokeInvitation.self, JoinInvitation.self,
         CreateContact.self, ListContacts.self, RevokeContact.self, BlockPeer.self, ExplainAccess.self,
         CreateNetwork.self, ListNetworks.self, ShowNetwork.self, InviteToNetwork.self, JoinNetwork.self,
@@ -94,6 +95,11 @@ package protocol SidecarView {
     var boundAddresses: [Endpoint] { get }
     /// The services of peers that are offered to local clients.
     var localPorts: [LocalPort] { get }
+
+    /// Decisions that the disk has not taken.
+    var unstoredCount: Int { get }
+    /// Which configuration is in use.
+    var configuration: StatusDocument.Configuration { get }
 
     /// The session with a peer or hub; nil when the overlay does not know it.
     func session(with peer: NodeKey) -> PeerStatus?

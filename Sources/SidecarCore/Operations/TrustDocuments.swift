@@ -18,6 +18,8 @@ package struct TrustDocument: Codable, Hashable, Sendable {
     package let expires: Timestamp?
     /// What of the configuration means the peer by its name.
     package let activates: [String]
+    /// What of ours the peer may use since this command and could not before; nil: this is no answer to one that gives.
+    package let added: ServiceSet?
 
     /// The same with what the name of the peer activates, when it has one.
     func activating(_ uses: [String]) -> TrustDocument {
@@ -30,7 +32,8 @@ package struct TrustDocument: Codable, Hashable, Sendable {
             offers: offers,
             since: since,
             expires: expires,
-            activates: name == nil ? [] : uses
+            activates: name == nil ? [] : uses,
+            added: added
         )
     }
 }
@@ -87,9 +90,13 @@ extension ServiceSet: Codable, SchemaProviding {
     }
     package static var sample: ServiceSet { .all }
 
-    /// An array of names; `["*"]` and an empty array mean all.
+    /// An array of names; `["*"]` means all, an empty array none.
     package init(from decoder: any Decoder) throws {
         let list = try [String](from: decoder)
+        guard !list.isEmpty else {
+            self = .names([])
+            return
+        }
         guard let services = ServiceSet(list: list) else {
             throw Problem(
                 code: "bad-arguments",

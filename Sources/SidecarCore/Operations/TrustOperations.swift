@@ -88,11 +88,14 @@ package struct ApproveRequest: Operation {
     package let services: ServiceSet?
     /// What the asker is to be called here; nil: nothing new.
     package let name: String?
+    /// Whether it may use nothing else from then on; nil: it keeps what it has.
+    package let only: Bool?
 
-    package init(id: String, services: ServiceSet? = nil, name: String? = nil) {
+    package init(id: String, services: ServiceSet? = nil, name: String? = nil, only: Bool? = nil) {
         self.id = id
         self.services = services
         self.name = name
+        self.only = only
     }
 
     package typealias Answer = TrustDocument
@@ -104,7 +107,76 @@ package struct ApproveRequest: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        try sidecar.approve(id, services: services, named: name, id: command, at: now, seeing: view)
+        let choice = GrantChoice(services: services, replaces: only ?? false)
+        return try sidecar.approve(id, choice, named: name, id: command, at: now, seeing: view)
+    }
+}
+
+/// Which services somebody who decides gives.
+struct GrantChoice: Hashable, Sendable {
+    /// Nil: what was asked for.
+    let services: ServiceSet?
+    /// Whether they take the place of those that the peer has.
+    let replaces: Bool
+}
+
+/// Sets which of our services a trusted peer may use.
+package struct SetTrust: Operation {
+    package let peer: PeerName
+    /// In the place of those that it may use now.
+    package let services: ServiceSet
+
+    package init(peer: PeerName, services: ServiceSet) {
+        self.peer = peer
+        self.services = services
+    }
+
+    package typealias Answer = TrustDocument
+    package static let outline = OperationOutline.trusting(
+        "trust/set",
+        "Set which of our services a trusted peer may use; what it may no longer use is cut at once."
+    )
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) throws(Problem) -> [SidecarAction] {
+        try sidecar.setTrust(in: peer, to: services, id: id, at: now)
+    }
+}
+
+/// Takes back a request of ours that was not answered yet.
+package struct WithdrawRequest: Operation {
+    /// Its id, the beginning of it, or the did or name of whom we asked.
+    package let id: String
+
+    package init(id: String) {
+        self.id = id
+    }
+
+    /// The requests that are gone.
+    package struct Answer: Codable, Hashable, Sendable {
+        package let ids: [RecordID]
+        package let did: NodeKey
+        /// Whether the peer is told, so that it waits there no longer. It is not where a trust stands, which that would
+        /// end.
+        package let told: Bool
+    }
+
+    package static let outline = OperationOutline.changing(
+        "trust/withdraw",
+        "Take back a request of ours that was not answered yet."
+    )
+
+    package func perform(
+        on sidecar: inout Sidecar,
+        id command: CommandID,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) throws(Problem) -> [SidecarAction] {
+        try sidecar.withdraw(id, id: command, at: now)
     }
 }
 

@@ -34,6 +34,15 @@ package enum ServiceSet: Hashable, Sendable {
         }
     }
 
+    /// What is in this set and not in `other`; all when that cannot be named.
+    package func subtracting(_ other: ServiceSet) -> ServiceSet {
+        switch (self, other) {
+        case (_, .all): .names([])
+        case (.all, .names): .all
+        case (.names(let mine), .names(let theirs)): .names(mine.subtracting(theirs))
+        }
+    }
+
     /// The set that a person wrote: nothing or `*` means all. Nil when a name is not one of a service.
     package init?(list: [String]) {
         if list.isEmpty || list == ["*"] {

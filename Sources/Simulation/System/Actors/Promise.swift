@@ -20,8 +20,8 @@ extension SidecarAction {
             }
         case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
             .persist, .audit, .remember, .expel, .connect, .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded,
-            .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readAudit, .routed,
-            .endRedemption, .fail:
+            .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readConfiguration, .readAudit,
+            .routed, .endRedemption, .fail:
             false
         }
     }

@@ -9,6 +9,8 @@ struct SilentView: SidecarView {
     var uptime: Interval { .zero }
     var boundAddresses: [Endpoint] { [] }
     var localPorts: [LocalPort] { [] }
+    var unstoredCount: Int { 0 }
+    var configuration: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }
 
     func session(with peer: NodeKey) -> PeerStatus? { nil }
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }

@@ -1,0 +1,63 @@
+import Logging
+import OverlayCrypto
+import OverlayNIO
+import PosternModel
+import TrustCore
+
+// What an operator reads in the log, with the command that answers it.
+extension SidecarRuntime {
+    /// Says what was decided, here or elsewhere.
+    func tell(_ event: AuditEvent) {
+        let isOwn = event.actor == identity.key
+        switch event.action {
+        case .outdated: tellOutdated(event)
+        case .trustAsked where isOwn: note("this node asks for trust", event)
+        case .trustAsked: note("a peer asks for trust: decide with `postern trust approve` or `reject`", event)
+        case .trustGiven: note(isOwn ? "a peer is trusted" : "a peer trusts this node", event)
+        case .trustRefused: note(isOwn ? "a request was refused" : "a peer refuses our request", event)
+        case .trustRevoked: note(isOwn ? "the trust with a peer was ended" : "a peer has ended its trust", event)
+        case .trustExpired: note("the trust with a peer has expired", event)
+        case .invited: note("an invitation was made", event)
+        case .uninvited: note("an invitation was withdrawn", event)
+        case .redeemed: note("an invitation was redeemed", event)
+        case .blocked: note("a peer is shut out", event)
+        case .unblocked: note("a peer is shut out no longer", event)
+        case .renamed: note("a name was bound to a peer", event)
+        case .started, .stopped, .registered, .deregistered, .carded, .uncarded, .accessRefused, .identityShared,
+            .networkChanged, .networkForked, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
+            .continued, .restarted:
+            break
+        }
+    }
+
+    private func note(_ message: Logger.Message, _ event: AuditEvent) {
+        var metadata: Logger.Metadata = ["by": "\(event.actor.did)", "subject": "\(event.subject)"]
+        if event.old != .null { metadata["old"] = "\(event.old.compactText)" }
+        if event.new != .null { metadata["new"] = "\(event.new.compactText)" }
+        log.info(message, metadata: metadata)
+    }
+
+    /// Says at once what nobody may miss.
+    private func tellOutdated(_ event: AuditEvent) {
+        log.critical(
+            "this state directory is older than the node; nobody is trusted until `postern trust recover`",
+            metadata: [
+                "journal": "\(event.old["sequence"]?.integer ?? 0)", "known": "\(event.new["sequence"]?.integer ?? 0)",
+                "told by": "\(event.actor.did)",
+            ]
+        )
+    }
+
+    /// Says who has come and gone.
+    func tell(_ change: SessionChange, of peer: NodeKey) {
+        let isHub = life?.hubs[peer] != nil
+        let metadata: Logger.Metadata = ["peer": "\(peer)", "change": "\(change)"]
+        switch change {
+        case .established: log.info(isHub ? "a hub is there" : "a peer is there", metadata: metadata)
+        case .lost:
+            log.info(isHub ? "a hub is lost: `postern doctor` looks for it" : "a peer has gone", metadata: metadata)
+        case .unreachable, .unresponsive, .responsive, .pathChanged, .pathBelowBase:
+            log.debug("session", metadata: metadata)
+        }
+    }
+}
