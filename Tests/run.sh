@@ -66,7 +66,7 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 # The Debian packages that are missing, one a line.
 missing_packages() {
     local name
-    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 nftables conntrack gcc libc6-dev binutils valgrind git curl; do
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 nftables conntrack gcc libc6-dev binutils valgrind git curl qrencode zbar-tools; do
         has_package "$name" || echo "$name"
     done
     # llhttp: a library of its own in newer distributions, the sources that come with Node in Debian 12.

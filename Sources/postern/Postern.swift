@@ -1,5 +1,6 @@
 import ArgumentParser
 import CRuntime
+import PosternModel
 
 /// The command line.
 @main
@@ -17,11 +18,13 @@ struct Postern: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            InitCommand.self, UpCommand.self, HubCommand.self, DemoCommand.self, StatusCommand.self, PeersCommand.self,
+            InitCommand.self, UpCommand.self, DownCommand.self, ServiceCommand.self, HubCommand.self, DemoCommand.self,
+            StatusCommand.self, PeersCommand.self,
             ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self,
-            JoinCommand.self, ContactCommand.self, NetworkCommand.self,
+            JoinCommand.self, ExposeCommand.self, UnexposeCommand.self, ReachCommand.self, UnreachCommand.self,
+            ContactCommand.self, NetworkCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
-            AuditCommand.self, ConfigCommand.self,
+            AuditCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,
         ]
     )
 
@@ -39,12 +42,27 @@ struct Postern: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            leave(after: error, console: console)
+            leave(after: error, of: arguments, console: console)
         }
     }
 
+    /// The command that a word of `arguments` probably meant, where it is none; nil: they all are, or none is near.
+    static func suggestion(for arguments: [String]) -> String? {
+        var command: any ParsableCommand.Type = Postern.self
+        for word in arguments where !word.hasPrefix("-") {
+            let subcommands = command.configuration.subcommands
+            guard !subcommands.isEmpty else { return nil }
+            if let next = subcommands.first(where: { $0.configuration.commandName == word }) {
+                command = next
+                continue
+            }
+            return Suggestion.nearest(to: word, among: subcommands.compactMap { $0.configuration.commandName })
+        }
+        return nil
+    }
+
     /// Tells about `error` and ends the process with the code that goes with it.
-    private static func leave(after error: any Error, console: Console) -> Never {
+    private static func leave(after error: any Error, of arguments: [String], console: Console) -> Never {
         if let failure = error as? CommandFailure {
             console.fail(failure)
             exit(withError: ExitCode(failure.status.rawValue))
@@ -52,13 +70,14 @@ struct Postern: AsyncParsableCommand {
         if let code = error as? ExitCode { exit(withError: code) }
         if exitCode(for: error) == .success { exit(withError: error) }
         let isUsage = exitCode(for: error) == .validationFailure
+        let near = isUsage ? suggestion(for: arguments).map { "did you mean `\($0)`? " } ?? "" : ""
         let failure =
             isUsage
             ? CommandFailure(
                 .wrongUsage,
                 code: "usage",
                 message: message(for: error).split(separator: "\n").joined(separator: " "),
-                hint: usageHint(fullMessage(for: error))
+                hint: near + usageHint(fullMessage(for: error))
             )
             : CommandFailure(.failed, code: "internal", message: "\(error)", hint: "see `postern --help`")
         console.fail(failure)

@@ -163,6 +163,28 @@ def test_a_failing_disk_promises_nothing_and_heals(make, tmp_path):
     assert (world.b.state / "trust.journal").read_text().count('"invited"') == 3
 
 
+def test_a_peer_is_cut_on_a_failing_disk_and_told_how_that_stands(make, tmp_path):
+    """The cut holds at once; that a restart would undo it is said until it is stored, which is tried again by itself."""
+    failing = tmp_path / "failing"
+    world = make(POSTERN_TEST_SYNC_FAILS=failing)
+    failing.touch()
+    cut = world.b.cli("trust", "revoke", world.a.did, check=False)
+    assert cut["error"]["code"] == "cut-not-stored" and "restart would restore" in cut["error"]["message"], cut
+    with RawClient(world.ports["raw"]) as client:
+        client.get()
+        assert client.response()[0] == 503
+    assert world.b.cli("status")["unstored"] > 0
+    failing.unlink()
+    deadline = time.monotonic() + 15
+    while world.b.cli("status")["unstored"]:
+        assert time.monotonic() < deadline, world.b.program.tail()
+        time.sleep(0.1)
+    world.b.kill()
+    world.b.environment = {}
+    world.b.start()
+    assert world.b.cli("trust", "list")["trusted"] == []
+
+
 def test_a_stopped_sidecar_leaves_nothing_unwritten(make):
     world = make(POSTERN_TEST_SYNC_MS=SYNC_MS)
     invitation = world.b.cli("invite")["invitation"]

@@ -37,14 +37,27 @@ struct AuditListCommand: ParsableCommand {
             for line in lines { Console.print(line) }
             return
         }
-        var table = TextTable(["TIME", "ACTION", "SUBJECT", "ACTOR"])
+        var table = TextTable(["TIME", "ACTION", "CHANGE", "SUBJECT", "ACTOR"])
         for entry in lines.compactMap({ try? JSONValue(parsing: $0) }) {
             table.add([
-                Shown.text(entry["time"]), Shown.text(entry["action"]), Shown.text(entry["subject"]),
-                Shown.text(entry["actor"]),
+                Shown.text(entry["time"]), Shown.text(entry["action"]), Self.change(entry["old"], entry["new"]),
+                Shown.text(entry["subject"]), Shown.text(entry["actor"]),
             ])
         }
         Console.print(table.hasRows ? table.text : "no entries")
+    }
+}
+
+extension AuditListCommand {
+    /// The old value and the new one, as `tools → planner`.
+    static func change(_ old: JSONValue?, _ new: JSONValue?) -> String {
+        func text(_ value: JSONValue?) -> String {
+            guard let members = value?.object?.members, !members.isEmpty else { return Shown.text(value) }
+            if members.count == 1, let only = members.first { return Shown.text(only.value) }
+            return members.map { "\($0.key) \(Shown.text($0.value))" }.joined(separator: " ")
+        }
+        let (former, latter) = (text(old), text(new))
+        return former == "-" ? latter : "\(former) → \(latter)"
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NIOCore
 import NIOPosix
 import PosternModel
 import SidecarControl
@@ -29,6 +30,12 @@ struct CallCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The parameters, a JSON object.", valueName: "params-json"))
     var params = "{}"
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How long to wait for a peer that is away. Default: 4s.", valueName: "time")
+    )
+    var timeout = Lifetime.seconds(4)
+
     @Option(name: .long, help: ArgumentHelp("The path at the agent. Default: /mcp for MCP, else /.", valueName: "path"))
     var path: String?
 
@@ -57,11 +64,51 @@ struct CallCommand: AsyncParsableCommand {
             if document["error"] != nil { isError = true }
             Console.print(document.compactText)
         }
-        guard (200..<300).contains(status), !isError else { throw ExitCode(1) }
+        guard (200..<300).contains(status), !isError else {
+            if !output.json, let hint = Self.hint(for: method, kind: kind) { Console.complain("hint: \(hint)") }
+            throw ExitCode(1)
+        }
     }
 
+    /// The method that was probably meant; nil: this one is.
+    static func hint(for method: String, kind: ServiceKind) -> String? {
+        switch kind {
+        case .a2a:
+            if let renamed = A2ANames.current[method] { return "A2A 1.0 calls \(method) \(renamed)" }
+            let methods = Array(A2ANames.current.values)
+            guard !methods.contains(method) else { return nil }
+            return Suggestion.nearest(to: method, among: methods).map { "did you mean \($0)?" }
+        case .mcp:
+            guard !Self.mcpMethods.contains(method) else { return nil }
+            return Suggestion.nearest(to: method, among: Self.mcpMethods).map { "did you mean \($0)?" }
+        case .http, .tcp, .udp, .stdio:
+            return nil
+        }
+    }
+
+    /// Requests of MCP 2026-07-28.
+    private static let mcpMethods = [
+        "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/read",
+        "resources/templates/list", "completion/complete", "server/discover",
+    ]
+
     private func kind() async throws -> ServiceKind {
-        let offered = try await sidecar.ask(ListServices(peer: target.peer))
+        let offered: [Service]
+        do {
+            offered = try await sidecar.withClient {
+                try await $0.answer(
+                    to: ListServices(peer: target.peer),
+                    within: .nanoseconds(timeout.interval.nanoseconds)
+                )
+            }
+        } catch let failure as CommandFailure where ["timeout", "peer-away"].contains(failure.code) {
+            throw CommandFailure(
+                .failed,
+                code: "peer-away",
+                message: "\(target.peer) does not answer",
+                hint: "`postern doctor \(target.peer)` looks at each step of the way to it"
+            )
+        }
         guard let kind = offered.first(where: target.service.matches)?.kind else {
             throw CommandFailure(
                 .failed,
@@ -100,6 +147,15 @@ struct CallCommand: AsyncParsableCommand {
         let params = try JSONValue(parsing: text)
         return kind == .mcp ? params.withClientMetadata : params
     }
+}
+
+/// How A2A 1.0 calls what earlier versions named by paths.
+private enum A2ANames {
+    static let current = [
+        "message/send": "SendMessage", "message/stream": "SendStreamingMessage", "tasks/get": "GetTask",
+        "tasks/list": "ListTasks", "tasks/cancel": "CancelTask", "tasks/resubscribe": "SubscribeToTask",
+        "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
+    ]
 }
 
 /// A service of a peer, written PEER:SERVICE.

@@ -37,6 +37,7 @@ struct ConfigCheckCommand: ParsableCommand {
     func run() throws {
         let path: String?
         var settings: SidecarConfiguration?
+        var warnings: [String] = []
         do throws(ConfigurationFailure) {
             if hub {
                 path = try ConfigurationFile<HubConfiguration>
@@ -46,6 +47,7 @@ struct ConfigCheckCommand: ParsableCommand {
                     .find(named: file, state: state, surroundings: .process)
                 path = found.path
                 settings = found.settings
+                warnings = found.warnings.map(\.line)
             }
         } catch {
             throw CommandFailure(error)
@@ -53,11 +55,12 @@ struct ConfigCheckCommand: ParsableCommand {
         let unbound = try settings.map { try Self.unboundNames(in: $0) } ?? []
         let document: JSONValue = [
             "file": path.map { .string($0) } ?? .null, "valid": true, "unbound": .texts(unbound),
+            "warnings": .texts(warnings),
         ]
         output.console.show(document) { _ in
             let verdict = path.map { "\($0): no mistakes" } ?? "no file: the defaults hold"
             let names = unbound.map { "\nnobody has the name \($0): bind it with `postern name DID \($0)`" }
-            return verdict + names.joined()
+            return verdict + warnings.map { "\nwarning: \($0)" }.joined() + names.joined()
         }
     }
 

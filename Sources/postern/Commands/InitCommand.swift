@@ -11,7 +11,10 @@ struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Make a key and a commented configuration file.",
-        discussion: "A key or configuration that is there already is kept and never overwritten."
+        discussion: """
+            A key or configuration that is there already is kept and never overwritten. On a terminal it asks for what \
+            is not given: the name, the hub, and an agent to expose; Enter takes what stands in brackets.
+            """
     )
 
     @Option(name: .long, help: ArgumentHelp("The state directory.", valueName: "dir"))
@@ -28,7 +31,16 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         restrictNewFiles()
         let surroundings = Surroundings.process
-        let hub = try checkedHub()
+        let path = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
+        let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
+        try CommandFailure.requireHome(directory.path)
+        let file = directory.path + "/postern.yaml"
+        let isNewFile = !FileManager.default.fileExists(atPath: file)
+        let asks = isNewFile && !output.json && Console.isInteractive
+        let name =
+            self.name ?? (asks ? Console.answer("How is this node to be called?", usual: surroundings.nodeName) : nil)
+        let hub = try checkedHub(self.hub ?? (asks ? Console.answer("Which hub, as `postern hub` prints it?") : nil))
+        let agent = asks ? Console.answer("Which agent to expose, such as: mcp http://127.0.0.1:9000") : nil
         if let name, !HostName.isLowercaseLabel(name) {
             throw CommandFailure(
                 .wrongUsage,
@@ -37,10 +49,6 @@ struct InitCommand: AsyncParsableCommand {
                 hint: "use a-z, 0-9 and inner hyphens, at most 63"
             )
         }
-        let path = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
-        let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
-        try CommandFailure.requireHome(directory.path)
-        let file = directory.path + "/postern.yaml"
         let made: (identity: NodeIdentity, isNew: Bool)
         do throws(Problem) {
             try directory.create()
@@ -48,7 +56,6 @@ struct InitCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure(state: error)
         }
-        let isNewFile = !FileManager.default.fileExists(atPath: file)
         if isNewFile {
             let text = ConfigurationTemplate.sidecar(
                 name: name ?? surroundings.nodeName,
@@ -56,12 +63,24 @@ struct InitCommand: AsyncParsableCommand {
                 hub: hub
             )
             try write(text, to: file)
+            // Editors check the file along it; without it they only know less.
+            let schema = Data((ConfigurationSchema.sidecar.compactText + "\n").utf8)
+            let name = ConfigurationSchema.fileName
+            try? schema.write(to: URL(fileURLWithPath: "\(directory.path)/\(name)"))
         }
+        if let agent { try await expose(agent, in: file) }
         let settings = try SidecarOptions.read(file)
         tell(made, settings: settings.settings, file: file, isNewFile: isNewFile)
     }
 
-    private func checkedHub() throws -> HubURL? {
+    /// Exposes what was answered to the last question.
+    private func expose(_ agent: String, in file: String) async throws {
+        let words = agent.split(separator: " ").map(String.init)
+        let command = try ExposeCommand.parse(words + ["--config", file])
+        try await command.run()
+    }
+
+    private func checkedHub(_ hub: String?) throws -> HubURL? {
         guard let hub else { return nil }
         guard let address = try? HubURL(hub) else {
             throw CommandFailure(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NIOCore
 import PosternModel
 import SidecarControl
 import SidecarCore
@@ -53,6 +54,12 @@ struct InviteCreateCommand: AsyncParsableCommand {
     )
     var addresses: InvitationAddresses?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Show it as a QR code too, on standard error; needs `qrencode`. Default: on a terminal that has it."
+    )
+    var qr: Bool?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
@@ -69,13 +76,25 @@ struct InviteCreateCommand: AsyncParsableCommand {
             name: name,
             addresses: addresses
         )
-        output.console.show(try await sidecar.ask(invite)) { answer in
+        let answer = try await sidecar.ask(invite)
+        // The text alone goes to standard output, so that `postern join $(postern invite)` is right.
+        output.console.show(answer) { $0.invitation.token }
+        guard !output.json else { return }
+        if qr ?? Console.isTerminal { showCode(answer.invitation.token) }
+        Console.complain(
             """
-            \(answer.invitation.token)
             good for \(answer.uses) until \(answer.expires); on the other side, so that no list of processes shows it:
             postern join -      (paste the text, then Ctrl-D)
             """
-        }
+        )
+    }
+}
+
+extension InviteCreateCommand {
+    /// Shows `text` for a camera, where the program is there that draws it.
+    private func showCode(_ text: String) {
+        if let code = QRCode.drawn(text) { return Console.complain(code) }
+        if qr == true { Console.complain("there is no QR code: install `qrencode` (libqrencode)") }
     }
 }
 
@@ -152,6 +171,15 @@ struct JoinCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Give the inviter no name; only its did means it.")
     var unnamed = false
 
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp(
+            "What the inviter may use of ours; `none` for nothing. Default: all that `allow` gives to `trusted`.",
+            valueName: "service,…|none"
+        )
+    )
+    var services: ServiceList?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
@@ -172,9 +200,29 @@ struct JoinCommand: AsyncParsableCommand {
             throw CommandFailure(error)
         }
         let isNamed = try await mayBindName(of: invitation)
-        let join = JoinInvitation(invitation: invitation, name: name, unnamed: isNamed ? nil : true)
-        output.console.show(try await sidecar.ask(join)) { answer in
-            Shown.trusted(answer) + "\nsee `postern services \(answer.name ?? answer.did.did)`"
+        let join = JoinInvitation(
+            invitation: invitation,
+            name: name,
+            unnamed: isNamed ? nil : true,
+            services: services?.services
+        )
+        let answer = try await sidecar.ask(join)
+        guard !output.json else { return output.console.show(answer, text: Shown.trusted) }
+        Console.print(Shown.trusted(answer))
+        await showWays(to: answer)
+    }
+
+    /// What the inviter offers and how it is reached, as far as it says so at once.
+    private func showWays(to trust: TrustDocument) async {
+        let peer = trust.name ?? trust.did.did
+        let offered = try? await sidecar.withClient {
+            try await $0.answer(to: ListServices(peer: PeerName(trust.did)), within: .seconds(3))
+        }
+        guard let offered, !offered.isEmpty else {
+            return Console.print("what it offers: postern services \(peer)")
+        }
+        for service in offered {
+            Console.print("it offers \(service.name) (\(service.kind.rawValue)): postern reach \(peer):\(service.name)")
         }
     }
 
@@ -225,6 +273,8 @@ extension Problem {
 struct Lifetime: ExpressibleByArgument {
     let interval: Interval
     private let text: String
+
+    static func seconds(_ count: Int64) -> Lifetime { Lifetime(interval: .seconds(count), text: "\(count)s") }
 
     static func hours(_ count: Int64) -> Lifetime { Lifetime(interval: .seconds(count * 3_600), text: "\(count)h") }
 

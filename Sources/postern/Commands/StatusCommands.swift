@@ -35,6 +35,13 @@ struct StatusCommand: AsyncParsableCommand {
                     + "the node's to \(outdated.known); nobody is trusted until `postern trust recover`"
             )
         }
+        if status.unstored > 0 {
+            lines.append(
+                "NOT STORED: the disk does not take \(status.unstored) decisions; they hold now, and a restart would "
+                    + "lose them. It is tried again every second: make room on it"
+            )
+        }
+        lines += configuration(status.configuration)
         for hub in status.hubs {
             lines.append(
                 "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")
@@ -77,6 +84,21 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
+extension StatusCommand {
+    /// Which configuration is in use, and why it is not the file as it is now.
+    private static func configuration(_ configuration: StatusDocument.Configuration) -> [String] {
+        let file = configuration.file.map { "configuration \($0)" } ?? "no configuration file: the defaults hold"
+        guard configuration.mistakes.isEmpty else {
+            return [
+                "\(file) as of \(configuration.since); the file as it is now is not in use, since it has a mistake:"
+            ]
+                + configuration.mistakes.map { "  \($0)" }
+        }
+        let waiting = configuration.waiting
+        return waiting.isEmpty ? [file] : ["\(file); at the next start: \(waiting.joined(separator: ", "))"]
+    }
+}
+
 /// `postern peers`
 struct PeersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -89,12 +111,14 @@ struct PeersCommand: AsyncParsableCommand {
 
     func run() async throws {
         output.console.show(try await sidecar.ask(ListPeers())) { peers in
-            var table = TextTable(["NAME", "PATH", "ROUND TRIP", "SENT", "RECEIVED", "ADDRESS", "DID"])
+            var table = TextTable([
+                "NAME", "PATH", "ROUND TRIP", "LAST SEEN", "SENT", "RECEIVED", "ADDRESS", "DID",
+            ])
             for peer in peers {
                 table.add([
                     Shown.peer(peer.name, claims: peer.claims), Shown.path(peer.path), Shown.milliseconds(peer.rttMs),
-                    String(peer.bytesSent),
-                    String(peer.bytesReceived), peer.address.description, peer.did.did,
+                    Shown.age(of: peer.lastSeen, at: .now), Shown.bytes(peer.bytesSent),
+                    Shown.bytes(peer.bytesReceived), peer.address.description, peer.did.did,
                 ])
             }
             return table.hasRows
@@ -124,39 +148,5 @@ struct ServicesCommand: AsyncParsableCommand {
             }
             return table.hasRows ? table.text : "\(peer) offers us nothing"
         }
-    }
-}
-
-/// `postern ping`
-struct PingCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "ping",
-        abstract: "Round trips through the overlay, and the path they took."
-    )
-
-    @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
-    var peer: PeerName
-
-    @Option(name: .customShort("c"), help: ArgumentHelp("How many round trips, 1 to 100.", valueName: "n"))
-    var count = 4
-
-    @OptionGroup var sidecar: SidecarOptions
-    @OptionGroup var output: OutputOptions
-
-    func validate() throws {
-        guard (1...100).contains(count) else { throw ValidationError("-c takes a number from 1 to 100") }
-    }
-
-    func run() async throws {
-        let answer = try await sidecar.ask(PingPeer(peer: peer, count: count))
-        output.console.show(answer) { answer in
-            let times = answer.rttMs
-            return """
-                \(peer): \(answer.received) of \(answer.sent) came back, path \(Shown.path(answer.path))
-                round trip min \(Shown.milliseconds(times?.min)), median \(Shown.milliseconds(times?.median)), \
-                max \(Shown.milliseconds(times?.max))
-                """
-        }
-        if answer.received == 0 { throw ExitCode(1) }
     }
 }

@@ -10,8 +10,8 @@ struct TrustCommand: AsyncParsableCommand {
         commandName: "trust",
         abstract: "Ask for trust, decide about requests, end trust.",
         subcommands: [
-            TrustRequestCommand.self, TrustListCommand.self, TrustApproveCommand.self, TrustRejectCommand.self,
-            TrustRevokeCommand.self, TrustRecoverCommand.self,
+            TrustRequestCommand.self, TrustWithdrawCommand.self, TrustListCommand.self, TrustApproveCommand.self,
+            TrustRejectCommand.self, TrustSetCommand.self, TrustRevokeCommand.self, TrustRecoverCommand.self,
         ]
     )
 }
@@ -49,7 +49,8 @@ struct TrustRequestCommand: AsyncParsableCommand {
             return switch answer.state {
             case .trusted: answer.trust.map { Shown.trusted($0) } ?? "\(answer.did) is trusted"
             case .queued: "the request \(id) goes out as soon as a hub is there"
-            case .sent: "the request \(id) is on its way; its owner decides"
+            case .sent:
+                "the request \(id) is on its way; its owner decides, and `postern trust withdraw \(id)` takes it back"
             }
         }
     }
@@ -71,27 +72,35 @@ struct TrustListCommand: AsyncParsableCommand {
 
     private static func text(_ trust: TrustListDocument) -> String {
         var parts: [String] = []
-        var trusted = TextTable(["TRUSTED", "SERVICES", "SINCE", "DID"])
+        var trusted = TextTable(["TRUSTED", "MAY USE OF OURS", "WE MAY USE", "SINCE", "DID"])
         for entry in trust.trusted {
             let name = Shown.peer(entry.name, claims: entry.claims)
-            trusted.add([name, Shown.services(entry.services), entry.since.description, entry.did.did])
+            trusted.add([
+                name, Shown.services(entry.services), Shown.services(entry.offers), entry.since.description,
+                entry.did.did,
+            ])
         }
         parts.append(trusted.hasRows ? trusted.text : "nobody is trusted yet")
-        var pending = TextTable(["WAITS FOR YOU", "FROM", "SERVICES", "NOTE", "DID"])
+        var pending = TextTable(["WAITS FOR YOU", "FROM", "ASKS FOR", "HAS", "NOTE", "DID"])
         for entry in trust.pending {
+            let had = trust.trusted.first { $0.did == entry.did }?.services ?? .names([])
             pending.add([
                 entry.id.description, Shown.peer(entry.name, claims: entry.claims), Shown.services(entry.services),
-                entry.note, entry.did.did,
+                Shown.services(had), entry.note, entry.did.did,
             ])
         }
         if pending.hasRows {
-            parts.append(pending.text + "\n(`postern trust approve ID` or `postern trust reject ID`)")
+            parts.append(pending.text + "\n(`postern trust approve ID [--for SERVICE,…]` or `postern trust reject ID`)")
         }
-        var outgoing = TextTable(["ASKED", "WHOM", "STATE", "NOTE"])
+        var outgoing = TextTable(["ASKED", "WHOM", "FOR", "WE HAVE", "STATE", "NOTE", "DID"])
         for entry in trust.outgoing {
-            outgoing.add([entry.id.description, entry.did.did, entry.taken ? "sent" : "not taken yet", entry.note])
+            let had = trust.trusted.first { $0.did == entry.did }?.offers ?? .names([])
+            outgoing.add([
+                entry.id.description, Shown.peer(entry.name, claims: entry.claims), Shown.services(entry.services),
+                Shown.services(had), entry.taken ? "sent" : "not taken yet", entry.note, entry.did.did,
+            ])
         }
-        if outgoing.hasRows { parts.append(outgoing.text) }
+        if outgoing.hasRows { parts.append(outgoing.text + "\n(`postern trust withdraw ID` takes one back)") }
         if !trust.blocked.isEmpty {
             parts.append("shut out: \(Shown.list(trust.blocked)) (`postern block --remove DID`)")
         }
@@ -101,16 +110,23 @@ struct TrustListCommand: AsyncParsableCommand {
 
 /// `postern trust approve`
 struct TrustApproveCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "approve", abstract: "Say yes to a request.")
+    static let configuration = CommandConfiguration(
+        commandName: "approve",
+        abstract: "Say yes to a request.",
+        discussion: "What the asker may use already it keeps, unless --only is given."
+    )
 
     @Argument(help: ArgumentHelp("The request, as `postern trust list` shows it.", valueName: "id"))
     var id: String
 
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("Only for these services. Default: what was asked for.", valueName: "service,…")
+        help: ArgumentHelp("For these services. Default: what was asked for.", valueName: "service,…")
     )
     var services: ServiceList?
+
+    @Flag(name: .long, help: "For nothing else: what the asker may use besides is taken away.")
+    var only = false
 
     @Option(
         name: .customLong("as"),
@@ -122,7 +138,7 @@ struct TrustApproveCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let approval = ApproveRequest(id: id, services: services?.services, name: name)
+        let approval = ApproveRequest(id: id, services: services?.services, name: name, only: only)
         output.console.show(try await sidecar.ask(approval), text: Shown.trusted)
     }
 }
@@ -142,6 +158,55 @@ struct TrustRejectCommand: AsyncParsableCommand {
 
     func run() async throws {
         output.console.show(try await sidecar.ask(RejectRequest(id: id))) { "the request \($0.id) is gone" }
+    }
+}
+
+/// `postern trust set`
+struct TrustSetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Set which of our services a trusted peer may use; what it may no longer use is cut at once."
+    )
+
+    @Argument(help: ArgumentHelp("A did, address or name.", valueName: "peer"))
+    var peer: PeerName
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp(
+            "All that it may use from now on; `all` for what `allow` gives, `none`.",
+            valueName: "service,…"
+        )
+    )
+    var services: ServiceList
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let answer = try await sidecar.ask(SetTrust(peer: peer, services: services.services))
+        output.console.show(answer, text: Shown.trusted)
+    }
+}
+
+/// `postern trust withdraw`
+struct TrustWithdrawCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw",
+        abstract: "Take back a request of ours that was not answered yet."
+    )
+
+    @Argument(help: ArgumentHelp("The request, as `postern trust list` shows it, or whom we asked.", valueName: "id"))
+    var id: String
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        output.console.show(try await sidecar.ask(WithdrawRequest(id: id))) { answer in
+            "we ask \(answer.did) for nothing any more"
+                + (answer.told ? "" : "; the trust that stands stays, and the request goes on waiting there")
+        }
     }
 }
 

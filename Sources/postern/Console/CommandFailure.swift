@@ -79,7 +79,8 @@ extension CommandFailure {
         self.init(problem.code == "state-in-use" ? .failed : .wrongUsage, problem)
     }
 
-    private init(_ status: Status, _ problem: Problem) {
+    /// A problem that ends the command so.
+    init(_ status: Status, _ problem: Problem) {
         self.init(status, code: problem.code, message: problem.description, hint: problem.hint ?? "see its log")
     }
 

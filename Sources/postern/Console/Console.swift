@@ -42,11 +42,21 @@ struct Console {
     /// Whether a person can be asked: input and messages are a terminal's.
     static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
+    /// Whether a person sees what is printed.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
     /// Asks the person at the terminal; everything but a yes is a no.
     static func confirms(_ question: String) -> Bool {
         complain(question)
         let answer = readLine()?.lowercased() ?? ""
         return answer == "y" || answer == "yes"
+    }
+
+    /// What the person at the terminal answers; Enter alone means `usual`.
+    static func answer(_ question: String, usual: String? = nil) -> String? {
+        write("\(question) [\(usual ?? "none")] ", to: STDERR_FILENO)
+        let answer = readLine()?.trimmingPrefix { $0 == " " } ?? ""
+        return answer.isEmpty ? usual : String(answer)
     }
 
     /// `text` on one line.

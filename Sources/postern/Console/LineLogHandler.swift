@@ -43,7 +43,7 @@ struct LineLogHandler: LogHandler {
     /// What writes the lines of a program whose log looks like this.
     static func writer(isJSON: Bool) -> LogWriter {
         LogWriter { level, message, metadata in
-            text(level, message, metadata, isJSON: isJSON, at: now())
+            text(level, message, metadata, isJSON: isJSON, at: .now)
         }
     }
 
@@ -63,7 +63,7 @@ struct LineLogHandler: LogHandler {
             message: event.message.description,
             metadata: event.metadata ?? [:]
         )
-        writer.append(kind) { line(for: event, at: Self.now()) }
+        writer.append(kind) { line(for: event, at: .now) }
     }
 
     /// The line that says what happened at `time`.
@@ -94,8 +94,11 @@ struct LineLogHandler: LogHandler {
 
     /// What strangers wrote may stand in an entry; it stays on its line.
     private static func oneLine(_ text: String) -> String { PlainText.clean(text, limit: 4_096) }
+}
 
-    private static func now() -> Timestamp {
+extension Timestamp {
+    /// The time of this machine, in milliseconds.
+    static var now: Timestamp {
         var time = timespec()
         guard clock_gettime(CLOCK_REALTIME, &time) == 0 else {
             preconditionFailure("every system of ours has a real-time clock")

@@ -37,18 +37,35 @@ struct SidecarOptions: ParsableArguments {
 
     /// The state directory of the sidecar that is meant.
     ///
-    /// With `--state` the configuration is not even read: a mistake in it keeps nobody from talking to what runs.
+    /// Of the configuration only its `state:` is read: a mistake in it keeps nobody from talking to what runs.
     func stateDirectory() throws -> StateDirectory {
+        let surroundings = Surroundings.process
         if let state {
-            let surroundings = Surroundings.process
             return StateDirectory(path: surroundings.absolute(state, from: surroundings.workingDirectory))
         }
-        return StateDirectory(path: try configuration().settings.state)
+        let path: String
+        do throws(ConfigurationFailure) {
+            path = try ConfigurationFile<SidecarConfiguration>
+                .stateDirectory(named: config, surroundings: surroundings)
+        } catch {
+            throw CommandFailure(error)
+        }
+        try CommandFailure.requireHome(path)
+        return StateDirectory(path: path)
     }
 
     /// The running sidecar's answer to `operation`.
     func ask<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer {
         try await withClient { try await $0.answer(to: operation) }
+    }
+
+    /// The same; nil when no sidecar runs.
+    func askIfRunning<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer? {
+        do {
+            return try await ask(operation)
+        } catch let failure as CommandFailure where failure.status == .notRunning {
+            return nil
+        }
     }
 
     /// What `body` makes of the running sidecar.
@@ -67,11 +84,20 @@ struct SidecarOptions: ParsableArguments {
     }
 }
 
-/// A comma-separated list of services, as `--for` takes it.
+/// A comma-separated list of services, as `--for` takes it; `all` and `none` are words of their own.
 struct ServiceList: ExpressibleByArgument {
     let services: ServiceSet
 
     init?(argument: String) {
+        switch argument {
+        case "none":
+            services = .names([])
+            return
+        case "all":
+            services = .all
+            return
+        case _: break
+        }
         let names = argument.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter { !$0.isEmpty }
         guard let services = ServiceSet(list: names) else { return nil }
         self.services = services

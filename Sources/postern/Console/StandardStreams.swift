@@ -88,7 +88,8 @@ enum StandardStreams {
         return nil
     }
 
-    /// Whether closing the connection, which the system does when the process ends, shows as an abort on its other side.
+    /// Whether closing the connection, which the system does when the process ends, shows as an abort on its other
+    /// side.
     private static func resetOnClose(_ connection: CInt, _ reset: Bool) {
         var option = linger(l_onoff: reset ? 1 : 0, l_linger: 0)
         setsockopt(connection, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))

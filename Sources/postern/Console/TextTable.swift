@@ -56,6 +56,31 @@ enum Shown {
 
     static func milliseconds(_ number: Double?) -> String { number.map { decimal($0) + " ms" } ?? "-" }
 
+    /// A size with its unit.
+    static func bytes(_ count: UInt64) -> String {
+        let units = ["B", "KiB", "MiB", "GiB"]
+        var size = Double(count)
+        var unit = 0
+        while size >= 1_024, unit + 1 < units.count {
+            size /= 1_024
+            unit += 1
+        }
+        return unit == 0 ? "\(count) B" : "\(decimal(size)) \(units[unit])"
+    }
+
+    /// How long ago `time` was.
+    static func age(of time: Timestamp?, at now: Timestamp) -> String {
+        guard let time else { return "never" }
+        let seconds = max((now - time).nanoseconds / 1_000_000_000, 0)
+        return switch seconds {
+        case ..<5: "now"
+        case ..<120: "\(seconds) s ago"
+        case ..<7_200: "\(seconds / 60) min ago"
+        case ..<172_800: "\(seconds / 3_600) h ago"
+        case _: "\(seconds / 86_400) days ago"
+        }
+    }
+
     static func list(_ elements: [some CustomStringConvertible]) -> String {
         elements.isEmpty ? "-" : elements.map(\.description).joined(separator: ",")
     }
@@ -67,11 +92,27 @@ enum Shown {
 
     /// What a command that made a trust says of the peer.
     static func trusted(_ trust: TrustDocument) -> String {
-        guard let name = trust.name else {
-            return "\(trust.did) is trusted; it \(peer(nil, claims: trust.claims)) and has no name here: "
+        let head: String
+        if let name = trust.name {
+            head = "\(name) (\(trust.did)) is trusted" + activated(trust.activates, by: name)
+        } else {
+            head =
+                "\(trust.did) is trusted; it \(peer(nil, claims: trust.claims)) and has no name here: "
                 + "`postern name \(trust.did) NAME`"
         }
-        return "\(name) (\(trust.did)) is trusted" + activated(trust.activates, by: name)
+        let added = trust.added.map { $0 == .names([]) ? "; nothing of that is new" : "; new: \(services($0))" } ?? ""
+        return """
+            \(head)
+            it may use of ours: \(granted(trust.services))\(added)
+            we may use of its: \(granted(trust.offers))
+            """
+    }
+
+    private static func granted(_ services: ServiceSet) -> String {
+        switch services {
+        case .all: "everything that `allow` gives"
+        case .names(let names): names.isEmpty ? "nothing" : list(names.sorted())
+        }
     }
 
     /// What of the configuration means a peer since it is called `name`.

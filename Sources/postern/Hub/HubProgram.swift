@@ -9,6 +9,7 @@ import OverlayNIO
 import OverlayWire
 import PosternConfiguration
 import PosternModel
+import ServiceLifecycle
 import SidecarControl
 import StateStore
 import TrustCore
@@ -60,15 +61,19 @@ struct HubProgram {
         }
         let ready = try await loop.submit { parts.value.readyDocument(settings: settings, key: identity.key) }.get()
 
+        let supervisor = Supervisor()
         let hub = ServingService {
             logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
             Console.print("READY " + ready.compactText)
+            if let url = ready["hub"]?.string { logger.info("others come with: postern init --hub \(url)") }
+            supervisor?.tell(.ready)
         } drain: {
+            supervisor?.tell(.stopping)
             try await loop.flatSubmit { parts.value.stop() }.get()
         }
-        try await Shutdown.run([hub, BackgroundService { await ResidentMemory.keepSmall() }], logger: logger) {
-            reload(levels: levels, logger: logger)
-        }
+        let background: [any ServiceLifecycle.Service] =
+            [BackgroundService { await ResidentMemory.keepSmall() }] + (supervisor?.watchdogs(of: loop) ?? [])
+        try await Shutdown.run([hub] + background, logger: logger) { reload(levels: levels, logger: logger) }
         logger.info("stopped")
         for group in [dataGroup, stateGroup] { try await group.shutdownGracefully() }
     }

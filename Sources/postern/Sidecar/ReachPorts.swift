@@ -26,12 +26,17 @@ struct ReachPorts {
 
     /// Ports to try for what is called `name`: the remembered one, then some that follow from the name.
     func candidates(named name: String) -> [UInt16] {
-        let hash = Hash.blake2b(Array(name.utf8)).prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let taken = Set(ports.filter { $0.key != name }.values)
-        let followers = (UInt32(0)..<16).map { step in
-            Self.range.lowerBound + UInt16((hash &+ step &* 613) % UInt32(Self.range.count))
+        let followers = Self.followers(of: name).filter { !taken.contains($0) && $0 != ports[name] }
+        return (ports[name].map { [$0] } ?? []) + followers
+    }
+
+    /// Ports that follow from the name alone.
+    static func followers(of name: String) -> [UInt16] {
+        let hash = Hash.blake2b(Array(name.utf8)).prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        return (UInt32(0)..<16).map { step in
+            range.lowerBound + UInt16((hash &+ step &* 613) % UInt32(range.count))
         }
-        return (ports[name].map { [$0] } ?? []) + followers.filter { !taken.contains($0) && $0 != ports[name] }
     }
 
     /// `service` is offered at `port` from now on.

@@ -30,6 +30,9 @@ final class SidecarProgram {
     let startedAt = NIODeadline.now()
     let udp: [SocketAddress]
     var configuration: SidecarConfiguration
+    var configurationStatus = StatusDocument.Configuration(file: nil, since: .now)
+    /// Takes up the configuration file again; nil until the sidecar serves.
+    var reload: ConfigurationReload?
     var reaches: [Reach] = []
     /// Services of `reach:` whose addresses cannot be bound at present.
     var waiting: [WaitingReach] = []
@@ -251,6 +254,13 @@ extension SidecarProgram: SidecarHost {
         return UpstreamStatus(entry.targetText, leg: leg, problem: gateway.problem(of: name))
     }
 
+    func readConfiguration() -> EventLoopFuture<StatusDocument.Configuration> {
+        guard let reload else { return node.eventLoop.makeFailedFuture(Problem.starting) }
+        let promise = node.eventLoop.makePromise(of: StatusDocument.Configuration.self)
+        promise.completeWithTask { try await reload.run().get() }
+        return promise.futureResult
+    }
+
     func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name) }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
@@ -302,6 +312,15 @@ extension ExposedService {
 }
 
 extension CacheFile: CallbackStore {}
+
+extension Problem {
+    /// The sidecar does not serve yet.
+    fileprivate static let starting = Problem(
+        code: "starting",
+        message: "the sidecar is starting",
+        hint: "try again when it has said READY"
+    )
+}
 
 extension ConnectionLimits {
     /// What the configuration says, as far as the `descriptors` of this process have room for it.

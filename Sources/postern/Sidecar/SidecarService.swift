@@ -7,6 +7,7 @@ import PosternConfiguration
 import PosternModel
 import ServiceLifecycle
 import SidecarControl
+import SidecarCore
 import SidecarNIO
 import StateStore
 
@@ -42,6 +43,12 @@ struct SidecarService {
         let loop = dataGroup.next()
         let queue = StateQueue(stateGroup.next())
         let program = try await launch(identity, descriptors: descriptors, on: loop, queue: queue, logger: logger)
+        let reload = ConfigurationReload(program: program, loop: loop, options: options, levels: levels, logger: logger)
+        let source = file.path.map { Surroundings.process.absolute($0, from: Surroundings.process.workingDirectory) }
+        try await loop.submit {
+            program.value.configurationStatus = StatusDocument.Configuration(file: source, since: .now)
+            program.value.reload = reload
+        }.get()
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
         let backend = SidecarBackend(program: program, eventLoop: loop, key: identity.key)
@@ -50,10 +57,13 @@ struct SidecarService {
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
         let ready = try await loop.submit { program.value.readyDocument(control: control.address) }.get()
 
+        let supervisor = Supervisor()
         let sidecar = ServingService {
             logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
             Console.print("READY " + JSONValue(encoding: ready).compactText)
+            supervisor?.tell(.ready)
         } drain: {
+            supervisor?.tell(.stopping)
             for channel in control.channels { try? await channel.close() }
             try await loop.flatSubmit { program.value.stop(within: .seconds(Shutdown.drainSeconds)) }.get()
             try await queue.drain()
@@ -61,10 +71,9 @@ struct SidecarService {
         var services: [any ServiceLifecycle.Service] = [
             sidecar, BackgroundService { await ResidentMemory.keepSmall() },
         ]
+        services += supervisor?.watchdogs(of: loop) ?? []
         if let path = file.path { services.append(BackgroundService { await FileWatch(path: path).run() }) }
-        try await Shutdown.run(services, logger: logger) {
-            await reload(program, on: loop, levels: levels, logger: logger)
-        }
+        try await Shutdown.run(services, logger: logger) { _ = await reload.run() }
         logger.info("stopped")
         for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
     }
@@ -183,36 +192,5 @@ struct SidecarService {
             hint: isInUse ? "see who has it with `ss -lntup`, or choose another port" : nil
         )
         return CommandFailure(ConfigurationFailure(problems: [problem]))
-    }
-
-    /// Reads the configuration again. A mistake in it changes nothing.
-    private func reload(
-        _ program: NIOLoopBound<SidecarProgram>,
-        on loop: any EventLoop,
-        levels: LogSwitch,
-        logger: Logger
-    ) async {
-        let next: SidecarConfiguration
-        do {
-            next = try options.configuration().settings
-        } catch let failure as CommandFailure {
-            for problem in failure.problems {
-                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(problem)"])
-            }
-            return
-        } catch {
-            logger.error("the configuration cannot be read; nothing changed", metadata: ["error": "\(error)"])
-            return
-        }
-        levels.level = Logger.Level(configured: next.log.level)
-        do {
-            let fixed = try await loop.flatSubmit { program.value.reload(next) }.get()
-            logger.notice("the configuration was read again")
-            if !fixed.isEmpty {
-                logger.warning("these keys change only at the next start", metadata: ["keys": "\(fixed)"])
-            }
-        } catch {
-            logger.error("the configuration was not taken up", metadata: ["error": "\(error)"])
-        }
     }
 }

@@ -1,0 +1,94 @@
+import ArgumentParser
+import NIOCore
+import PosternModel
+import SidecarControl
+import SidecarCore
+
+/// `postern ping`
+struct PingCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ping",
+        abstract: "Round trips through the overlay, and the path they took.",
+        discussion: "One line for each; a peer that is away ends it after the first. Exit status 1 when none came back."
+    )
+
+    @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
+    var peer: PeerName
+
+    @Option(name: .customShort("c"), help: ArgumentHelp("How many round trips, 1 to 100.", valueName: "n"))
+    var count = 4
+
+    @Option(name: .long, help: ArgumentHelp("How long to wait for each. Default: 4s.", valueName: "time"))
+    var timeout = Lifetime.seconds(4)
+
+    @Flag(name: .long, help: "Go on until the path is direct, one a second; -c is the most then, 30 unless given.")
+    var untilDirect = false
+
+    @OptionGroup var sidecar: SidecarOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...100).contains(count) else { throw ValidationError("-c takes a number from 1 to 100") }
+    }
+
+    func run() async throws {
+        let limit = untilDirect && count == 4 ? 30 : count
+        var times: [Double] = []
+        var sent = 0
+        var path: PathDocument?
+        while sent < limit {
+            sent += 1
+            guard let answer = try await roundTrip() else {
+                tell("\(sent): no answer within \(timeout.defaultValueDescription)")
+                if times.isEmpty { break }
+                continue
+            }
+            path = answer.path
+            if let time = answer.rttMs?.median {
+                times.append(time)
+                tell("\(sent): \(Shown.milliseconds(time)), path \(Shown.path(path))")
+            } else {
+                tell("\(sent): no answer")
+                if times.isEmpty { break }
+            }
+            guard untilDirect else { continue }
+            if path?.kind == .direct { break }
+            if sent < limit { try await Task.sleep(for: .seconds(1)) }
+        }
+        try end(PingPeer.Answer(sent: sent, milliseconds: times, path: path))
+    }
+
+    private func end(_ answer: PingPeer.Answer) throws {
+        output.console.show(answer) { answer in
+            let times = answer.rttMs
+            return """
+                \(peer): \(answer.received) of \(answer.sent) came back, path \(Shown.path(answer.path))
+                round trip min \(Shown.milliseconds(times?.min)), median \(Shown.milliseconds(times?.median)), \
+                max \(Shown.milliseconds(times?.max))
+                """
+        }
+        if answer.received == 0 {
+            if !output.json { Console.complain("hint: `postern doctor \(peer)` looks at each step of the way to it") }
+            throw ExitCode(1)
+        }
+        if untilDirect, answer.path?.kind != .direct { throw ExitCode(1) }
+    }
+
+    /// One round trip; nil: nothing came in time.
+    private func roundTrip() async throws -> PingPeer.Answer? {
+        do {
+            return try await sidecar.withClient {
+                try await $0.answer(
+                    to: PingPeer(peer: peer, count: 1),
+                    within: .nanoseconds(timeout.interval.nanoseconds)
+                )
+            }
+        } catch let failure as CommandFailure where failure.code == "timeout" {
+            return nil
+        }
+    }
+
+    private func tell(_ line: String) {
+        if !output.json { Console.print(line) }
+    }
+}

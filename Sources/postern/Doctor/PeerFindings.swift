@@ -1,0 +1,172 @@
+import NIOCore
+import PosternModel
+import SidecarControl
+import SidecarCore
+
+/// The way to a peer, step by step: each step needs those before it.
+struct PeerFindings {
+    let peer: PeerName
+    let sidecar: SidecarOptions
+    let running: StatusDocument?
+
+    /// What a step that failed says, in the peer's part of the findings.
+    private func broken(_ what: String, why: String, todo: String) -> Finding {
+        .broken("way to \(peer)", what, why: why, todo: todo)
+    }
+
+    private func ok(_ what: String) -> Finding { .ok("way to \(peer)", what) }
+
+    func all() async throws -> [Finding] {
+        guard let running else {
+            return [
+                broken(
+                    "no sidecar runs here",
+                    why: "the way to a peer begins at this sidecar",
+                    todo: "start it with `postern up`"
+                )
+            ]
+        }
+        let peers = try await sidecar.ask(ListPeers())
+        let trust = try await sidecar.ask(ListTrust())
+        guard let known = peers.first(where: isMeant) else { return [notTrusted(trust)] }
+        var findings = [ok(standing(of: known, trust))]
+        let ping = try? await sidecar.withClient {
+            try await $0.answer(to: PingPeer(peer: PeerName(known.did), count: 1), within: .seconds(5))
+        }
+        guard let ping, ping.received > 0 else { return findings + [away(known, running)] }
+        findings.append(
+            ok("packets come back: \(Shown.path(ping.path)), round trip \(Shown.milliseconds(ping.rttMs?.median))")
+        )
+        if ping.path?.kind == .relay {
+            findings.append(
+                .note(
+                    "way to \(peer)",
+                    "everything goes through the hub",
+                    why: "it is slower than a direct path",
+                    todo: "let UDP pass between the two hosts; a direct path is taken as soon as there is one"
+                )
+            )
+        }
+        return findings + (try await services(of: known, running))
+    }
+
+    private func isMeant(_ entry: PeerDocument) -> Bool {
+        switch peer.meaning {
+        case .key(let key): entry.did == key
+        case .address(let address): entry.address == address
+        case .name(let name): entry.name == name
+        }
+    }
+
+    private func notTrusted(_ trust: TrustListDocument) -> Finding {
+        let names = trust.trusted.compactMap(\.name)
+        if let pending = trust.pending.first(where: { $0.claims == "\(peer)" || $0.name == "\(peer)" }) {
+            return broken(
+                "\(pending.did) asks for our trust and waits",
+                why: "nothing passes before the trust stands on both sides",
+                todo: "postern trust approve \(pending.id), or reject \(pending.id)"
+            )
+        }
+        if let asked = trust.outgoing.first(where: { $0.name == "\(peer)" || $0.did.did == "\(peer)" }) {
+            return broken(
+                "we have asked and have no answer yet",
+                why: "its owner decides",
+                todo: asked.taken
+                    ? "ask its owner to run `postern trust list`" : "no hub has taken the request: see above"
+            )
+        }
+        let near = Suggestion.nearest(to: peer.description, among: names)
+        return broken(
+            "no trust stands with anybody who is called so here",
+            why: "a peer is reached only when each side trusts the other",
+            todo: near.map { "did you mean \($0)?" }
+                ?? "use an invitation of its (`postern join`), or ask: postern trust request DID"
+        )
+    }
+
+    private func standing(of known: PeerDocument, _ trust: TrustListDocument) -> String {
+        guard let entry = trust.trusted.first(where: { $0.did == known.did }) else {
+            return "a fellow member of \(known.networks.joined(separator: ", "))"
+        }
+        return "trust stands since \(entry.since): it may use \(Shown.services(entry.services)) of ours, "
+            + "we may use \(Shown.services(entry.offers)) of its"
+    }
+
+    private func away(_ known: PeerDocument, _ running: StatusDocument) -> Finding {
+        let isAtHub = running.hubs.contains(where: \.connected)
+        let seen = known.lastSeen.map { "last seen \($0)" } ?? "never met"
+        return broken(
+            "nothing comes back from it (\(seen))",
+            why: "calls get 503 until it does",
+            todo: isAtHub
+                ? "see that its sidecar runs and is at a hub (`postern status` there); our hub answers"
+                : "this sidecar is at no hub: mend that first, see above"
+        )
+    }
+
+    private func services(of known: PeerDocument, _ running: StatusDocument) async throws -> [Finding] {
+        let offered: [Service]
+        do {
+            offered = try await sidecar.ask(ListServices(peer: PeerName(known.did)))
+        } catch let failure as CommandFailure {
+            return [
+                broken("it does not say what it offers: \(failure.message)", why: "we do not know", todo: failure.hint)
+            ]
+        }
+        guard !offered.isEmpty else {
+            return [
+                broken(
+                    "it offers us nothing",
+                    why: "there is nothing to call",
+                    todo: "there: `postern why US SERVICE` says which of `allow` and the trust keeps us out"
+                )
+            ]
+        }
+        let names = offered.map { "\($0.name) (\($0.kind.rawValue), port \($0.port.rawValue))" }
+        var findings = [ok("it offers us \(names.joined(separator: ", "))")]
+        for entry in running.reach where isMeant(entry, known) {
+            findings.append(reached(entry, offered))
+        }
+        return findings
+    }
+
+    private func isMeant(_ entry: StatusDocument.Reach, _ known: PeerDocument) -> Bool {
+        entry.peer == peer || entry.peer == PeerName(known.did) || known.name.flatMap { PeerName($0) } == entry.peer
+    }
+
+    /// Calls through the local port, as a client would.
+    private func reached(_ entry: StatusDocument.Reach, _ offered: [Service]) -> Finding {
+        let target = entry.service.map { ServiceTarget.name($0) } ?? entry.port.map { ServiceTarget.port($0) }
+        let shown = target.map { "\($0)" } ?? "-"
+        guard let target, let service = offered.first(where: target.matches) else {
+            let near = Suggestion.nearest(to: shown, among: offered.map(\.name.description))
+            return broken(
+                "the port \(entry.listen) is for \(shown), which it does not offer us",
+                why: "calls there get 502",
+                todo: near.map { "did you mean \($0)? Correct `reach`" }
+                    ?? "ask its owner to offer it, or take it out: postern unreach \(entry.listen)"
+            )
+        }
+        guard service.kind.isHTTP else { return ok("\(entry.listen) leads to \(shown)") }
+        do throws(Sockets.Failure) {
+            let request = Question(service.kind).text(host: entry.listen.description)
+            let answer = try HTTPAnswer(Sockets.exchange(request, with: entry.listen, milliseconds: 6_000))
+            guard let answer, let code = answer.field("postern-error") else {
+                return ok("a call through \(entry.listen) reaches its agent (status \(answer?.status ?? 0))")
+            }
+            return broken(
+                "a call through \(entry.listen) fails with \(code) (\(answer.status))",
+                why: code.hasPrefix("upstream") ? "the way is fine, its agent is not" : "clients get the same",
+                todo: code.hasPrefix("upstream")
+                    ? "there: `postern doctor` says what is wrong with the agent"
+                    : "curl -i http://\(entry.listen)/ says more"
+            )
+        } catch {
+            return broken(
+                "nobody answers at \(entry.listen): \(error.text)",
+                why: "clients get the same",
+                todo: "see `postern status`"
+            )
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import OverlayCrypto
+import PosternModel
+import StateStore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Key, files and disk of a state directory.
+struct StateFindings {
+    let state: StateDirectory
+    /// Whether the configuration lets the group read the key.
+    let isKeyShared: Bool
+
+    var all: [Finding] {
+        guard Self.mode(of: state.path) != nil else {
+            return [
+                .broken(
+                    "key",
+                    "there is no directory \(state.path)",
+                    why: "it holds the key that is this node",
+                    todo: "make both: postern init --state '\(state.path)'"
+                )
+            ]
+        }
+        return [key, directory, recovery, socket].compactMap(\.self) + files
+            + [Self.room(Self.free(at: state.path), at: state.path)].compactMap(\.self)
+    }
+
+    private var key: Finding {
+        let directory = StateDirectory(path: state.path, keyFileMode: isKeyShared ? .group : .owner)
+        do throws(Problem) {
+            guard let identity = try directory.identity() else {
+                return .broken(
+                    "key",
+                    "\(state.path) holds no key",
+                    why: "the key is the node",
+                    todo: "make one: postern init --state '\(state.path)'"
+                )
+            }
+            return .ok("key", identity.key.did)
+        } catch {
+            return .broken(
+                "key",
+                error.message,
+                why: "no sidecar starts on it, since whoever reads the key is the node",
+                todo: error.hint ?? "check owner and mode of \(state.identityPath)"
+            )
+        }
+    }
+
+    private var directory: Finding? {
+        guard let mode = Self.mode(of: state.path), mode & 0o022 != 0 else { return nil }
+        return .broken(
+            "state directory",
+            "others may write into \(state.path)",
+            why: "they can put files of theirs in the place of the node's",
+            todo: "chmod go-w '\(state.path)'"
+        )
+    }
+
+    /// Secrets that more than their owner can read.
+    private var files: [Finding] {
+        [state.tokenPath, state.journalPath, state.auditPath].compactMap { path in
+            guard let mode = Self.mode(of: path), mode & 0o077 != 0 else { return nil }
+            return .broken(
+                "file modes",
+                "\(path) is open to others (mode \(String(mode, radix: 8)))",
+                why: "it says whom this node trusts, or opens its control API",
+                todo: "chmod 600 '\(path)'"
+            )
+        }
+    }
+
+    private var recovery: Finding? {
+        let path = state.path + "/recovery.key"
+        guard Self.mode(of: path) != nil else { return nil }
+        return .warning(
+            "key",
+            "the key of the next rotation lies beside the key itself",
+            why: "whoever takes one takes both, and the node cannot be won back",
+            todo: "move \(path) to a place of its own"
+        )
+    }
+
+    private var socket: Finding? {
+        // sun_path has 108 bytes, the last of them zero (unix(7)).
+        guard state.socketPath.utf8.count > 107 else { return nil }
+        return .broken(
+            "state directory",
+            "the path \(state.socketPath) is longer than 107 bytes",
+            why: "no control socket can be opened there",
+            todo: "choose a shorter state directory"
+        )
+    }
+
+    /// What `free` bytes are worth; nil: nobody knows how many there are.
+    static func room(_ free: UInt64?, at path: String) -> Finding? {
+        guard let free else { return nil }
+        let words = "\(free >> 20) MiB are free on the disk of \(path)"
+        if free < 1 << 20 {
+            return .broken(
+                "disk",
+                words,
+                why: "nothing is promised that cannot be stored: no trust can be given or ended for good",
+                todo: "make room"
+            )
+        }
+        guard free < 64 << 20 else { return .ok("disk", words) }
+        return .warning("disk", words, why: "trust and audit trail need room", todo: "make room")
+    }
+
+    private static func free(at path: String) -> UInt64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    }
+
+    private static func mode(of path: String) -> mode_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
+    }
+}

@@ -1,0 +1,187 @@
+"""Set-up without an editor: what a newcomer types, what the file looks like afterwards, and what runs at once."""
+
+import json
+import os
+import socket
+import stat
+import time
+import urllib.error
+import urllib.request
+
+from processes import free_port
+from raw import RawAgent
+from world import COMMAND_TIMEOUT, Hub, Sidecar, befriend, postern
+
+
+def status_of(url):
+    """The HTTP status of one call."""
+    try:
+        with urllib.request.urlopen(url, timeout=COMMAND_TIMEOUT) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def wait_for(wanted, what, timeout=15):
+    """What `wanted` answers as soon as that is true."""
+    deadline = time.monotonic() + timeout
+    while not (found := wanted()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+    return found
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def newcomer(folder, name, hub):
+    """A sidecar as `postern init` leaves it, with the commented file, started."""
+    sidecar = Sidecar(folder, name, hub)
+    return sidecar.start()
+
+
+def settings_and_comments(sidecar):
+    lines = sidecar.config_file.read_text().splitlines()
+    return [line for line in lines if not line.lstrip().startswith("#") and line.strip()], [
+        line for line in lines if line.lstrip().startswith("#")]
+
+
+def test_a_service_is_exposed_and_reached_without_an_editor(tmp_path):
+    nodes = []
+    with RawAgent() as agent:
+        try:
+            hub = Hub(tmp_path).start()
+            nodes.append(hub)
+            b, a = (newcomer(tmp_path, name, hub.url) for name in ("b", "a"))
+            nodes += [a, b]
+            settings, comments = settings_and_comments(b)
+            mode = stat.S_IMODE(b.config_file.stat().st_mode)
+
+            exposed = b.cli("expose", "http", f"127.0.0.1:{agent.port}", "--name", "raw")
+            assert (exposed["service"], exposed["port"], exposed["kind"]) == ("raw", 80, "http")
+            assert exposed["upstream"] == f"http://127.0.0.1:{agent.port}" and exposed["allow"] == ["trusted"]
+            assert exposed["running"] is True and exposed["config"] == str(b.config_file)
+            assert [entry["service"] for entry in b.cli("status")["expose"]] == ["raw"], "at once"
+            after, same = settings_and_comments(b)
+            assert same == comments and [line for line in after if line in settings] == settings
+            assert stat.S_IMODE(b.config_file.stat().st_mode) == mode
+
+            befriend(b, a)
+            reached = a.cli("reach", "b:raw")
+            assert (reached["peer"], reached["service"], reached["running"]) == ("b", "raw", True)
+            assert wait_for(lambda: status_of(f"http://{reached['listen']}/") == 200, "the call passes")
+            again = a.cli("reach", "b:raw")
+            assert again["listen"] == reached["listen"], "a second time changes nothing"
+            assert len(a.cli("status")["reach"]) == 1
+
+            port = free_port()
+            other = a.cli("reach", "b:80", "--listen", str(port))
+            assert other["listen"] == f"127.0.0.1:{port}" and other["service"] == "80"
+            assert status_of(f"http://127.0.0.1:{port}/") == 200
+            gone = a.cli("unreach", "b:80")
+            assert gone["listen"] == f"127.0.0.1:{port}" and not listens(port)
+            assert a.cli("unreach", reached["listen"])["service"] == "raw"
+            assert a.cli("status")["reach"] == []
+
+            assert b.cli("unexpose", "raw")["running"] is True
+            assert b.cli("status")["expose"] == [] and "expose: []" in b.config_file.read_text().splitlines()
+        finally:
+            for node in reversed(nodes):
+                node.stop()
+
+
+def test_without_a_sidecar_the_file_is_ready_for_the_next_start(tmp_path):
+    with RawAgent() as agent:
+        b = Sidecar(tmp_path, "b")
+        b.config_file.write_text(
+            'control: "127.0.0.1:0"\nexpose: []  # nobody yet\nlog: {level: debug}\nunderlay: {listen: "127.0.0.1:0"}')
+        text = postern("expose", "mcp", str(agent.port), "--name", "tools", "--allow", "none", "--state", b.state)
+        assert text.returncode == 0 and "`postern up` will do it" in text.stdout, text.stdout + text.stderr
+        reached = b.cli("reach", "somebody:planner")
+        assert reached["running"] is False and reached["state"] is None
+        assert not listens(int(reached["listen"].rsplit(":", 1)[1]))
+        try:
+            b.start()
+            status = b.cli("status")
+            assert [(entry["service"], entry["allow"]) for entry in status["expose"]] == [("tools", [])]
+            assert [entry["listen"] for entry in status["reach"]] == [reached["listen"]]
+            assert status["configuration"] == {
+                **status["configuration"], "file": str(b.config_file), "mistakes": [], "waiting": []}
+        finally:
+            b.stop()
+    assert "expose:   # nobody yet" in b.config_file.read_text()
+
+
+def test_what_cannot_be_is_refused_and_the_file_stays_as_it_was(tmp_path):
+    b = Sidecar(tmp_path, "b")
+    b.cli("expose", "http", "127.0.0.1:9000", "--name", "tools")
+    before = b.config_file.read_text()
+
+    def refused(*arguments):
+        run = postern(*arguments, "--state", b.state, "--json")
+        assert b.config_file.read_text() == before, arguments
+        return run.returncode, json.loads(run.stdout)["error"]
+
+    code, error = refused("expose", "http", "http://127.0.0.1:1/mcp", "--name", "other")
+    assert code == 2 and "upstream" in error["message"] and "omit the path" in error["hint"]
+    code, error = refused("expose", "http", "127.0.0.1:9001", "--name", "tools")
+    assert code == 2 and error["code"] == "already-exposed" and "postern unexpose tools" in error["hint"]
+    code, error = refused("expose", "http", "127.0.0.1:9001", "--name", "other", "--port", "80")
+    assert code == 2 and "port" in error["message"]
+    code, error = refused("expose", "mcp", "127.0.0.1:1", "127.0.0.1:2")
+    assert code == 2 and error["code"] == "usage"
+    code, error = refused("unexpose", "tolls")
+    assert code == 2 and error["code"] == "not-exposed" and "tools" in error["hint"]
+    code, error = refused("unreach", "a:b")
+    assert code == 2 and error["code"] == "not-reached"
+    code, error = refused("reach", "a:b", "--listen", "0.0.0.0:1")
+    assert code == 2 and "listen" in error["message"]
+    none = postern("expose", "http", "127.0.0.1:1", "--state", tmp_path / "none", "--json")
+    assert none.returncode == 2 and "postern init" in json.loads(none.stdout)["error"]["hint"]
+
+
+def test_a_mistake_in_the_file_stops_no_command_that_talks_to_what_runs(tmp_path):
+    b = Sidecar(tmp_path, "b")
+    b.config["state"] = str(b.state)
+    b.write_config()
+    try:
+        b.start()
+        since = b.cli("status")["configuration"]["since"]
+        b.config_file.write_text(b.config_file.read_text() + "exposse: []\n")
+        line = len(b.config_file.read_text().splitlines())
+
+        def mistakes():
+            run = postern("status", "--config", b.config_file, "--json")
+            assert run.returncode == 0, run.stderr
+            return json.loads(run.stdout)["configuration"]["mistakes"]
+
+        [mistake] = wait_for(mistakes, "the mistake is shown")
+        assert mistake.startswith(f"{b.config_file}:{line}: exposse"), mistake
+        text = postern("status", "--config", b.config_file)
+        assert f"{b.config_file}:{line}" in text.stdout and "not in use" in text.stdout
+        assert postern("invite", "--config", b.config_file, "--json").returncode == 0
+        refused = postern("expose", "http", "127.0.0.1:1", "--config", b.config_file, "--json")
+        assert refused.returncode == 2 and f":{line}" in refused.stderr
+        b.write_config()
+        wait_for(lambda: not mistakes(), "the mended file is taken up")
+        assert b.cli("status")["configuration"]["since"] > since
+    finally:
+        b.stop()
+
+
+def test_two_at_a_time_lose_nothing(tmp_path):
+    b = Sidecar(tmp_path, "b")
+    children = []
+    for number in range(6):
+        pid = os.fork()
+        if pid == 0:
+            run = postern("expose", "http", "127.0.0.1:1", "--name", f"s{number}", "--port", 90 + number,
+                          "--state", b.state)
+            os._exit(run.returncode)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 6
+    checked = postern("config", "check", b.config_file, "--json")
+    assert checked.returncode == 0, checked.stdout
+    assert sum(line.startswith("  - service: s") for line in b.config_file.read_text().splitlines()) == 6
