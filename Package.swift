@@ -75,6 +75,7 @@ let package = Package(
         .target(name: "CAllocationCounter"),
         .target(name: "CRuntime"),
         .target(name: "CSpawn"),
+        .target(name: "CJOSE", linkerSettings: [.linkedLibrary("crypto")]),
 
         // Cores: no input or output, no clock, no system randomness
         .target(name: "PosternModel", swiftSettings: hot),
@@ -178,7 +179,7 @@ let package = Package(
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore",
                 "SidecarCore", "GatewayCore",
                 "OverlayNIO", "HubServer", "GatewayNIO", "StateStore", "SidecarNIO", "SidecarControl",
-                "PosternConfiguration", "CRuntime", nio,
+                "PosternConfiguration", "CRuntime", "CJOSE", nio,
                 nioPosix, nioHTTP1, log, arguments, lifecycle, lifecycleSignals,
             ],
             swiftSettings: common

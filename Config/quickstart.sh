@@ -18,7 +18,7 @@ can_install() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing_packages() {
     local package
-    for package in pkg-config libsodium-dev libsqlite3-dev zlib1g-dev; do
+    for package in pkg-config libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev; do
         has_package "$package" || echo "$package"
     done
     # Debian 12 has llhttp only as the sources in node-llhttp.

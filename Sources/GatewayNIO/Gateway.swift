@@ -32,7 +32,7 @@ package final class Gateway: StreamAcceptor {
     /// Services of kind `udp`.
     private(set) lazy var datagrams = DatagramRelay(gateway: self)
     var datagramListeners: [ReachedService: any Channel] = [:]
-    private let signer: (any AssertionSigner)?
+    private let signer: (any GatewaySignatures)?
     var admissions: Admissions
     private var lastNumber: UInt64 = 0
     private(set) var exposures: [VirtualPort: Exposure] = [:]
@@ -48,7 +48,7 @@ package final class Gateway: StreamAcceptor {
     ///
     /// - Parameters:
     ///   - authority: decides who may reach what; held as long as the gateway.
-    ///   - signer: signs who calls, for services that want that.
+    ///   - signer: signs who calls and agent cards, and verifies cards, for services that want that.
     ///   - callbacks: where receivers of push notifications are kept; nil forgets them with the process.
     package init(
         node: OverlayNode,
@@ -56,7 +56,7 @@ package final class Gateway: StreamAcceptor {
         expose: [ExposedService],
         settings: GatewaySettings = .defaults,
         callbacks: (any CallbackStore)? = nil,
-        signer: (any AssertionSigner)? = nil,
+        signer: (any GatewaySignatures)? = nil,
         logger: Logger
     ) {
         self.signer = signer

@@ -129,7 +129,7 @@ extension SidecarConfiguration: ConfigurationSettings {
         var file = try ConfigurationFile(text, path: path, as: .sidecar, surroundings: surroundings) {
             SidecarConfiguration($0, surroundings: surroundings, directory: $1)
         }
-        if let problem = file.contradiction ?? file.readAuthorities() {
+        if let problem = file.contradiction ?? file.readAuthorities() ?? file.readCardKeys() {
             throw ConfigurationFailure(problems: [problem])
         }
         return file

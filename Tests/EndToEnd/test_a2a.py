@@ -3,8 +3,17 @@
 The agent names its own address in its card, as agents do; the gateway makes it the client's.
 """
 
+import base64
+import json
+
 import httpx
 import pytest
+from a2a.client.card_resolver import parse_agent_card
+from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt import PyJWK
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from checks import a2a
 from world import World
@@ -84,10 +93,76 @@ async def test_every_request_went_through_the_gateway(world, url):
             assert ["postern-peer", world.a.did] in request["headers"], request
 
 
+KEYS = {
+    "EdDSA": (ed25519.Ed25519PrivateKey.generate, OKPAlgorithm),
+    "ES256": (lambda: ec.generate_private_key(ec.SECP256R1()), ECAlgorithm),
+    "RS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
+    "PS256": (lambda: rsa.generate_private_key(65537, 3072), RSAAlgorithm),
+}
+
+
+def signing_key(folder, algorithm):
+    """A new private key's file in PEM, and the file of the set with its public half."""
+    make, form = KEYS[algorithm]
+    key = make()
+    private, public = folder / f"{algorithm}.pem", folder / f"{algorithm}.json"
+    private.write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    public.write_text(json.dumps({"keys": [{**form.to_jwk(key.public_key(), as_dict=True), "kid": "test"}]}))
+    return private, public
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+async def test_a_card_has_to_be_signed_by_a_pinned_key(tmp_path, algorithm):
+    private, public = signing_key(tmp_path, algorithm)
+    (tmp_path / "other").mkdir()
+    _, other = signing_key(tmp_path / "other", algorithm)
+    with World(tmp_path) as world:
+        agent = world.agent("a2a_agent", "--sign", algorithm, private)
+        for name, keys in {"pinned": public, "other": other}.items():
+            world.serve(name, "a2a", f"http://127.0.0.1:{agent.port}", cardKeys=str(keys))
+        world.start()
+        async with httpx.AsyncClient(timeout=10) as http:
+            card = (await http.get(world.url("pinned", CARD))).json()
+            assert card["supportedInterfaces"][0]["url"] == world.url("pinned") + "/rpc" and "signatures" not in card
+            refused = await http.get(world.url("other", CARD))
+            assert refused.status_code == 502 and "cardKeys" in refused.json()["error"]["message"]
+
+
+async def test_a_card_is_signed_anew_by_the_node(tmp_path):
+    """The SDK verifies it by the key that the signature's `kid`, the node's did, is."""
+    with World(tmp_path) as world:
+        agent = world.agent("a2a_agent")
+        world.serve("planner", "a2a", f"http://127.0.0.1:{agent.port}", signedCards="resign")
+        world.start()
+        node_key = base58(world.b.did.removeprefix("did:key:z"))[2:]
+        asked = []
+
+        def key(kid, _):
+            asked.append(kid)
+            return PyJWK({"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(node_key).decode().rstrip("=")})
+
+        verify = create_signature_verifier(key, ["EdDSA"])
+        async with httpx.AsyncClient(timeout=10) as http:
+            card = (await http.get(world.url("planner", CARD))).json()
+            verify(parse_agent_card(card))
+            assert set(asked) == {world.b.did}
+            card["description"] += "!"
+            with pytest.raises(InvalidSignaturesError):
+                verify(parse_agent_card(card))
+
+
+def base58(text):
+    number = 0
+    for character in text:
+        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(character)
+    return number.to_bytes(34, "big")
+
+
 async def test_signed_cards(tmp_path):
     """A stale signature is never passed on: it goes, or its card stays as it is, or there is no card."""
     with World(tmp_path) as world:
-        agent = world.agent("a2a_agent", "--signed")
+        agent = world.agent("a2a_agent", "--sign", "EdDSA", signing_key(tmp_path, "EdDSA")[0])
         for way in ["strip", "passthrough", "reject"]:
             world.serve(way, "a2a", f"http://127.0.0.1:{agent.port}", signedCards=way)
         world.start()

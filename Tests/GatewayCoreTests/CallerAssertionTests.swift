@@ -5,7 +5,7 @@ import Testing
 @testable import GatewayCore
 
 /// Counts what it signs, and signs by writing down how long the message is.
-private final class CountingSigner: AssertionSigner, @unchecked Sendable {  // used by one test at a time
+private final class CountingSigner: GatewaySignatures, @unchecked Sendable {  // used by one test at a time
     private var count = 0
 
     let key = NodeKey(words: Words32(a: 1, b: 2, c: 3, d: 4))
@@ -18,6 +18,8 @@ private final class CountingSigner: AssertionSigner, @unchecked Sendable {  // u
     }
 
     func sign(_ message: [UInt8]) -> [UInt8] { [UInt8](repeating: UInt8(message.count & 0xff), count: 64) }
+
+    func verify(_ signature: [UInt8], of message: [UInt8], by key: JSONWebKey, algorithm: String) -> Bool { false }
 }
 
 @Suite struct CallerAssertionTests {

@@ -3,22 +3,24 @@ import PosternModel
 /// Makes an agent card lead back to the gateway: every address by which the agent means itself becomes the one by
 /// which this client reached us. All other addresses stay.
 struct CardRewriter: DocumentRewriter {
-    let agent: AgentAddresses
-    let signed: SignedCards
+    let rules: CardRules
     /// The client's `Host`.
     let authority: String
 
     /// Where cards have lists of addresses: 1.0, drafts of it, and 0.3.
     private static let lists = ["supportedInterfaces", "interfaces", "additionalInterfaces"]
 
-    var variant: String { "card \(authority) \(agent.servesGRPC) \(signed)" }
+    private var agent: AgentAddresses { rules.agent }
+
+    var variant: String { "card \(authority) \(agent.servesGRPC) \(rules.signed)" }
     var tooLarge: GatewayError { .cardTooLarge }
 
     func rewrite(_ document: JSONValue) throws(GatewayError) -> JSONValue? {
         guard case .object(var card) = document else { return nil }
+        if let pins = rules.pins { card = try pins.verified(card) }
         if let signatures = card["signatures"], signatures != .null, signatures != [] {
-            switch signed {
-            case .strip: card["signatures"] = nil
+            switch rules.signed {
+            case .strip, .resign: card["signatures"] = nil
             case .passthrough: return nil
             case .reject: throw .cardIsSigned
             }
@@ -30,6 +32,7 @@ struct CardRewriter: DocumentRewriter {
             )
         }
         rewritePreferred(in: &card)
+        if rules.signed == .resign, let signer = rules.signatures { card["signatures"] = signatures(card, by: signer) }
         return .object(card)
     }
 

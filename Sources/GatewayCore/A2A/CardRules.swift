@@ -6,6 +6,8 @@ package enum SignedCards: String, Hashable, Sendable {
     case strip
     /// The card passes as it is, with the addresses that it has.
     case passthrough
+    /// The card is signed anew, by this node.
+    case resign
     /// The client gets an error.
     case reject
 }
@@ -14,6 +16,10 @@ package enum SignedCards: String, Hashable, Sendable {
 struct CardRules: BodyPolicy {
     let agent: AgentAddresses
     let signed: SignedCards
+    /// The keys of which one has to have signed the card; nil: anybody may have, or nobody.
+    let pins: CardPins?
+    /// Signs cards anew.
+    let signatures: (any GatewaySignatures)?
 
     func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
         guard head.isHeadRequest || bytes.hasPrefix(0..<4, "get "), Self.isCard(bytes, head.target) else { return nil }
@@ -22,7 +28,7 @@ struct CardRules: BodyPolicy {
 
     /// Changes cards for the client that knows us by the `host` in `bytes`.
     func rewriter(_ bytes: Span<UInt8>, _ host: Range<Int>) -> CardRewriter {
-        CardRewriter(agent: agent, signed: signed, authority: String(decoding: bytes.copy(host), as: UTF8.self))
+        CardRewriter(rules: self, authority: String(decoding: bytes.copy(host), as: UTF8.self))
     }
 
     /// Whether a card stands at the path of `target`. An agent may be one of several below a prefix.

@@ -9,13 +9,19 @@ struct AgentRules: BodyPolicy {
 
     /// The rules of `service`; nil when its messages pass as they come.
     ///
-    /// - Parameter callbacks: what becomes of receivers of push notifications; nil leaves them.
-    init?(_ service: ExposedService, callbacks: (any CallbackMapping)?) {
+    /// - Parameters:
+    ///   - callbacks: what becomes of receivers of push notifications; nil leaves them.
+    ///   - signatures: verifies and signs agent cards.
+    init?(_ service: ExposedService, callbacks: (any CallbackMapping)?, signatures: (any GatewaySignatures)?) {
         self.callbacks = callbacks
         methods = service.methods
         let agent = AgentAddresses(service)
         switch service.kind {
-        case .a2a: cards = CardRules(agent: agent, signed: service.signedCards)
+        case .a2a:
+            let pins = service.cardKeys.flatMap { keys in
+                signatures.map { CardPins(keys: keys, signatures: $0) }
+            }
+            cards = CardRules(agent: agent, signed: service.signedCards, pins: pins, signatures: signatures)
         case .mcp: cards = nil
         case .http, .tcp, .udp, .stdio: return nil
         }

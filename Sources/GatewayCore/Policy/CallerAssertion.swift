@@ -1,7 +1,8 @@
 package import PosternModel
 
-/// Signs what this node asserts of callers. What changes from one assertion to the next comes from here.
-package protocol AssertionSigner: Sendable {
+/// Signs what this node says of callers and agents, and verifies what agents have signed. What changes from one
+/// assertion to the next comes from here.
+package protocol GatewaySignatures: Sendable {
     /// The key that signs: this node's.
     var key: NodeKey { get }
 
@@ -13,6 +14,10 @@ package protocol AssertionSigner: Sendable {
 
     /// The Ed25519 signature of `message`, 64 bytes.
     func sign(_ message: [UInt8]) -> [UInt8]
+
+    /// Whether `key` made `signature` over `message` by `algorithm`, a name of RFC 7518 §3.1 or RFC 8037 §3.1. False
+    /// also where the algorithm is none for such a key.
+    func verify(_ signature: [UInt8], of message: [UInt8], by key: JSONWebKey, algorithm: String) -> Bool
 }
 
 /// Who calls a service, as its agent can verify it without trusting whoever else reaches its port: a JWT (RFC 7519)
@@ -31,7 +36,7 @@ struct CallerAssertion: Sendable {
     static let lifetime = Interval.seconds(60)
     static let field = "Postern-Assertion"
 
-    let signer: any AssertionSigner
+    let signer: any GatewaySignatures
     let service: String
     let did: String
     let name: String?

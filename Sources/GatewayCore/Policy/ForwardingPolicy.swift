@@ -135,14 +135,14 @@ package final class ExposePolicy: Sendable {
     ///   - peerName: how we call the peer.
     ///   - network: the network in which we know it.
     ///   - callbackPort: where agents on this host find the receivers of peers; nil leaves receivers alone.
-    ///   - signer: signs who calls, where the service wants that.
+    ///   - signer: signs who calls and agent cards, and verifies cards, where the service wants that.
     package init(
         _ service: ExposedService,
         did: String,
         peerName: String?,
         network: String?,
         callbackPort: UInt16? = nil,
-        signer: (any AssertionSigner)? = nil
+        signer: (any GatewaySignatures)? = nil
     ) {
         let authority = Array(service.upstreamAuthority.utf8)
         defaultPort = service.defaultPort
@@ -171,7 +171,7 @@ package final class ExposePolicy: Sendable {
         offersUpgrade = service.kind.offersUpgrade
         carriesHTTP2 = service.grpc != nil
         let callbacks = service.push ? callbackPort.map { ExposedCallbacks(did: did, port: $0) } : nil
-        let rules = AgentRules(service, callbacks: callbacks)
+        let rules = AgentRules(service, callbacks: callbacks, signatures: signer)
         bodies = rules
         challenges = rules?.resource.map { ChallengeRules(agent: $0.agent) }
     }

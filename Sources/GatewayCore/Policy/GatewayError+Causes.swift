@@ -95,7 +95,16 @@ extension GatewayError {
         GatewayError(
             .badResponse,
             "the agent card is signed, and its signatures would not survive the change of its addresses",
-            hint: "its owner decides by `signedCards` of the service: strip, passthrough or reject"
+            hint: "its owner decides by `signedCards` of the service: strip, passthrough, resign or reject"
+        )
+    }
+
+    /// No pinned key has signed the agent's card.
+    static var cardIsNotByPinnedKey: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the agent card is not signed by a key that its owner's `cardKeys` names",
+            hint: "its owner finds out who changed the card, or puts the key that signs it now into that file"
         )
     }
 

@@ -42,6 +42,8 @@ package struct ExposedService: Hashable, Sendable {
     /// Where the agent speaks gRPC; nil where it does not.
     package var grpc: HostPort?
     package var signedCards: SignedCards
+    /// The keys of which one has to have signed the agent's card; nil: none has to.
+    package var cardKeys: [JSONWebKey]?
     package var resourceMetadata: ResourceMetadata
     /// Whether receivers of push notifications lead back to the peer that registers them.
     package var push: Bool
@@ -59,6 +61,7 @@ package struct ExposedService: Hashable, Sendable {
         limits: ServiceLimits = .none,
         grpc: HostPort? = nil,
         signedCards: SignedCards = .strip,
+        cardKeys: [JSONWebKey]? = nil,
         resourceMetadata: ResourceMetadata = .rewrite,
         push: Bool = true,
         methods: MethodRules? = nil,
@@ -72,6 +75,7 @@ package struct ExposedService: Hashable, Sendable {
         self.limits = limits
         self.grpc = grpc
         self.signedCards = signedCards
+        self.cardKeys = cardKeys
         self.resourceMetadata = resourceMetadata
         self.push = push
         self.methods = methods

@@ -25,6 +25,25 @@ extension ConfigurationFile<SidecarConfiguration> {
         return nil
     }
 
+    /// Reads the files of keys that sign agent cards; the first that cannot be used is a mistake.
+    mutating func readCardKeys() -> Problem? {
+        for position in settings.expose.indices {
+            guard let path = settings.expose[position].cardKeysPath else { continue }
+            let contents = FileManager.default.contents(atPath: path)
+            settings.expose[position].cardKeys = contents.flatMap {
+                JSONWebKey.all(in: String(decoding: $0, as: UTF8.self))
+            }
+            guard settings.expose[position].cardKeys == nil else { continue }
+            return problem(
+                at: "expose[\(position)].cardKeys",
+                read: path + (contents == nil ? ", which cannot be read" : ", which holds no key that can sign a card"),
+                expected: "a JSON Web Key Set with keys of Ed25519, P-256 or RSA",
+                hint: "it is the public half of what the agent signs its card with"
+            )
+        }
+        return nil
+    }
+
     private func authoritiesProblem(_ path: String, _ position: Int, _ what: String, _ expected: String) -> Problem {
         problem(
             at: "expose[\(position)].tls.ca",

@@ -76,6 +76,7 @@ extension ExposeConfiguration {
         host = checked(HostHeader(rawValue: document.required("host")))
         grpc = document["grpc"]?.value?.place
         signedCards = checked(SignedCards(rawValue: document.required("signedCards")))
+        cardKeysPath = document["cardKeys"]?.text.map(absolute)
         push = checked(document["push"]?.flag)
         let identity = checked(document["identity"])
         peerHeader = identity.required("Postern-Peer")

@@ -94,6 +94,10 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var grpc: HostPort?
     /// What becomes of signed agent cards.
     package var signedCards: SignedCards
+    /// The file with the keys of which one has to have signed the agent's card; nil: none has to.
+    package var cardKeysPath: String?
+    /// What stands there.
+    package var cardKeys: [JSONWebKey]?
     /// Whether receivers of push notifications lead back to the peer that registers them.
     package var push: Bool
     /// Whether the agent's name as a protected resource becomes the one by which the client reached us.
@@ -117,6 +121,7 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package enum SignedCards: String, Hashable, Sendable {
         case strip
         case passthrough
+        case resign
         case reject
     }
 

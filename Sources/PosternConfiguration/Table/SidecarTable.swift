@@ -213,9 +213,16 @@ extension Section {
             ),
             Key(
                 name: "signedCards",
-                shape: .choice(["strip", "passthrough", "reject"], later: ["resign"]),
-                summary: "for kind a2a: signed agent cards lose their signatures, keep their addresses, or are refused",
+                shape: .choice(["strip", "passthrough", "resign", "reject"], later: []),
+                summary:
+                    "for kind a2a: signed agent cards lose their signatures, keep their addresses, get ours, or are refused",
                 fallback: .text("strip")
+            ),
+            Key(
+                name: "cardKeys",
+                shape: .text(.path),
+                summary: "for kind a2a: JSON Web Key Set; a card that none of its keys has signed is refused",
+                example: "card-keys.json"
             ),
             Key(
                 name: "push",
@@ -262,7 +269,7 @@ extension Section {
             forbidden(["command", "environment", "bridge"], for: ["mcp", "a2a", "http", "tcp", "udp"]),
             forbidden(["upstream", "insecure"], for: ["stdio"]),
             forbidden(["host", "identity", "tls"], for: ["tcp", "udp", "stdio"]),
-            forbidden(["grpc", "signedCards", "push"], for: ["mcp", "http", "tcp", "udp", "stdio"]),
+            forbidden(["grpc", "signedCards", "cardKeys", "push"], for: ["mcp", "http", "tcp", "udp", "stdio"]),
             forbidden(["methods"], for: ["http", "tcp", "udp"]),
             forbidden(["resourceMetadata"], for: ["http", "tcp", "udp", "stdio"]),
         ].flatMap(\.self)

@@ -290,6 +290,7 @@ extension ExposedService {
             switch entry.signedCards {
             case .strip: .strip
             case .passthrough: .passthrough
+            case .resign: .resign
             case .reject: .reject
             }
         self.init(
@@ -303,6 +304,7 @@ extension ExposedService {
             limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),
             grpc: entry.grpc,
             signedCards: signedCards,
+            cardKeys: entry.cardKeys,
             resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep,
             push: entry.push,
             methods: hasMethodRules ? MethodRules(allow: entry.allowedMethods, deny: entry.deniedMethods) : nil,

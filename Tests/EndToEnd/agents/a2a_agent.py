@@ -9,6 +9,7 @@ import copy
 import json
 import socket
 import time
+from pathlib import Path
 
 import grpc
 import httpx
@@ -22,13 +23,12 @@ from a2a.server.tasks import (
     BasePushNotificationSender, InMemoryPushNotificationConfigStore, InMemoryTaskStore, TaskUpdater)
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from a2a.utils.signing import create_agent_card_signer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--events", required=True)
-parser.add_argument("--signed", action="store_true", help="sign the card, with a key of the moment")
+parser.add_argument("--sign", nargs=2, metavar=("ALGORITHM", "FILE"), help="sign the card with the key in this PEM file")
 options = parser.parse_args()
 
 
@@ -93,8 +93,9 @@ async def main():
     )
     extended = copy.deepcopy(card)
     extended.name = "postern-test-agent, extended"
-    if options.signed:
-        sign = create_agent_card_signer(Ed25519PrivateKey.generate(), {"alg": "EdDSA", "kid": "test"})
+    if options.sign:
+        algorithm, path = options.sign
+        sign = create_agent_card_signer(Path(path).read_text(), {"alg": algorithm, "kid": "test"})
         card, extended = sign(card), sign(extended)
     configs = InMemoryPushNotificationConfigStore()
     handler = DefaultRequestHandler(

@@ -26,7 +26,8 @@ import Testing
         authority: String = "127.0.0.1:7701"
     ) throws -> JSONValue {
         let agent = AgentAddresses(service)
-        let rewriter = CardRewriter(agent: agent, signed: service.signedCards, authority: authority)
+        let rules = CardRules(agent: agent, signed: service.signedCards, pins: nil, signatures: nil)
+        let rewriter = CardRewriter(rules: rules, authority: authority)
         return try rewriter.rewrite(card) ?? card
     }
 
