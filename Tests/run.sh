@@ -66,7 +66,8 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 # The Debian packages that are missing, one a line.
 missing_packages() {
     local name
-    for name in libsodium-dev libsqlite3-dev zlib1g-dev pkg-config iproute2 nftables conntrack gcc libc6-dev binutils valgrind git curl qrencode zbar-tools; do
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev pkg-config iproute2 nftables conntrack gcc libc6-dev \
+        binutils valgrind git curl qrencode zbar-tools; do
         has_package "$name" || echo "$name"
     done
     # llhttp: a library of its own in newer distributions, the sources that come with Node in Debian 12.
@@ -154,6 +155,9 @@ simulated() {
 simulation() {
     say "seeded simulation, $1 seeds"
     simulated simulation 600 "$2/postern-sim" swarm --seeds "$1"
+    say "every scenario, 3 seeds"
+    simulated scenarios 300 sh -ec 'for scenario in $("$0" list); do "$0" swarm --scenario "$scenario" --seeds 3; done' \
+        "$2/postern-sim"
     say "whole system, 500 seeds"
     simulated system 300 "$2/postern-sim" system --seeds 500
     say "throughput and latency in virtual time, against Fixtures/Throughput/figures.txt"
@@ -270,7 +274,7 @@ fuzzing=20
 [ $tier = whole ] || { fuzzing=600; export POSTERN_TEST_INVITATIONS=200; }
 say "fuzzing each subject for $fuzzing s, in the background"
 fuzz $fuzzing &
-end_to_end together .build/release -m "not alone" -n 4
+end_to_end together .build/release -m "not alone" -n 6
 wait
 fuzz_results
 end_to_end alone .build/release -m alone

@@ -16,7 +16,13 @@ import Testing
         try #require(world.streams.record(ContentTag(UInt64(tag))))
     }
 
-    @Test(arguments: Scenario.catalogue.map(\.name))
+    /// What takes seconds without optimisation and has a test of its own. `Tests/run.sh` runs all of them, optimised.
+    private static let long: Set<String> = [
+        "stall", "sleep", "endurance", "roaming", "restart", "revocation", "nat-rebinding", "nat-both", "packet-sizes",
+        "upgrade", "blinking-path", "relay",
+    ]
+
+    @Test(arguments: Scenario.catalogue.map(\.name).filter { !long.contains($0) })
     func `every scenario holds all invariants`(name: String) throws {
         let scenario = try #require(Scenario.named(name, seed: 1))
         let summary = try World(scenario).runToEnd()
