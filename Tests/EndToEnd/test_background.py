@@ -26,7 +26,10 @@ def test_up_detach_serves_until_down(tmp_path):
         assert ready["did"] == sidecar.did and sidecar.cli("status")["did"] == sidecar.did
         again = postern("up", "--detach", "--state", sidecar.state)
         assert again.returncode == 0 and "runs already" in again.stdout
-        assert "serving" in (sidecar.state / "postern.log").read_text()
+        deadline = time.monotonic() + COMMAND_TIMEOUT
+        while "serving" not in (sidecar.state / "postern.log").read_text():
+            assert time.monotonic() < deadline, "nothing is logged"
+            time.sleep(0.1)
     finally:
         down = sidecar.cli("down")
     assert down["stopped"] is True
