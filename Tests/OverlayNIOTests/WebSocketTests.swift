@@ -49,15 +49,19 @@ struct WebSocketTests {
 
     @Test func `a connection that is cut is opened anew, and the session goes on`() async throws {
         try await Self.run { pair, url in
+            pair.serverObserver.accept = { _, _ in EchoHandler() }
+            let handler = CollectingHandler(pair.client.eventLoop)
             Self.look(pair, at: [Self.nowhere], url)
-            return pair.client.ping(pair.serverKey).assumeIsolated().flatMap { _ in
+            return pair.client.ping(pair.serverKey).assumeIsolated().flatMapThrowing { _ in
                 for id in Array((pair.server.webSockets?.connections ?? [:]).keys) { pair.server.webSockets?.close(id) }
-                return pair.client.ping(pair.serverKey)
-            }.map { pong in
-                guard case .connection? = pong.path else {
-                    Issue.record("the path is \(String(describing: pong.path))")
-                    return
-                }
+                let stream = try pair.client.openStream(to: pair.serverKey, port: Self.port, handler: handler)
+                stream.write(ByteBuffer(repeating: 4, count: 1000))
+                stream.finish()
+            }.flatMap {
+                handler.ended.futureResult
+            }.map { end in
+                #expect(end == .finished && handler.received.readableBytes == 1000)
+                #expect(pair.client.peerStatus(of: pair.serverKey)?.isInConnection == true)
                 #expect(pair.clientObserver.changes.count { $0 == .established(isInitiator: true) } == 1)
             }.nonisolated()
         }
