@@ -9,7 +9,7 @@ import PosternModel
 ///            the hub is looked for,                 still no answer              the upgrade
 ///            or silent                              after `patience`             succeeded
 ///   AT REST ───────────────────────▶ HOPING ──────────────────────▶ OPENING ───────────────▶ OPEN
-///      ▲                               │ UDP answered                  │ refused               │ closed, or UDP has led
+///      ▲                               │ UDP answered                  │ refused               │ closed, or UDP leads
 ///      └───────────────────────────────┴───────── PAUSING ◀────────────┴───────────────────────┘ there again
 /// ```
 struct HubConnection {

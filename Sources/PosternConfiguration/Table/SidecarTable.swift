@@ -124,7 +124,7 @@ extension Section {
                 name: "ca",
                 shape: .text(.path),
                 summary: "PEM file of the authorities for wss:// hubs; without it those that the system trusts",
-                example: "authority.pem"
+                isAlternative: true
             ),
             Key(
                 name: "portMapping",
