@@ -22,6 +22,11 @@ import Testing
         return requests
     }
 
+    /// The gateway sends these bytes.
+    private func receive(_ bytes: [UInt8], _ mapper: inout PortMapper) {
+        mapper.receive(bytes.span.bytes, at: Self.start)
+    }
+
     /// What a PCP gateway answers to `request`, with this result.
     private func answer(to request: [UInt8], result: UInt8 = 0, lifetime: UInt8 = 120) -> [UInt8] {
         var answer = request
@@ -68,13 +73,13 @@ import Testing
         mapper.advance(to: Self.start)
         _ = requests(&mapper)
         // RFC 6887 Appendix A: what NAT-PMP says to a newer version.
-        mapper.receive([0, 129, 0, 1, 0, 0, 0, 9].span.bytes, at: Self.start)
+        receive([0, 129, 0, 1, 0, 0, 0, 9], &mapper)
         mapper.advance(to: Self.start + .milliseconds(250))
         let second = requests(&mapper)
         #expect(second.dropFirst() == [[0, 0], [0, 1, 0, 0, 0xa2, 0xa9, 0xa2, 0xa9, 0, 0, 0x1c, 0x20]])
-        mapper.receive([0, 129, 0, 0, 0, 0, 0, 9, 0xa2, 0xa9, 0x9c, 0x40, 0, 0, 0, 200].span.bytes, at: Self.start)
+        receive([0, 129, 0, 0, 0, 0, 0, 9, 0xa2, 0xa9, 0x9c, 0x40, 0, 0, 0, 200], &mapper)
         #expect(mapper.mapping == nil)
-        mapper.receive([0, 128, 0, 0, 0, 0, 0, 9, 203, 0, 113, 7].span.bytes, at: Self.start)
+        receive([0, 128, 0, 0, 0, 0, 0, 9, 203, 0, 113, 7], &mapper)
         #expect(mapper.mapping == PortMapper.Mapping(endpoint: Self.outside, method: .natPMP))
         #expect(mapper.release() == [0, 1, 0, 0, 0xa2, 0xa9, 0, 0, 0, 0, 0, 0])
     }
@@ -124,8 +129,8 @@ import Testing
             mapper.receive(Array(whole[..<length]).span.bytes, at: Self.start)
         }
         // Another program's port.
-        mapper.receive([0, 129, 0, 0, 0, 0, 0, 9, 0, 1, 0x9c, 0x40, 0, 0, 0, 200].span.bytes, at: Self.start)
-        mapper.receive([0, 128, 0, 0, 0, 0, 0, 9, 203, 0, 113, 7].span.bytes, at: Self.start)
+        receive([0, 129, 0, 0, 0, 0, 0, 9, 0, 1, 0x9c, 0x40, 0, 0, 0, 200], &mapper)
+        receive([0, 128, 0, 0, 0, 0, 0, 9, 203, 0, 113, 7], &mapper)
         #expect(mapper.mapping == nil && mapper.nextDeadline == deadline)
         mapper.receive(answer.span.bytes, at: Self.start)
         #expect(mapper.mapping?.endpoint == Self.outside)
