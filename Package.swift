@@ -45,6 +45,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -125,7 +126,10 @@ let package = Package(
         // Shells: all effects, as thin as they can be
         .target(
             name: "OverlayNIO",
-            dependencies: ["PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, log],
+            dependencies: [
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, nioHTTP1, nioWebSocket,
+                nioSSL, log,
+            ],
             swiftSettings: common + unchecked
         ),
         .target(

@@ -66,7 +66,7 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 # The Debian packages that are missing, one a line.
 missing_packages() {
     local name
-    for name in libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev pkg-config iproute2 nftables conntrack gcc libc6-dev \
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev pkg-config iproute2 nftables conntrack nginx haproxy miniupnpd-nftables gcc libc6-dev \
         binutils valgrind git curl qrencode zbar-tools; do
         has_package "$name" || echo "$name"
     done

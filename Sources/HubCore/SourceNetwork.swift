@@ -21,7 +21,7 @@ package struct SourceNetwork: Hashable, Sendable {
         // An IPv4-mapped address (RFC 4291 §2.5.5.2) is an IPv4 address.
         case .ipv6(0, let low, _) where low >> 32 == 0xffff: self.init(ipv4: UInt32(truncatingIfNeeded: low))
         case .ipv6(let high, _, _): self.init(bits: 6 << 56 | high >> 16)
-        case .relay, nil: self = .unknown
+        case .connection, .relay, nil: self = .unknown
         }
     }
 

@@ -105,9 +105,10 @@ package final class HubService {
         return promise.futureResult
     }
 
-    /// The URL of this hub for nodes that reach it at `place`; nil when that makes no URL.
-    package func url(at place: HostPort) -> HubURL? {
-        HubURL(place, key: key)
+    /// The URL of this hub for nodes that reach it at `place`, and over WebSocket at `websocket` or, with nil, where
+    /// they look by themselves. Nil when that makes no URL.
+    package func url(at place: HostPort, websocket: WebSocketURL? = nil) -> HubURL? {
+        HubURL(place, key: key, websocket: websocket)
     }
 
     private func tidy() {
@@ -172,7 +173,7 @@ package final class HubService {
 
     /// The network that the packets of `peer` come from: that of the path in use, which has been proved.
     private func network(of peer: NodeKey) -> SourceNetwork {
-        SourceNetwork(node.peerStatus(of: peer)?.path)
+        SourceNetwork((node.peerStatus(of: peer)?.path).flatMap { node.address(of: $0) })
     }
 
     private func received(_ document: JSONValue?, _ call: RPCServerStream) {

@@ -22,7 +22,7 @@ extension Endpoint {
         }
     }
 
-    /// The socket address of a UDP endpoint, or nil for a relayed conversation.
+    /// The socket address of a UDP endpoint, or nil for anything else.
     package var socketAddress: SocketAddress? {
         switch self {
         case .ipv4(let address, let port):
@@ -33,7 +33,7 @@ extension Endpoint {
                 packedIPAddress: ByteBuffer(bytes: Self.octets(high) + Self.octets(low)),
                 port: Int(port)
             )
-        case .relay:
+        case .connection, .relay:
             nil
         }
     }
@@ -68,8 +68,8 @@ enum RawSocketAddress {
             memory.storeBytes(of: high.bigEndian, toByteOffset: addressIPv6, as: UInt64.self)
             memory.storeBytes(of: low.bigEndian, toByteOffset: addressIPv6 + 8, as: UInt64.self)
             return sizeIPv6
-        case .relay:
-            preconditionFailure("the core wraps relayed packets itself")
+        case .connection, .relay:
+            preconditionFailure("only UDP addresses are sent to from a socket")
         }
     }
 

@@ -71,8 +71,10 @@ extension OverlayNode {
             observer?.overlaySession(with: key, is: .established(isInitiator: isInitiator))
         case .sessionLost(let peer, let key, let code, let reason):
             failPings(of: peer, .sessionLost(code))
+            reviewHubConnection(key)
             observer?.overlaySession(with: key, is: .lost(code, reason: reason))
         case .unresponsive(_, let key):
+            reviewHubConnection(key)
             observer?.overlaySession(with: key, is: .unresponsive)
         case .responsive(_, let key):
             observer?.overlaySession(with: key, is: .responsive)
@@ -80,6 +82,7 @@ extension OverlayNode {
             failPings(of: peer, .timedOut)
             observer?.overlaySession(with: key, is: .unreachable)
         case .pathChanged(_, let key, let endpoint):
+            reviewHubConnection(key)
             observer?.overlaySession(with: key, is: .pathChanged(endpoint))
         case .pathBelowBase(_, let key, let endpoint, let isBelow):
             observer?.overlaySession(with: key, is: .pathBelowBase(endpoint, isBelow))

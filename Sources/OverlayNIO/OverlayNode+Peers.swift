@@ -18,6 +18,7 @@ extension OverlayNode {
     package func expel(_ key: NodeKey, code: ErrorCode) {
         guard let now = instant() else { return }
         core.expel(key, code: code, at: now)
+        offerWebSocket(nil, to: key)
         needsTurn()
     }
 
@@ -25,6 +26,7 @@ extension OverlayNode {
     package func connect(_ key: NodeKey) {
         guard let now = instant(), let peer = core.peer(with: key) else { return }
         core.connect(peer, at: now)
+        hope(key)
         needsTurn()
     }
 

@@ -26,6 +26,10 @@ extension OverlayNode {
         package var maxWaiting: Int
         /// How often the host's addresses are looked at: a change makes all paths be tried again. Default 5 s.
         package var addressCheck: TimeAmount
+        /// Whether the gateway is asked to lead a port here. Default false.
+        package var mapsPort: Bool
+        /// WebSocket connections.
+        package var webSocket: WebSocketSettings
         /// How long a ping waits for its answer. Default 10 s.
         package var pingTimeout: TimeAmount
 
@@ -40,7 +44,29 @@ extension OverlayNode {
             streamLowWater: 64 << 10,
             maxWaiting: 64 << 20,
             addressCheck: .seconds(5),
+            mapsPort: false,
+            webSocket: .defaults,
             pingTimeout: .seconds(10)
         )
     }
+}
+
+/// How WebSocket connections are used: a node opens one to a hub when UDP does not lead there, a hub takes them.
+package struct WebSocketSettings: Sendable, Hashable {
+    /// Whether a node opens them. Default true.
+    package var isUsed: Bool
+    /// The authorities of hubs' certificates, in PEM; nil, the default: those of the system.
+    package var authorities: String?
+    /// Through which proxies they go. Default none.
+    package var proxies: WebProxies
+    /// How many a hub takes at a time. Each costs a descriptor and up to 256 KiB when its node reads slowly. Default
+    /// 4096.
+    package var maxConnections: Int
+
+    package static let defaults = WebSocketSettings(
+        isUsed: true,
+        authorities: nil,
+        proxies: .none,
+        maxConnections: 4096
+    )
 }

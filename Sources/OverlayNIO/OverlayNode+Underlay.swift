@@ -41,6 +41,10 @@ extension OverlayNode: UnderlayClient {
         log.debug("reading from the underlay failed", metadata: ["error": "\(error)"])
     }
 
+    func underlayDropped(_ count: Int) {
+        failures.crowdedOut += UInt64(count)
+    }
+
     func underlayReopened() {
         failures.reopened += 1
         networkChanged()
@@ -58,6 +62,8 @@ extension OverlayNode: UnderlayClient {
 
     /// The network attachment changed: paths are tried again.
     private func networkChanged() {
+        translation.forget()
+        gatewayMapping?.start()
         tellAddresses()
         core.networkChanged(at: now)
         needsTurn()
@@ -73,14 +79,45 @@ extension OverlayNode: UnderlayClient {
                 localPreference: UInt16(clamping: Int(UInt16.max) - position)
             )
         }
-        let seen = reflexive.candidates.filter { candidate in
+        let mapped = gatewayMapping?.mapping.flatMap { mapping in
+            mappable.map { Candidate(mapping.endpoint, kind: .serverReflexive, base: $0.socket) }
+        }
+        let seen = ([mapped].compactMap(\.self) + reflexive.candidates).filter { candidate in
             !hosts.contains { $0.endpoint == candidate.endpoint }
         }
         core.setLocalAddresses(underlays.flatMap(\.localAddresses), candidates: hosts + seen, at: now)
     }
 
+    /// Asks the gateway for a port, if this host is behind one as far as it can tell.
+    func mapPort() {
+        guard settings.mapsPort, let mappable else { return }
+        gatewayMapping = GatewayMapping(port: mappable.port, on: eventLoop, logger: log) { [weak self] in
+            guard let self, case .running = self.phase else { return }
+            self.tellAddresses()
+            self.needsTurn()
+        }
+        gatewayMapping?.start()
+    }
+
+    /// The IPv4 socket and its port, unless it is one for this host alone.
+    private var mappable: (socket: Endpoint, port: UInt16)? {
+        for socket in underlays.flatMap(\.localAddresses) {
+            if case .ipv4(_, let port) = socket, !socket.isLoopback { return (socket, port) }
+        }
+        return nil
+    }
+
+    /// What is known of the address translation in front of this host.
+    package var addressTranslation: AddressTranslationStatus {
+        AddressTranslationStatus(
+            mapping: translation.mapping(own: underlays.flatMap(\.reachable).map(\.endpoint))?.rawValue,
+            portMapping: gatewayMapping.map { $0.mapping?.method.rawValue ?? "none" }
+        )
+    }
+
     /// A peer sees this node at `candidate`. Hubs are believed: peers could send others elsewhere with it.
     func noteObserved(_ candidate: Candidate, by hub: NodeKey) {
+        translation.note(candidate.endpoint, of: candidate.base, by: hub)
         switch candidate.kind {
         case .serverReflexive: break
         case .host, .peerReflexive, .relayed: return

@@ -1,5 +1,6 @@
 package import Logging
 package import NIOCore
+import NIOSSL
 import OverlayCore
 package import OverlayCrypto
 import OverlayWire
@@ -25,6 +26,12 @@ package final class OverlayNode {
 
     // Underlay
     var underlays: [any Underlay] = []
+    /// The one of them that holds WebSocket connections, while the node runs.
+    var webSockets: WebSocketUnderlay?
+    /// Hubs that take WebSocket connections.
+    var hubConnections: [NodeKey: HubConnection] = [:]
+    /// For those over TLS.
+    var tlsContext: EventLoopFuture<NIOSSLContext?>?
     /// Packets are written here and go from here to the kernel.
     let sendBuffer: UnsafeMutableRawBufferPointer
     /// Packets in ``sendBuffer`` that the kernel had no room for.
@@ -32,6 +39,10 @@ package final class OverlayNode {
     var failures = UnderlayFailures()
     /// Where hubs see this node.
     var reflexive = ReflexiveAddresses()
+    /// What that says of translators.
+    var translation = AddressTranslation()
+    /// The port that the gateway leads here; nil: none is asked for.
+    var gatewayMapping: GatewayMapping?
     /// Whether the log says already that secrets are not locked into memory.
     var hasWarnedOfSwap = false
 
@@ -130,11 +141,18 @@ package final class OverlayNode {
             _ = abandon()
             return eventLoop.makeFailedFuture(error)
         }
-        underlays.append(udp)
+        let webSockets = WebSocketUnderlay(
+            maxConnections: settings.webSocket.maxConnections,
+            on: eventLoop,
+            logger: log
+        )
+        underlays = [udp, webSockets]
+        self.webSockets = webSockets
         tellAddresses()
         let bound = udp.localAddresses.compactMap(\.socketAddress)
-        return udp.start(for: self).assumeIsolated().map {
+        return udp.start(for: self).and(webSockets.start(for: self)).assumeIsolated().map { _ in
             self.watchHost()
+            self.mapPort()
             self.needsTurn()
             return bound
         }.flatMapError { error in
@@ -171,7 +189,11 @@ package final class OverlayNode {
         observer = nil
         peers.removeAll()
         let closed = underlays.map { $0.stop() }
+        gatewayMapping?.stop()
+        gatewayMapping = nil
         underlays.removeAll()
+        webSockets = nil
+        hubConnections.removeAll()
         return EventLoopFuture.andAllComplete(closed, on: eventLoop)
     }
 }

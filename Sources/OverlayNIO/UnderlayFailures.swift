@@ -10,6 +10,10 @@ package struct UnderlayFailures: Hashable, Sendable {
     package var reads: UInt64 = 0
     /// Sockets that closed and were opened anew.
     package var reopened: UInt64 = 0
+    /// WebSocket connections to hubs that did not come to stand.
+    package var refusedConnections: UInt64 = 0
+    /// Packets for which a WebSocket connection had no room.
+    package var crowdedOut: UInt64 = 0
 
     /// Every field of it, as it is exported.
     package static let metrics: [StatisticsMetric<UnderlayFailures>] = [
@@ -17,5 +21,17 @@ package struct UnderlayFailures: Hashable, Sendable {
         .init("underlay_sends_blocked_total", .counter, \.blockedSends, "Times that the send buffer was full."),
         .init("underlay_read_failures_total", .counter, \.reads, "Errors that reading from a socket reported."),
         .init("underlay_sockets_reopened_total", .counter, \.reopened, "Sockets that closed and were opened anew."),
+        .init(
+            "underlay_websocket_refused_total",
+            .counter,
+            \.refusedConnections,
+            "WebSocket connections to hubs that did not come to stand."
+        ),
+        .init(
+            "underlay_websocket_dropped_total",
+            .counter,
+            \.crowdedOut,
+            "Packets for which a WebSocket connection had no room."
+        ),
     ]
 }

@@ -14,13 +14,13 @@ package enum AddressScope: Hashable, Sendable {
 }
 
 extension Endpoint {
-    /// How far the address reaches. A conversation of a relay reaches everywhere.
+    /// How far the address reaches. A connection or a conversation of a relay reaches everywhere.
     package var scope: AddressScope {
         switch self {
         case .ipv4(_, port: 0), .ipv6(_, _, port: 0): .nowhere
         case .ipv4(let address, _): Self.scope(ofIPv4: address)
         case .ipv6(let high, let low, _): Self.scope(ofIPv6: high, low)
-        case .relay: .global
+        case .connection, .relay: .global
         }
     }
 

@@ -1,18 +1,18 @@
-/// Underlay addresses inside frames: a family byte (4 or 6), the address, the port. Relays have no wire form: whose hub
-/// and which channel is each node's own business.
+/// Underlay addresses inside frames: a family byte (4 or 6), the address, the port. Connections and relays have
+/// no wire form: which connection, whose hub and which channel is each node's own business.
 extension Endpoint {
-    /// Bytes on the wire, or nil for a relay.
+    /// Bytes on the wire, or nil for a connection or relay.
     package var wireSize: Int? {
         switch self {
         case .ipv4: 7
         case .ipv6: 19
-        case .relay: nil
+        case .connection, .relay: nil
         }
     }
 }
 
 extension PacketWriter {
-    /// Appends a UDP endpoint; a relay is a bug of ours.
+    /// Appends a UDP endpoint; anything else is a bug of ours.
     package mutating func append(_ endpoint: Endpoint) {
         switch endpoint {
         case .ipv4(let address, let port):
@@ -24,8 +24,8 @@ extension PacketWriter {
             append(bigEndian: high)
             append(bigEndian: low)
             append(bigEndian: port)
-        case .relay:
-            preconditionFailure("a relay has no wire form")
+        case .connection, .relay:
+            preconditionFailure("only UDP addresses have a wire form")
         }
     }
 }

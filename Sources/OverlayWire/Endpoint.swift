@@ -1,11 +1,13 @@
 package import PosternModel
 
-/// Where packets go on the underlay: a UDP address, or a conversation that a hub relays.
+/// Where packets go on the underlay: a UDP address, a connection of the shell's, or a conversation that a hub relays.
 package enum Endpoint: Hashable, Sendable {
     /// An IPv4 address as a host-order number, and a UDP port.
     case ipv4(address: UInt32, port: UInt16)
     /// An IPv6 address as two host-order numbers, and a UDP port.
     case ipv6(high: UInt64, low: UInt64, port: UInt16)
+    /// Through a connection that the shell holds, such as a WebSocket with a hub: each message is a packet.
+    case connection(ConnectionID)
     /// Through the session with a hub.
     case relay(RelayHandle)
 
@@ -13,6 +15,14 @@ package enum Endpoint: Hashable, Sendable {
     package var isRelay: Bool {
         switch self {
         case .relay: true
+        case .ipv4, .ipv6, .connection: false
+        }
+    }
+
+    /// Whether packets to it travel inside something else than UDP: it is used where UDP does not lead to the peer.
+    package var isDetour: Bool {
+        switch self {
+        case .relay, .connection: true
         case .ipv4, .ipv6: false
         }
     }
@@ -23,7 +33,7 @@ package enum Endpoint: Hashable, Sendable {
         switch self {
         case .ipv4(let address, _): address >> 24 == 127
         case .ipv6(let high, let low, _): high == 0 && low == 1
-        case .relay: false
+        case .connection, .relay: false
         }
     }
 
@@ -36,9 +46,18 @@ package enum Endpoint: Hashable, Sendable {
                 || address >> 16 == 0xa9fe
         case .ipv6(let high, let low, _):
             (high == 0 && low == 1) || high >> 57 == 0xfc >> 1 || high >> 54 == 0xfe80 >> 6
-        case .relay:
+        case .connection, .relay:
             false
         }
+    }
+}
+
+/// Names a connection of the shell's, for as long as the process runs: none gets the number of another.
+package struct ConnectionID: Hashable, Sendable {
+    package let rawValue: UInt64
+
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
     }
 }
 
@@ -79,6 +98,8 @@ extension Endpoint: CustomStringConvertible {
             return "\(IPv4Text.format(address)):\(port)"
         case .ipv6(let high, let low, let port):
             return "[\(IPv6Text.format(high: high, low: low))]:\(port)"
+        case .connection(let connection):
+            return "connection:\(connection.rawValue)"
         case .relay(let relay):
             return "relay:\(relay.hub)/\(relay.channel.rawValue)"
         }

@@ -152,9 +152,11 @@ extension HubConfiguration: ConfigurationSettings {
         path: String?,
         surroundings: Surroundings
     ) throws(ConfigurationFailure) -> ConfigurationFile<HubConfiguration> {
-        try ConfigurationFile(text, path: path, as: .hub, surroundings: surroundings) {
+        var file = try ConfigurationFile(text, path: path, as: .hub, surroundings: surroundings) {
             HubConfiguration($0, surroundings: surroundings, directory: $1)
         }
+        if let problem = file.readCertificate() { throw ConfigurationFailure(problems: [problem]) }
+        return file
     }
 
     /// `DIR/hub.yaml`.

@@ -88,8 +88,7 @@ extension Sidecar {
             uptimeMs: view.uptime.nanoseconds / 1_000_000,
             configuration: view.configuration,
             hubs: hubDocuments(seeing: view),
-            // What the translation is like is not measured yet.
-            nat: StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil),
+            nat: view.translation,
             udp: view.boundAddresses.compactMap { HostPort($0.description) },
             reach: view.localPorts.map { reachDocument(of: $0, at: now, seeing: view) },
             expose: profile.exposed.map { rule in
@@ -124,7 +123,7 @@ extension Sidecar {
             StatusDocument.Hub(
                 url: link.url,
                 connected: link.isUp && link.isWatched && !link.isSilent,
-                transport: "udp",
+                transport: Transport(view.session(with: link.url.key)),
                 rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
                 home: link.url == profile.hubs.first,
                 full: link.isFull,

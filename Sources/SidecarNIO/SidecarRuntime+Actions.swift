@@ -172,6 +172,9 @@ extension SidecarRuntime {
                 then(self)
             case .failure(let error):
                 self.log.info("a hub's name cannot be resolved", metadata: ["hub": "\(url)", "error": "\(error)"])
+                // A proxy may know the name.
+                self.admitHub(url, at: [])
+                then(self)
             }
         }
     }
@@ -189,6 +192,7 @@ extension SidecarRuntime {
                 isFloorCertain: settings.areFloorsCertain
             )
         )
+        node.offerWebSocket(url.websocket, to: url.key)
     }
 }
 

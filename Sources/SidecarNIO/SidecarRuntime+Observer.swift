@@ -91,7 +91,7 @@ extension SidecarRuntime: OverlayObserver {
 
     package func overlayObserved(_ endpoint: Endpoint, by peer: NodeKey) {
         // Only a hub is believed: it sees us from outside, and a peer could send our invitations elsewhere.
-        guard life?.hubs[peer] != nil, !endpoint.isRelay, observed.last != endpoint else { return }
+        guard life?.hubs[peer] != nil, !endpoint.isDetour, observed.last != endpoint else { return }
         observed = Array((observed.filter { $0 != endpoint } + [endpoint]).suffix(4))
         let profile = profile(of: settings)
         feed { sidecar, _ in

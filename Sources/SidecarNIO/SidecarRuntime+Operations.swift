@@ -143,6 +143,10 @@ private struct View: SidecarView {
     var boundAddresses: [Endpoint] { host.boundAddresses }
     var localPorts: [LocalPort] { host.localPorts }
     var configuration: StatusDocument.Configuration { host.configurationStatus }
+    var translation: StatusDocument.NAT {
+        let known = node.addressTranslation
+        return StatusDocument.NAT(mapping: known.mapping, filtering: nil, portMapping: known.portMapping)
+    }
 
     func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }
     func upstream(of name: ServiceName) -> UpstreamStatus { host.upstream(of: name) }

@@ -13,6 +13,8 @@ import subprocess
 import sys
 
 HUB_ADDRESS = "10.78.0.1"
+# The same where there is no IPv4.
+SIX_HUB_ADDRESS = "2001:db8:78::1"
 
 
 def why_not():
@@ -114,3 +116,23 @@ class Namespaces:
     @staticmethod
     def _ip(*arguments):
         subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+
+
+class SixNamespaces(Namespaces):
+    """The same three hosts with IPv6 alone, and a hub that forwards: 2001:db8:78:1::2 and 2001:db8:78:2::2."""
+
+    def _build(self):
+        hub = self.names["hub"]
+        for name in self.names.values():
+            self._ip("netns", "add", name)
+            self._ip("-n", name, "link", "set", "lo", "up")
+        self._ip("-n", hub, "addr", "add", f"{SIX_HUB_ADDRESS}/128", "dev", "lo", "nodad")
+        self.run("hub", "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        for index, host in enumerate(("a", "b"), start=1):
+            link, name, net = f"to-{host}", self.names[host], f"2001:db8:78:{index}"
+            self._ip("-n", hub, "link", "add", "name", link, "type", "veth", "peer", "name", "up0", "netns", name)
+            self._ip("-n", hub, "addr", "add", f"{net}::1/64", "dev", link, "nodad")
+            self._ip("-n", hub, "link", "set", link, "up")
+            self._ip("-n", name, "addr", "add", f"{net}::2/64", "dev", "up0", "nodad")
+            self._ip("-n", name, "link", "set", "up0", "up")
+            self._ip("-n", name, "route", "add", "default", "via", f"{net}::1")

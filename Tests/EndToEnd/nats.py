@@ -15,6 +15,7 @@ A router translates and filters as RFC 4787 puts it; `KINDS` are those that home
     symmetric                 address and port-dependent, random ports      address and port-dependent
     symmetric-sequential      address and port-dependent, one port after the other
     udp-blocked               only TCP gets out
+    tcp-443                   only TCP to port 443 gets out
     blackout                  nothing gets out
 
 With `-mapped` a translator's ports differ from those inside, and who only knows the inside has nothing. `-noisy`: a
@@ -36,7 +37,8 @@ ENDPOINT_INDEPENDENT = [
     "public", "firewall", "full-cone", "full-cone-mapped", "address-restricted", "address-restricted-mapped",
     "port-restricted", "port-restricted-mapped", "port-restricted-noisy"]
 SYMMETRIC = ["symmetric", "symmetric-sequential"]
-KINDS = [*ENDPOINT_INDEPENDENT, *SYMMETRIC, "udp-blocked", "blackout"]
+WITHOUT_UDP = ["udp-blocked", "tcp-443"]
+KINDS = [*ENDPOINT_INDEPENDENT, *SYMMETRIC, *WITHOUT_UDP, "blackout"]
 
 
 def why_not():
@@ -91,6 +93,9 @@ def rules(kind, address, lifetime=30):
         parts.append(chain("local", "input", 0, 'iifname "wan" ct state new drop'))
     if base == "udp-blocked":
         parts.append(chain("through", "forward", 0, "meta l4proto udp drop"))
+    if base == "tcp-443":
+        parts.append(chain("through", "forward", 0, 'oifname "wan" tcp dport 443 accept',
+                           'iifname "wan" ct state established accept', policy="drop"))
     return "\n".join(["table ip nat {", *parts, "}", ""])
 
 

@@ -39,6 +39,7 @@ OPEN = ["public", "full-cone", "full-cone-mapped", "address-restricted", "addres
 REFLEXIVE = [cell for one, other in itertools.product(OPEN, nats.SYMMETRIC) for cell in ((one, other), (other, one))]
 RELAYED = [
     *itertools.product(nats.SYMMETRIC, repeat=2), *itertools.product(["firewall", "port-restricted"], nats.SYMMETRIC)]
+BLOCKED = list(itertools.product(nats.WITHOUT_UDP, [*CLEAN, *nats.SYMMETRIC, *nats.WITHOUT_UDP]))
 
 
 class Cell:
@@ -50,6 +51,8 @@ class Cell:
 
     def __enter__(self):
         self.internet.__enter__()
+        (self.folder / "hub").mkdir()
+        (self.folder / "hub" / "hub.yaml").write_text(f"websocket: {nats.HUB}:443\n")
         self.world = World(self.folder, address=nats.HUB, namespaces=self.internet.names)
         world = self.world.__enter__()
         world.serve("tools", "mcp", f"http://127.0.0.1:{world.agent('mcp_agent').port}")
@@ -125,3 +128,15 @@ def test_where_no_direct_path_is_the_relay_carries(tmp_path, kinds):
         before = cell.relayed()
         cell.call()
         assert cell.kinds() == ["relay", "relay"] and cell.relayed() > before
+
+
+@pytest.mark.parametrize("kinds", part(BLOCKED, 2), ids="-x-".join)
+def test_where_udp_is_blocked_the_relay_carries_over_websocket(tmp_path, kinds):
+    with Cell(tmp_path, kinds) as cell:
+        cell.call()
+        before = cell.relayed()
+        cell.call()
+        assert cell.kinds() == ["relay", "relay"] and cell.relayed() > before
+        for kind, node in zip(kinds, (cell.world.a, cell.world.b)):
+            transport = node.cli("status")["hubs"][0]["transport"]
+            assert transport == ("websocket" if kind in nats.WITHOUT_UDP else "udp")

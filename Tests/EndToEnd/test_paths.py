@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import nats
-from namespaces import HUB_ADDRESS, Namespaces
+from namespaces import HUB_ADDRESS, SIX_HUB_ADDRESS, Namespaces, SixNamespaces
 from processes import Program
 from test_endurance import PACE, SEQUENCE, Transfer, longest_silence
 from world import CommandFailed, World, befriend
@@ -117,10 +117,18 @@ def test_an_invitation_shows_the_addresses_that_it_is_told_to(tmp_path):
             assert candidates(world.b.cli("invite")["invitation"]) == shown["public"]
 
 
-def test_a_join_without_udp_says_which_hub_was_not_reached(tmp_path):
-    with nats.Internet("udp-blocked", "public") as internet:
+def test_a_join_without_a_way_out_says_which_hub_was_not_reached(tmp_path):
+    with nats.Internet("blackout", "public") as internet:
         with World(tmp_path, address=nats.HUB, namespaces=internet.names).start(trusted=False) as world:
             invitation = world.b.cli("invite", "--addresses", "none")["invitation"]
             with pytest.raises(CommandFailed) as failure:
                 world.a.cli("join", invitation, timeout=40)
             assert "hub-unreachable" in str(failure.value) and nats.HUB in str(failure.value)
+
+
+def test_hosts_without_ipv4_meet_directly(tmp_path):
+    with SixNamespaces() as hosts, start(tmp_path, hosts, f"[{SIX_HUB_ADDRESS}]") as world:
+        Transfer(world, "down", PACE, pace=0).report(20)
+        wait_for(lambda: kinds(world) == ["direct", "direct"], 15)
+        assert world.a.peer(world.b.did)["path"]["family"] == "ipv6"
+        assert world.a.cli("status")["hubs"][0]["transport"] == "udp"

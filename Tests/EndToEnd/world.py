@@ -86,7 +86,8 @@ class Hub(Node):
 
     def __init__(self, folder, address="127.0.0.1", namespace=None):
         super().__init__(folder, "hub", namespace)
-        self.state.mkdir(parents=True)
+        # A test may have put a hub.yaml there.
+        self.state.mkdir(parents=True, exist_ok=True)
         self.listen = f"{address}:{free_port()}"
 
     def arguments(self):

@@ -52,7 +52,7 @@ import Testing
     /// What every shell and program may use besides.
     private static let effects: Set<String> = [
         "Foundation", "Dispatch", "Glibc", "Musl", "Darwin", "Synchronization", "Logging", "Metrics",
-        "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOSSL", "NIOTLS", "NIOExtras",
+        "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "NIOTLS", "NIOExtras",
         "NIOFoundationCompat",
     ]
 

@@ -74,14 +74,6 @@ func hubProblems(_ text: String) -> [String] {
         #expect(problems("\(key): {}") == [message])
     }
 
-    @Test(arguments: ["portMapping", "padding"])
-    func `an underlay key of a later version is refused`(key: String) {
-        let message =
-            "p.yaml:1: underlay.\(key): a key that is not supported in this version, expected one of listen, "
-            + "relay; remove it"
-        #expect(problems("underlay: {\(key): true}") == [message])
-    }
-
     @Test(arguments: [
         Mistake(
             "name: 12",

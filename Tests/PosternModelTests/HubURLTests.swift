@@ -14,11 +14,22 @@ import Testing
         #expect(url.place.isAddress == (host != "hub.example.net"))
     }
 
+    @Test func `a hub's URL names its WebSocket only where it is not the plain one at the same port`() throws {
+        let plain = try HubURL("postern://hub.example.net:4600/\(did)")
+        #expect(plain.websocket.description == "ws://hub.example.net:4600/")
+        #expect(try HubURL("\(plain)?websocket=ws://hub.example.net:4600") == plain)
+        let text = "postern://[2001:db8::1]:4600/\(did)?websocket=wss://hub.example.net/postern/"
+        let secured = try HubURL(text)
+        #expect(secured.description == text)
+        #expect(secured.key == plain.key && secured.websocket.isSecured && secured.websocket.place.port == 443)
+    }
+
     @Test func `each mistake in a hub's URL is told apart`() {
         let cases: [(String, HubURLError)] = [
             ("http://h:1/\(did)", .scheme), ("postern://h:1", .key), ("postern://h:1/did:key:zabc", .key),
             ("postern://h/\(did)", .port), ("postern://h:0/\(did)", .port), ("postern://h:65536/\(did)", .port),
             ("postern://:1/\(did)", .host), ("postern://a b:1/\(did)", .host), ("postern://::1:1/\(did)", .host),
+            ("postern://h:1/\(did)?websocket=http://h", .websocket), ("postern://h:1/\(did)?relay=ws://h", .key),
             ("postern://1.2.3:1/\(did)", .host), ("postern://-a:1/\(did)", .host), ("postern://[::1]/\(did)", .port),
         ]
         for (text, error) in cases { #expect(throws: error, "\(text)") { try HubURL(text) } }

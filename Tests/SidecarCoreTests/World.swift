@@ -370,6 +370,7 @@ struct Unseen: SidecarView {
     var version: String { "test" }
     var uptime: Interval { .zero }
     var boundAddresses: [Endpoint] { [] }
+    var translation: StatusDocument.NAT { StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil) }
     var localPorts: [LocalPort] { [] }
     var unstoredCount: Int { 0 }
     var configuration: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }

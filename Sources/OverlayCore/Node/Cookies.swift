@@ -61,7 +61,7 @@ struct KeptCookies {
     /// cookie stands for our address, not for the peer's.
     func cookie(for way: Endpoint, at now: Instant) -> MACKey? {
         let living = kept.filter { now - $0.at < Cookies.lifetime }
-        let found = living.last { $0.way == way } ?? living.last { !$0.way.isRelay && !way.isRelay }
+        let found = living.last { $0.way == way } ?? living.last { !$0.way.isDetour && !way.isDetour }
         return found?.cookie
     }
 }

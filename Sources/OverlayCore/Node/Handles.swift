@@ -101,9 +101,10 @@ package struct ReceivedDatagram: Sendable {
 
 /// What to send where.
 package struct Transmit: Hashable, Sendable {
-    /// Which of our addresses it leaves from: one that ``Node/setLocalAddresses(_:candidates:at:)`` named.
+    /// Which of our addresses it leaves from: one that ``Node/setLocalAddresses(_:candidates:at:)`` named, or the
+    /// connection.
     package var source: Endpoint
-    /// A UDP address, never a relay.
+    /// A UDP address or a connection, never a relay.
     package var destination: Endpoint
     package var ecn: ECNCodepoint
     /// Bytes in the writer: one packet, or several of ``segmentSize`` of which the last may be shorter.
@@ -117,10 +118,16 @@ package struct PeerStatus: Sendable {
     package var isConnected: Bool
     /// The peer's end of the path in use.
     package var path: Endpoint?
+    /// Whether packets travel in a connection of the shell's, to the peer or to its relay.
+    package var isInConnection: Bool
     /// The largest UDP payload that is sent there, in bytes, and whether it is one with which a path may begin
     /// (RFC 8899 §5.2).
     package var packetSize: Int?
     package var carriesBase: Bool
+    /// Whether a first handshake of ours is on its way.
+    package var isConnecting: Bool
+    /// Whether nothing comes back on the path in use.
+    package var isSilent: Bool
     /// Smoothed round trip of the path in use, once measured.
     package var roundTrip: Interval?
     package var bytesSent: UInt64

@@ -80,12 +80,14 @@ enum HandshakeSource: Hashable {
     case ipv4(UInt32)
     /// What a network gives to one customer's link (RFC 6177).
     case ipv6(prefix: UInt64)
+    case connection(ConnectionID)
     case relay(RelayHandle)
 
     init(_ endpoint: Endpoint) {
         switch endpoint {
         case .ipv4(let address, _): self = .ipv4(address)
         case .ipv6(let high, _, _): self = .ipv6(prefix: high)
+        case .connection(let connection): self = .connection(connection)
         case .relay(let relay): self = .relay(relay)
         }
     }

@@ -81,7 +81,7 @@ extension Node {
         at now: Instant
     ) -> Transmit? {
         // An address that this node has no more proves nothing.
-        guard path.isRelayed || shared.localAddresses.contains(path.local) else { return nil }
+        guard path.isDetour || shared.localAddresses.contains(path.local) else { return nil }
         let isWritten = session.writePathPacket(
             type,
             tokens: tokens,

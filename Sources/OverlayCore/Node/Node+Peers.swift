@@ -87,7 +87,7 @@ extension Node {
         peer.relay = relay
         if let pending = peer.pending { send(pending, of: peer, on: AddressPair(relay), at: now) }
         guard let session = peer.session, session.isEstablished else { return }
-        if session.selector(settings: shared.settings, at: now).wantsRelay {
+        if session.selector(settings: shared.settings, at: now).wantsDetour {
             session.probe(AddressPair(relay), reason: .followed, at: now)
         }
         settle(peer)
@@ -102,6 +102,30 @@ extension Node {
             return
         }
         session.probeCandidates(shared: &shared, at: now)
+        settle(peer)
+    }
+
+    /// The shell has opened a connection with the peer: packets may go through it where UDP does not lead there.
+    package mutating func openConnection(_ connection: ConnectionID, with handle: PeerHandle, at now: Instant) {
+        guard let peer = peer(handle) else { return }
+        peer.add([Candidate(.connection(connection), kind: .relayed)])
+        let way = AddressPair(connection)
+        if let pending = peer.pending { send(pending, of: peer, on: way, at: now) }
+        guard let session = peer.session, session.isEstablished else { return }
+        if session.selector(settings: shared.settings, at: now).wantsDetour {
+            session.probe(way, reason: .followed, at: now)
+        }
+        settle(peer)
+    }
+
+    /// The connection with the peer is gone. A session that used it looks for another way.
+    package mutating func closeConnection(_ connection: ConnectionID, with handle: PeerHandle, at now: Instant) {
+        guard let peer = peer(handle) else { return }
+        peer.forget(connection)
+        guard let session = peer.session, session.isEstablished,
+            session.path?.addresses == AddressPair(connection)
+        else { return }
+        session.probeAlternatives(shared: &shared, at: now)
         settle(peer)
     }
 
@@ -171,8 +195,11 @@ extension Node {
             key: peer.key,
             isConnected: session?.isEstablished ?? false,
             path: path?.addresses.remote,
+            isInConnection: path.map { isInConnection($0.addresses.remote) } ?? false,
             packetSize: path?.packetSize,
             carriesBase: path?.mtu.carriesBase ?? true,
+            isConnecting: peer.pending != nil && session?.isEstablished != true,
+            isSilent: session.map { $0.isUnresponsive || $0.isPathSilent } ?? false,
             roundTrip: path?.roundTrip.hasSample == true ? path?.roundTrip.smoothed : nil,
             bytesSent: session?.bytesSent ?? 0,
             bytesReceived: session?.bytesReceived ?? 0,
@@ -180,6 +207,16 @@ extension Node {
             activeStreams: session?.streams.count ?? 0,
             heardAt: session?.heardAt
         )
+    }
+
+    private func isInConnection(_ endpoint: Endpoint) -> Bool {
+        switch endpoint {
+        case .ipv4, .ipv6: return false
+        case .connection: return true
+        case .relay(let relay):
+            guard case .connection? = peer(relay.peer)?.session?.path?.addresses.remote else { return false }
+            return true
+        }
     }
 
     /// Every peer of the node.

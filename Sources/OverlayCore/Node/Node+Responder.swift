@@ -256,7 +256,7 @@ extension Node {
         at now: Instant
     ) -> (epoch: KeyEpoch, byteCount: Int)? {
         var response = response
-        if !incoming.path.isRelayed { response.parameters.observed = incoming.path.remote }
+        if !incoming.path.isDetour { response.parameters.observed = incoming.path.remote }
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
         var secrets: SessionSecrets?

@@ -45,7 +45,7 @@ extension Node {
     /// Sends a handshake packet: directly, or into the session that relays it.
     private mutating func emit(_ packet: OutgoingHandshake, into writer: inout PacketWriter) -> Transmit? {
         switch packet.path.remote {
-        case .ipv4, .ipv6:
+        case .ipv4, .ipv6, .connection:
             writer.append(packet.bytes)
             shared.statistics.packetsSent += 1
             shared.statistics.bytesSent += UInt64(packet.bytes.count)
@@ -145,7 +145,7 @@ extension Node {
         ecn: ECNCodepoint = .notECT
     ) -> Transmit? {
         switch path.remote {
-        case .ipv4, .ipv6:
+        case .ipv4, .ipv6, .connection:
             return Transmit(
                 source: path.local,
                 destination: path.remote,
@@ -164,15 +164,16 @@ extension Node {
     private mutating func noteRekey(_ session: Session, at now: Instant) {
         guard let epoch = session.sendEpoch else { return }
         let settings = shared.settings
+        let age = epoch.isAtRest ? settings.rekeyAfter * KeyEpoch.restFactor : settings.rekeyAfter
         let isOverdue =
-            epoch.sealedBytes / 2 >= settings.rekeyAfterBytes || now - epoch.createdAt >= settings.rekeyAfter * 3
+            epoch.sealedBytes / 2 >= settings.rekeyAfterBytes || now - epoch.createdAt >= age + settings.rekeyAfter * 2
         if isOverdue, !epoch.isOverdueTold {
             epoch.isOverdueTold = true
             shared.events.append(.rekeyOverdue(session.peer.handle, session.peer.key))
         }
         guard session.peer.pending == nil else { return }
         // The initiator goes first; the other side only if it does not.
-        let patience = epoch.isInitiator ? settings.rekeyAfter : settings.rekeyAfter * 5 / 4
+        let patience = epoch.isInitiator ? age : age * 5 / 4
         if epoch.sealedBytes >= settings.rekeyAfterBytes || now - epoch.createdAt >= patience {
             startHandshake(with: session.peer, at: now)
         }

@@ -126,7 +126,7 @@ package struct Node: ~Copyable {
             session.control.areCandidatesDue = true
             session.unproven.renew(at: now)
             session.probeAlternatives(shared: &shared, at: now)
-            if session.path?.isRelayed == true { session.probeCandidates(shared: &shared, at: now) }
+            if session.path?.isDetour == true { session.probeCandidates(shared: &shared, at: now) }
             settle(peer)
         }
     }

@@ -54,7 +54,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var maxAckDelay: Interval
     /// The longest probe time-out. Default 2 s.
     package var maxProbeTimeout: Interval
-    /// Silence of ours after which a packet keeps mappings alive. Default 25 s.
+    /// Silence of ours after which a packet keeps mappings alive: twice as long on local networks and in connections,
+    /// four times through a relay, and half as long again at the end that only answers. Default 25 s.
     package var keepAlive: Interval
     /// Silence of a peer, with streams open, after which it is asked whether it is there, and then when it has
     /// been silent for half as long again; within a host each time. Who has been given packets to relay is asked after
@@ -69,7 +70,7 @@ package struct NodeSettings: Sendable, Hashable {
     package var handshakeRetry: Interval
     /// How long an unanswered first handshake is repeated. Default 15 s.
     package var handshakeTimeout: Interval
-    /// Age at which keys are replaced. Default 3 min.
+    /// Age at which keys are replaced; five times that when they have sealed nothing but keep-alives. Default 3 min.
     package var rekeyAfter: Interval
     /// Bytes after which keys are replaced. Default 2^38. At 2^39 they seal no more (RFC 9001 §B.1).
     package var rekeyAfterBytes: UInt64
@@ -81,6 +82,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var upgradeIntervalMaximum: Interval
     /// Which congestion controller new paths get. Default BBR.
     package var congestion: CongestionAlgorithm
+    /// Whether packets are padded to few sizes. Default false.
+    package var padsPackets: Bool
     /// Whether direct paths are used. False: only relays. Default true.
     package var usesDirectPaths: Bool
     /// Whether every sealed packet's key and number is kept for ``Node/takeSeals()``: only for simulation. Default
@@ -120,6 +123,7 @@ package struct NodeSettings: Sendable, Hashable {
         upgradeInterval: .seconds(60),
         upgradeIntervalMaximum: .seconds(600),
         congestion: .bbr,
+        padsPackets: false,
         usesDirectPaths: true,
         tracesSeals: false
     )

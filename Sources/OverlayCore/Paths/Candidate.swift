@@ -10,7 +10,7 @@ package struct Candidate: Hashable, Sendable {
         case peerReflexive
         /// A server saw packets come from there.
         case serverReflexive
-        /// A hub relays what is sent there.
+        /// A hub relays what is sent there, or a connection carries it.
         case relayed
 
         /// RFC 8445 §5.1.2.2: the values that it recommends.

@@ -47,12 +47,13 @@ final class Path {
         self.serial = serial
         mtu = PathMTU(endpoint: addresses.remote, limit: maximumPacketSize)
         packetSize = mtu.size
-        ecn = ECNValidation(isUsable: !addresses.isRelayed)
+        ecn = ECNValidation(isUsable: !addresses.isDetour)
         congestion = algorithm.controller(packetSize: packetSize, seed: seed)
         heardAt = now
     }
 
     var isRelayed: Bool { addresses.isRelayed }
+    var isDetour: Bool { addresses.isDetour }
 
     /// An authentic packet of `byteCount` bytes came from there.
     func hear(_ byteCount: Int, at now: Instant) {

@@ -108,10 +108,10 @@ struct PathMTU {
         switch endpoint {
         case .ipv4: route = endpoint.isLoopback ? .loopback : .network(headerSize: 20 + 8)
         case .ipv6: route = endpoint.isLoopback ? .loopback : .network(headerSize: 40 + 8)
-        case .relay: route = .relay
+        case .connection, .relay: route = .relay
         }
-        // What a relay carries is fixed (`Protocol.md` §10).
-        self.limit = endpoint.isRelay ? base : max(base, limit)
+        // What a relay carries is fixed (`Protocol.md` §10); so is what goes through a connection (§3.5).
+        self.limit = endpoint.isDetour ? base : max(base, limit)
     }
 
     /// Whether the path carries its base, as far as is known (RFC 8899 §5.2: not in ERROR).

@@ -1,19 +1,20 @@
 import PosternModel
 
 /// Decides which path a session uses (DESIGN §7): any path rather than one that fails, which is silent or carries less
-/// than its base, a direct one rather than a relay, and of two direct ones the one with the clearly shorter round trip.
+/// than its base, a direct one rather than a detour, which is a relay or a connection, and of two direct ones the one
+/// with the clearly shorter round trip.
 ///
-/// | in use | the peer migrates | a direct path was validated | the relay was validated |
+/// | in use | the peer migrates | a direct path was validated | a detour was validated |
 /// | --- | --- | --- | --- |
 /// | none | – | is used | is used |
 /// | failing | is followed | is used | is used |
-/// | relayed | is followed | is used | – |
-/// | direct | to a relay: after ``directPatience``; else unless this node leads | if ``improvement`` shorter | – |
+/// | a detour | is followed | is used | is used |
+/// | direct | to a detour: after ``directPatience``; else unless this node leads | if ``improvement`` shorter | – |
 ///
 /// A path that the peer migrated to is used once it is validated. A value made of what is known at the moment of the
 /// choice.
 struct PathSelector {
-    /// Silence after which a direct path no longer holds against the relay that the peer uses.
+    /// Silence after which a direct path no longer holds against the detour that the peer uses.
     static let directPatience = Interval.milliseconds(1500)
     /// How much shorter a round trip has to be for another direct path to be worth a change.
     static let improvement = Interval.milliseconds(5)
@@ -22,7 +23,7 @@ struct PathSelector {
 
     /// What is known of the path in use.
     struct PathInUse {
-        var isRelay: Bool
+        var isDetour: Bool
         /// Since when nothing authentic came from there; nil if the peer never used it.
         var silence: Interval?
         var roundTrip: Interval
@@ -39,7 +40,7 @@ struct PathSelector {
 
     /// The peer sends from another address than that of the path in use (RFC 9000 §9).
     struct Migration {
-        var isRelay: Bool
+        var isDetour: Bool
         /// Whether it was known to be the peer's before.
         var isKnown: Bool
         /// Whether this node has the say between two known addresses of one kind. If neither had, both would change
@@ -56,29 +57,30 @@ struct PathSelector {
     /// has no claim to stay.
     var takesPathOfKeys: Bool { inUse.map { $0.isFailing || $0.silence == nil } ?? true }
 
-    /// Whether a relay that a hub offers is probed at once.
-    var wantsRelay: Bool { inUse.map { $0.isRelay || $0.isFailing } ?? false }
+    /// Whether a detour that is offered is probed at once.
+    var wantsDetour: Bool { inUse.map { $0.isDetour || $0.isFailing } ?? false }
 
     /// Whether another direct path is looked for.
-    var wantsDirectPath: Bool { usesDirectPaths && inUse?.isRelay ?? true }
+    var wantsDirectPath: Bool { usesDirectPaths && inUse?.isDetour ?? true }
 
     /// Whether a path is validated because the peer moved there.
     func follows(_ migration: Migration) -> Bool {
-        guard let inUse, migration.isRelay || usesDirectPaths else { return false }
+        guard let inUse, migration.isDetour || usesDirectPaths else { return false }
         guard let silence = inUse.silence else { return true }
-        if migration.isRelay, !inUse.isRelay, silence < Self.directPatience { return false }
-        let holds = migration.isLeading && migration.isKnown && migration.isRelay == inUse.isRelay
+        if migration.isDetour, !inUse.isDetour, silence < Self.directPatience { return false }
+        let holds = migration.isLeading && migration.isKnown && migration.isDetour == inUse.isDetour
         return !holds || silence >= min(inUse.probeTimeout * 2, Self.directPatience)
     }
 
     /// Whether a path that was validated with this round trip, for this reason, becomes the path in use.
-    func prefers(_ reason: PathProbe.Reason, roundTrip: Interval) -> Bool {
+    func prefers(_ reason: PathProbe.Reason, isDetour: Bool, roundTrip: Interval) -> Bool {
         guard let inUse else { return true }
         switch reason {
         case .followed: return true
         case .silence: return inUse.isFailing
         case .candidate, .opening:
-            return inUse.isRelay || inUse.isFailing || roundTrip + Self.improvement < inUse.roundTrip
+            if inUse.isDetour || inUse.isFailing { return true }
+            return !isDetour && roundTrip + Self.improvement < inUse.roundTrip
         case .ping, .previous, .proof: return false
         }
     }

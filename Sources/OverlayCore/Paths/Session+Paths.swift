@@ -55,10 +55,11 @@ extension Session {
     private static let probeSpacing = Interval.seconds(1)
 
     /// Looks for a direct path, by challenges and by a simultaneous opening; again after a while, and then more and
-    /// more seldom unless `isEvent`: something has changed. A relay itself is always reached directly.
+    /// more seldom unless `isEvent`: something has changed. A relay itself is reached over UDP unless that is blocked.
     func probeCandidates(isEvent: Bool = true, shared: inout Shared, at now: Instant) {
-        guard shared.settings.usesDirectPaths, !peer.relays else { return }
-        if isEvent { upgradeWait = shared.settings.upgradeInterval }
+        guard peer.relays ? path?.isDetour == true : shared.settings.usesDirectPaths else { return }
+        let interval = firstUpgradeWait(shared.settings)
+        if isEvent { upgradeWait = interval }
         if let probedAt, now - probedAt < Self.probeSpacing {
             upgradeAt = min(upgradeAt ?? .distantFuture, probedAt + Self.probeSpacing)
             return
@@ -67,11 +68,18 @@ extension Session {
         let isRelayed = path?.isRelayed ?? false
         let candidates = peer.candidatesToProbe.filter { !isRelayed || !needsOpening($0.endpoint) }
         probe(candidates, reason: .candidate, shared: &shared, at: now)
-        let wait = upgradeWait ?? shared.settings.upgradeInterval
+        let wait = upgradeWait ?? interval
         upgradeAt = now + wait
         upgradeWait = min(wait * 2, shared.settings.upgradeIntervalMaximum)
         beginOpening(isEvent: isEvent, shared: &shared, at: now)
     }
+
+    /// The first wait for another look for a direct path. One to a hub serves all that it relays.
+    private func firstUpgradeWait(_ settings: NodeSettings) -> Interval {
+        peer.relays ? min(Self.hubUpgradeInterval, settings.upgradeInterval) : settings.upgradeInterval
+    }
+
+    private static let hubUpgradeInterval = Interval.seconds(5)
 
     /// The path in use is silent: tries every other one.
     func probeAlternatives(shared: inout Shared, at now: Instant) {
@@ -93,7 +101,7 @@ extension Session {
     func selector(settings: NodeSettings, at now: Instant) -> PathSelector {
         let inUse = path.map {
             PathSelector.PathInUse(
-                isRelay: $0.isRelayed,
+                isDetour: $0.isDetour,
                 silence: $0.amplificationLimit == nil ? now - $0.heardAt : nil,
                 roundTrip: $0.roundTrip.smoothed,
                 probeTimeout: $0.roundTrip.probeTimeout(maxAckDelay: settings.maxAckDelay),
@@ -109,7 +117,7 @@ extension Session {
     /// validated.
     func follow(_ addresses: AddressPair, shared: inout Shared, at now: Instant) {
         let migration = PathSelector.Migration(
-            isRelay: addresses.isRelayed,
+            isDetour: addresses.isDetour,
             isKnown: peer.mayBe(at: addresses.remote),
             isLeading: opensEvenStreams
         )
@@ -123,7 +131,7 @@ extension Session {
     /// Whether the peer may be at the far end of the path in use and somebody else at that of `addresses`.
     private func isDoubtful(_ addresses: AddressPair) -> Bool {
         guard let path, path.amplificationLimit == nil else { return false }
-        return !path.isRelayed && !addresses.isRelayed && !peer.mayBe(at: addresses.remote)
+        return !path.isDetour && !addresses.isDetour && !peer.mayBe(at: addresses.remote)
     }
 
     func receivePathResponse(_ token: UInt64, shared: inout Shared, at now: Instant) {
@@ -164,9 +172,8 @@ extension Session {
             staysOnPrevious(probe.path, shared: &shared, at: now)
         case .candidate, .opening, .followed, .silence:
             guard probe.path != path?.addresses else { return }
-            guard selector(settings: shared.settings, at: now).prefers(probe.reason, roundTrip: roundTrip) else {
-                return
-            }
+            let selector = selector(settings: shared.settings, at: now)
+            guard selector.prefers(probe.reason, isDetour: probe.path.isDetour, roundTrip: roundTrip) else { return }
             let left = path
             activate(probe.path, roundTrip: roundTrip, shared: &shared, at: now)
             previous = isDoubtful ? left : nil
@@ -205,9 +212,10 @@ extension Session {
 
     // MARK: What is proven
 
-    /// Whether the peer has shown that it receives at `remote`. A relay has: the hub between has.
+    /// Whether the peer has shown that it receives at `remote`. A relay has: the hub between has. The handshake of a
+    /// connection has shown it too.
     func isProven(_ remote: Endpoint) -> Bool {
-        if remote.isRelay || proven.contains(remote) { return true }
+        if remote.isDetour || proven.contains(remote) { return true }
         guard let path, path.addresses.remote == remote else { return false }
         return path.amplificationLimit == nil
     }
@@ -215,7 +223,7 @@ extension Session {
     /// The peer has shown that it receives at `remote`.
     func prove(_ remote: Endpoint, shared: inout Shared) {
         if path?.addresses.remote == remote { path?.amplificationLimit = nil }
-        guard !remote.isRelay else { return }
+        guard !remote.isDetour else { return }
         unproven.prove(remote)
         if !proven.contains(remote) {
             if proven.count == Peer.maximumCandidates { proven.removeFirst() }
@@ -300,7 +308,7 @@ extension Session {
             case .candidate, .previous, .ping: false
             }
         }
-        upgradeAt = next.isRelayed ? now + shared.settings.upgradeInterval : nil
+        upgradeAt = next.isDetour ? now + firstUpgradeWait(shared.settings) : nil
         upgradeWait = nil
         opening = Opening(after: opening)
         use(next, shared: &shared)
@@ -315,7 +323,7 @@ extension Session {
         previous = nil
         pacedUntil = nil
         if !isFirst { sendEpoch?.changeIndex() }
-        if !next.isRelayed { control.isObservedDue = true }
+        if !next.isDetour { control.isObservedDue = true }
         control.isPingDue = true
         shared.events.append(.pathChanged(peer.handle, peer.key, next.addresses.remote))
         guard isBelowBaseTold else { return }
@@ -326,7 +334,7 @@ extension Session {
     /// Our end of the path in use is gone: goes on from another of our addresses to the same remote one, which has
     /// proven itself (RFC 9000 §9.2), or looks for another path.
     func leaveLostAddress(shared: inout Shared, at now: Instant) {
-        guard let lost = path?.addresses, !lost.isRelayed, !shared.localAddresses.contains(lost.local) else { return }
+        guard let lost = path?.addresses, !lost.isDetour, !shared.localAddresses.contains(lost.local) else { return }
         guard let next = AddressPair.all(from: shared.localAddresses, to: lost.remote).first else {
             probeAlternatives(shared: &shared, at: now)
             return

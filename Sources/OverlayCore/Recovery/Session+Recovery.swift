@@ -117,7 +117,7 @@ extension Session {
         case .established: break
         }
         // What only a transmission can move is left out while that transmission is due.
-        var earliest = control.isPingDue ? Instant.distantFuture : sentAt + settings.keepAlive
+        var earliest = control.isPingDue ? Instant.distantFuture : sentAt + restInterval(settings)
         func consider(_ instant: Instant?) {
             if let instant, instant < earliest { earliest = instant }
         }
@@ -165,6 +165,22 @@ extension Session {
         return heardAt + inquiry.patience(progress: flow.progress, first: settings.liveness)
     }
 
+    /// Silence of ours after which a packet leaves although there is nothing to say. A translator forgets who is silent
+    /// for longer; on a local network nothing translates, and what carries a connection or a relay is kept alive
+    /// itself.
+    private func restInterval(_ settings: NodeSettings) -> Interval {
+        let pace: Int64 =
+            switch path?.addresses.remote {
+            case .ipv4?, .ipv6?: path?.addresses.remote.isLocal == true ? 2 : 1
+            case .connection?: 2
+            case .relay?: 4
+            case nil: 1
+            }
+        // One side begins: with its acknowledgement the other has spoken as well.
+        let begins = peer.relays || (peer.isAdmitted && opensEvenStreams)
+        return settings.keepAlive * (begins ? pace * 2 : pace * 3) / 2
+    }
+
     /// Asks a silent peer.
     private func inquire(settings: NodeSettings, at now: Instant) {
         control.isPingDue = true
@@ -172,7 +188,7 @@ extension Session {
             progress: flow.progress,
             heardAt: heardAt,
             first: settings.liveness,
-            longest: settings.keepAlive,
+            longest: restInterval(settings),
             at: now
         )
     }
@@ -208,7 +224,7 @@ extension Session {
         advanceProbes(to: now, shared: &shared)
         advanceRecovery(to: now, shared: &shared)
         if let deadline = antiDeadlockDeadline, deadline <= now { peer.needsHandshake = true }
-        if now >= sentAt + shared.settings.keepAlive { control.isPingDue = true }
+        if now >= sentAt + restInterval(shared.settings) { control.isPingDue = true }
         if let deadline = livenessDeadline(settings: shared.settings), deadline <= now {
             inquire(settings: shared.settings, at: now)
         }

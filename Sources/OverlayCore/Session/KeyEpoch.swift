@@ -34,6 +34,10 @@ final class KeyEpoch {
     static let maximumSealedBytes: UInt64 = 1 << 39
     /// Forged packets that keys refuse at most: ChaCha20-Poly1305 allows 2^36 (RFC 9001 §B.2, AES-GCM 2^52).
     static let maximumFailedOpens: UInt64 = 1 << 35
+    /// Bytes that a session at rest seals with its keys: keep-alives and acknowledgements. Such keys may be used for
+    /// ``restFactor`` times as long: there is nothing in them to protect.
+    private static let restBytes: UInt64 = 2048
+    static let restFactor: Int64 = 5
     /// How long keys live at most.
     static let lifetime = Interval.seconds(1800)
 
@@ -41,6 +45,9 @@ final class KeyEpoch {
     static let maximumIndices = 4
     /// Indices that the peer has for its next path, and for challenges beside that.
     static let sparesPerPath = 2
+
+    /// Whether nothing but keep-alives has been sealed.
+    var isAtRest: Bool { sealedBytes < Self.restBytes }
 
     init(
         serial: UInt32,

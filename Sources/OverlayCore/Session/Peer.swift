@@ -123,6 +123,8 @@ final class Peer {
     func mayBe(at endpoint: Endpoint) -> Bool {
         switch endpoint {
         case .ipv4, .ipv6: isKnown(endpoint) || told.contains { $0.endpoint == endpoint }
+        // The shell has opened it to a hub, or a hub's has taken it from whoever comes.
+        case .connection: true
         case .relay(let relay): relay == self.relay
         }
     }
@@ -146,8 +148,8 @@ final class Peer {
         return relayMeter.admits(byteCount, rate: settings.relayRatePerPeer, at: now)
     }
 
-    /// Adds UDP addresses that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is known gets
-    /// the higher of both priorities. Returns the new ones.
+    /// Adds addresses and connections that are not known yet; the oldest beyond ``maximumCandidates`` go. One that is
+    /// known gets the higher of both priorities. Returns the new ones.
     @discardableResult
     func add(_ new: [Candidate]) -> [Candidate] {
         var fresh: [Candidate] = []
@@ -169,6 +171,11 @@ final class Peer {
         return .observedAddress(by: handle, key, Candidate(endpoint, kind: kind, base: base))
     }
 
+    /// A connection with the peer is gone.
+    func forget(_ connection: ConnectionID) {
+        known.removeAll { $0.endpoint == .connection(connection) }
+    }
+
     /// Somebody else sends from `endpoint`.
     func forget(_ endpoint: Endpoint) {
         known.removeAll { $0.endpoint == endpoint && $0.kind == .peerReflexive }
@@ -177,7 +184,7 @@ final class Peer {
 
     /// The peer has shown that it receives at `endpoint` (RFC 8445 §7.3.1.3). Returns what is to be told of that.
     func noteAnswer(from endpoint: Endpoint) -> Event? {
-        guard !endpoint.isRelay, answered.first != endpoint else { return nil }
+        guard !endpoint.isDetour, answered.first != endpoint else { return nil }
         add([told.first { $0.endpoint == endpoint } ?? Candidate(endpoint, kind: .peerReflexive)])
         answered.removeAll { $0 == endpoint }
         answered.insert(endpoint, at: 0)

@@ -96,6 +96,10 @@ extension Session {
             return false
         }
         let isTracked = writer.count > acknowledgementsEnd
+        if shared.settings.padsPackets {
+            let wanted = PaddedSize.of(writer.count - start + PacketLayout.tagSize, limit: size)
+            writer.appendZeros(start + wanted - PacketLayout.tagSize - writer.count)
+        }
         let isMarked = path?.ecn.isMarking ?? false
         end(&writer, from: start, epoch: epoch, isTracked: isTracked, isMarked: isMarked, shared: &shared, at: now)
         if isMarked { path?.ecn.sent(isTracked: isTracked) }
@@ -142,7 +146,7 @@ extension Session {
             recovery.add(.newIndex(sequence: sequence))
         }
         if control.isObservedDue {
-            guard let endpoint = path?.addresses.remote, !endpoint.isRelay else {
+            guard let endpoint = path?.addresses.remote, !endpoint.isDetour else {
                 control.isObservedDue = false
                 return
             }

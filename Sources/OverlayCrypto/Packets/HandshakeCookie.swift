@@ -16,12 +16,16 @@ package struct CookieSecret: Sendable {
         self.memory = memory
     }
 
-    /// The key of the second MAC that proves its owner to receive at `endpoint`, address and port or conversation.
+    /// The key of the second MAC that proves its owner to receive at `endpoint`, address and port, connection or
+    /// conversation.
     package func cookie(for endpoint: Endpoint) -> MACKey {
         let place = PacketWriter.bytes(capacity: 32) { writer in
             switch endpoint {
             case .ipv4, .ipv6:
                 writer.append(endpoint)
+            case .connection(let connection):
+                writer.append(UInt8(8))
+                writer.append(bigEndian: connection.rawValue)
             case .relay(let relay):
                 writer.append(UInt8(7))
                 writer.append(bigEndian: relay.hub)

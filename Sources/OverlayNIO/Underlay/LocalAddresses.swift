@@ -23,7 +23,7 @@ enum LocalAddresses {
             )
         case .ipv4, .ipv6:
             return [bound]
-        case .relay:
+        case .connection, .relay:
             return []
         }
     }
@@ -47,7 +47,7 @@ extension Endpoint {
         switch self {
         case .ipv4(let address, _): address >> 16 == 0xa9fe
         case .ipv6(let high, _, _): high >> 54 == 0x3fa
-        case .relay: false
+        case .connection, .relay: false
         }
     }
 }

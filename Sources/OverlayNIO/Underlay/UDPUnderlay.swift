@@ -132,7 +132,7 @@ extension Endpoint {
         switch self {
         case .ipv4(let address, _): .ipv4(address: address, port: 0)
         case .ipv6(let high, let low, _): .ipv6(high: high, low: low, port: 0)
-        case .relay: self
+        case .connection, .relay: self
         }
     }
 }

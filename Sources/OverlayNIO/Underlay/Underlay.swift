@@ -42,6 +42,9 @@ protocol UnderlayClient: AnyObject {
     /// A read failed. The underlay goes on.
     func underlayFailed(_ error: any Error)
 
+    /// There was no room for packets, which are lost.
+    func underlayDropped(_ count: Int)
+
     /// What had closed is open again, perhaps at another address.
     func underlayReopened()
 }

@@ -22,7 +22,14 @@ extension ConfigurationFile<SidecarConfiguration> {
             }
             settings.expose[position].tls?.authorities = text
         }
-        return nil
+        guard let path = settings.underlay.authoritiesPath else { return nil }
+        do throws(Problem) {
+            let authorities = try text(of: path, at: "underlay.ca", holding: "CERTIFICATE")
+            settings.underlay.authorities = authorities
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Reads the files of keys that sign agent cards; the first that cannot be used is a mistake.

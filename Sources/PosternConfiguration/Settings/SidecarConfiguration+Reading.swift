@@ -22,7 +22,11 @@ extension SidecarConfiguration {
         let underlay = checked(document["underlay"])
         self.underlay = UnderlayConfiguration(
             listen: underlay.place("listen"),
-            relay: checked(UnderlayConfiguration.RelayUse(rawValue: underlay.required("relay")))
+            relay: checked(UnderlayConfiguration.RelayUse(rawValue: underlay.required("relay"))),
+            mapsPort: checked(underlay["portMapping"]?.flag),
+            padsPackets: underlay.required("padding") == "buckets",
+            usesWebSocket: checked(underlay["websocket"]?.flag),
+            authoritiesPath: underlay["ca"]?.text.map { surroundings.absolute($0, from: directory) }
         )
         expose =
             document["expose"]?.elements.map { entry in
@@ -129,8 +133,21 @@ extension HubConfiguration {
         state = surroundings.absolute(document.required("state"), from: directory)
         sharesKeyWithGroup = document.required("keyFileMode") == "group"
         publicHosts = document["public"]?.elements.map { checked($0.value?.host) } ?? []
+        websocket = HubWebSocketConfiguration(document["websocket"]) { surroundings.absolute($0, from: directory) }
         limits = HubLimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
+    }
+}
+
+extension HubWebSocketConfiguration {
+    /// What `websocket` says; nil when it is off. `absolute` makes a path of the file an absolute one.
+    init?(_ document: DocumentValue?, absolute: (String) -> String) {
+        let listen = (document?["listen"] ?? document)?.value
+        if case .off? = listen { return nil }
+        self.listen = listen?.place
+        certificatePath = document?["certificate"]?.text.map(absolute)
+        keyPath = document?["key"]?.text.map(absolute)
+        url = document?["url"]?.value?.websocket
     }
 }
 
@@ -165,6 +182,7 @@ extension FormValue {
     fileprivate var host: PublicHost? { if case .host(let host) = self { host } else { nil } }
     fileprivate var upstream: Upstream? { if case .upstream(let upstream) = self { upstream } else { nil } }
     fileprivate var peer: PeerName? { if case .peer(let peer) = self { peer } else { nil } }
+    fileprivate var websocket: WebSocketURL? { if case .websocket(let url) = self { url } else { nil } }
     fileprivate var origin: String? { if case .origin(let origin) = self { origin } else { nil } }
     fileprivate var duration: Int? { if case .duration(let milliseconds) = self { milliseconds } else { nil } }
     fileprivate var hostName: String? { if case .hostName(let name) = self { name } else { nil } }

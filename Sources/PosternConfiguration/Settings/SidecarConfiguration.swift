@@ -64,6 +64,16 @@ package struct UnderlayConfiguration: Hashable, Sendable {
     package var listen: HostPort
     /// Which paths may be used.
     package var relay: RelayUse
+    /// Whether the gateway is asked to lead a port here.
+    package var mapsPort: Bool
+    /// Whether packets are padded to few sizes.
+    package var padsPackets: Bool
+    /// Whether hubs are reached over WebSocket where UDP does not lead to them.
+    package var usesWebSocket: Bool
+    /// The file with the authorities of hubs' certificates; nil: those of the system.
+    package var authoritiesPath: String?
+    /// What it says.
+    package var authorities: String?
 
     /// Which paths packets may take.
     package enum RelayUse: String, Hashable, Sendable {
@@ -232,10 +242,26 @@ package struct HubConfiguration: Hashable, Sendable {
     package var sharesKeyWithGroup: Bool
     /// Names and addresses under which nodes reach the hub; may be empty.
     package var publicHosts: [PublicHost]
+    /// Where it takes WebSocket connections; nil: nowhere.
+    package var websocket: HubWebSocketConfiguration?
     /// What nodes may take.
     package var limits: HubLimitsConfiguration
     /// What is logged.
     package var log: LogConfiguration
+}
+
+/// A hub's `websocket:`.
+package struct HubWebSocketConfiguration: Hashable, Sendable {
+    /// The TCP address; nil: the port with the number of the UDP one, if it is free.
+    package var listen: HostPort?
+    /// The files of certificate and key.
+    package var certificatePath: String?
+    package var keyPath: String?
+    /// What they say; nil: no TLS.
+    package var certificate: String?
+    package var key: String?
+    /// Where nodes reach it; nil: at `public` and its own port.
+    package var url: WebSocketURL?
 }
 
 /// A hub's `limits:`, of which what is nil has the default.

@@ -22,11 +22,46 @@ extension Section {
                 fallback: .empty,
                 example: "hub.example.net"
             ),
+            Key(
+                name: "websocket",
+                shape: .textOrSection(.listenOrOff, websocket),
+                summary: "TCP address for nodes whose UDP is blocked, or off; or {listen, certificate, key, url}",
+                fallback: .told("the TCP port with the number of `listen`, if it is free"),
+                example: "0.0.0.0:443"
+            ),
             Key(name: "limits", shape: .section(hubLimits), summary: "what nodes may take, and networks (/24, /48)"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ],
-        later: ["database", "websocket", "control"]
+        later: ["database", "control"]
     )
+
+    private static let websocket = Section(keys: [
+        Key(
+            name: "listen",
+            shape: .text(.listenOrOff),
+            summary: "the address, or off",
+            fallback: .told("the TCP port with the number of `listen`"),
+            example: "0.0.0.0:443"
+        ),
+        Key(
+            name: "certificate",
+            shape: .text(.path),
+            summary: "PEM file of the certificate and what leads to its authority; without it no TLS is spoken",
+            example: "fullchain.pem"
+        ),
+        Key(
+            name: "key",
+            shape: .text(.path),
+            summary: "PEM file of the certificate's private key",
+            example: "privkey.pem"
+        ),
+        Key(
+            name: "url",
+            shape: .text(.websocket),
+            summary: "where nodes reach it, if a reverse proxy stands before it",
+            example: "wss://hub.example.net/postern"
+        ),
+    ])
 
     private static let hubLimits = Section(keys: [
         Key(

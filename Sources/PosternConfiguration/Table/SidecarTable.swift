@@ -108,8 +108,31 @@ extension Section {
                 summary: "auto: direct where possible, else through a hub; only: always through a hub",
                 fallback: .text("auto")
             ),
-        ],
-        later: ["portMapping", "padding"]
+            Key(
+                name: "padding",
+                shape: .choice(["none", "buckets"], later: []),
+                summary: "buckets: packets have one of four sizes, so that they tell less of what is in them",
+                fallback: .text("none")
+            ),
+            Key(
+                name: "websocket",
+                shape: .flag,
+                summary: "whether a hub is reached over WebSocket where UDP is blocked (HTTPS_PROXY is respected)",
+                fallback: .text("true")
+            ),
+            Key(
+                name: "ca",
+                shape: .text(.path),
+                summary: "PEM file of the authorities for wss:// hubs; without it those that the system trusts",
+                isAlternative: true
+            ),
+            Key(
+                name: "portMapping",
+                shape: .flag,
+                summary: "whether the gateway is asked to lead a port here (PCP, NAT-PMP)",
+                fallback: .text("true")
+            ),
+        ]
     )
 
     private static let limits = Section(keys: [

@@ -8,6 +8,7 @@ enum FormValue: Hashable, Sendable {
     case hub(HubURL)
     case place(HostPort)
     case off
+    case websocket(WebSocketURL)
     case host(PublicHost)
     case upstream(Upstream)
     case peer(PeerName)
@@ -35,6 +36,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case hub
     /// An IP address and a port to listen on; port 0 is any free one.
     case listen
+    /// An IP address and a port to listen on, or `off`.
+    case listenOrOff
+    /// `ws://HOST[:PORT][/PATH]` or `wss://…`.
+    case websocket
     /// A loopback address and a port to listen on.
     case loopback
     /// The same, or with `exposeToNetwork` any address of this machine.
@@ -82,6 +87,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .path: text.isEmpty || text.unicodeScalars.contains("\0") ? nil : .path(text)
         case .hub: (try? HubURL(text)).map { .hub($0) }
         case .listen: HostPort(text).flatMap { $0.isAddress ? .place($0) : nil }
+        case .listenOrOff: text == "off" ? .off : TextForm.listen.parse(text)
+        case .websocket: WebSocketURL(text).map { .websocket($0) }
         case .loopback: HostPort(text).flatMap { $0.isLoopback ? .place($0) : nil }
         case .reachListen: TextForm.listen.parse(text)
         case .loopbackOrOff: text == "off" ? .off : TextForm.loopback.parse(text)
@@ -120,6 +127,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .path: "a path"
         case .hub: "a hub's URL as `postern hub` prints it: postern://HOST:PORT/did:key:z…"
         case .listen: "an IP address and a port, such as \"0.0.0.0:4600\" or \"[::]:4600\" (port 0: any free one)"
+        case .listenOrOff: "an IP address and a TCP port, such as \"0.0.0.0:443\", or \"off\""
+        case .websocket: "a WebSocket URL: ws://HOST[:PORT][/PATH] or wss://HOST[:PORT][/PATH]"
         case .loopback, .reachListen: "a loopback address and a port, such as 127.0.0.1:7701 (port 0: any free one)"
         case .loopbackOrOff: "a loopback address and a port, such as 127.0.0.1:7600 (port 0: any free one), or \"off\""
         case .host: "a host name or an IP address, with a port if it is not the one listened on: hub.example.net:4600"
@@ -198,13 +207,16 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance:
             let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
             return isScope ? "write network:NAME or group:NAME/GROUP, in lower case" : nil
-        case .listen, .loopback, .reachListen, .loopbackOrOff:
-            return HostPort.hint(for: text, loopback: self != .listen)
+        case .listen, .listenOrOff: return HostPort.hint(for: text, loopback: false)
+        case .loopback, .reachListen, .loopbackOrOff:
+            return HostPort.hint(for: text, loopback: true)
         case .origin:
             return text == "*" ? "name the origins one by one: any page may be open in a browser" : nil
         case .label:
             return text.lowercased() != text && HostName.isLowercaseLabel(text.lowercased())
                 ? "write \(text.lowercased())" : nil
+        case .websocket:
+            return text.hasPrefix("http") ? "write ws:// or wss:// for the scheme" : nil
         case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName, .duration,
             .argument,
             .variable:
@@ -225,7 +237,9 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .label: return "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
         case .service: return "^[A-Za-z0-9._-]{1,63}$"
         case .path: return "^[^\\u0000]+$"
-        case .hub: return "^postern://\(host):\(port)/\(did)$"
+        case .hub: return "^postern://\(host):\(port)/\(did)(\\?websocket=.+)?$"
+        case .listenOrOff: return "^(off|(\(dotted)|localhost|\(bracketed)):\(port))$"
+        case .websocket: return "^wss?://\(host)(:\(port))?(/[A-Za-z0-9/._~-]*)?$"
         case .listen, .reachListen: return "^(\(dotted)|localhost|\(bracketed)):\(port)$"
         case .loopback: return "^\(loopback):\(port)$"
         case .loopbackOrOff: return "^(off|\(loopback):\(port))$"

@@ -94,7 +94,7 @@ enum StatusPage {
 
     private static func path(_ path: PathDocument?) -> String {
         guard let path else { return "none" }
-        return [path.kind.rawValue, path.transport, path.family, path.problem].compactMap(\.self)
+        return [path.kind.rawValue, path.transport.rawValue, path.family, path.problem].compactMap(\.self)
             .joined(separator: ", ")
     }
 

@@ -6,8 +6,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package struct Hub: Codable, Hashable, Sendable {
         package let url: HubURL
         package let connected: Bool
-        /// `udp`.
-        package let transport: String
+        /// What carries packets to it.
+        package let transport: Transport
         package let rttMs: Double?
         /// Whether peers meet us there first.
         package let home: Bool
@@ -21,9 +21,19 @@ package struct StatusDocument: Codable, Hashable, Sendable {
 
     /// What is known of the address translation in front of us.
     package struct NAT: Codable, Hashable, Sendable {
+        /// How addresses are translated: `none`, `endpoint-independent` or `endpoint-dependent` (RFC 4787 §4.1); nil as
+        /// long as fewer than two hubs and peers have told how they see this node.
         package let mapping: String?
+        /// Nil: it is not measured.
         package let filtering: String?
+        /// How the gateway leads a port here: `pcp` or `nat-pmp`, or `none` when it does not; nil when it is not asked.
         package let portMapping: String?
+
+        package init(mapping: String?, filtering: String?, portMapping: String?) {
+            self.mapping = mapping
+            self.filtering = filtering
+            self.portMapping = portMapping
+        }
     }
 
     /// A service of a peer that is offered to local clients.

@@ -93,6 +93,8 @@ package protocol SidecarView {
     var uptime: Interval { get }
     /// Where the underlay listens.
     var boundAddresses: [Endpoint] { get }
+    /// What is known of the address translation in front of this host.
+    var translation: StatusDocument.NAT { get }
     /// The services of peers that are offered to local clients.
     var localPorts: [LocalPort] { get }
 

@@ -2,6 +2,17 @@ package import OverlayCore
 import OverlayWire
 package import PosternModel
 
+/// What carries packets.
+package enum Transport: String, Codable, WordList, Sendable {
+    case udp
+    case websocket
+
+    /// What carries those of `session`.
+    init(_ session: PeerStatus?) {
+        self = session?.isInConnection == true ? .websocket : .udp
+    }
+}
+
 /// The way that packets to a node take.
 package struct PathDocument: Codable, Hashable, Sendable {
     /// Whether a hub carries them.
@@ -12,9 +23,9 @@ package struct PathDocument: Codable, Hashable, Sendable {
 
     /// Direct, or through a hub.
     package let kind: Kind
-    /// `udp`.
-    package let transport: String
-    /// `ipv4` or `ipv6`; nil for a relay.
+    /// What carries them, at least to the hub.
+    package let transport: Transport
+    /// `ipv4` or `ipv6`; nil for a relay or a WebSocket.
     package let family: String?
     /// The largest UDP payload that is sent there, in bytes.
     package let packetSize: Int?
@@ -24,11 +35,12 @@ package struct PathDocument: Codable, Hashable, Sendable {
     /// The path in use of `session`; nil when there is none.
     package init?(_ session: PeerStatus?) {
         guard let session, session.isConnected, let path = session.path else { return nil }
-        transport = "udp"
+        transport = Transport(session)
         packetSize = session.packetSize
         problem = session.carriesBase ? nil : "carries less than 1200 bytes"
         switch path {
         case .relay: (kind, family) = (.relay, nil)
+        case .connection: (kind, family) = (.direct, nil)
         case .ipv4: (kind, family) = (.direct, "ipv4")
         case .ipv6: (kind, family) = (.direct, "ipv6")
         }

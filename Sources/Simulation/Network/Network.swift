@@ -287,7 +287,7 @@ package struct Network {
         switch endpoint {
         case .ipv4(let address, _) where address >> 24 == 10 || address >> 16 == 20 << 8:
             UInt8(truncatingIfNeeded: address >> 16)
-        case .ipv4, .ipv6, .relay: nil
+        case .ipv4, .ipv6, .connection, .relay: nil
         }
     }
 

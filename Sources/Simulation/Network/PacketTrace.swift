@@ -106,6 +106,7 @@ package struct PacketTrace {
         switch endpoint {
         case .ipv4(let address, let port): UInt64(address) << 16 | UInt64(port)
         case .ipv6(let high, let low, let port): high ^ low ^ UInt64(port)
+        case .connection(let connection): connection.rawValue
         case .relay(let relay): UInt64(relay.hub) << 32 | UInt64(relay.channel.rawValue)
         }
     }

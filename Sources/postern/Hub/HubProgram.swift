@@ -54,6 +54,8 @@ struct HubProgram {
                     logger: logger
                 )
             }.get()
+        } catch let error as WebSocketProblem {
+            throw CommandFailure(ConfigurationFailure(problems: [error.problem(in: file)]))
         } catch let error as IOError {
             throw taken(error)
         } catch let problem as Problem {
@@ -144,6 +146,8 @@ extension HubProgram {
         private let audit: AuditFile
         private let counters: HandshakeCounterFile
         private let udp: [SocketAddress]
+        /// Where WebSocket connections are taken; nil: nowhere.
+        private let tcp: SocketAddress?
         private let log: Logger
 
         static func launch(
@@ -177,7 +181,10 @@ extension HubProgram {
                     settings: HubService.Settings(limits: settings.limits),
                     logger: logger
                 )
-                return node.start().assumeIsolated().map { udp in
+                return node.start().assumeIsolated().flatMap { udp in
+                    takeWebSockets(node, besides: udp, settings: settings.websocket, logger: logger)
+                        .map { (udp, $0) }
+                }.map { udp, tcp in
                     service.start()
                     let parts = Parts(
                         node: node,
@@ -185,6 +192,7 @@ extension HubProgram {
                         audit: audit,
                         counters: counters,
                         udp: udp,
+                        tcp: tcp,
                         logger: logger
                     )
                     return NIOLoopBound(parts, eventLoop: loop)
@@ -216,8 +224,10 @@ extension HubProgram {
             audit: AuditFile,
             counters: HandshakeCounterFile,
             udp: [SocketAddress],
+            tcp: SocketAddress?,
             logger: Logger
         ) {
+            self.tcp = tcp
             self.node = node
             self.service = service
             self.audit = audit
@@ -249,9 +259,19 @@ extension HubProgram {
         /// a wildcard.
         private func url(settings: HubConfiguration) -> HubURL? {
             guard let bound = udp.first, let port = bound.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
-            if let host = settings.publicHosts.first { return service.url(at: host.place(listeningOn: port)) }
+            if let host = settings.publicHosts.first {
+                return url(at: host.place(listeningOn: port), settings.websocket)
+            }
             guard let endpoint = Endpoint(bound), let place = HostAddresses.concrete(endpoint).first else { return nil }
-            return HostPort(place.description).flatMap { service.url(at: $0) }
+            return HostPort(place.description).flatMap { url(at: $0, settings.websocket) }
+        }
+
+        /// The same for nodes that reach it over UDP at `place`. Without a word nodes look for a plain WebSocket there.
+        private func url(at place: HostPort, _ websocket: HubWebSocketConfiguration?) -> HubURL? {
+            if let url = websocket?.url { return service.url(at: place, websocket: url) }
+            guard let port = tcp?.port.flatMap({ UInt16(exactly: $0) }) else { return service.url(at: place) }
+            let isSecured = websocket?.certificate != nil
+            return service.url(at: place, websocket: WebSocketURL(place.with(port: port), isSecured: isSecured))
         }
     }
 }

@@ -39,7 +39,7 @@ enum HostAddresses {
             }
         case .ipv4, .ipv6:
             return [bound]
-        case .relay:
+        case .connection, .relay:
             return []
         }
         let outward = candidates.filter { !$0.isLoopback }

@@ -1,3 +1,4 @@
+import Foundation
 import GatewayCore
 import GatewayNIO
 import Logging
@@ -63,6 +64,11 @@ final class SidecarProgram {
         eventLoop.preconditionInEventLoop()
         var settings = OverlayNode.Settings.defaults
         settings.node.usesDirectPaths = configuration.underlay.relay != .only
+        settings.mapsPort = configuration.underlay.mapsPort && settings.node.usesDirectPaths
+        settings.node.padsPackets = configuration.underlay.padsPackets
+        settings.webSocket.isUsed = configuration.underlay.usesWebSocket
+        settings.webSocket.authorities = configuration.underlay.authorities
+        settings.webSocket.proxies = WebProxies(environment: ProcessInfo.processInfo.environment)
         // The rest is for what waits in sockets, and for everything that is not a byte of a stream.
         settings.node.maxMemory = configuration.limits.memory / 4 * 3
         settings.maxWaiting = configuration.limits.memory / 8

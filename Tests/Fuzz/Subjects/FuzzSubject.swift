@@ -9,6 +9,7 @@ package struct FuzzSubject: Sendable {
     package static let all: [FuzzSubject] = [
         FuzzSubject(name: "Frames", receive: Frames.receive),
         FuzzSubject(name: "Handshake", receive: Handshake.receive),
+        FuzzSubject(name: "Gateway", receive: GatewayAnswers.receive),
         FuzzSubject(name: "HTTP", receive: HTTPMessages.receive),
         FuzzSubject(name: "JSON", receive: JSONText.receive),
         FuzzSubject(name: "YAML", receive: ConfigurationText.receive),

@@ -228,6 +228,7 @@ private struct Blind: SidecarView {
     var version: String { "fuzz" }
     var uptime: Interval { .zero }
     var boundAddresses: [Endpoint] { [] }
+    var translation: StatusDocument.NAT { StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil) }
     var localPorts: [LocalPort] { [] }
     var unstoredCount: Int { 0 }
     var configuration: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }

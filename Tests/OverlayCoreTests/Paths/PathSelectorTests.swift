@@ -13,7 +13,7 @@ import Testing
         timeouts: Int = 0
     ) -> InUse {
         InUse(
-            isRelay: false,
+            isDetour: false,
             silence: silence.map { .milliseconds($0) },
             roundTrip: .milliseconds(roundTrip),
             probeTimeout: .milliseconds(100),
@@ -30,7 +30,7 @@ import Testing
 
     private static func relayed(silence: Int64? = 0, timeouts: Int = 0) -> InUse {
         var path = direct(silence: silence, timeouts: timeouts)
-        path.isRelay = true
+        path.isDetour = true
         return path
     }
 
@@ -50,7 +50,7 @@ import Testing
         ] as [(InUse?, Int64, Bool)]
     )
     func `a candidate is used when it is clearly better`(inUse: InUse?, roundTrip: Int64, isUsed: Bool) {
-        #expect(selector(inUse).prefers(.candidate, roundTrip: .milliseconds(roundTrip)) == isUsed)
+        #expect(selector(inUse).prefers(.candidate, isDetour: false, roundTrip: .milliseconds(roundTrip)) == isUsed)
     }
 
     @Test(
@@ -68,13 +68,13 @@ import Testing
         inUse: InUse?,
         isUsed: Bool
     ) {
-        #expect(selector(inUse).prefers(reason, roundTrip: .milliseconds(1)) == isUsed)
+        #expect(selector(inUse).prefers(reason, isDetour: false, roundTrip: .milliseconds(1)) == isUsed)
     }
 
-    private static let toRelay = Migration(isRelay: true, isKnown: true, isLeading: false)
-    private static let toKnown = Migration(isRelay: false, isKnown: true, isLeading: false)
-    private static let toKnownLeading = Migration(isRelay: false, isKnown: true, isLeading: true)
-    private static let toNewLeading = Migration(isRelay: false, isKnown: false, isLeading: true)
+    private static let toRelay = Migration(isDetour: true, isKnown: true, isLeading: false)
+    private static let toKnown = Migration(isDetour: false, isKnown: true, isLeading: false)
+    private static let toKnownLeading = Migration(isDetour: false, isKnown: true, isLeading: true)
+    private static let toNewLeading = Migration(isDetour: false, isKnown: false, isLeading: true)
 
     @Test(
         arguments: [
@@ -125,12 +125,12 @@ import Testing
     func `what is looked for depends on the path in use`(
         inUse: InUse?,
         takesPathOfKeys: Bool,
-        wantsRelay: Bool,
+        wantsDetour: Bool,
         wantsDirectPath: Bool
     ) {
         let selector = selector(inUse)
         #expect(selector.takesPathOfKeys == takesPathOfKeys)
-        #expect(selector.wantsRelay == wantsRelay)
+        #expect(selector.wantsDetour == wantsDetour)
         #expect(selector.wantsDirectPath == wantsDirectPath)
     }
 }

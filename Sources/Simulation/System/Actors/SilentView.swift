@@ -8,6 +8,7 @@ struct SilentView: SidecarView {
     var version: String { "simulated" }
     var uptime: Interval { .zero }
     var boundAddresses: [Endpoint] { [] }
+    var translation: StatusDocument.NAT { StatusDocument.NAT(mapping: nil, filtering: nil, portMapping: nil) }
     var localPorts: [LocalPort] { [] }
     var unstoredCount: Int { 0 }
     var configuration: StatusDocument.Configuration { .init(file: nil, since: Timestamp(seconds: 0)) }

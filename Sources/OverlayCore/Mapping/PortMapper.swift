@@ -1,0 +1,158 @@
+package import OverlayWire
+package import PosternModel
+
+/// Asks the host's IPv4 gateway to lead a UDP port of its public address here, by PCP (RFC 6887) and, where that is not
+/// known, by its forerunner NAT-PMP (RFC 6886). Both are spoken at UDP port 5351.
+///
+/// ```
+///   ASKING ── an answer ──▶ MAPPED ── half the lifetime is over ──▶ ASKING (again, the mapping stands meanwhile)
+///      └───── no answer, or a refusal ──▶ RESTING ── a while later ──▶ ASKING
+/// ```
+/// A value without input and output: the shell sends what ``pollRequest(at:)`` gives to the gateway, and feeds what
+/// comes from there to ``receive(_:at:)``.
+package struct PortMapper: Sendable {
+    /// Which of the two protocols the gateway speaks.
+    package enum Method: String, Sendable {
+        case pcp
+        case natPMP = "nat-pmp"
+    }
+
+    /// A mapping that stands.
+    package struct Mapping: Hashable, Sendable {
+        /// Where others reach this host.
+        package let endpoint: Endpoint
+        package let method: Method
+    }
+
+    /// The gateway's port.
+    package static let serverPort: UInt16 = 5351
+    /// Times between two requests that were not answered (RFC 6886 §3.1: 250 ms, doubled), then it is left alone.
+    private static let spacing: [Interval] = [250, 500, 1000, 2000, 4000].map { .milliseconds($0) }
+    /// How long a mapping is asked for, in seconds (RFC 6886 §3.3 recommends two hours).
+    private static let lifetime: UInt32 = 7200
+    /// How long a gateway is left alone that did not answer or refused.
+    private static let rest = Interval.seconds(600)
+
+    private enum Phase {
+        /// So many requests have left; the next one is due then.
+        case asking(sent: Int, at: Instant)
+        case mapped(renewAt: Instant)
+        case resting(until: Instant)
+    }
+
+    private let client: UInt32
+    private let port: UInt16
+    private let nonce: PCP.Nonce
+    private var phase: Phase
+    /// Requests that wait to be sent.
+    private var requests: [[UInt8]] = []
+    /// The public address that a NAT-PMP gateway has told.
+    private var address: UInt32?
+    /// What stands now; nil: nothing, as far as is known.
+    package private(set) var mapping: Mapping?
+
+    /// A mapping for `port` of the host at `client`, an IPv4 address as a host-order number. `nonce`: 12 random bytes.
+    package init(port: UInt16, client: UInt32, nonce: [UInt8], at now: Instant) {
+        self.port = port
+        self.client = client
+        self.nonce = PCP.Nonce(nonce)
+        phase = .asking(sent: 0, at: now)
+    }
+
+    /// When ``advance(to:)`` has something to do.
+    package var nextDeadline: Instant {
+        switch phase {
+        case .asking(_, let at): at
+        case .mapped(let renewAt): renewAt
+        case .resting(let until): until
+        }
+    }
+
+    /// Does what has become due.
+    package mutating func advance(to now: Instant) {
+        guard nextDeadline <= now else { return }
+        switch phase {
+        case .mapped, .resting:
+            ask(sent: 0, at: now)
+        case .asking(let sent, _):
+            guard sent <= Self.spacing.count else { return rest(at: now) }
+            ask(sent: sent, at: now)
+        }
+    }
+
+    /// The next packet for the gateway.
+    package mutating func pollRequest() -> [UInt8]? { requests.isEmpty ? nil : requests.removeFirst() }
+
+    /// The packet that gives the mapping back, when the host needs it no more; nil: there is none.
+    package mutating func release() -> [UInt8]? {
+        defer { mapping = nil }
+        switch mapping?.method {
+        // RFC 6887 §15, RFC 6886 §3.4: a lifetime of zero.
+        case .pcp?: return PCP.request(client: client, port: port, suggested: mapping?.endpoint, nonce, lifetime: 0)
+        case .natPMP?: return NATPMP.mapRequest(port: port, suggested: 0, lifetime: 0)
+        case nil: return nil
+        }
+    }
+
+    /// A packet came from the gateway. What is none of its answers to us is ignored.
+    package mutating func receive(_ packet: RawSpan, at now: Instant) {
+        if let answer = PCP.Answer(packet, nonce: nonce, port: port) {
+            guard answer.isSuccess else { return refused(at: now) }
+            return stands(.pcp, at: answer.endpoint, for: answer.lifetime, now: now)
+        }
+        guard let answer = NATPMP.Answer(packet) else { return }
+        switch answer {
+        case .address(let address):
+            self.address = address
+            noteMapped(at: now)
+        case .mapped(port, let outside, let lifetime):
+            mapped = (outside, lifetime)
+            noteMapped(at: now)
+        case .mapped, .unsupported:
+            break
+        case .refused:
+            refused(at: now)
+        }
+    }
+
+    /// The port that a NAT-PMP gateway has given, and for how long, in seconds.
+    private var mapped: (port: UInt16, lifetime: UInt32)?
+
+    /// NAT-PMP tells address and port in packets of their own.
+    private mutating func noteMapped(at now: Instant) {
+        guard let address, let mapped, mapping?.method != .pcp else { return }
+        self.mapped = nil
+        stands(.natPMP, at: .ipv4(address: address, port: mapped.port), for: mapped.lifetime, now: now)
+    }
+
+    private mutating func stands(_ method: Method, at endpoint: Endpoint, for lifetime: UInt32, now: Instant) {
+        guard lifetime > 0, endpoint.scope != .nowhere, endpoint.scope != .loopback else { return refused(at: now) }
+        mapping = Mapping(endpoint: endpoint, method: method)
+        // RFC 6886 §3.3, RFC 6887 §11.2.1: renewed at half of its time, and not all the time.
+        phase = .mapped(renewAt: now + .seconds(Int64(max(min(lifetime, Self.lifetime) / 2, 60))))
+    }
+
+    private mutating func ask(sent: Int, at now: Instant) {
+        requests.append(
+            PCP.request(client: client, port: port, suggested: mapping?.endpoint, nonce, lifetime: Self.lifetime)
+        )
+        // A gateway of the one kind ignores the other or says so; one that knows both has answered before.
+        if mapping?.method == .natPMP || (sent > 0 && mapping == nil) {
+            requests.append(NATPMP.addressRequest)
+            requests.append(NATPMP.mapRequest(port: port, suggested: port, lifetime: Self.lifetime))
+        }
+        phase = .asking(sent: sent + 1, at: now + Self.spacing[min(sent, Self.spacing.count - 1)])
+    }
+
+    private mutating func refused(at now: Instant) {
+        switch phase {
+        case .asking: rest(at: now)
+        case .mapped, .resting: break
+        }
+    }
+
+    private mutating func rest(at now: Instant) {
+        mapping = nil
+        phase = .resting(until: now + Self.rest)
+    }
+}
