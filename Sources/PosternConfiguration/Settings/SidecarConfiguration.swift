@@ -232,10 +232,34 @@ package struct HubConfiguration: Hashable, Sendable {
     package var sharesKeyWithGroup: Bool
     /// Names and addresses under which nodes reach the hub; may be empty.
     package var publicHosts: [PublicHost]
+    /// Where the registry is kept; nil: in SQLite, in the state directory.
+    package var database: HubDatabaseConfiguration?
+    /// Where the status page is served besides the control socket.
+    package var control: ControlListener
+    /// Whether every program on this machine may read the metrics there.
+    package var hasOpenMetrics: Bool
+    /// The nodes that may register; nil: any.
+    package var allowed: Set<NodeKey>?
     /// What nodes may take.
     package var limits: HubLimitsConfiguration
     /// What is logged.
     package var log: LogConfiguration
+}
+
+/// A hub's `database:`
+package struct HubDatabaseConfiguration: Hashable, Sendable {
+    /// The URL, which may hold a password.
+    package var url: String
+    /// Whether the connection may leave this host without TLS.
+    package var isInsecure: Bool
+    /// The file with what the hubs of the database have in common; nil: `cluster.secret` in the state directory.
+    package var secret: String?
+
+    /// The database at `url`, with the defaults.
+    package init(url: String) {
+        self.url = url
+        isInsecure = false
+    }
 }
 
 /// A hub's `limits:`, of which what is nil has the default.
