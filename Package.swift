@@ -77,6 +77,8 @@ let package = Package(
         .target(name: "CRuntime"),
         .target(name: "CSpawn"),
         .target(name: "CJOSE", linkerSettings: [.linkedLibrary("crypto")]),
+        // The header of libpq alone: the library is loaded when a hub needs it.
+        .target(name: "CPostgres", cSettings: [.unsafeFlags(["-I", "/usr/include/postgresql"])]),
 
         // Cores: no input or output, no clock, no system randomness
         .target(name: "PosternModel", swiftSettings: hot),
@@ -136,7 +138,7 @@ let package = Package(
             name: "HubServer",
             dependencies: [
                 "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "TrustCore", "HubProtocol", "HubCore",
-                "OverlayNIO", "StateStore", nio, log,
+                "OverlayNIO", "StateStore", "CPostgres", nio, log,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common

@@ -18,7 +18,7 @@ can_install() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing_packages() {
     local package
-    for package in pkg-config libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev; do
+    for package in pkg-config libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev libpq-dev; do
         has_package "$package" || echo "$package"
     done
     # Debian 12 has llhttp only as the sources in node-llhttp.
@@ -29,7 +29,7 @@ missing_packages() {
 
 install_packages() {
     command -v dpkg-query >/dev/null || {
-        say "this is no Debian or Ubuntu: libsodium, SQLite, llhttp and pkg-config have to be there already"
+        say "this is no Debian or Ubuntu: libsodium, SQLite, libpq, llhttp and pkg-config have to be there already"
         return 0
     }
     local missing

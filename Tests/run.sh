@@ -66,8 +66,8 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 # The Debian packages that are missing, one a line.
 missing_packages() {
     local name
-    for name in libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev pkg-config iproute2 nftables conntrack nginx haproxy miniupnpd-nftables gcc libc6-dev \
-        binutils valgrind git curl qrencode zbar-tools; do
+    for name in libsodium-dev libsqlite3-dev zlib1g-dev libssl-dev libpq-dev postgresql pkg-config iproute2 nftables conntrack \
+        nginx haproxy miniupnpd-nftables gcc libc6-dev binutils valgrind git curl qrencode zbar-tools; do
         has_package "$name" || echo "$name"
     done
     # llhttp: a library of its own in newer distributions, the sources that come with Node in Debian 12.
@@ -194,6 +194,9 @@ nightly() {
     say "every pair of address translators, and 2 000 simulated ones"
     simulated translators 3600 "$programs/postern-sim" swarm --seeds 2000 --scenario nat-pairs
     POSTERN_NAT_MATRIX=all end_to_end nats .build/release -k test_nats
+    say "hubs with a million registered nodes"
+    simulated million 1800 "$venv/bin/python" Tests/Hubs/million.py
+    cat "$results/million.log"
     say "the shells' unit tests with ThreadSanitizer"
     need "build for ThreadSanitizer" swift build --build-tests --sanitize thread --scratch-path .build-tsan
     simulated threads 3600 .build-tsan/debug/posternPackageTests.xctest --testing-library swift-testing \

@@ -23,12 +23,16 @@ package struct Hub: Sendable {
     var rates: RateBook
     var refusals = RefusalCount()
     var relays = RelayTable()
+    /// The other hubs that share the store and serve.
+    var cluster = HubCluster()
+    /// Whom the operator wants here.
+    var admission = HubAdmission()
 
-    /// The hub with `identity`, which nobody is connected to.
-    package init(identity: NodeIdentity, settings: HubSettings = .defaults) {
+    /// The hub with `identity`, which nobody is connected to. `tags` are given where it shares its store.
+    package init(identity: NodeIdentity, tags: HubTags? = nil, settings: HubSettings = .defaults) {
         self.identity = identity
         self.settings = settings
-        tags = HubTags(of: identity)
+        self.tags = tags ?? HubTags(of: identity)
         rates = RateBook(settings: settings)
     }
 
@@ -40,6 +44,7 @@ package struct Hub: Sendable {
         at now: Clocks,
         _ read: () throws(HubRefusal) -> HubRequest
     ) -> Result<HubRequest, HubRefusal> {
+        guard !admission.banned.contains(node) else { return .failure(.closed) }
         guard rates.take(.requests(of: node), at: now.instant), rates.take(.requestsFrom(network), at: now.instant)
         else { return .failure(.overLimit) }
         do {
@@ -88,7 +93,8 @@ package struct Hub: Sendable {
             case .request(_, let id, _, _, _): [.answer(id, .refused(.unavailable))]
             case .watchOpened(let node, _): apply(.leave(node)) + [.endWatch(node)]
             case .watchClosed(let node, _): apply(.leave(node))
-            case .tidy: []
+            // Who hands these over does so again.
+            case .told, .tidy: []
             }
         }
     }

@@ -19,6 +19,8 @@ package enum HubInput: Hashable, Sendable {
     case watchOpened(by: NodeKey, at: Timestamp)
     /// The event stream of a node ended, or the session with it did.
     case watchClosed(by: NodeKey, at: Timestamp)
+    /// Another hub that shares the store tells.
+    case told(HubNotice)
     /// It is time to remove what has waited too long.
     case tidy(at: Timestamp)
 }

@@ -15,6 +15,14 @@ package struct HubTags: Sendable {
         key = Hash.blake2b(identity.sign(Self.context).bytes)
     }
 
+    /// The tags of all hubs that share a store, and with it `secret`.
+    package init(secret: [UInt8]) {
+        key = Hash.blake2b(Self.context + secret)
+    }
+
+    /// By this a store knows whether a hub has the secret of the others; it does not tell the secret.
+    package var check: [UInt8] { Hash.blake2b(Array("check".utf8), key: key) }
+
     /// The tag of the pair.
     func sender(_ sender: NodeKey, to target: NodeKey) -> UInt64 {
         tag("sender", sender.bytes + target.bytes)
@@ -44,6 +52,27 @@ package struct HubTags: Sendable {
         let pair = Hash.blake2b(Array("revocation".utf8) + giver.bytes + subject.bytes, key: key)
         guard let pair = Words32(bytes: pair) else { preconditionFailure("the hash has 32 bytes") }
         return RevocationKey(giver: tag("giver", giver.bytes), pair: pair)
+    }
+
+    /// What other hubs are told of a revocation, and nobody else can read.
+    func hidden(_ pair: GrantPair) -> HubNotice.HiddenPair {
+        let name = revocation(by: pair.giver, of: pair.subject).pair
+        let names = zip(pair.giver.bytes + pair.subject.bytes, mask(of: name)).map { $0 ^ $1 }
+        return HubNotice.HiddenPair(pair: name, names: names)
+    }
+
+    /// The pair that another hub with these tags has hidden; nil: it is none.
+    func names(_ hidden: HubNotice.HiddenPair) -> GrantPair? {
+        let names = zip(hidden.names, mask(of: hidden.pair)).map { $0 ^ $1 }
+        guard let giver = NodeKey(bytes: Array(names.prefix(32))),
+            let subject = NodeKey(bytes: Array(names.dropFirst(32))),
+            revocation(by: giver, of: subject).pair == hidden.pair
+        else { return nil }
+        return GrantPair(giver: giver, subject: subject)
+    }
+
+    private func mask(of pair: Words32) -> [UInt8] {
+        Hash.blake2b(Array("revocation names".utf8) + pair.bytes, key: key, byteCount: 64)
     }
 
     /// What is kept of `revocation`.

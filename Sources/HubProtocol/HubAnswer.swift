@@ -15,6 +15,8 @@ package enum HubAnswer: Hashable, Sendable {
     case online(RelayChannel)
     /// The target is registered but away; the requester is told when it comes.
     case offline
+    /// The same; it is at home at other hubs of those that share a registry, where it may be present.
+    case away(homes: [HubURL])
     /// Entries of a network's log, each behind the one that it follows, and how far the log has come.
     case entries([NetworkEntry], head: NetworkHead)
     /// The entries are in the log.
@@ -39,7 +41,7 @@ package enum HubAnswer: Hashable, Sendable {
             }
             self = .revocations(revocations)
         } else if fields.has("online") {
-            self = try fields.bool("online") ? .online(try fields.channel()) : .offline
+            self = try fields.bool("online") ? .online(try fields.channel()) : Self.away(fields)
         } else if fields.has("entries") {
             guard let documents = try fields.value("entries").array else { throw .invalid("entries") }
             var entries: [NetworkEntry] = []
@@ -51,6 +53,15 @@ package enum HubAnswer: Hashable, Sendable {
         } else {
             self = .done
         }
+    }
+
+    /// How many homes of a node are told.
+    private static let homeCount = 8
+
+    private static func away(_ fields: JSONFields) -> HubAnswer {
+        let texts = fields.optionalValue("homes")?.array?.prefix(homeCount) ?? []
+        let homes = texts.compactMap { $0.string.flatMap { try? HubURL($0) } }
+        return homes.isEmpty ? .offline : .away(homes: homes)
     }
 
     /// The document to send.
@@ -72,6 +83,7 @@ package enum HubAnswer: Hashable, Sendable {
         case .appended(let receipt): ["ok": true, "receipt": receipt.document]
         case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
         case .offline: ["ok": true, "online": false]
+        case .away(let homes): ["ok": true, "online": false, "homes": .texts(homes)]
         case .refused(let refusal): ["ok": false, "error": refusal.document]
         }
     }

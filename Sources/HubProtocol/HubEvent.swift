@@ -14,6 +14,12 @@ package enum HubEvent: Hashable, Sendable {
     case network(NetworkID, NetworkHead)
     /// A relay channel is closed.
     case closed(RelayChannel)
+    /// The other hubs that share this one's registry, and by what an older copy of the registry is known. A hub that is
+    /// draining is about to end.
+    case hubs([HubURL], store: String?, isDraining: Bool)
+
+    /// How many hubs share a registry at most (RULES N16).
+    private static let hubCount = 8
 
     /// The event in `document`.
     package init(_ document: JSONValue) throws(RecordError) {
@@ -27,6 +33,14 @@ package enum HubEvent: Hashable, Sendable {
         case "network":
             let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
             self = .network(NetworkID(try fields.hash("network")), head)
+        case "hubs":
+            let hubs = try fields.list("hubs", limit: Self.hubCount) { value in
+                value.string.flatMap { try? HubURL($0) }
+            }
+            let store = try fields.optionalValue("store").map { _ throws(RecordError) in
+                try fields.text("store", limit: 64)
+            }
+            self = .hubs(hubs, store: store, isDraining: try fields.bool("draining"))
         case "closed": self = .closed(try fields.channel())
         case _: throw .invalid("event")
         }
@@ -51,6 +65,11 @@ package enum HubEvent: Hashable, Sendable {
             ]
         case .closed(let channel):
             ["event": "closed", "channel": channel.json]
+        case .hubs(let hubs, let store, let isDraining):
+            [
+                "event": "hubs", "hubs": .texts(hubs), "store": store.map { .string($0) } ?? .null,
+                "draining": .bool(isDraining),
+            ]
         }
     }
 }

@@ -17,6 +17,8 @@ package enum HubRefusal: Error, Hashable, Sendable {
     case behind
     /// The hub has as many nodes as it takes.
     case full
+    /// The operator does not let this node register here, or has banned it.
+    case closed
     /// A look-up by a node without an event stream: it could not be told when the channel closes.
     case notWatching
     /// The hub could not write to its store.
@@ -39,6 +41,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
             self = .workNeeded(bits: bits, hour: try fields.integer("hour"))
         case "behind": self = .behind
         case "full": self = .full
+        case "closed": self = .closed
         case "not-watching": self = .notWatching
         case "unavailable": self = .unavailable
         case _: throw .invalid("code")
@@ -64,6 +67,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .workNeeded: "work"
         case .behind: "behind"
         case .full: "full"
+        case .closed: "closed"
         case .notWatching: "not-watching"
         case .unavailable: "unavailable"
         }
@@ -77,6 +81,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .workNeeded: "mail of a stranger is taken with work"
         case .behind: "the log has other entries behind the one that these follow"
         case .full: "this hub takes no more nodes"
+        case .closed: "this hub does not serve this node; ask its operator"
         case .notWatching: "open the event stream on port 2 first"
         case .unavailable: "the hub cannot store this now; try again later"
         }

@@ -7,6 +7,8 @@ package enum HubRequest: Hashable, Sendable {
     /// Keep the requester in the registry, with the ids of the contact cards whose tokens give room in its mailbox;
     /// they replace those that it told before.
     case register(contacts: [RecordID])
+    /// The same of a node that is at home elsewhere and comes to meet somebody: what it told its own hubs stays.
+    case visit
     /// Forget the requester.
     case deregister
     /// Keep sealed mail for `target`; the evidence says why there should be room for it.
@@ -48,7 +50,8 @@ package enum HubRequest: Hashable, Sendable {
             let contacts = try fields.list("contacts", limit: Self.contactCount) { value in
                 value.string.flatMap { RecordID($0) }
             }
-            self = .register(contacts: contacts)
+            let isVisit = fields.optionalValue("visit") == .bool(true)
+            self = isVisit ? .visit : .register(contacts: contacts)
         case "deregister":
             self = .deregister
         case "deposit":
@@ -97,6 +100,9 @@ package enum HubRequest: Hashable, Sendable {
         switch self {
         case .register(let contacts):
             ["do": "register", "contacts": .texts(contacts)]
+        case .visit:
+            // A hub of a former version takes it as a registration.
+            ["do": "register", "contacts": [], "visit": true]
         case .deregister:
             ["do": "deregister"]
         case .deposit(let target, let sealed, let evidence):

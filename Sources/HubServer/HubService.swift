@@ -23,21 +23,32 @@ package final class HubService {
         package var waitingEvents: Int
         /// How often outdated mail is removed. Default 10 minutes.
         package var tidyInterval: TimeAmount
+        /// How long nodes have to move to another hub before this one ends. Default 2 seconds.
+        package var drainTime: TimeAmount
 
         package static let defaults = Settings(
             hub: .defaults,
             waitingRequests: 10_000,
             waitingEvents: 2_048,
-            tidyInterval: .minutes(10)
+            tidyInterval: .minutes(10),
+            drainTime: .seconds(2)
         )
     }
 
-    private let node: OverlayNode
-    private let key: NodeKey
+    let node: OverlayNode
+    let key: NodeKey
     private let settings: Settings
-    private let worker: HubWorker
+    let worker: HubWorker
+    let feed: HubFeed?
+    private(set) var cluster = HubCluster()
+    /// Whom it serves; changed by ``open(to:)`` and ``ban(_:)``.
+    var admission = HubAdmission()
+    /// Where nodes reach it.
+    private(set) var url: HubURL?
+    let startedAt = NIODeadline.now()
+    private(set) var counts = Counts()
     private let audit: any AuditTrail
-    private let log: Logger
+    let log: Logger
 
     private var phase = Phase.idle
     private var batch: [HubArrival] = []
@@ -48,7 +59,16 @@ package final class HubService {
     /// The calls on port 1; made by ``start()``.
     private var calls: RPCServer?
     private var tidying: Scheduled<Void>?
+    /// When it was last said that another hub has the same key.
+    private var warned: NIODeadline?
     private var drained: EventLoopPromise<Void>?
+
+    /// What has happened since the start.
+    struct Counts {
+        var requests: UInt64 = 0
+        var refused: UInt64 = 0
+        var storeFailures: UInt64 = 0
+    }
 
     private enum Phase {
         case idle
@@ -60,7 +80,7 @@ package final class HubService {
     package init(
         node: OverlayNode,
         identity: NodeIdentity,
-        store: any HubStore,
+        registry: HubRegistry,
         audit: any AuditTrail,
         settings: Settings = .defaults,
         logger: Logger
@@ -70,20 +90,36 @@ package final class HubService {
         self.audit = audit
         key = identity.key
         log = logger
-        worker = HubWorker(identity: identity, settings: settings.hub, store: store)
+        feed = registry.feed
+        worker = HubWorker(identity: identity, tags: registry.tags, settings: settings.hub, store: registry.store)
         node.observer = self
     }
 
-    /// Begins to serve; the node is started by its owner.
-    package func start() {
+    /// Begins to serve; the node is started by its owner. Other hubs of the same registry tell their nodes that this
+    /// one is at `url`.
+    package func start(as url: HubURL? = nil) {
         node.eventLoop.preconditionInEventLoop()
         phase = .serving
+        self.url = url
         var limits = RPCServer.Limits.defaults
         limits.request = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
         limits.unfinishedPerPeer = settings.hub.openRequests
         calls = RPCServer(limits: limits) { [weak self] call, document in self?.received(document, call) }
         audit.record(AuditEvent(.started, actor: key, subject: key.did), at: Clocks.now().wall)
         tidy()
+        let loop = node.eventLoop
+        let service = NIOLoopBound(self, eventLoop: loop)
+        if let url { feed?.start(as: url) { news in loop.execute { service.value.heard(news) } } }
+    }
+
+    /// Tells the nodes that are here to move to another hub, if there is one, and gives them a few seconds.
+    package func drain() -> EventLoopFuture<Void> {
+        node.eventLoop.preconditionInEventLoop()
+        guard case .serving = phase, !cluster.others.isEmpty else { return node.eventLoop.makeSucceededVoidFuture() }
+        feed?.drain()
+        cluster.isDraining = true
+        take(.cluster(cluster))
+        return node.eventLoop.scheduleTask(in: settings.drainTime) {}.futureResult
     }
 
     /// Ends the event streams and waits for the store; the node is stopped by its owner afterwards.
@@ -99,6 +135,7 @@ package final class HubService {
         }
         phase = .stopped
         tidying?.cancel()
+        feed?.stop()
         for watch in watches.values { watch.close(.shutdown) }
         audit.record(AuditEvent(.stopped, actor: key, subject: key.did), at: Clocks.now().wall)
         if !isWorking { promise.succeed() }
@@ -111,12 +148,32 @@ package final class HubService {
         HubURL(place, key: key, websocket: websocket)
     }
 
+    func join(_ cluster: HubCluster) {
+        guard cluster != self.cluster, case .serving = phase else { return }
+        let isRestored = self.cluster.store.map { $0 != cluster.store } ?? false
+        if isRestored { log.warning("the database is an older copy of itself: nodes bring what it lacks") }
+        self.cluster = cluster
+        take(.cluster(cluster))
+    }
+
+    /// Every node opens its event stream again, and gets all that is there.
+    func endWatches() {
+        for watch in watches.values { watch.close(.aborted) }
+    }
+
+    func warnOfOwnKey() {
+        let now = NIODeadline.now()
+        if let warned, now - warned < .minutes(1) { return }
+        warned = now
+        log.critical("another hub uses this hub's key: stop one of the two")
+    }
+
     private func tidy() {
         take(.input(.tidy(at: Clocks.now().wall)))
         tidying = node.eventLoop.assumeIsolated().scheduleTask(in: settings.tidyInterval) { self.tidy() }
     }
 
-    private func take(_ arrival: HubArrival) {
+    func take(_ arrival: HubArrival) {
         batch.append(arrival)
         work()
     }
@@ -136,7 +193,11 @@ package final class HubService {
 
     private func worked(_ outcome: HubWorker.Outcome) {
         if let failure = outcome.failure {
+            counts.storeFailures += 1
             log.error("the hub's store failed", metadata: ["error": "\(failure)"])
+        }
+        if !outcome.untaken.isEmpty {
+            node.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(500)) { self.take(outcome.untaken) }
         }
         record(outcome.actions) { service in
             for action in outcome.actions { service.perform(action) }
@@ -162,7 +223,9 @@ package final class HubService {
 
     private func perform(_ action: HubAction) {
         switch action {
-        case .answer(let id, let answer): requests.removeValue(forKey: id)?.answer(answer.document)
+        case .answer(let id, let answer):
+            if case .refused = answer { counts.refused += 1 }
+            requests.removeValue(forKey: id)?.answer(answer.document)
         case .push(let node, let event): watches[node]?.tell(event.document)
         case .endWatch(let node): watches[node]?.close(.aborted)
         case .bridge(let a, let channelA, let b, let channelB): node.bridge(a, channelA, b, channelB)
@@ -181,6 +244,7 @@ package final class HubService {
             return call.answer(HubAnswer.refused(.unavailable).document)
         }
         lastRequest += 1
+        counts.requests += 1
         let id = HubRequestID(lastRequest)
         requests[id] = call
         take(.request(id, document, from: call.peer, in: network(of: call.peer), at: Clocks.now()))

@@ -17,6 +17,14 @@ struct HubLinks: Sendable {
         var isFull = false
         /// How far its clock is ahead of ours, as it has told; nil: it has not.
         var clockAhead: Interval?
+        /// Whether its operator does not want us there.
+        var isClosed = false
+        /// By this an older copy of its registry is known.
+        var store: String?
+        /// Whether it is about to end.
+        var isDraining = false
+        /// Whether peers find us there now.
+        var serves: Bool { isOurs && isUp && isWatched && !isFull && !isClosed && !isSilent }
         /// What it may still make us work.
         var work: TokenBucket
         /// Whether its event stream is open.

@@ -18,6 +18,8 @@ struct PeerLinks: Sendable {
         var asked: [NodeKey: Asked] = [:]
         /// Hubs that said that it is away, and will tell when it comes.
         var awaitedAt: Set<NodeKey> = []
+        /// Where a hub says that it is at home.
+        var homes: [HubURL] = []
         var candidates: [Endpoint] = []
         var lastMet: Timestamp?
         var offers: Sidecar.Offers?

@@ -7,7 +7,7 @@ import TrustCore
 extension Sidecar {
     /// Makes a contact card.
     mutating func makeCard(id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
-        guard !profile.hubs.isEmpty else { throw .noHub }
+        guard !homeHubs.isEmpty else { throw .noHub }
         guard book.cards.count < settings.cardCount else { throw .tooManyCards }
         guard let token = ContactToken(bytes: random.secretBytes(ContactToken.byteCount)) else {
             preconditionFailure("a token is made with its own length")
@@ -44,7 +44,7 @@ extension Sidecar {
     }
 
     private func document(of card: TrustBook.Card) -> ContactDocument {
-        let link = ContactCard(owner: key, name: profile.name, hubs: profile.hubs, token: card.token)
+        let link = ContactCard(owner: key, name: profile.name, hubs: homeHubs, token: card.token)
         return ContactDocument(id: card.token.id, contact: link, since: card.since)
     }
 }

@@ -115,7 +115,7 @@ extension Sidecar {
     /// Whether one of the hubs that are configured is there and has room for us; nil when none is configured.
     package var isAtOwnHub: Bool? {
         profile.hubs.isEmpty
-            ? nil : hubs.links.values.contains { $0.isOurs && $0.isUp && $0.isWatched && !$0.isFull && !$0.isSilent }
+            ? nil : hubs.links.values.contains { $0.isOurs && $0.serves }
     }
 
     private func hubDocuments(seeing view: any SidecarView) -> [StatusDocument.Hub] {
@@ -127,6 +127,8 @@ extension Sidecar {
                 rttMs: view.session(with: link.url.key)?.roundTrip?.roundedMilliseconds,
                 home: link.url == profile.hubs.first,
                 full: link.isFull,
+                closed: link.isClosed,
+                draining: link.isDraining && link.isUp,
                 configured: link.isOurs,
                 clockMs: link.clockAhead.map { $0.nanoseconds / 1_000_000 }
             )

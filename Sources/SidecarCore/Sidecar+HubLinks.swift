@@ -9,11 +9,16 @@ extension Sidecar {
         let urls = hubsInUse(at: now)
         let used = Set(urls.map(\.key))
         var actions = hubs.links.keys.filter { !used.contains($0) }.sorted().flatMap { release(hub: $0) }
-        let ours = Set((profile.hubs + networkHubs).map(\.key))
+        let ours = Set((homeHubs + networkHubs).map(\.key))
         for url in urls {
             let isOurs = ours.contains(url.key)
             if let link = hubs[url.key] {
                 hubs[url.key]?.isOurs = isOurs
+                // Where we were on a visit we move in.
+                if isOurs, !link.isOurs {
+                    hubs[url.key]?.registered = nil
+                    actions += register()
+                }
                 // Where our own configuration says that a hub moved, it is believed; a peer is not.
                 guard link.url != url, isOurs else { continue }
                 hubs[url.key]?.url = url
@@ -77,9 +82,10 @@ extension Sidecar {
     /// The hubs that have a place, the most important first: our own; those of peers that somebody wants or talks with;
     /// those where an invitation or a message of ours waits.
     private func hubsInUse(at now: Clocks) -> [HubURL] {
-        var urls = profile.hubs + networkHubs
+        var urls = homeHubs + networkHubs
         for peer in peersToMeet(at: now) {
-            urls += (book.relationships[peer]?.hubs ?? []).prefix(settings.peerHubCount)
+            let told = peers[peer].homes.prefix(settings.peerHubCount)
+            urls += told + (book.relationships[peer]?.hubs ?? []).prefix(settings.peerHubCount)
         }
         urls += book.joining.values.flatMap(\.invitation.hubs).sorted { $0.description < $1.description }
         urls += book.outbox.values.flatMap(\.hubs).sorted { $0.description < $1.description }
@@ -96,14 +102,14 @@ extension Sidecar {
     /// The peers that are met at their own hubs, those wanted last first. Whoever has no hub is met there itself.
     private func peersToMeet(at now: Clocks) -> [NodeKey] {
         let inUse = peers.links.filter { peer, link in
-            link.admittedSecret != nil && (profile.hubs.isEmpty || link.isConnected || link.isWanted(at: now, settings))
+            link.admittedSecret != nil && (homeHubs.isEmpty || link.isConnected || link.isWanted(at: now, settings))
         }
         let never = Instant(nanoseconds: 0)
         return inUse.sorted { ($1.value.wanted ?? never, $0.key) < ($0.value.wanted ?? never, $1.key) }.map(\.key)
     }
 
     /// Whether `peer` is the key of a hub of our own, with which there can be no trust.
-    func isOwnHub(_ peer: NodeKey) -> Bool { (profile.hubs + networkHubs).contains { $0.key == peer } }
+    func isOwnHub(_ peer: NodeKey) -> Bool { (homeHubs + networkHubs).contains { $0.key == peer } }
 }
 
 extension PeerLinks.Link {

@@ -14,6 +14,7 @@ extension Sidecar {
         link.isWatched = false
         link.registered = nil
         link.keepsMarks = true
+        link.isDraining = false
         link.nextAttempt = now.instant + settings.hubRetry
         link.retry = link.isOurs ? settings.hubRetry : settings.foreignHubRetry
         hubs[hub] = link
@@ -36,9 +37,11 @@ extension Sidecar {
     package mutating func watchEnded(_ hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub]?.isUp == true else { return [] }
         hubs[hub]?.isWatched = false
+        // It may have lost what it knew.
+        hubs[hub]?.registered = nil
         networkLinks.forget(hub)
         forgetRelays(at: hub)
-        return [.openWatch(hub)]
+        return register() + [.openWatch(hub)]
     }
 
     /// An event of a hub.
@@ -48,6 +51,8 @@ extension Sidecar {
         case .ready:
             hubs[hub]?.isWatched = true
             return lookUpWanted(at: now) + syncNetworks(at: now)
+        case .hubs(let others, let store, let isDraining):
+            return told(of: others, store: store, isDraining: isDraining, by: hub, at: now)
         case .network(let id, let head):
             return told(of: head, of: id, by: hub, at: now)
         case .mail(let id, let sealed, let mailClass):
@@ -85,13 +90,12 @@ extension Sidecar {
                 return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)
             case .done:
                 return registered(at: hub, contacts)
-            case .refused(.full):
-                hubs[hub]?.isFull = true
-                outboxRetry = now.instant + settings.hubRetryMaximum
-                return []
-            case .online, .offline, .revocations, .entries, .appended, .refused, nil:
-                outboxRetry = now.instant + settings.hubRetryMaximum
-                return []
+            case .refused(.full), .refused(.closed):
+                hubs[hub]?.isFull = answer == .refused(.full)
+                hubs[hub]?.isClosed = answer == .refused(.closed)
+                return retryLater(at: now)
+            case .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
+                return retryLater(at: now)
             }
         case .mark(let hub, let sequence):
             if answer == .done { marked(hub, sequence) }
@@ -109,9 +113,8 @@ extension Sidecar {
                 return delivered(entry, at: hub) + deliverOutbox(at: now) + leaveMarks(at: now)
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
-            case .registered, .online, .offline, .revocations, .entries, .appended, .refused, nil:
-                outboxRetry = now.instant + settings.hubRetryMaximum
-                return []
+            case .registered, .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
+                return retryLater(at: now)
             }
         case .resolve(let hub, let peer):
             switch answer {
@@ -120,15 +123,27 @@ extension Sidecar {
             case .offline:
                 peers[peer].awaitedAt.insert(hub)
                 return []
+            case .away(let homes):
+                // It may be there now; so the hub that was asked need not be where it comes next.
+                guard peers[peer].homes != homes else { return [] }
+                peers[peer].homes = homes
+                return reconcileHubs(at: now)
             case .done, .registered, .revocations, .entries, .appended, .refused, nil:
                 return []
             }
         }
     }
 
+    /// What a hub did not take is offered again after a while.
+    private mutating func retryLater(at now: Clocks) -> [SidecarAction] {
+        outboxRetry = now.instant + settings.hubRetryMaximum
+        return []
+    }
+
     private mutating func registered(at hub: NodeKey, _ contacts: [RecordID]) -> [SidecarAction] {
         hubs[hub]?.registered = contacts
         hubs[hub]?.isFull = false
+        hubs[hub]?.isClosed = false
         // The contact cards may have changed meanwhile.
         return register()
     }
@@ -143,7 +158,7 @@ extension Sidecar {
             let contacts = link.isOurs ? self.contacts : []
             guard link.registered != contacts else { return nil }
             let id = nextHubRequest(.register(hub: hub, contacts: contacts))
-            return .hubRequest(id, hub: hub, .register(contacts: contacts))
+            return .hubRequest(id, hub: hub, link.isOurs ? .register(contacts: contacts) : .visit)
         }
     }
 

@@ -29,11 +29,11 @@ extension Sidecar {
         let open = book.issued.values.filter { $0.isOpen(at: now.wall) }
         guard open.count < settings.invitationCount else { throw .overLimit("open invitations") }
         let candidates = profile.addresses(for: addresses)
-        guard !profile.hubs.isEmpty || !candidates.isEmpty else { throw .noHub }
+        guard !homeHubs.isEmpty || !candidates.isEmpty else { throw .noHub }
         let invitation = Invitation(
             inviter: key,
             name: profile.name,
-            hubs: profile.hubs,
+            hubs: homeHubs,
             candidates: candidates,
             services: services,
             expires: (now.wall + lifetime).inMilliseconds,
@@ -62,7 +62,7 @@ extension Sidecar {
         guard peer != key, !isOwnHub(peer), !book.blocked.contains(peer), now.wall < issued.forgotten else {
             return (nil, [])
         }
-        let places = claim.hubs + profile.hubs
+        let places = claim.hubs + homeHubs
         if issued.redeemers.contains(peer) {
             guard var relationship = book.relationships[peer], standing(of: peer, at: now).isMutual else {
                 return refused(claim, because: .withdrawn)
@@ -120,7 +120,7 @@ extension Sidecar {
     ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
         guard let sealed = try? Mail.rejection(rejection).sealed(using: random) else { return (nil, []) }
-        let meeting = Set((claim.hubs + profile.hubs).map(\.key))
+        let meeting = Set((claim.hubs + homeHubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
                 nextHubRequest(.refusal(hub: hub)),
@@ -229,7 +229,7 @@ extension Sidecar {
             let widened = give(giving, in: relationship, at: now)
             return named + widened.actions + [answer(widened.document)]
         }
-        guard !invitation.candidates.isEmpty || !(invitation.hubs + profile.hubs).isEmpty else {
+        guard !invitation.candidates.isEmpty || !(invitation.hubs + homeHubs).isEmpty else {
             throw .badInvitation("it names neither a hub nor an address")
         }
         if let known = book.joining.first(where: { $0.value.invitation.id == invitation.id }) {
@@ -241,7 +241,7 @@ extension Sidecar {
         }
         let grant = newGrant(to: invitation.inviter, services: giving, at: now)
         // Whoever has no hub of its own is met at the inviter's.
-        let meetingPlaces = profile.hubs.isEmpty ? invitation.hubs : profile.hubs
+        let meetingPlaces = homeHubs.isEmpty ? invitation.hubs : homeHubs
         let claim = InvitationClaim(
             from: identity,
             invitation: invitation,
@@ -255,7 +255,7 @@ extension Sidecar {
         var facts: [TrustFact] = [.joining(invitation, claim, name: name)]
         let evidence = invitation.secret.contactToken.map { DepositEvidence.contact($0) }
         let deposit = HubRequest.deposit(target: invitation.inviter, sealed: sealed, evidence: evidence)
-        facts += outboxEntry(deposit, at: invitation.hubs + profile.hubs, until: invitation.expires)
+        facts += outboxEntry(deposit, at: invitation.hubs + homeHubs, until: invitation.expires)
         let event = AuditEvent(
             .trustAsked,
             actor: key,
@@ -308,7 +308,7 @@ extension Sidecar {
     /// Why an invitation has not been answered in time, as far as this side can tell: the inviter says nothing, or none
     /// of the hubs where both can meet was reached.
     private func noAnswer(to claim: RecordID) -> Problem {
-        let places = profile.hubs + (book.joining[claim]?.invitation.hubs ?? [])
+        let places = homeHubs + (book.joining[claim]?.invitation.hubs ?? [])
         guard !places.isEmpty, !places.contains(where: { hubs[$0.key]?.isUp == true }) else { return .noAnswer }
         return .unreachable(hub: places[0])
     }

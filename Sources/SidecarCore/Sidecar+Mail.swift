@@ -168,7 +168,7 @@ extension Sidecar {
         guard let sealed = try? Mail.revocation(revocation).sealed(using: random) else { return [] }
         let facts = outboxEntry(
             .deposit(target: peer, sealed: sealed, evidence: .grant(acceptance.grant)),
-            at: acceptance.hubs + profile.hubs,
+            at: acceptance.hubs + homeHubs,
             until: now.wall + settings.requestLifetime
         )
         let revoked: [TrustFact] = earlier == revocation ? [] : [.revoked(revocation)]

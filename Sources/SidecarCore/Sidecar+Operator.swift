@@ -26,7 +26,7 @@ extension Sidecar {
             let named = binding.facts.isEmpty ? [] : [record(binding.facts)] + binding.events
             return named + [.answer(id, RequestTrust.Answer(trust: trustDocument(of: relationship)))]
         }
-        let places = profile.hubs + (book.relationships[peer]?.hubs ?? []) + (card?.hubs ?? [])
+        let places = homeHubs + (book.relationships[peer]?.hubs ?? []) + (card?.hubs ?? [])
         guard !places.isEmpty else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
         let grant = newGrant(to: peer, services: .all, at: now)
@@ -35,7 +35,7 @@ extension Sidecar {
             note: note,
             services: services,
             // Whoever has no hub of its own is met at those of the card.
-            hubs: profile.hubs.isEmpty ? card?.hubs ?? [] : profile.hubs,
+            hubs: homeHubs.isEmpty ? card?.hubs ?? [] : homeHubs,
             issued: now.wall.inMilliseconds,
             expires: (now.wall + settings.requestLifetime).inMilliseconds,
             nonce: random.bytes(16)
@@ -93,7 +93,7 @@ extension Sidecar {
             let evidence = DepositEvidence.grant(request.grant)
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed, evidence: evidence)
             // A stranger's request makes this node talk to no hub that the stranger names.
-            facts += outboxEntry(deposit, at: profile.hubs, until: request.expires)
+            facts += outboxEntry(deposit, at: homeHubs, until: request.expires)
         }
         let event = AuditEvent(.trustRefused, actor: key, subject: request.asker.did)
         let answer = RejectRequest.Answer(id: request.id)
@@ -131,7 +131,7 @@ extension Sidecar {
         for (pending, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(pending, until: entry.request.expires))
         }
-        let places = profile.hubs + (relationship?.hubs ?? [])
+        let places = homeHubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
         if let sealed = try? Mail.revocation(revocation).sealed(using: random) {
@@ -227,7 +227,7 @@ extension Sidecar {
         guard book.relationships[peer] != nil || book.relationships.count < settings.peerCount else {
             throw .overLimit("peers")
         }
-        let places = request.hubs + profile.hubs
+        let places = request.hubs + homeHubs
         guard !places.isEmpty else { throw .noHub }
         let former = standingServices(to: peer, at: now)
         let narrowed = former.map { !$0.isSubset(of: services) } ?? false
@@ -287,7 +287,7 @@ extension Sidecar {
             name: profile.name,
             grant: relationship.given,
             secret: relationship.secret,
-            hubs: profile.hubs,
+            hubs: homeHubs,
             candidates: profile.advertised,
             revocation: book.ownRevocation(of: relationship.peer)
         )

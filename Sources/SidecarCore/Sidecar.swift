@@ -14,6 +14,8 @@ package struct Sidecar {
     var book: TrustBook
     let random: RandomSource
     var hubs = HubLinks()
+    /// The hubs that share the registry of ours.
+    var cluster = HomeCluster()
     var peers = PeerLinks()
     /// The hubs that know of an entry that others do not know of yet.
     var told: [RecordID: Set<NodeKey>] = [:]
@@ -106,6 +108,7 @@ package struct Sidecar {
         book.networks.active = profile.networks
         marks = OwnMarks(head: journal, past: book.pastEnds + past)
         peers.remember(memory)
+        rememberHomes(memory["homes"])
     }
 
     /// The peers that ``start(at:)`` greeted, so that they learn of a restart at once.
@@ -137,6 +140,7 @@ package struct Sidecar {
     package mutating func reconfigure(_ profile: SidecarProfile, at now: Clocks) -> [SidecarAction] {
         let old = self.profile
         self.profile = profile
+        reviewHomes(since: old.hubs)
         policy = AccessPolicy(profile.exposed)
         book.networks.active = profile.networks
         let fellows = old.networks == profile.networks ? [] : reconcilePeers(at: now) + [.reviewAccess]

@@ -15,6 +15,8 @@ struct Bench: Sendable {
 /// How long a bench may take, and into how many rounds it divides the time.
 struct Budget: Sendable {
     let seconds: Double
+    /// A hub's store to measure with, a PostgreSQL database or a file of SQLite; nil: a new file.
+    var database: String?
     /// Enough for a median that one disturbed round does not move.
     let rounds = 5
 

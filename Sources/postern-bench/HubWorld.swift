@@ -12,8 +12,8 @@ import PosternModel
 import StateStore
 import TrustCore
 
-/// A hub with SQLite in a temporary directory, on an event loop and thread of its own, and nodes on another that ask
-/// it.
+/// A hub with SQLite in a temporary directory, or with the store that is given, on an event loop and thread of its own,
+/// and nodes on another that ask it.
 final class HubWorld {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     private let folder = FileManager.default.temporaryDirectory
@@ -24,7 +24,7 @@ final class HubWorld {
     private let clientLoop: any EventLoop
     private var lastSeed = 10
 
-    init() throws {
+    init(database: String? = nil) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let identity = try NodeIdentity(seed: Array(repeating: 9, count: 32))
         let hubLoop = group.next()
@@ -33,7 +33,7 @@ final class HubWorld {
             AcceptingObserver { IgnoringHandler() }
         }
         self.hub = hub
-        let path = folder.appendingPathComponent("hub.sqlite").path
+        let registry = try Self.registry(folder.appendingPathComponent("hub.sqlite").path, database, of: identity)
         service = try hubLoop.submit {
             // What is measured is what the hub can do, not what it allows one node.
             var settings = HubService.Settings.defaults
@@ -45,7 +45,7 @@ final class HubWorld {
             let service = HubService(
                 node: hub.value,
                 identity: identity,
-                store: try SQLiteHubStore(path: path, of: identity),
+                registry: registry,
                 audit: UnwrittenTrail(),
                 settings: settings,
                 logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
@@ -61,6 +61,18 @@ final class HubWorld {
         )
         let service = service
         try hubLoop.submit { service.value.start() }.wait()
+    }
+
+    private static func registry(
+        _ path: String,
+        _ database: String?,
+        of identity: NodeIdentity
+    ) throws -> HubRegistry {
+        guard let database, database.hasPrefix("postgres") else {
+            return try HubRegistry(sqlite: database ?? path, of: identity)
+        }
+        guard let place = PostgresPlace(database) else { throw BenchError("\(database) is no postgresql:// URL") }
+        return try HubRegistry(place, secret: Array(repeating: 9, count: 32), of: identity)
     }
 
     /// A node that the hub has not met, with the hub as its peer.

@@ -56,6 +56,9 @@ struct Run: ParsableCommand {
     @Option(help: "About how long to measure, in seconds.")
     var seconds: Double = 5
 
+    @Option(help: "For hub-register and hub-lookup: a postgresql:// URL or a file of SQLite in place of a new file.")
+    var database: String?
+
     func validate() throws {
         if name == NoiseVectorsCommand.name {
             guard !files.isEmpty else { throw ValidationError("name at least one file of vectors") }
@@ -65,6 +68,9 @@ struct Run: ParsableCommand {
         guard Bench.all.contains(where: { $0.name == name }) else {
             throw ValidationError("there is no bench \"\(name)\"; `postern-bench list` names them")
         }
+        guard database == nil || ["hub-register", "hub-lookup"].contains(name) else {
+            throw ValidationError("\(name) needs no --database")
+        }
         guard seconds > 0, seconds <= 600 else {
             throw ValidationError("--seconds \(seconds) is not between 0 and 600")
         }
@@ -73,7 +79,7 @@ struct Run: ParsableCommand {
     func run() throws {
         if name == NoiseVectorsCommand.name { return try VectorCheck(files: files, isJSON: json).run() }
         guard let bench = Bench.all.first(where: { $0.name == name }) else { throw ExitCode.failure }
-        let measurements = try bench.run(Budget(seconds: seconds))
+        let measurements = try bench.run(Budget(seconds: seconds, database: database))
         let report = Report(bench: bench, measurements: measurements)
         print(json ? report.json.compactText : report.text)
         guard measurements.allSatisfy(\.isWithinLimit) else { throw ExitCode.failure }

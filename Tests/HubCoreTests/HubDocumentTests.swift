@@ -8,7 +8,8 @@ import TrustCore
 @Suite struct HubDocumentTests {
     @Test func `events come back from their documents`() throws {
         let events: [HubEvent] = [
-            .ready, .closed(RelayChannel(7)), .channel(RelayChannel(.max), peer: alice.key),
+            .ready, .hubs([url(of: bob)], store: "1", isDraining: true), .hubs([], store: nil, isDraining: false),
+            .closed(RelayChannel(7)), .channel(RelayChannel(.max), peer: alice.key),
             .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .known),
             .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .contact(from: MailOrigin(0))),
             .mail(id: RecordID(ofBytes: [1]), sealed: [1, 2, 3], as: .stranger(from: MailOrigin(.max))),
@@ -27,7 +28,7 @@ import TrustCore
         let challenge = WorkChallenge(hub: carol.key, sender: alice.key, target: bob.key, sealed: [1], hour: 498_000)
         let work = try #require(challenge.solve(bits: 4))
         let requests: [HubRequest] = [
-            .register(contacts: [RecordID(ofBytes: [1])]), .deregister,
+            .register(contacts: [RecordID(ofBytes: [1])]), .visit, .deregister,
             .deposit(target: bob.key, sealed: [1, 2, 3]),
             .deposit(target: bob.key, sealed: [1], evidence: .grant(bobsGrant)),
             .deposit(target: bob.key, sealed: [1], evidence: .contact(token)),
@@ -70,7 +71,7 @@ import TrustCore
     @Test func `answers come back from their documents`() throws {
         let refusals: [HubRefusal] = [
             .invalid("the record's member \"do\" has an invalid value"), .unknown, .overLimit, .notWatching,
-            .unavailable, .full, .workNeeded(bits: 16, hour: 498_000),
+            .unavailable, .full, .closed, .workNeeded(bits: 16, hour: 498_000),
         ]
         let mark = StateMark(of: alice, at: ChainHead(sequence: 7, hash: ChainHead.empty.hash))
         let answers: [HubAnswer] =
@@ -78,6 +79,7 @@ import TrustCore
                 .done, .registered(alice.key, alice.key.personalAddress, at: time(0)), .online(RelayChannel(.max)),
                 .offline, .revocations([]), .revocations([Revocation(from: alice, to: bob.key, issued: time(0))]),
                 .registered(alice.key, alice.key.personalAddress, at: time(0), mark: mark),
+                .away(homes: [url(of: hubIdentity)]),
             ]
             + refusals.map { .refused($0) }
         for answer in answers { #expect(try HubAnswer(answer.document) == answer) }

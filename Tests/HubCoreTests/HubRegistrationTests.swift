@@ -59,4 +59,30 @@ import TrustCore
         world.pass(1)
         #expect(world.ask(.register(contacts: []), from: alice).answer.isGood)
     }
+
+    @Test func `a closed hub registers whom its operator names, and serves whoever was let in by one of those (N16)`() {
+        var world = HubWorld()
+        _ = world.hub.admit(by: HubAdmission(allowed: [bob.key]))
+        world.join(bob)
+        #expect(world.ask(.register(contacts: []), from: alice).answer == .refused(.closed))
+        #expect(world.ask(.visit, from: alice).answer == .refused(.closed))
+        _ = world.watch(alice)
+        let lookUp = HubRequest.resolve(target: bob.key, grant: bobsGrant)
+        #expect(world.ask(lookUp, from: alice).answer.isOnline)
+    }
+
+    @Test func `who is banned is told only that, and loses its channels at once`() {
+        var world = HubWorld()
+        world.join(alice, bob)
+        let lookUp = HubRequest.resolve(target: bob.key, grant: bobsGrant)
+        #expect(world.ask(lookUp, from: alice).answer.isOnline)
+        let actions = world.hub.admit(by: HubAdmission(banned: [alice.key]))
+        #expect(pushes(actions, to: bob) == [.closed(RelayChannel(1))])
+        #expect(actions.last == .endWatch(alice.key))
+        #expect(world.ask(lookUp, from: alice).answer == .refused(.closed))
+        #expect(world.watch(alice) == [.endWatch(alice.key)])
+        _ = world.hub.admit(by: HubAdmission())
+        _ = world.watch(alice)
+        #expect(world.ask(lookUp, from: alice).answer.isOnline)
+    }
 }

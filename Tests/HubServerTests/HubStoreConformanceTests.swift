@@ -1,9 +1,10 @@
 import HubCore
-import HubServer
 import OverlayCrypto
 import PosternModel
 import Testing
 import TrustCore
+
+@testable import HubServer
 
 /// Of the hub whose stores these are.
 let tags = HubTags(of: identity(9))
@@ -12,11 +13,18 @@ let tags = HubTags(of: identity(9))
 enum StoreKind: CaseIterable {
     case memory
     case sqlite
+    case postgresql
+
+    /// PostgreSQL where it is installed; that it is not, `PostgreSQLHubStoreTests` says.
+    static var allCases: [StoreKind] {
+        TestDatabase.shared == nil ? [.memory, .sqlite] : [.memory, .sqlite, .postgresql]
+    }
 
     func open() throws -> any HubStore {
         switch self {
         case .memory: MemoryHubStore()
         case .sqlite: try SQLiteHubStore(path: ":memory:", of: identity(9))
+        case .postgresql: try PostgreSQLHubStore.open(try #require(TestDatabase.shared).fresh())
         }
     }
 }
@@ -135,7 +143,13 @@ enum StoreKind: CaseIterable {
     func `a registration is added, replaced and removed, and counted once`(kind: StoreKind) throws {
         var store = try kind.open()
         try write(.register(Registration(key: alice, contacts: [], registered: now, seen: now)), to: &store)
-        let renamed = Registration(key: alice, contacts: [RecordID(ofBytes: [1])], registered: now, seen: now)
+        let renamed = Registration(
+            key: alice,
+            contacts: [RecordID(ofBytes: [1])],
+            registered: now,
+            seen: now,
+            homes: [bob, carol]
+        )
         try write(
             .register(renamed),
             .register(Registration(key: bob, contacts: [], registered: now, seen: now)),

@@ -52,8 +52,8 @@ final class RunningHub: @unchecked Sendable {
         settings.node.acceptsUnknownPeers = true
         let logger = Logger(label: "hub") { _ in SwiftLogNoOpLogHandler() }
         node = OverlayNode(eventLoop: loop, identity: identity, settings: settings, logger: logger)
-        let store = try SQLiteHubStore(path: directory + "/hub.sqlite", of: identity)
-        service = HubService(node: node, identity: identity, store: store, audit: trail, logger: logger)
+        let registry = try HubRegistry(sqlite: directory + "/hub.sqlite", of: identity)
+        service = HubService(node: node, identity: identity, registry: registry, audit: trail, logger: logger)
     }
 
     func start() -> EventLoopFuture<HubURL> {

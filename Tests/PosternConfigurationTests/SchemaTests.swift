@@ -15,7 +15,7 @@ import Testing
         "https://h:1", "tcp://h:1", "tcp://[::1]:22", "tcp://h", "postern://hub.example.net:4600/\(did)",
         "postern://[2001:db8::1]:4600/\(did)", "postern://h:0/\(did)", "postern://h/\(did)", "network:acme", "::1",
         "192.0.2.1", "[2001:db8::1]", "did:key:zzz", "tools/call:delete_*", "h:50051", "grpc://h:50051",
-        "udp://h:53", "wss://h/p", "ws://h:1", "3s", "1500ms", "2m", "0s", "999ms",
+        "udp://h:53", "wss://h/p", "ws://h:1", "postgresql://u:p@h/d", "3s", "1500ms", "2m", "0s", "999ms",
     ]
 
     @Test(arguments: TextForm.allCases)

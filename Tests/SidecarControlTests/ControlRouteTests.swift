@@ -69,6 +69,15 @@ import TrustCore
         #expect(error("GET", path) == .unknownPath)
     }
 
+    @Test func `what only hubs answer is passed on, and changes by POST alone`() throws {
+        guard case .other(let call) = try ControlRoute(method: "GET", target: "/api/v1/hub/nodes?limit=3", body: [])
+        else { return #expect(Bool(false)) }
+        #expect(call == ControlCall(path: "hub/nodes", changesState: false, parameters: ["limit": "3"]))
+        let body = Array(#"{"did":"x"}"#.utf8)
+        let route = try ControlRoute(method: "POST", target: "/api/v1/hub/ban", body: body)
+        #expect(route.need == .change)
+    }
+
     @Test func `what changes takes POST alone, and what reads takes GET`() {
         for operation in Operations.all {
             let changes = operation.outline.changesState
@@ -107,7 +116,7 @@ import TrustCore
 
     private static func operation(of route: ControlRoute) -> (any Operation)? {
         switch route {
-        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link: nil
+        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link, .other: nil
         case .operation(let operation): operation
         }
     }

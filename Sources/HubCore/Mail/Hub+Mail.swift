@@ -68,6 +68,7 @@ extension Hub {
         if facts.pools[standing.kind, default: 0] + mail.header.cost > pool {
             decision.writes.append(.trimMail(standing.kind, cost: pool))
         }
+        decision.writes.append(.tell(.mail(mail.id, for: target)))
         decision.change = .deliver(mail, to: target)
         return decision
     }

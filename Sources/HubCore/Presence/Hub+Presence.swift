@@ -14,8 +14,8 @@ extension Hub {
         case .deliver(let mail, let target):
             guard presence.watchers.contains(target) else { return [] }
             return [.push(target, mailEvent(mail, for: target))]
-        case .lookUp(let id, let lookUp, let isAllowed):
-            return self.lookUp(lookUp, id: id, isAllowed: isAllowed)
+        case .lookUp(let id, let lookUp, let homes):
+            return self.lookUp(lookUp, id: id, homes: homes)
         case .announce(let network, let head, let members):
             return members.filter { presence.watchers.contains($0) }.map { .push($0, .network(network, head)) }
         case .release(let node, let channel):
@@ -41,6 +41,7 @@ extension Hub {
         var actions = relays.closeAll(of: node)
         presence.watchers.insert(node)
         actions += mail.map { .push(node, mailEvent($0, for: node)) }
+        if let event = cluster.event { actions.append(.push(node, event)) }
         actions.append(.push(node, .ready))
         for lookUp in presence.awaited.remove(target: node) {
             let requester = lookUp.requester
@@ -62,16 +63,17 @@ extension Hub {
         return actions
     }
 
-    private mutating func lookUp(_ lookUp: LookUp, id: HubRequestID, isAllowed: Bool) -> [HubAction] {
+    private mutating func lookUp(_ lookUp: LookUp, id: HubRequestID, homes: [NodeKey]?) -> [HubAction] {
         let (node, target) = (lookUp.requester, lookUp.target)
         guard presence.watchers.contains(node) else { return [.answer(id, .refused(.notWatching))] }
-        guard isAllowed else {
+        guard let homes else {
             let event = refusals.add(node)
             return (event.map { [.audit($0)] } ?? []) + [.answer(id, .refused(.unknown))]
         }
         guard presence.watchers.contains(target) else {
             presence.awaited.add(lookUp, limit: settings.awaitedCount)
-            return [.answer(id, .offline)]
+            let places = cluster.places(homes)
+            return [.answer(id, places.isEmpty ? .offline : .away(homes: places))]
         }
         guard let (channel, opened) = relays.open(from: node, to: target, within: settings) else {
             return [.answer(id, .refused(.overLimit))]

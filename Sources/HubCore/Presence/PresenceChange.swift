@@ -11,8 +11,8 @@ enum PresenceChange: Hashable, Sendable {
     case leave(NodeKey)
     /// Mail was stored: its reader gets it, if it is present.
     case deliver(StoredMail, to: NodeKey)
-    /// A node looks up another.
-    case lookUp(HubRequestID, LookUp, isAllowed: Bool)
+    /// A node looks up another, which is at home at these other hubs; nil: it may not.
+    case lookUp(HubRequestID, LookUp, homes: [NodeKey]?)
     /// The log of a network has come to a head: its members that are present are told.
     case announce(NetworkID, NetworkHead, to: [NodeKey])
     /// A node closes one of its channels.

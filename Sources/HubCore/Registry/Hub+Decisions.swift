@@ -10,6 +10,8 @@ extension Hub {
         switch input {
         case .request(let request, let id, let node, let network, let now):
             return decide(request, id: id, from: node, in: network, at: now, over: facts, spent: spent)
+        case .watchOpened(let node, _) where admission.banned.contains(node):
+            return HubDecision(actions: [.endWatch(node)])
         case .watchOpened(let node, let now):
             let refused = presence.awaited.lookUps(of: node).filter { isRefused($0, over: facts) }
             let mail = facts.mailboxes[node] ?? []
@@ -18,8 +20,22 @@ extension Hub {
             let known = facts.registrations[node].map { [$0] } ?? []
             let stale = known.filter { now - $0.seen >= settings.seenInterval }
             return HubDecision(writes: stale.map { .register($0.seen(at: now)) }, change: .leave(node))
+        case .told(let notice):
+            return HubDecision(change: change(told: notice, over: facts))
         case .tidy(let now):
             return tidy(at: now, over: facts)
+        }
+    }
+
+    /// What another hub's notice changes here.
+    private func change(told notice: HubNotice, over facts: HubFacts) -> PresenceChange? {
+        switch notice {
+        case .mail(let id, let target):
+            facts.mailboxes[target]?.first { $0.id == id }.map { .deliver($0, to: target) }
+        case .network(let network):
+            facts.networks[network].map { .announce($0.id, $0.head, to: Self.audience(of: $0)) }
+        case .revoked(let hidden): tags.names(hidden).map { .endTrust($0) }
+        case .deregistered(let node): .closeChannels(of: node)
         }
     }
 
@@ -46,6 +62,9 @@ extension Hub {
         case .register(let contacts):
             let (subjects, decision) = register(contacts, id: id, from: node, in: network, at: now.wall, over: facts)
             return within(subjects, decision)
+        case .visit:
+            let (subjects, decision) = register(nil, id: id, from: node, in: network, at: now.wall, over: facts)
+            return within(subjects, decision)
         case .deregister:
             guard facts.registrations[node] != nil else { return .answer(id, .done) }
             return within([.changes(of: node)], deregister(id: id, from: node))
@@ -58,7 +77,7 @@ extension Hub {
         case .resolve(let target, let grant):
             let isAllowed = allows(grant, to: node, target, at: now.wall, over: facts)
             let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
-            return HubDecision(change: .lookUp(id, lookUp, isAllowed: isAllowed))
+            return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
         case .meet(let target, let network):
             return meet(target, in: network, id: id, from: node, over: facts)
         case .append(let network, let entries):
@@ -89,9 +108,10 @@ extension Hub {
         return known.mark.map { $0.head.sequence < mark.head.sequence } ?? true ? nil : .done
     }
 
-    /// The registration, and the rates that it counts against: none when nothing changes but the time.
+    /// The registration, and the rates that it counts against: none when nothing changes but the time. A node that only
+    /// visits, and tells no contact cards, is at home elsewhere.
     private func register(
-        _ contacts: [RecordID],
+        _ contacts: [RecordID]?,
         id: HubRequestID,
         from node: NodeKey,
         in network: SourceNetwork,
@@ -101,8 +121,16 @@ extension Hub {
         let mark = facts.registrations[node]?.mark
         let answer = HubAction.answer(id, .registered(node, node.personalAddress, at: now, mark: mark))
         guard let known = facts.registrations[node] else {
+            guard admission.admits(node) else { return ([], .answer(id, .refused(.closed))) }
             guard facts.nodeCount < settings.nodeCount else { return ([], .answer(id, .refused(.full))) }
-            let registration = Registration(key: node, contacts: contacts, registered: now, seen: now)
+            let homes = contacts == nil ? [] : [key]
+            let registration = Registration(
+                key: node,
+                contacts: contacts ?? [],
+                registered: now,
+                seen: now,
+                homes: homes
+            )
             let address: JSONValue = ["address": .string(node.personalAddress.description)]
             let event = AuditEvent(.registered, actor: node, subject: node.did, new: address)
             return (
@@ -110,11 +138,12 @@ extension Hub {
                 HubDecision(writes: [.register(registration)], actions: [.audit(event), answer])
             )
         }
-        let isChanged = known.contacts != contacts
+        let homes = contacts == nil ? known.homes : known.homes(with: key)
+        let isChanged = contacts.map { $0 != known.contacts } ?? false || homes != known.homes
         guard isChanged || now - known.seen >= settings.seenInterval else {
             return ([], HubDecision(actions: [answer]))
         }
-        let registration = known.seen(at: now, contacts: contacts)
+        let registration = known.seen(at: now, contacts: contacts, homes: homes)
         return (
             isChanged ? [.changes(of: node)] : [],
             HubDecision(writes: [.register(registration)], actions: [answer])
@@ -124,7 +153,7 @@ extension Hub {
     private func deregister(id: HubRequestID, from node: NodeKey) -> HubDecision {
         let event = AuditEvent(.deregistered, actor: node, subject: node.did)
         return HubDecision(
-            writes: [.deregister(node)],
+            writes: [.deregister(node), .tell(.deregistered(node))],
             change: .closeChannels(of: node),
             actions: [.audit(event), .answer(id, .done)]
         )
@@ -168,9 +197,13 @@ extension Hub {
         let until: JSONValue = ["until": .time(revocation.issued)]
         // Whose trust has ended is not kept here either.
         let event = AuditEvent(.trustRevoked, actor: node, subject: Hex.encode(key.pair.bytes), new: until)
+        let pair = GrantPair(giver: node, subject: revocation.subject)
         return HubDecision(
-            writes: [.revoke(key, tags.stored(revocation), limit: settings.revocationCount)],
-            change: .endTrust(GrantPair(giver: node, subject: revocation.subject)),
+            writes: [
+                .revoke(key, tags.stored(revocation), limit: settings.revocationCount),
+                .tell(.revoked(tags.hidden(pair))),
+            ],
+            change: .endTrust(pair),
             actions: [.audit(event), .answer(id, .done)]
         )
     }
@@ -198,7 +231,12 @@ extension Hub {
     ) -> HubDecision {
         let lookUp = LookUp(requester: node, target: target, basis: .network(network))
         let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, over: facts)
-        return HubDecision(change: .lookUp(id, lookUp, isAllowed: isAllowed))
+        return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
+    }
+
+    /// The other hubs where `node` is at home.
+    private func homes(of node: NodeKey, over facts: HubFacts) -> [NodeKey] {
+        (facts.registrations[node]?.homes ?? []).filter { $0 != key }
     }
 
     /// Whether the right to a look-up has ended.

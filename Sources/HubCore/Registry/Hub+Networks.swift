@@ -86,11 +86,17 @@ extension Hub {
         let answer = HubAction.answer(id, .appended(receipt(for: state, at: now)))
         let members = Set(state.members.keys).union(former.members.keys).sorted()
         let decision = HubDecision(
-            writes: [.extend(state, all)],
+            writes: [.extend(state, all), .tell(.network(state.id))],
             change: .announce(state.id, state.head, to: members),
             actions: audits + [answer]
         )
         return ([.appends(to: state.id)] + (genesis.isEmpty ? [] : [.changes(of: node)]), decision)
+    }
+
+    /// Who is told that another hub has added entries: members, and those whom these entries may have removed.
+    static func audience(of state: NetworkState) -> [NodeKey] {
+        let justRemoved = state.former.filter { $0.value > state.head.sequence - Int64(HubRequest.appendedCount) }
+        return Set(state.members.keys).union(justRemoved.keys).sorted()
     }
 
     private func receipt(for state: NetworkState, at now: Timestamp) -> NetworkReceipt {

@@ -19,6 +19,13 @@ extension Hub {
             }
         case .watchClosed(let node, _):
             reads.registrations.insert(node)
+        case .told(.mail(_, let target)):
+            // Nobody but hubs sees whether it is read.
+            if presence.watchers.contains(target) { reads.mailboxes.insert(target) }
+        case .told(.network(let network)):
+            reads.networks.insert(network)
+        case .told(.revoked), .told(.deregistered):
+            break
         case .tidy(let now):
             reads.unseen = HubReads.Unseen(since: now + (.zero - settings.nodeLifetime), limit: settings.expiryCount)
         }
@@ -26,7 +33,7 @@ extension Hub {
 
     private func add(to reads: inout HubReads, for request: HubRequest, from node: NodeKey) {
         switch request {
-        case .register, .deregister, .mark:
+        case .register, .visit, .deregister, .mark:
             reads.registrations.insert(node)
         case .deposit(let target, let sealed, _):
             reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))

@@ -56,7 +56,7 @@ package struct HubFacts: Hashable, Sendable {
             mailboxes[target]?.removeAll { ids.contains($0.id) }
         case .trimMail(let kind, let cost):
             pools[kind] = min(pools[kind] ?? 0, cost)
-        case .removeMailDeposited:
+        case .removeMailDeposited, .tell:
             break
         case .mark(let mark):
             registrations[mark.node] = registrations[mark.node]?.marked(mark)

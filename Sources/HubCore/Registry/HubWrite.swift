@@ -24,4 +24,7 @@ package enum HubWrite: Hashable, Sendable {
     /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one
     /// giver the one with the earliest time is removed.
     case revoke(RevocationKey, StoredRevocation, limit: Int)
+    /// Tell the other hubs that share the store, once all else of the transaction is durable. Where there are none it
+    /// means nothing.
+    case tell(HubNotice)
 }

@@ -9,6 +9,8 @@ package struct MemoryHubStore: HubStore {
     private var networks: [NetworkID: NetworkState] = [:]
     private var logs: [NetworkID: [NetworkEntry]] = [:]
     private var lastSequence = 0
+    /// What other hubs are told, for tests.
+    var notices: [HubNotice] = []
     private var revocations: [UInt64: [RevocationKey: StoredRevocation]] = [:]
 
     /// A mail with its place in the order of all.
@@ -67,6 +69,7 @@ package struct MemoryHubStore: HubStore {
             pools[mail.standing.kind, default: 0] += mail.header.cost
         case .removeMail(let ids, let target): keepMail(of: target) { !ids.contains($0.id) }
         case .trimMail(let kind, let cost): trim(kind, to: cost)
+        case .tell(let notice): notices.append(notice)
         case .removeMailDeposited(let time):
             for target in Array(mailboxes.keys) { keepMail(of: target) { $0.deposited >= time } }
         case .extend(let state, let entries):

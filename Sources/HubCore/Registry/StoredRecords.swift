@@ -11,29 +11,48 @@ package struct Registration: Hashable, Sendable {
     package let seen: Timestamp
     /// The mark that it has left (``HubWrite/mark(_:)``).
     package let mark: StateMark?
+    /// The hubs where it is at home, of those that share the store: the one that it came to last first.
+    package let homes: [NodeKey]
+
+    /// How many homes are kept of one node.
+    private static let homeCount = 3
 
     package init(
         key: NodeKey,
         contacts: [RecordID],
         registered: Timestamp,
         seen: Timestamp,
-        mark: StateMark? = nil
+        mark: StateMark? = nil,
+        homes: [NodeKey] = []
     ) {
         self.key = key
         self.contacts = contacts
         self.registered = registered
         self.seen = seen
         self.mark = mark
+        self.homes = homes
+    }
+
+    /// The homes of a node that comes to `hub`: where it is at home already, they stay.
+    func homes(with hub: NodeKey) -> [NodeKey] {
+        homes.contains(hub) ? homes : Array(([hub] + homes).prefix(Self.homeCount))
     }
 
     /// The same, of a node that is here at `time`, with `contacts` when they have changed.
-    func seen(at time: Timestamp, contacts changed: [RecordID]? = nil) -> Registration {
-        Registration(key: key, contacts: changed ?? contacts, registered: registered, seen: time, mark: mark)
+    func seen(at time: Timestamp, contacts changed: [RecordID]? = nil, homes moved: [NodeKey]? = nil) -> Registration {
+        Registration(
+            key: key,
+            contacts: changed ?? contacts,
+            registered: registered,
+            seen: time,
+            mark: mark,
+            homes: moved ?? homes
+        )
     }
 
     /// The same, of a node that has left `mark`.
     func marked(_ mark: StateMark) -> Registration {
-        Registration(key: key, contacts: contacts, registered: registered, seen: seen, mark: mark)
+        Registration(key: key, contacts: contacts, registered: registered, seen: seen, mark: mark, homes: homes)
     }
 }
 

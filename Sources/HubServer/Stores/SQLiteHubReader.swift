@@ -63,14 +63,14 @@ struct SQLiteHubReader {
 
     private func registration(of key: NodeKey) throws -> Registration? {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen, mark FROM node WHERE key = ?"
+            sql: "SELECT key, contacts, registered, seen, mark, homes FROM node WHERE key = ?"
         )
         return try Row.fetchOne(statement, arguments: [key.blob]).flatMap { registration(in: $0) }
     }
 
     private func registrations(_ unseen: HubReads.Unseen) throws -> [Registration] {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen, mark FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
+            sql: "SELECT key, contacts, registered, seen, mark, homes FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
         )
         return try Row.fetchAll(statement, arguments: [unseen.since.nanoseconds, unseen.limit]).compactMap { row in
             registration(in: row)
@@ -78,14 +78,15 @@ struct SQLiteHubReader {
     }
 
     private func registration(in row: Row) -> Registration? {
-        let (bytes, contacts, mark): (Data, String, String?) = (row[0], row[1], row[4])
+        let (bytes, contacts, mark, homes): (Data, String, String?, Data) = (row[0], row[1], row[4], row[5])
         return NodeKey(bytes: [UInt8](bytes)).map { key in
             Registration(
                 key: key,
                 contacts: contacts.split(separator: " ").compactMap { RecordID($0) },
                 registered: Timestamp(nanoseconds: row[2]),
                 seen: Timestamp(nanoseconds: row[3]),
-                mark: mark.flatMap { try? StateMark(verifying: JSONValue(parsing: $0)) }
+                mark: mark.flatMap { try? StateMark(verifying: JSONValue(parsing: $0)) },
+                homes: NodeKey.list([UInt8](homes))
             )
         }
     }
@@ -138,4 +139,12 @@ extension NetworkID {
 
 extension NodeKey {
     var blob: Data { Data(bytes) }
+
+    /// The keys that stand one behind the other in `bytes`.
+    static func list(_ bytes: [UInt8]) -> [NodeKey] {
+        let byteCount = 32
+        return stride(from: 0, to: bytes.count, by: byteCount).compactMap { start in
+            NodeKey(bytes: Array(bytes[start..<min(start + byteCount, bytes.count)]))
+        }
+    }
 }

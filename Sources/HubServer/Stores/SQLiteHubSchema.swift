@@ -1,6 +1,9 @@
 /// The tables of ``SQLiteHubStore``: how each version of them is made out of the one before.
 enum SQLiteHubSchema {
-    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth)]
+    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth), ("6", sixth)]
+
+    /// Nodes have homes, which are keys of hubs one behind the other.
+    private static let sixth = "ALTER TABLE node ADD COLUMN homes BLOB NOT NULL DEFAULT x'';"
 
     /// Logs of networks.
     private static let fifth = """

@@ -26,6 +26,11 @@ package final class SQLiteHubStore: HubStore {
         try Self.migrations(HubTags(of: identity)).migrate(queue)
     }
 
+    /// Copies the file at `path`, whose hub may be running, to a new file at `copy`. Throws GRDB's `DatabaseError`.
+    package static func backUp(_ path: String, to copy: String) throws {
+        try DatabaseQueue(path: path).vacuum(into: copy)
+    }
+
     package func transaction(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) throws {
         try queue.writeWithoutTransaction { database in
             // A batch that only reads takes no lock for writing.

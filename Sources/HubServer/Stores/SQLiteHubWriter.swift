@@ -26,6 +26,8 @@ struct SQLiteHubWriter {
                 [mark.document.canonicalText, mark.node.blob]
             )
         case .extend(let state, let entries): try extend(state, by: entries)
+        // Nobody shares the file.
+        case .tell: break
         case .revoke(let key, let revocation, let limit): try revoke(key, revocation, limit: limit)
         }
     }
@@ -37,13 +39,15 @@ struct SQLiteHubWriter {
     private func register(_ registration: Registration) throws {
         try execute(
             """
-            INSERT INTO node (key, contacts, registered, seen) VALUES (?, ?, ?, ?)
+            INSERT INTO node (key, contacts, registered, seen, homes) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (key) DO UPDATE SET
-                contacts = excluded.contacts, registered = excluded.registered, seen = excluded.seen
+                contacts = excluded.contacts, registered = excluded.registered, seen = excluded.seen,
+                homes = excluded.homes
             """,
             [
                 registration.key.blob, registration.contacts.map(\.description).joined(separator: " "),
                 registration.registered.nanoseconds, registration.seen.nanoseconds,
+                Data(registration.homes.flatMap(\.bytes)),
             ]
         )
     }

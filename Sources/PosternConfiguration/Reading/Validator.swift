@@ -115,7 +115,8 @@ extension Validator {
         switch Scalar(scalar) {
         case .text(let text):
             if let value = form.parse(text) { return .text(text, value, line: node.mark?.line) }
-            report(node, path, read: Scalar.quoted(text), expected: form.expected, hint: form.hint(for: text))
+            let read = form.isSecret ? "a text of another form" : Scalar.quoted(text)
+            report(node, path, read: read, expected: form.expected, hint: form.hint(for: text))
         case .truth(let word):
             // YAML 1.1 makes a boolean of a plain `off`; here it is the word.
             if form == .loopbackOrOff, word == "off" { return .text(word, .off, line: node.mark?.line) }

@@ -134,6 +134,17 @@ extension HubConfiguration {
         sharesKeyWithGroup = document.required("keyFileMode") == "group"
         publicHosts = document["public"]?.elements.map { checked($0.value?.host) } ?? []
         websocket = HubWebSocketConfiguration(document["websocket"]) { surroundings.absolute($0, from: directory) }
+        database = document["database"].map { database in
+            var settings = HubDatabaseConfiguration(url: checked((database["url"] ?? database).text))
+            settings.isInsecure = database["insecure"]?.flag ?? false
+            settings.secret = database["secret"]?.text.map { surroundings.absolute($0, from: directory) }
+            return settings
+        }
+        control = (document["control"]?["listen"] ?? document["control"])?.value?.place.map { .at($0) } ?? .off
+        hasOpenMetrics = document["control"]?["metrics"]?.text == "open"
+        let admission: DocumentValue = checked(document["admission"])
+        let allow = admission["allow"]?.elements.compactMap { $0.value?.key } ?? []
+        allowed = admission["closed"]?.flag == true ? Set(allow) : nil
         limits = HubLimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
     }
@@ -183,6 +194,7 @@ extension FormValue {
     fileprivate var upstream: Upstream? { if case .upstream(let upstream) = self { upstream } else { nil } }
     fileprivate var peer: PeerName? { if case .peer(let peer) = self { peer } else { nil } }
     fileprivate var websocket: WebSocketURL? { if case .websocket(let url) = self { url } else { nil } }
+    fileprivate var key: NodeKey? { if case .key(let key) = self { key } else { nil } }
     fileprivate var origin: String? { if case .origin(let origin) = self { origin } else { nil } }
     fileprivate var duration: Int? { if case .duration(let milliseconds) = self { milliseconds } else { nil } }
     fileprivate var hostName: String? { if case .hostName(let name) = self { name } else { nil } }

@@ -244,6 +244,14 @@ package struct HubConfiguration: Hashable, Sendable {
     package var publicHosts: [PublicHost]
     /// Where it takes WebSocket connections; nil: nowhere.
     package var websocket: HubWebSocketConfiguration?
+    /// Where the registry is kept; nil: in SQLite, in the state directory.
+    package var database: HubDatabaseConfiguration?
+    /// Where the status page is served besides the control socket.
+    package var control: ControlListener
+    /// Whether every program on this machine may read the metrics there.
+    package var hasOpenMetrics: Bool
+    /// The nodes that may register; nil: any.
+    package var allowed: Set<NodeKey>?
     /// What nodes may take.
     package var limits: HubLimitsConfiguration
     /// What is logged.
@@ -262,6 +270,22 @@ package struct HubWebSocketConfiguration: Hashable, Sendable {
     package var key: String?
     /// Where nodes reach it; nil: at `public` and its own port.
     package var url: WebSocketURL?
+}
+
+/// A hub's `database:`
+package struct HubDatabaseConfiguration: Hashable, Sendable {
+    /// The URL, which may hold a password.
+    package var url: String
+    /// Whether the connection may leave this host without TLS.
+    package var isInsecure: Bool
+    /// The file with what the hubs of the database have in common; nil: `cluster.secret` in the state directory.
+    package var secret: String?
+
+    /// The database at `url`, with the defaults.
+    package init(url: String) {
+        self.url = url
+        isInsecure = false
+    }
 }
 
 /// A hub's `limits:`, of which what is nil has the default.

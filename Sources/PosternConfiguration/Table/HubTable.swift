@@ -29,10 +29,24 @@ extension Section {
                 fallback: .told("the TCP port with the number of `listen`, if it is free"),
                 example: "0.0.0.0:443"
             ),
+            Key(
+                name: "database",
+                shape: .textOrSection(.database, database),
+                summary: "PostgreSQL, which several hubs may share; or {url, insecure, secret}",
+                fallback: .told("SQLite, in the state directory"),
+                example: "postgresql://postern@db.example.net/postern?sslmode=verify-full"
+            ),
+            Key(
+                name: "control",
+                shape: .textOrSection(.loopbackOrOff, hubControl),
+                summary: "status page and /metrics, loopback only; \"off\": only DIR/control.sock",
+                fallback: .told("off"),
+                example: "127.0.0.1:7601"
+            ),
+            Key(name: "admission", shape: .section(admission), summary: "whom the hub serves"),
             Key(name: "limits", shape: .section(hubLimits), summary: "what nodes may take, and networks (/24, /48)"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
-        ],
-        later: ["database", "control"]
+        ]
     )
 
     private static let websocket = Section(keys: [
@@ -60,6 +74,61 @@ extension Section {
             shape: .text(.websocket),
             summary: "where nodes reach it, if a reverse proxy stands before it",
             example: "wss://hub.example.net/postern"
+        ),
+    ])
+
+    private static let admission = Section(keys: [
+        Key(
+            name: "closed",
+            shape: .flag,
+            summary: "true: only nodes of allow may register; others may still ask for a node that let them",
+            fallback: .text("false")
+        ),
+        Key(
+            name: "allow",
+            shape: .list(.text(.key), distinct: [""], limit: 100_000),
+            summary: "keys of nodes that may register with a closed hub",
+            fallback: .empty,
+            example: "did:key:z6Mk..."
+        ),
+    ])
+
+    private static let hubControl = Section(keys: [
+        Key(
+            name: "listen",
+            shape: .text(.loopbackOrOff),
+            summary: "the address, or off",
+            isRequired: true,
+            example: "127.0.0.1:7601"
+        ),
+        Key(
+            name: "metrics",
+            shape: .choice(["token", "open"], later: []),
+            summary: "who may read /metrics: who has the token, or every program on this machine",
+            fallback: .text("token")
+        ),
+    ])
+
+    private static let database = Section(keys: [
+        Key(
+            name: "url",
+            shape: .text(.database),
+            summary: "the database; a password stands better in ~/.pgpass",
+            isRequired: true,
+            example: "postgresql://postern@db.example.net/postern?sslmode=verify-full"
+        ),
+        Key(
+            name: "insecure",
+            shape: .flag,
+            summary: "true: the connection may leave this host without TLS, for others to read and change",
+            fallback: .text("false")
+        ),
+        Key(
+            name: "secret",
+            shape: .text(.path),
+            summary: "what the hubs of one database have in common; copy it from the first of them to the others",
+            fallback: .told("cluster.secret in the state directory"),
+            example: "/etc/postern/cluster.secret"
         ),
     ])
 

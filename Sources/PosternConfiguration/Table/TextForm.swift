@@ -21,6 +21,7 @@ enum FormValue: Hashable, Sendable {
     /// In milliseconds.
     case duration(Int)
     case argument(String)
+    case key(NodeKey)
 }
 
 /// The forms of text in configuration files. Each says how it is checked, how a person is told of it, and the regular
@@ -78,6 +79,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case variable
     /// A JSON-RPC method, with a name behind it or not.
     case methodPattern
+    /// `postgresql://HOST/NAME`, as libpq reads it.
+    case database
+    /// A node's key, as a did.
+    case key
 
     /// What `text` means, or nil when it does not have this form.
     func parse(_ text: String) -> FormValue? {
@@ -110,11 +115,16 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .methodPattern: MethodPattern(text).map { .methodPattern($0) }
         case .argument: text.unicodeScalars.contains("\0") ? nil : .argument(text)
         case .variable: Self.isVariable(text) ? .argument(text) : nil
+        case .database: Self.isDatabase(text) ? .argument(text) : nil
+        case .key: NodeKey(did: text).map { .key($0) }
         }
     }
 
     /// Whether a plain number may have this form.
     var takesNumbers: Bool { self == .grpcUpstream }
+
+    /// Whether a text may hold a password, so that nobody is shown one that is wrong.
+    var isSecret: Bool { self == .database }
 
     /// Whether `text` has this form.
     func accepts(_ text: String) -> Bool { parse(text) != nil }
@@ -150,6 +160,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .variable: "a variable's name of letters, digits and '_', not beginning with a digit or POSTERN_"
         case .methodPattern: "METHOD or METHOD:NAME with * for anything, such as tools/call:delete_*"
         case .addressRange: "an IP address such as 192.0.2.7, or a range such as 172.17.0.0/16"
+        case .key: "a node's key: did:key:z6Mk…"
+        case .database: "the URL of a PostgreSQL database: postgresql://USER@HOST/NAME"
         }
     }
 
@@ -187,6 +199,10 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         return milliseconds == 0 || (1000...3_600_000).contains(milliseconds) ? milliseconds : nil
     }
 
+    private static func isDatabase(_ text: String) -> Bool {
+        (text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")) && !text.unicodeScalars.contains("\0")
+    }
+
     private static func isVariable(_ text: String) -> Bool {
         guard let first = text.utf8.first, !HostName.isDigit(first), !text.hasPrefix("POSTERN_") else { return false }
         return text.utf8.count <= 128 && text.utf8.allSatisfy { $0.isASCIIAlphanumeric || $0 == UInt8(ascii: "_") }
@@ -219,7 +235,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             return text.hasPrefix("http") ? "write ws:// or wss:// for the scheme" : nil
         case .service, .path, .hub, .host, .peer, .hostName, .addressRange, .methodPattern, .fieldName, .duration,
             .argument,
-            .variable:
+            .variable, .database, .key:
             return nil
         }
     }
@@ -259,6 +275,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .argument: return "^[^\\u0000]*$"
         case .variable: return "^[A-Za-z_][A-Za-z0-9_]*$"
         case .addressRange: return "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"
+        case .key: return "^\(did)$"
+        case .database: return "^postgres(ql)?://[^\\u0000]*$"
         }
     }
 }

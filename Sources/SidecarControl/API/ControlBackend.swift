@@ -18,9 +18,48 @@ package protocol ControlBackend: Sendable {
 
     /// The counters of `/metrics`.
     func metrics() -> EventLoopFuture<[Metric]>
+
+    /// Answers what is no operation of a sidecar; nil: there is nothing under that path.
+    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>?
+
+    /// The status page of a program that is no sidecar; nil: that of a sidecar.
+    func page() -> EventLoopFuture<ProgramPage>?
+}
+
+/// A call to a program that is no sidecar.
+package struct ControlCall: Hashable, Sendable {
+    /// Behind `/api/v1/`.
+    package let path: String
+    /// Whether it may change something; one that does not is a GET.
+    package let changesState: Bool
+    /// An object.
+    package let parameters: JSONValue
+
+    package init(path: String, changesState: Bool, parameters: JSONValue) {
+        self.path = path
+        self.changesState = changesState
+        self.parameters = parameters
+    }
+}
+
+/// What the status page of a program that is no sidecar shows.
+package struct ProgramPage: Sendable {
+    let title: String
+    let facts: [(name: String, value: String?)]
+
+    package init(title: String, facts: [(name: String, value: String?)]) {
+        self.title = title
+        self.facts = facts
+    }
 }
 
 extension ControlBackend {
+    /// A sidecar's table of operations is whole.
+    package func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>? { nil }
+
+    /// A sidecar has the page of its status.
+    package func page() -> EventLoopFuture<ProgramPage>? { nil }
+
     /// The keys by which agents verify assertions of who calls, as a JWK Set (RFC 7517 §5, RFC 8037 §2).
     var keySet: JSONValue {
         [

@@ -1,7 +1,7 @@
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
-import PosternModel
+package import PosternModel
 package import SidecarCore
 
 #if canImport(Glibc)
@@ -40,6 +40,20 @@ package struct ControlClient: Sendable {
             guard let answer = try? Asked.Answer(decoding: document) else { throw ControlClientError.garbled }
             return answer
         }
+        throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
+    }
+
+    /// The answer of a program that is no sidecar to `call`. Throws as ``answer(to:within:)`` does.
+    package func answer(to call: ControlCall) async throws -> JSONValue {
+        let query = call.changesState ? "" : Query(call.parameters.object ?? JSONObject()).text
+        let bytes = try await exchange(
+            call.changesState ? "POST" : "GET",
+            ControlRoute.api + call.path + (query.isEmpty ? "" : "?" + query),
+            call.changesState ? call.parameters.compactBytes : [],
+            .seconds(30)
+        )
+        guard let document = try? JSONValue(parsing: bytes.body) else { throw ControlClientError.garbled }
+        if (200..<300).contains(bytes.status) { return document }
         throw Problem(document: document).map { $0 as any Error } ?? ControlClientError.garbled
     }
 

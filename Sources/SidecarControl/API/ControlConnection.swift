@@ -157,6 +157,15 @@ final class ControlConnection: ChannelInboundHandler {
     private func serve(_ route: ControlRoute) -> EventLoopFuture<ControlReply> {
         switch route {
         case .page:
+            if let page = backend.page() {
+                return page.map { page in
+                    ControlReply(
+                        status: .ok,
+                        contentType: "text/html; charset=utf-8",
+                        body: StatusPage.html(of: page)
+                    )
+                }
+            }
             let documents = backend.perform(ShowStatus()).and(backend.perform(ListPeers()))
             return documents.map { status, peers in
                 ControlReply(
@@ -189,12 +198,20 @@ final class ControlConnection: ChannelInboundHandler {
             }
         case .operation(let operation):
             return perform(operation)
+        case .other(let call):
+            guard let answer = backend.answer(call) else {
+                return backend.readiness().map { _ in ControlReply(RouteError.unknownPath) }
+            }
+            return reply(with: answer)
         }
     }
 
     private func perform(_ operation: some Operation) -> EventLoopFuture<ControlReply> {
-        backend.perform(operation).map { ControlReply(JSONValue(encoding: $0)) }.flatMapErrorThrowing {
-            [logger] error in
+        reply(with: backend.perform(operation).map { JSONValue(encoding: $0) })
+    }
+
+    private func reply(with answer: EventLoopFuture<JSONValue>) -> EventLoopFuture<ControlReply> {
+        answer.map { ControlReply($0) }.flatMapErrorThrowing { [logger] error in
             if let problem = error as? Problem { return ControlReply(problem) }
             logger.error("a control call failed", metadata: ["error": "\(error)"])
             return ControlReply(

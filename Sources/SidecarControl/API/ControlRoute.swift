@@ -21,6 +21,8 @@ package enum ControlRoute: Sendable {
     case link
     /// One of the table of operations.
     case operation(any Operation)
+    /// What only a hub answers.
+    case other(ControlCall)
 
     /// What who asks for it has to show over loopback TCP.
     enum Need {
@@ -37,6 +39,7 @@ package enum ControlRoute: Sendable {
         case .metrics: .metrics
         case .page, .description: .reading
         case .link: .change
+        case .other(let call): call.changesState ? .change : .reading
         case .operation(let operation): type(of: operation).outline.changesState ? .change : .reading
         }
     }
@@ -55,6 +58,8 @@ enum RouteError: Error, Hashable {
 extension ControlRoute {
     /// Where operations begin.
     static let api = "/api/v1/"
+    /// Where what only hubs answer begins.
+    private static let hub = api + "hub/"
     /// Where a link for a browser is made, and where it leads.
     static let linkPath = api + "open"
     static let entryPath = "/open"
@@ -88,7 +93,19 @@ extension ControlRoute {
             self = .link
             return
         }
-        guard let operation = Self.operations[path] else { throw .unknownPath }
+        guard let operation = Self.operations[path] else {
+            guard path.hasPrefix(Self.hub) else { throw .unknownPath }
+            let changesState = method == "POST"
+            let query = Query(parts.count == 2 ? parts[1] : "").object
+            self = .other(
+                ControlCall(
+                    path: String(path.dropFirst(Self.api.count)),
+                    changesState: changesState,
+                    parameters: changesState ? try Self.document(body) : .object(query)
+                )
+            )
+            return
+        }
         let document: JSONValue
         if operation.outline.changesState {
             guard method == "POST" else { throw .wrongMethod(allowed: "POST") }

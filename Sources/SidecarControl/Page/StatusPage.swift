@@ -64,6 +64,14 @@ enum StatusPage {
         return page.text
     }
 
+    /// The page of a program that is no sidecar.
+    static func html(of program: ProgramPage) -> String {
+        var page = Page(title: "Postern: \(program.title)")
+        page.heading(program.title)
+        page.facts(program.facts)
+        return page.text
+    }
+
     private static func showUnboundNames(of status: StatusDocument, on page: inout Page) {
         guard !status.unbound.isEmpty else { return }
         page.table(

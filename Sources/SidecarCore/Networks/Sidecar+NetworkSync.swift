@@ -59,7 +59,7 @@ extension Sidecar {
             let why = Problem.badInvitation("the hub knows no such network, or the invitation is used up or over")
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
             return failed + (network.log == nil ? [record([.network(.forgotten(id))])] : [])
-        case .done, .registered, .revocations, .online, .offline, .appended, .refused, nil:
+        case .done, .registered, .revocations, .online, .offline, .away, .appended, .refused, nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
         }
@@ -89,7 +89,7 @@ extension Sidecar {
         case .refused(.overLimit), .refused(.unavailable), nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
-        case .done, .registered, .revocations, .online, .offline, .entries, .appended, .refused:
+        case .done, .registered, .revocations, .online, .offline, .away, .entries, .appended, .refused:
             networkLinks.tasks.remove(at: position)
             var message = "its answer cannot be read"
             if case .refused(.invalid(let reason)) = answer { message = reason }

@@ -19,12 +19,12 @@ extension Sidecar {
 
     mutating func createNetwork(_ name: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
         try checkFree(name)
-        guard !profile.hubs.isEmpty else { throw .noHub }
+        guard !homeHubs.isEmpty else { throw .noHub }
         let (genesis, content) = NetworkAuthor.found(
             by: identity,
             name: name,
             label: HostName.label(from: profile.name),
-            hubs: profile.hubs,
+            hubs: homeHubs,
             at: now.wall,
             using: random
         )

@@ -13,6 +13,10 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let home: Bool
         /// Whether it has no room for us: peers do not find us there.
         package let full: Bool
+        /// Whether its operator does not want us there.
+        package let closed: Bool
+        /// Whether it is about to end; peers meet us at another one meanwhile.
+        package let draining: Bool
         /// Whether it is one of our own configuration, or of a peer.
         package let configured: Bool
         /// How far its clock is ahead of this host's, as it said when it registered us; nil: it has not.

@@ -9,8 +9,10 @@ struct HubCommand: AsyncParsableCommand {
         abstract: "Run a hub in the foreground: it lets nodes meet, carries requests and relays sealed packets.",
         discussion: """
             Prints one line `READY {…}` with the URL for `hubs:` when it serves. Its key and its SQLite database are \
-            in the state directory; `DIR/hub.yaml` is its configuration, if there is one.
-            """
+            in the state directory; `DIR/hub.yaml` is its configuration, if there is one. With --database the registry \
+            is in PostgreSQL, where several hubs can share it.
+            """,
+        subcommands: [HubAdminCommand.self, HubBackupCommand.self]
     )
 
     @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "file"))
@@ -27,6 +29,15 @@ struct HubCommand: AsyncParsableCommand {
         help: ArgumentHelp("The UDP address that nodes reach. Default: 0.0.0.0:4600.", valueName: "host:port")
     )
     var listen: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The PostgreSQL database instead of SQLite: postgresql://USER@HOST/NAME. Passwords: ~/.pgpass.",
+            valueName: "url"
+        )
+    )
+    var database: String?
 
     @Flag(name: .long, help: .hidden)
     var untilInputEnds = false
@@ -54,6 +65,11 @@ struct HubCommand: AsyncParsableCommand {
             }
             file.settings.listen = address
         }
-        try await HubProgram(file: file, isListenGiven: listen != nil).run()
+        if let database {
+            var settings = file.settings.database ?? HubDatabaseConfiguration(url: database)
+            settings.url = database
+            file.settings.database = settings
+        }
+        try await HubProgram(file: file, isListenGiven: listen != nil, isDatabaseGiven: database != nil).run()
     }
 }

@@ -45,7 +45,9 @@ struct StatusCommand: AsyncParsableCommand {
         for hub in status.hubs {
             lines.append(
                 "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")
-                    + (hub.full ? "; it is full: peers do not find us there" : "")
+                    + (hub.full ? "; this hub is full: peers do not find us there" : "")
+                    + (hub.closed ? "; this hub is closed to us: ask its operator" : "")
+                    + (hub.draining ? "; this hub is draining: it is about to end" : "")
             )
         }
         if status.hubs.isEmpty { lines.append("no hub is configured") }

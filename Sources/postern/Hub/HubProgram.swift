@@ -19,6 +19,8 @@ struct HubProgram {
     let file: ConfigurationFile<HubConfiguration>
     /// Whether the address to listen on came from the command line, where no line of a file can be blamed.
     let isListenGiven: Bool
+    /// Whether the database did, where other users of the machine see it.
+    let isDatabaseGiven: Bool
 
     /// Runs until a signal ends it.
     func run() async throws {
@@ -37,7 +39,7 @@ struct HubProgram {
         let logger = Logger(label: "postern") { label in
             LineLogHandler(label: label, isJSON: isJSON, levels: levels, writer: writer)
         }
-        let store = try openStore(state, of: identity)
+        let registry = try openStore(state, of: identity)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let stateGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = dataGroup.next()
@@ -49,7 +51,7 @@ struct HubProgram {
                     on: loop,
                     identity: identity,
                     settings: settings,
-                    store: store,
+                    registry: registry,
                     queue: queue,
                     logger: logger
                 )
@@ -61,23 +63,35 @@ struct HubProgram {
         } catch let problem as Problem {
             throw CommandFailure(problem)
         }
-        let ready = try await loop.submit { parts.value.readyDocument(settings: settings, key: identity.key) }.get()
+        let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let backend = HubBackend(parts: parts, eventLoop: loop, key: identity.key)
+        let control = try await serve(ControlServer(group: controlGroup, backend: backend, logger: logger), state)
+        let ready = try await loop.submit {
+            parts.value.readyDocument(settings: settings, key: identity.key, control: control.address)
+        }.get()
 
         let supervisor = Supervisor()
         let hub = ServingService {
-            logger.info("serving", metadata: ["did": "\(identity.key.did)", "state": "\(settings.state)"])
-            Console.print("READY " + ready.compactText)
-            if let url = ready["hub"]?.string { logger.info("others come with: postern init --hub \(url)") }
+            announce(ready, logger: logger)
             supervisor?.tell(.ready)
         } drain: {
             supervisor?.tell(.stopping)
+            for channel in control.channels { try? await channel.close() }
             try await loop.flatSubmit { parts.value.stop() }.get()
         }
         let background: [any ServiceLifecycle.Service] =
             [BackgroundService { await ResidentMemory.keepSmall() }] + (supervisor?.watchdogs(of: loop) ?? [])
         try await Shutdown.run([hub] + background, logger: logger) { reload(levels: levels, logger: logger) }
         logger.info("stopped")
-        for group in [dataGroup, stateGroup] { try await group.shutdownGracefully() }
+        for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
+    }
+
+    /// Prints the READY line, and what others need to come here.
+    private func announce(_ ready: JSONValue, logger: Logger) {
+        logger.info("serving", metadata: ["did": "\(ready["did"]?.string ?? "")", "state": "\(file.settings.state)"])
+        Console.print("READY " + ready.compactText)
+        guard let url = ready["hub"]?.string else { return }
+        logger.info("others come with: postern init --hub \(url)")
     }
 
     private func open(_ state: StateDirectory) throws -> (NodeIdentity, DirectoryLock) {
@@ -87,26 +101,6 @@ struct HubProgram {
             return (try state.identityOrNew().identity, lock)
         } catch {
             throw CommandFailure(state: error)
-        }
-    }
-
-    /// Opens the store, and begins the audit trail of a hub that has none, having never run before.
-    private func openStore(_ state: StateDirectory, of identity: NodeIdentity) throws -> SQLiteHubStore {
-        let path = state.path + "/hub.sqlite"
-        do throws(StateFileError) {
-            if SystemFile.size(of: path) == nil { try AuditFile.begin(path: state.auditPath, by: identity) }
-        } catch {
-            throw CommandFailure(state: Problem(error))
-        }
-        do {
-            return try SQLiteHubStore(path: path, of: identity)
-        } catch {
-            throw CommandFailure(
-                .failed,
-                code: "state-unusable",
-                message: "the database \(path) cannot be opened: \(error)",
-                hint: "see the owner and the mode of the file; a copy of the state directory brings back an older state"
-            )
         }
     }
 
@@ -141,8 +135,9 @@ struct HubProgram {
 extension HubProgram {
     /// Node and hub, confined to one loop.
     final class Parts {
-        private let node: OverlayNode
-        private let service: HubService
+        let node: OverlayNode
+        let service: HubService
+        let bans: HubBans
         private let audit: AuditFile
         private let counters: HandshakeCounterFile
         private let udp: [SocketAddress]
@@ -154,7 +149,7 @@ extension HubProgram {
             on loop: any EventLoop,
             identity: NodeIdentity,
             settings: HubConfiguration,
-            store: SQLiteHubStore,
+            registry: HubRegistry,
             queue: StateQueue,
             logger: Logger
         ) -> EventLoopFuture<NIOLoopBound<Parts>> {
@@ -165,6 +160,8 @@ extension HubProgram {
                 overlay.node.acceptsUnknownPeers = true
                 overlay.node.limitRelays(by: settings.limits)
                 overlay.listen = try HostAddresses.listening(at: settings.listen)
+                let bans = HubBans(path: settings.state + "/hub.bans")
+                let banned = try bans.load()
                 let counters = try HandshakeCounterFile(state: StateDirectory(path: settings.state))
                 let node = OverlayNode(
                     eventLoop: loop,
@@ -176,7 +173,7 @@ extension HubProgram {
                 let service = HubService(
                     node: node,
                     identity: identity,
-                    store: store,
+                    registry: registry,
                     audit: audit,
                     settings: HubService.Settings(limits: settings.limits),
                     logger: logger
@@ -185,8 +182,8 @@ extension HubProgram {
                     takeWebSockets(node, besides: udp, settings: settings.websocket, logger: logger)
                         .map { (udp, $0) }
                 }.map { udp, tcp in
-                    service.start()
                     let parts = Parts(
+                        bans: bans,
                         node: node,
                         service: service,
                         audit: audit,
@@ -195,6 +192,9 @@ extension HubProgram {
                         tcp: tcp,
                         logger: logger
                     )
+                    service.open(to: settings.allowed)
+                    service.ban(banned)
+                    service.start(as: parts.url(settings: settings))
                     return NIOLoopBound(parts, eventLoop: loop)
                 }.nonisolated()
             } catch {
@@ -219,6 +219,7 @@ extension HubProgram {
         }
 
         private init(
+            bans: HubBans,
             node: OverlayNode,
             service: HubService,
             audit: AuditFile,
@@ -228,6 +229,7 @@ extension HubProgram {
             logger: Logger
         ) {
             self.tcp = tcp
+            self.bans = bans
             self.node = node
             self.service = service
             self.audit = audit
@@ -237,7 +239,9 @@ extension HubProgram {
         }
 
         func stop() -> EventLoopFuture<Void> {
-            service.stop().assumeIsolated().flatMap {
+            service.drain().assumeIsolated().flatMap {
+                self.service.stop()
+            }.flatMap {
                 self.audit.close(on: self.node.eventLoop)
             }.flatMap {
                 self.node.stop()
@@ -247,10 +251,11 @@ extension HubProgram {
         }
 
         /// The document of the READY line.
-        func readyDocument(settings: HubConfiguration, key: NodeKey) -> JSONValue {
+        func readyDocument(settings: HubConfiguration, key: NodeKey, control: HostPort?) -> JSONValue {
             [
-                "did": .string(key.did), "address": .string(key.personalAddress.description), "control": nil,
-                "proxy": nil, "udp": .array(udp.compactMap { Endpoint($0).map { .string($0.description) } }),
+                "did": .string(key.did), "address": .string(key.personalAddress.description),
+                "control": control.map { .string($0.description) } ?? .null, "proxy": nil,
+                "udp": .array(udp.compactMap { Endpoint($0).map { .string($0.description) } }),
                 "reach": [], "hub": url(settings: settings).map { .string($0.description) } ?? .null,
             ]
         }

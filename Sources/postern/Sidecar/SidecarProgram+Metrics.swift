@@ -37,7 +37,7 @@ extension SidecarProgram {
 
 extension Metric {
     /// A field of `statistics`.
-    fileprivate init<Statistics>(_ metric: StatisticsMetric<Statistics>, of statistics: Statistics) {
+    init<Statistics>(_ metric: StatisticsMetric<Statistics>, of statistics: Statistics) {
         let kind: Kind =
             switch metric.kind {
             case .counter: .counter

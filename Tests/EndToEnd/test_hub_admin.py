@@ -1,0 +1,84 @@
+"""What the operator of a hub sees and does: status, list, bans, a closed hub, metrics, backups."""
+
+import http.client
+import json
+import sqlite3
+
+import yaml
+
+from test_failures import wait_until
+from world import Hub, World, postern
+
+
+def admin(hub, *arguments):
+    run = postern("hub", "admin", *arguments, "--state", hub.state, "--json")
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def get(address, path, token=None):
+    host, port = address.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def configured(folder, **settings):
+    """A hub with settings in its file."""
+    hub = Hub(folder)
+    (hub.state / "hub.yaml").write_text(yaml.safe_dump(settings))
+    return hub
+
+
+def hub_of(node):
+    return node.cli("status")["hubs"][0]
+
+
+def test_the_operator_sees_the_hub_and_bans_a_node(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        hub = world.hub = world.add(configured(tmp_path, control={"listen": "127.0.0.1:0", "metrics": "open"}).start())
+        for node in (world.a, world.b):
+            node.config["hubs"] = [hub.url]
+        world.start()
+        status = admin(hub, "status")
+        assert (status["online"], status["registered"], status["store"]) == (2, 2, "sqlite")
+        assert {node["did"] for node in admin(hub, "list")} == {world.a.did, world.b.did}
+        token = (hub.state / "control.token").read_text().strip()
+        assert get(hub.ready["control"], "/")[0] == 401
+        code, page = get(hub.ready["control"], "/", token)
+        assert code == 200 and "nodes online" in page and world.a.did not in page
+        code, metrics = get(hub.ready["control"], "/metrics")
+        assert code == 200 and "\npostern_hub_nodes_online 2\n" in metrics and "postern_hub_store_up 1" in metrics
+        # Others of the machine's programs are told no more.
+        assert get(hub.ready["control"], "/api/v1/hub/nodes")[0] == 401
+        copy = tmp_path / "copy.sqlite"
+        assert postern("hub", "backup", copy, "--state", hub.state).returncode == 0
+        with sqlite3.connect(copy) as database:
+            assert database.execute("SELECT count(*) FROM node").fetchone() == (2,)
+        assert postern("hub", "backup", copy, "--state", hub.state).returncode == 1, "never overwritten"
+        assert postern("hub", "admin", "ban", "nobody", "--state", hub.state).returncode == 1
+        admin(hub, "ban", world.a.did)
+        wait_until(lambda: hub_of(world.a)["closed"], 20, "the banned node was not told")
+        assert "closed to us" in postern("status", "--state", world.a.state).stdout
+        # Over a restart too.
+        assert hub.stop() == 0
+        hub.start()
+        wait_until(lambda: admin(hub, "status")["online"] == 1, 20, "the other node did not come back")
+        assert admin(hub, "status")["banned"] == 1
+        admin(hub, "unban", world.a.did)
+        wait_until(lambda: not hub_of(world.a)["closed"] and hub_of(world.a)["connected"], 40, "it is still shut out")
+        drained = admin(hub, "drain")
+        assert drained["draining"] and hub.program.process.wait(10) == 0
+
+
+def test_a_closed_hub_takes_whom_it_names(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        settings = {"admission": {"closed": True, "allow": [world.a.did]}}
+        hub = world.hub = world.add(configured(tmp_path, **settings).start())
+        for node in (world.a, world.b):
+            node.config["hubs"] = [hub.url]
+        world.start(trusted=False)
+        wait_until(lambda: hub_of(world.b)["closed"], 20, "it was not told")
+        wait_until(lambda: hub_of(world.a)["connected"] and not hub_of(world.a)["closed"], 20, "it was not taken")
+        assert admin(hub, "status")["closed"] and admin(hub, "status")["registered"] == 1
