@@ -12,6 +12,8 @@ package enum HubEvent: Hashable, Sendable {
     case channel(RelayChannel, peer: NodeKey)
     /// The log of a network has come to this head.
     case network(NetworkID, NetworkHead)
+    /// The word of an owner or administrator of a network.
+    case beat(NetworkBeat)
     /// A relay channel is closed.
     case closed(RelayChannel)
 
@@ -27,6 +29,7 @@ package enum HubEvent: Hashable, Sendable {
         case "network":
             let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
             self = .network(NetworkID(try fields.hash("network")), head)
+        case "beat": self = .beat(try NetworkBeat(verifying: try fields.value("beat")))
         case "closed": self = .closed(try fields.channel())
         case _: throw .invalid("event")
         }
@@ -49,6 +52,8 @@ package enum HubEvent: Hashable, Sendable {
                 "event": "network", "network": .string(network.description), "sequence": .integer(head.sequence),
                 "head": .string(head.hash.description),
             ]
+        case .beat(let beat):
+            ["event": "beat", "beat": beat.document]
         case .closed(let channel):
             ["event": "closed", "channel": channel.json]
         }

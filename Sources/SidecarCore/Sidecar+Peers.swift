@@ -41,7 +41,11 @@ extension Sidecar {
     }
 
     /// What is worth remembering of peers, for the cache.
-    package var memoryDocument: JSONValue { peers.document }
+    package var memoryDocument: JSONValue {
+        guard var object = peers.document.object else { return .null }
+        object["beats"] = networkLinks.document
+        return .object(object)
+    }
 
     /// Admits peers with which a trust stands and fellow members, and expels those that are neither any longer.
     mutating func reconcilePeers(at now: Clocks) -> [SidecarAction] {
