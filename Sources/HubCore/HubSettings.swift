@@ -42,6 +42,8 @@ package struct HubSettings: Hashable, Sendable {
     package var appends = RateLimit(burst: 256, perMinute: 60)
     /// How far ahead of the hub's clock that of an entry's author may be.
     package var entrySkew = Interval.seconds(86_400)
+    /// Networks of which the words of owners and administrators are kept, in memory.
+    package var beatCount = 100_000
     /// Bytes of entries in one answer.
     package var entriesSize = 24_576
     /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any

@@ -12,6 +12,8 @@ package enum HubEvent: Hashable, Sendable {
     case channel(RelayChannel, peer: NodeKey)
     /// The log of a network has come to this head.
     case network(NetworkID, NetworkHead)
+    /// The word of an owner or administrator of a network.
+    case beat(NetworkBeat)
     /// A relay channel is closed.
     case closed(RelayChannel)
     /// The other hubs that share this one's registry, and by what an older copy of the registry is known. A hub that is
@@ -41,6 +43,7 @@ package enum HubEvent: Hashable, Sendable {
                 try fields.text("store", limit: 64)
             }
             self = .hubs(hubs, store: store, isDraining: try fields.bool("draining"))
+        case "beat": self = .beat(try NetworkBeat(verifying: try fields.value("beat")))
         case "closed": self = .closed(try fields.channel())
         case _: throw .invalid("event")
         }
@@ -63,6 +66,8 @@ package enum HubEvent: Hashable, Sendable {
                 "event": "network", "network": .string(network.description), "sequence": .integer(head.sequence),
                 "head": .string(head.hash.description),
             ]
+        case .beat(let beat):
+            ["event": "beat", "beat": beat.document]
         case .closed(let channel):
             ["event": "closed", "channel": channel.json]
         case .hubs(let hubs, let store, let isDraining):

@@ -24,6 +24,8 @@ package enum HubRequest: Hashable, Sendable {
     /// Tell the entries of a network's log that a holder of the locator lacks. Whoever is no member shows an
     /// invitation.
     case read(NetworkID, after: [NetworkHash], proof: NetworkProof?)
+    /// Keep the words of owners and administrators of a network, and tell its members.
+    case beat(NetworkID, [NetworkBeat])
     /// Close a channel of the requester.
     case release(RelayChannel)
     /// Refuse the requester's earlier grants to one subject from now on.
@@ -72,6 +74,9 @@ package enum HubRequest: Hashable, Sendable {
             self = .append(NetworkID(try fields.hash("network")), entries)
         case "read":
             self = try Self.read(fields)
+        case "beat":
+            let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
+            self = .beat(NetworkID(try fields.hash("network")), beats)
         case "release":
             self = .release(try fields.channel())
         case "revoke":
@@ -123,6 +128,10 @@ package enum HubRequest: Hashable, Sendable {
                 "do": "read", "network": .string(network.description), "after": .texts(locator),
                 "guest": proof.map { .string($0.guest.did) } ?? .null,
                 "proof": proof.map { .string($0.text) } ?? .null,
+            ]
+        case .beat(let network, let beats):
+            [
+                "do": "beat", "network": .string(network.description), "beats": .array(beats.map(\.document)),
             ]
         case .release(let channel):
             ["do": "release", "channel": channel.json]

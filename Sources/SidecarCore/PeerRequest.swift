@@ -9,8 +9,9 @@ package enum PeerRequest: Hashable, Sendable {
     case redeem(claim: [UInt8])
     /// Keep the asker's mark, and give back the one that it left before (RULES N19).
     case mark(StateMark)
-    /// Which entries of a network's log does the asker lack, whose locator this is?
-    case entries(NetworkID, after: [NetworkHash])
+    /// Which entries of a network's log does the asker lack, whose locator this is, and which words of owners and
+    /// administrators other than these?
+    case entries(NetworkID, after: [NetworkHash], beats: [NetworkBeat])
 
     /// The request in `document`; throws when it is none, or one that this version does not know.
     package init(_ document: JSONValue) throws(RecordError) {
@@ -22,7 +23,8 @@ package enum PeerRequest: Hashable, Sendable {
             let locator = try fields.list("after", limit: NetworkLog.locatorCount + 1) { value in
                 value.string.flatMap { NetworkHash($0) }
             }
-            self = .entries(NetworkID(try fields.hash("network")), after: locator)
+            let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
+            self = .entries(NetworkID(try fields.hash("network")), after: locator, beats: beats)
         case "mark": self = .mark(try StateMark(verifying: try fields.value("mark")))
         case _: throw .invalid("do")
         }
@@ -34,8 +36,11 @@ package enum PeerRequest: Hashable, Sendable {
         case .services: ["do": "services"]
         case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
         case .mark(let mark): ["do": "mark", "mark": mark.document]
-        case .entries(let network, let locator):
-            ["do": "entries", "network": .string(network.description), "after": .texts(locator)]
+        case .entries(let network, let locator, let beats):
+            [
+                "do": "entries", "network": .string(network.description), "after": .texts(locator),
+                "beats": .array(beats.map(\.document)),
+            ]
         }
     }
 }
@@ -48,8 +53,8 @@ package enum PeerAnswer: Hashable, Sendable {
     case redeemed(answer: [UInt8])
     /// The mark that the asker has left before, if one is kept.
     case marked(StateMark?)
-    /// Entries of a network's log, each behind the one that it follows.
-    case entries([NetworkEntry])
+    /// Entries of a network's log, each behind the one that it follows, and the words of its owners and administrators.
+    case entries([NetworkEntry], beats: [NetworkBeat])
     /// This cannot be asked, or not by this peer: the same in both cases.
     case refused
 
@@ -69,7 +74,8 @@ package enum PeerAnswer: Hashable, Sendable {
             for document in try fields.value("entries").array ?? [] {
                 entries.append(try NetworkEntry(verifying: document))
             }
-            self = .entries(entries)
+            let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
+            self = .entries(entries, beats: beats)
         } else {
             let mark = try fields.value("mark")
             self = .marked(mark == .null ? nil : try StateMark(verifying: mark))
@@ -81,7 +87,8 @@ package enum PeerAnswer: Hashable, Sendable {
         switch self {
         case .services(let services): ["ok": true, "services": JSONValue(encoding: services)]
         case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
-        case .entries(let entries): ["ok": true, "entries": .array(entries.map(\.document))]
+        case .entries(let entries, let beats):
+            ["ok": true, "entries": .array(entries.map(\.document)), "beats": .array(beats.map(\.document))]
         case .marked(let mark): ["ok": true, "mark": mark?.document ?? .null]
         case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         }

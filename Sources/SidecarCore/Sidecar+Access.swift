@@ -78,7 +78,7 @@ extension Sidecar {
             key: peer,
             name: book.names[peer],
             standing: standing(of: peer, at: now),
-            memberships: fellowMemberships(of: peer),
+            memberships: fellowMemberships(of: peer, at: now.wall),
             isBlocked: book.blocked.contains(peer),
             isOutdated: book.outdated != nil
         )

@@ -93,6 +93,12 @@ extension Sidecar {
             return (
                 "the policy of \(names) does not permit the peer's groups the service", "see `postern network show`"
             )
+        case .stale:
+            let names = subject.memberships.map(\.network).joined(separator: ", ")
+            return (
+                "no owner or administrator of \(names) was heard of for longer than the network allows",
+                "a running sidecar of an owner or administrator ends that: see `postern network show`"
+            )
         case .policyUnknown:
             return ("the network's policy has a part that this version does not know", "install a newer version")
         case .notAllowed:

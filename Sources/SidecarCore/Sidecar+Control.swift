@@ -20,8 +20,9 @@ extension Sidecar {
         case .services:
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .services(policy.services(for: subject(peer, at: now))))]
-        case .entries(let network, let locator):
-            return [.answerPeer(id, answer(to: peer, lacking: locator, of: network))]
+        case .entries(let network, let locator, let beats):
+            let answer = answer(to: peer, lacking: locator, of: network)
+            return [.answerPeer(id, answer)] + take(beats, of: network, from: .fellow(peer), at: now)
         case .mark(let mark):
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .marked(keep(mark, of: peer))), .remember]
@@ -49,8 +50,9 @@ extension Sidecar {
             guard case .marked(let mark) = answer else { return [] }
             return told(mark, by: peer, at: now)
         case .entries(let network, let peer):
-            guard case .entries(let entries) = answer else { return [] }
+            guard case .entries(let entries, let beats) = answer else { return [] }
             return compared(entries, of: network, with: peer, at: now)
+                + take(beats, of: network, from: .fellow(peer), at: now)
         case nil:
             return []
         }

@@ -105,6 +105,7 @@ extension Sidecar {
                 )
             },
             unbound: unboundNames(seeing: view),
+            networks: networkSummaries(at: now.wall),
             sharedKeys: sharedKeys(at: now.instant),
             pending: book.pending.count,
             unstored: view.unstoredCount,

@@ -50,11 +50,14 @@ extension Sidecar {
         switch event {
         case .ready:
             hubs[hub]?.isWatched = true
-            return lookUpWanted(at: now) + syncNetworks(at: now)
+            let joined = book.networks.joined.filter { $0.hubs.contains { $0.key == hub } }
+            return lookUpWanted(at: now) + syncNetworks(at: now) + joined.map { tell(hub, of: $0.id) }
         case .hubs(let others, let store, let isDraining):
             return told(of: others, store: store, isDraining: isDraining, by: hub, at: now)
         case .network(let id, let head):
             return told(of: head, of: id, by: hub, at: now)
+        case .beat(let beat):
+            return told(beat, by: hub, at: now)
         case .mail(let id, let sealed, let mailClass):
             guard let actions = receive(mail: sealed, as: mailClass, at: now) else {
                 hubs[hub]?.withheld = book.pending.count

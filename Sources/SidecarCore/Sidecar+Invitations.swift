@@ -294,7 +294,7 @@ extension Sidecar {
         switch try? Mail(opening: sealed, with: identity) {
         case .acceptance(let acceptance): return acceptance.answers == id ? received(acceptance, at: now) : []
         case .rejection(let rejection): return rejection.answers == id ? received(rejection, at: now) : []
-        case .request, .revocation, .claim, nil: return []
+        case .request, .revocation, .claim, .notice, nil: return []
         }
     }
 

@@ -18,7 +18,7 @@ extension Sidecar {
             // What an old state knows of a request or an answer may not be what was decided: it stays at the hub.
             switch mail {
             case .revocation, .rejection: break
-            case .request, .acceptance, .claim: return nil
+            case .request, .acceptance, .claim, .notice: return nil
             }
         }
         switch mail {
@@ -27,6 +27,7 @@ extension Sidecar {
         case .rejection(let rejection): return received(rejection, at: now)
         case .revocation(let revocation): return received(revocation, at: now)
         case .claim(let claim): return claimed(claim, at: now).actions
+        case .notice(let notice): return noticed(notice, at: now)
         }
     }
 

@@ -44,6 +44,7 @@ extension Sidecar {
     package var memoryDocument: JSONValue {
         var object = peers.document.object ?? JSONObject()
         object["homes"] = homesDocument
+        object["beats"] = networkLinks.document
         return .object(object)
     }
 

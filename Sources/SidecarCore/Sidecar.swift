@@ -48,6 +48,8 @@ package struct Sidecar {
     var recovery: Recovery?
     /// Direct attempts to redeem: when the next is due, by the id of the claim.
     var redeemAt: [RecordID: Instant] = [:]
+    /// What is published where, as far as the program has said; nil: it has not yet.
+    var publishing: [PublishServices.Publication]?
     /// What is under way for the logs of networks.
     var networkLinks = NetworkLinks()
 
@@ -109,6 +111,7 @@ package struct Sidecar {
         marks = OwnMarks(head: journal, past: book.pastEnds + past)
         peers.remember(memory)
         rememberHomes(memory["homes"])
+        networkLinks.remember(memory["beats"])
     }
 
     /// The peers that ``start(at:)`` greeted, so that they learn of a restart at once.
@@ -125,6 +128,7 @@ package struct Sidecar {
 
     /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
     package mutating func start(at now: Clocks) -> [SidecarAction] {
+        _ = book.networks.lapse(at: now.wall)
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))] + remindOutdated()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
@@ -165,7 +169,7 @@ package struct Sidecar {
     /// Does what has become due.
     package mutating func advance(to now: Clocks) -> [SidecarAction] {
         advanced = now.wall
-        var actions = reconcileHubs(at: now)
+        var actions = lapseMemberships(at: now) + reconcileHubs(at: now)
         actions += forgetExpired(at: now)
         actions += deliverOutbox(at: now)
         actions += lookUpWanted(at: now)
@@ -184,13 +188,16 @@ package struct Sidecar {
     package func nextDeadline(at now: Clocks) -> Instant? {
         var deadlines: [Instant?] = [
             hubs.nextAttempt, nextLookUp(at: now), outboxRetry, nextMark, recovery?.deadline,
-            networkLinks.nextDeadline,
+            networkLinks.nextDeadline, nextFreshness(at: now),
         ]
         deadlines += joins.map(\.deadline)
         deadlines += redeemAt.values.map(\.self)
         // What ended since the last look is due now.
         let seen = advanced ?? now.wall
-        let expiries = [book.trust.nextExpiry(after: seen), nextInvitationExpiry(after: seen)]
+        let expiries = [
+            book.trust.nextExpiry(after: seen), nextInvitationExpiry(after: seen),
+            book.networks.nextExpiry(after: seen),
+        ]
         deadlines += expiries.map { expiry in expiry.map { now.instant + ($0 - now.wall) + .milliseconds(1) } }
         return deadlines.compactMap(\.self).min()
     }

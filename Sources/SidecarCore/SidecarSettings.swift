@@ -73,6 +73,10 @@ package struct SidecarSettings: Hashable, Sendable {
     /// How long a command for a network waits for a hub, and time between two attempts to talk with one.
     package var networkPatience = Interval.seconds(15)
     package var networkRetry = Interval.seconds(2)
+    /// Time between two words of an owner or administrator about a network that has not changed, and at least between
+    /// two about one that has.
+    package var beatInterval = Interval.seconds(3_600)
+    package var beatPause = Interval.seconds(1)
     /// Bytes of entries in one answer to a fellow member.
     package var entriesSize = 24_576
     /// Time between two records of the same refusal, and how many refusals are kept apart.

@@ -23,8 +23,14 @@ extension SidecarRuntime {
         case .blocked: note("a peer is shut out", event)
         case .unblocked: note("a peer is shut out no longer", event)
         case .renamed: note("a name was bound to a peer", event)
+        case .networkOffered: note("a peer has added this node to a network: see `postern network list`", event)
+        case .membershipExpired: note("a membership has ended", event)
+        case .networkForked: note("two histories of a network are known: its owner ends that by `network heal`", event)
+        case .networkFreshness: note("what is known of a network is fresh, or is stale", event)
+        case .networkWithheld: note("a hub withholds what an administrator has signed", event)
+        case .networkRolledBack: note("a hub shows less of a network than it has signed", event)
         case .started, .stopped, .registered, .deregistered, .carded, .uncarded, .accessRefused, .identityShared,
-            .networkChanged, .networkForked, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
+            .networkChanged, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
             .continued, .restarted:
             break
         }

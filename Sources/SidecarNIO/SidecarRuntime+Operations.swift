@@ -22,6 +22,9 @@ package protocol SidecarHost: AnyObject {
     /// Streams of peers that the exposed service `name` serves now.
     func activeStreams(of name: ServiceName) -> Int
 
+    /// Whether the rules of the exposed service `name` let peers call `method`; nil: it has no rules.
+    func allows(_ method: String, of name: ServiceName) -> Bool?
+
     /// What is known of peers has changed: who is trusted or connected, or what one offers.
     func peersChanged()
 
@@ -151,4 +154,5 @@ private struct View: SidecarView {
     func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }
     func upstream(of name: ServiceName) -> UpstreamStatus { host.upstream(of: name) }
     func activeStreams(of name: ServiceName) -> Int { host.activeStreams(of: name) }
+    func allows(_ method: String, of name: ServiceName) -> Bool? { host.allows(method, of: name) }
 }

@@ -47,6 +47,8 @@ package enum Access: Hashable, Sendable {
         case notAllowed = "not-allowed"
         /// The policy of the network does not permit the peer's groups the service.
         case notPermitted = "not-permitted"
+        /// No owner or administrator of the network has been heard of for longer than it allows (RULES N5).
+        case stale
         /// The network's policy has a part that this version does not know.
         case policyUnknown = "policy-unknown"
     }
@@ -75,9 +77,12 @@ package struct FellowMembership: Hashable, Sendable {
     private let policies: [NetworkPolicy]
     /// Whether the network's policy can be gone by.
     fileprivate let isPolicyKnown: Bool
+    /// Whether too long nothing was heard of the network's owners and administrators.
+    fileprivate let isStale: Bool
 
     /// The membership of `key` in a network of `content`, which is called `network` here.
-    package init(of key: NodeKey, in content: NetworkContent, called network: String) {
+    package init(of key: NodeKey, in content: NetworkContent, called network: String, isStale: Bool) {
+        self.isStale = isStale
         self.network = network
         name = content.name(of: key).map { "\($0).\(network)" }
         groups = content.groups(of: key)
@@ -85,8 +90,13 @@ package struct FellowMembership: Hashable, Sendable {
         isPolicyKnown = !content.isPolicyUnknown
     }
 
+    /// What it fails for, when it does not permit a service.
+    fileprivate var refusal: Access.Refusal {
+        isStale ? .stale : isPolicyKnown ? .notPermitted : .policyUnknown
+    }
+
     fileprivate func permits(_ service: ServiceName) -> Bool {
-        isPolicyKnown && policies.allSatisfy { $0.permits(groups, service) }
+        isPolicyKnown && !isStale && policies.allSatisfy { $0.permits(groups, service) }
     }
 }
 
@@ -167,7 +177,7 @@ package struct AccessPolicy: Hashable, Sendable {
                 guard !membership.permits(exposed.service.name) else {
                     return .admitted(exposed.service, .network(membership.network))
                 }
-                other = other ?? (membership.isPolicyKnown ? .notPermitted : .policyUnknown)
+                other = other ?? membership.refusal
             }
         }
         return .refused(other ?? (refusal == .notTrusted ? .notAllowed : refusal))

@@ -20,8 +20,9 @@ struct Postern: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, UpCommand.self, DownCommand.self, ServiceCommand.self, HubCommand.self, DemoCommand.self,
             StatusCommand.self, PeersCommand.self,
-            ServicesCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self, InviteCommand.self,
-            JoinCommand.self, ExposeCommand.self, UnexposeCommand.self, ReachCommand.self, UnreachCommand.self,
+            ServicesCommand.self, FindCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self,
+            InviteCommand.self, JoinCommand.self, ExposeCommand.self, UnexposeCommand.self, ReachCommand.self,
+            UnreachCommand.self,
             ContactCommand.self, NetworkCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
             AuditCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,

@@ -34,6 +34,13 @@ async def test_denied_tools_are_neither_listed_nor_called(ruled, era):
             await session.list_prompts()
 
 
+def test_why_says_what_the_rules_do_with_a_method(ruled):
+    refused = ruled.b.cli("why", ruled.a.did, "tools", "tools/call:progress")
+    assert not refused["admitted"] and refused["reason"] == "method-refused"
+    assert ruled.b.cli("why", ruled.a.did, "tools", "tools/call:echo")["reason"] == "grant"
+    assert not ruled.b.cli("why", ruled.a.did, "planner", "CancelTask")["admitted"]
+
+
 def test_refusals_are_answered_and_recorded(ruled):
     call = {"jsonrpc": "2.0", "id": "x", "method": "tools/call", "params": {"name": "progress"}}
     answer = httpx.post(ruled.url("tools", "/mcp"), json=call)

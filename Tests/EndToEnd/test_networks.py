@@ -3,25 +3,44 @@
 import http.client
 import http.server
 import json
+import shutil
 import subprocess
 import threading
 import time
 from contextlib import contextmanager
 
-from processes import POSTERN
-from world import Sidecar, World, postern
+import pytest
+
+from processes import POSTERN, Agent
+from world import Sidecar, World, befriend, postern
 
 
 @contextmanager
 def mirror():
     """An agent that answers with the header fields of each request; its URL."""
     class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self):
+            if self.path == "/endless":
+                return self.drip()
             body = json.dumps(dict(self.headers)).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def drip(self):
+            """A body without an end, a byte every twentieth of a second."""
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"1\r\n.\r\n")
+                    time.sleep(0.05)
+            except OSError:
+                self.close_connection = True
 
         def log_message(self, *_):
             pass
@@ -137,3 +156,141 @@ def test_memberships_survive_restarts_of_everybody(tmp_path):
         wait("bob is fresh again", lambda: bob.cli("network", "show", "acme")["fresh"])
         assert bob.cli("network", "show", "acme")["head"] == head
         wait("bob reaches ann", lambda: calls(bob, "ann.acme"))
+
+
+class Stream:
+    """A request for the endless body, read until it is cut."""
+
+    def __init__(self, sidecar, peer):
+        self.connection = http.client.HTTPConnection("127.0.0.1", sidecar.ports[peer], timeout=30)
+        self.connection.request("GET", "/endless")
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200 and self.answer.read(1) == b"."
+        self.ended = None
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        try:
+            while self.answer.read(1):
+                pass
+        except (OSError, http.client.HTTPException):
+            pass
+        self.ended = time.monotonic()
+
+    def ended_after(self, moment):
+        """How long after `moment` it was cut."""
+        self.reader.join(20)
+        assert self.ended is not None, "the stream was not cut"
+        return self.ended - moment
+
+
+@pytest.mark.alone
+def test_a_running_stream_of_a_removed_member_is_cut_within_a_second_and_so_is_one_of_an_expired_one(tmp_path):
+    with World(tmp_path) as world, mirror() as agent:
+        ann = added(world, "ann", agent, ["network:acme"])
+        bob = added(world, "bob", agent, ["network:acme"])
+        cid = added(world, "cid", reach=["bob.acme", "ann.acme"])
+        dan = added(world, "dan", reach=["bob.acme"])
+        ann.cli("network", "create", "acme")
+        link = ann.cli("network", "invite", "acme", "--uses", "3")["invitation"]
+        for node in (bob, cid, dan):
+            join(node, link)
+        for node, peer in ((cid, "bob.acme"), (cid, "ann.acme"), (dan, "bob.acme")):
+            wait(f"{node.name} may call {peer}", lambda: calls(node, peer), timeout=45)
+        streams = [Stream(cid, "bob.acme"), Stream(cid, "ann.acme")]
+        other = Stream(dan, "bob.acme")
+        ann.cli("network", "remove", "acme", "cid")
+        removed = time.monotonic()
+        # A second from when the entry is there, and half of one until it is.
+        assert all(stream.ended_after(removed) < 1.5 for stream in streams)
+        assert other.ended is None
+
+        # A membership that ends by itself ends its streams too.
+        shown = ann.cli("network", "add", "acme", "dan", "--expires", "6s")
+        assert [m["expires"] is not None for m in shown["members"] if m["name"] == "dan"] == [True]
+        set_to_end = time.monotonic()
+        assert other.ended is None and other.ended_after(set_to_end) < 7.5
+        assert not calls(dan, "bob.acme")
+        ann.cli("network", "add", "acme", "dan", "--expires", "never")
+        wait("dan may call again", lambda: calls(dan, "bob.acme"), timeout=45)
+
+
+def test_a_trusted_peer_is_added_and_takes_part_once_its_operator_says_so(tmp_path):
+    with World(tmp_path) as world, mirror() as agent:
+        ann = added(world, "ann", agent, ["network:acme"])
+        bob = added(world, "bob", reach=["ann.acme"])
+        ann.cli("network", "create", "acme")
+        assert fails(ann, "network", "add", "acme", bob.did)["code"] == "not-trusted"
+        befriend(ann, bob)
+        shown = ann.cli("network", "add", "acme", bob.did, "--as", "planner")
+        assert [m["name"] for m in shown["members"]] == ["ann", "planner"]
+        wait("bob hears of it", lambda: [n["offeredBy"] for n in bob.cli("network", "list")] == [ann.did])
+        assert not calls(bob, "ann.acme")
+        assert bob.cli("network", "join", "acme")["role"] == "member"
+        wait("bob reaches ann", lambda: calls(bob, "ann.acme"), timeout=45)
+
+
+def test_a_hub_whose_database_went_back_is_told_and_the_network_is_healed(tmp_path):
+    with World(tmp_path) as world, mirror() as agent:
+        ann = added(world, "ann", agent, ["network:acme"])
+        bob = added(world, "bob", agent, ["network:acme"], reach=["ann.acme"])
+        cid = added(world, "cid", reach=["ann.acme", "bob.acme"])
+        ann.cli("network", "create", "acme")
+        link = ann.cli("network", "invite", "acme", "--uses", "2")["invitation"]
+        join(bob, link)
+        join(cid, link)
+        ann.cli("network", "role", "acme", "bob", "admin")
+        wait("bob is admin", lambda: bob.cli("network", "show", "acme")["role"] == "admin")
+        for node in (bob, cid, world.hub):
+            node.stop()
+        kept = {path: path.read_bytes() for path in world.hub.state.glob("hub.sqlite*")}
+        world.hub.start()
+        wait("ann is there", lambda: ann.cli("status")["hubs"][0]["connected"])
+        ann.cli("network", "group", "acme", "ops", "cid")
+        for node in (ann, world.hub):
+            node.stop()
+        for path in world.hub.state.glob("hub.sqlite*"):
+            path.unlink()
+        for path, content in kept.items():
+            path.write_bytes(content)
+        world.hub.start()
+        bob.start()
+        wait("bob is there", lambda: bob.cli("status")["hubs"][0]["connected"])
+        bob.cli("network", "group", "acme", "dev", "cid")
+        ann.start()
+        cid.start()
+        wait("bob calls ann", lambda: calls(bob, "ann.acme"), timeout=45)
+        for node in (ann, bob):
+            wait(f"{node.name} is told", lambda: node.cli("network", "show", "acme")["forked"], timeout=30)
+            lines = postern("audit", "list", "--state", node.state, "--json").stdout.splitlines()
+            assert "network.fork" in [json.loads(line)["action"] for line in lines]
+        assert fails(ann, "network", "group", "acme", "ops", "bob")["code"] == "forked"
+        healed = ann.cli("network", "heal", "acme")
+        assert not healed["forked"] and len(healed["members"]) == 3
+        wait("bob has the heal", lambda: not bob.cli("network", "show", "acme")["forked"])
+        wait("cid has the heal", lambda: cid.cli("network", "show", "acme")["head"] == healed["head"])
+        ann.cli("network", "group", "acme", "ops", "cid")
+        wait("all goes on", lambda: bob.cli("network", "show", "acme")["groups"] != [])
+        assert calls(bob, "ann.acme")
+
+
+def test_published_services_are_found_by_members_with_the_skills_of_their_agent_cards(tmp_path):
+    with World(tmp_path) as world:
+        planner = world.add(Agent("a2a_agent", tmp_path))
+        ann = world.add(Sidecar(tmp_path, "ann", world.hub.url))
+        ann.expose("planner", 80, "a2a", f"http://127.0.0.1:{planner.port}", allow=["network:acme"],
+                   publish=["network:acme"])
+        ann.expose("secret", 81, "http", "http://127.0.0.1:1", allow=["network:acme"])
+        ann.write_config()
+        ann.start()
+        bob = added(world, "bob")
+        ann.cli("network", "create", "acme")
+        join(bob, ann.cli("network", "invite", "acme")["invitation"])
+        wait("bob finds the planner", lambda: bob.cli("find", "planner"))
+        [found] = bob.cli("find", "a2a", "--network", "acme")
+        assert found["did"] == ann.did and found["name"] == "ann.acme" and found["service"] == "planner"
+        assert found["skills"] and bob.cli("find", found["skills"][0]["name"]) == [found]
+        assert bob.cli("find", "secret") == []
+        ann.cli("network", "remove", "acme", "bob")
+        wait("bob finds nothing any more", lambda: bob.cli("find") == [])

@@ -92,6 +92,7 @@ import TrustCore
             (.read(state.id, after: [], proof: proof), .read(nowhere, after: [], proof: proof)),
             (.append(state.id, [entry]), .append(nowhere, [entry])),
             (.meet(target: bob.key, in: state.id), .meet(target: bob.key, in: nowhere)),
+            (.beat(state.id, []), .beat(nowhere, [])),
         ]
         // The first refusal is recorded, the others are counted.
         _ = world.ask(.meet(target: bob.key, in: nowhere), from: carol)
@@ -110,6 +111,35 @@ import TrustCore
         #expect(world.ask(.meet(target: alice.key, in: state.id), from: bob).answer == .offline)
         let actions = world.watch(alice)
         #expect(pushes(actions, to: bob).contains { if case .channel(_, alice.key) = $0 { true } else { false } })
+    }
+
+    @Test mutating func `words of owners and admins are kept and passed on, and nobody else's (N5)`() throws {
+        func beat(_ node: NodeIdentity, _ seconds: Int64) -> NetworkBeat {
+            NetworkBeat(of: node, for: state.id, at: state.head, time: time(seconds))
+        }
+        let told = world.ask(.beat(state.id, [beat(alice, 5), beat(bob, 5)]), from: bob)
+        #expect(told.answer == .done && pushes(told.actions, to: alice) == [.beat(beat(alice, 5))])
+        #expect(pushes(world.ask(.beat(state.id, [beat(alice, 4)]), from: alice).actions, to: bob).isEmpty)
+        // Whoever asks is told what it lacks.
+        let lacking = world.ask(.beat(state.id, []), from: bob)
+        #expect(pushes(lacking.actions, to: bob) == [.beat(beat(alice, 5))])
+        let late = world.ask(.beat(state.id, [beat(alice, 200_000)]), from: alice)
+        #expect(pushes(late.actions, to: bob).isEmpty, "what is signed ahead of the clock is not kept")
+    }
+
+    @Test mutating func `a membership that has ended by itself gives nothing at the hub, and its channels close (N6)`()
+        throws
+    {
+        try append(.add(carol.key, expires: time(50)), ["label": nil], by: alice, keyFor: [carol.key])
+        #expect(world.ask(.meet(target: bob.key, in: state.id), from: carol).answer.isOnline)
+        #expect(read(from: carol).told != nil && world.bridges.count == 1)
+        world.pass(51)
+        #expect(read(from: carol) == .refused(.unknown))
+        #expect(world.ask(.meet(target: bob.key, in: state.id), from: carol).answer == .refused(.unknown))
+        world.tidy()
+        #expect(world.bridges.isEmpty)
+        try append(.expiry(carol.key, from: time(50), to: nil), by: alice)
+        #expect(read(from: carol).told != nil)
     }
 
     @Test mutating func `a removed member reads up to its removal and meets nobody (N6)`() throws {

@@ -140,6 +140,7 @@ extension RunningSidecar: SidecarHost {
 
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("echo") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
+    func allows(_ method: String, of name: ServiceName) -> Bool? { nil }
     func peersChanged() {}
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {

@@ -78,6 +78,13 @@ private let clock = Service(name: "clock", port: VirtualPort(81), kind: .mcp)
         #expect(document.members.first { $0.did == owner }?.addresses.map(\.group) == [0, 1])
         let why = try world.answer(ExplainAccess(peer: "second.acme", service: .name("planner")), at: owner)
         #expect(why.admitted && why.reason == "network" && why.name == "second.acme")
+        func call(_ method: String, of service: ServiceTarget) throws -> ExplainAccess.Answer {
+            try world.answer(ExplainAccess(peer: "second.acme", service: service, method: method), at: owner)
+        }
+        let refused = try call("tools/call:delete", of: .name("planner"))
+        #expect(!refused.admitted && refused.reason == "method-refused" && refused.hint != nil)
+        #expect(try call("tools/list", of: .name("planner")).reason == "network")
+        #expect(try call("tools/call:delete", of: .name("clock")).admitted)
     }
 
     @Test mutating func `a policy narrows what allow gives, and its tests are checked before it is signed (N12)`()

@@ -43,6 +43,10 @@ struct World {
     var nodes: [NodeKey: Node] = [:]
     var hub: Hub
     var hubStore = MemoryHubStore()
+    /// What an evil hub shows to some: another registry, under the same key.
+    var otherFace: (hub: Hub, store: MemoryHubStore)?
+    /// Those to whom it shows that.
+    var deceived: Set<NodeKey> = []
     /// How many bridges the hub has opened and not closed.
     var bridgeCount = 0
     let hubURL: HubURL
@@ -290,13 +294,22 @@ struct World {
     /// Gives the hub an input, and the nodes what it tells them.
     @discardableResult
     private mutating func process(_ hubInput: HubInput) -> [HubAction] {
-        let actions = hub.process([hubInput], in: &hubStore).actions
+        let isOther = otherFace != nil && hubInput.node.map { deceived.contains($0) } ?? false
+        let actions: [HubAction]
+        if var other = otherFace, isOther {
+            actions = other.hub.process([hubInput], in: &other.store).actions
+            otherFace = other
+        } else {
+            actions = hub.process([hubInput], in: &hubStore).actions
+        }
         let hubKey = hubURL.key
         for action in actions {
             switch action {
             case .push(let node, let event):
                 mailSeen.append((node, event))
-                guard hubSessions.contains(node) else { continue }
+                guard hubSessions.contains(node), otherFace == nil || deceived.contains(node) == isOther else {
+                    continue
+                }
                 input(node) { $0.receive(event, from: hubKey, at: $1) }
             case .bridge: bridgeCount += 1
             case .unbridge: bridgeCount -= 1
@@ -378,6 +391,9 @@ struct Unseen: SidecarView {
     func session(with peer: NodeKey) -> PeerStatus? { nil }
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
+    func allows(_ method: String, of name: ServiceName) -> Bool? {
+        name.description == "clock" ? nil : method == "tools/list"
+    }
 }
 
 extension RequestTrust {
@@ -392,5 +408,15 @@ extension Mail {
     func sealed() throws -> [UInt8] {
         let random = RandomSource(seed: Array(repeating: 5, count: 32))
         return try sealed(using: random)
+    }
+}
+
+extension HubInput {
+    /// Whose input it is.
+    fileprivate var node: NodeKey? {
+        switch self {
+        case .request(_, _, let node, _, _), .watchOpened(let node, _), .watchClosed(let node, _): node
+        case .tidy: nil
+        }
     }
 }

@@ -13,7 +13,7 @@ package struct MethodRules: Hashable, Sendable {
 
     /// Whether `method` may be called, with this `params.name` if it has one. A method that A2A renamed is meant by
     /// either name.
-    func allow(_ method: String, name: String?) -> Bool {
+    package func allow(_ method: String, name: String?) -> Bool {
         let names = MethodNames.aliases(of: method)
         if denied.contains(where: { pattern in names.contains { pattern.matches($0, name: name) } }) { return false }
         guard let allowed else { return true }

@@ -7,8 +7,8 @@ struct LookUp: Hashable, Sendable {
     enum Basis: Hashable, Sendable {
         /// A grant of the target to the requester.
         case grant(Grant)
-        /// Both are members of it.
-        case network(NetworkID)
+        /// Both are members of it, until then if one of them is not for good.
+        case network(NetworkID, until: Timestamp?)
     }
 
     let requester: NodeKey
@@ -30,7 +30,7 @@ struct LookUp: Hashable, Sendable {
     func isExpired(at time: Timestamp) -> Bool {
         switch basis {
         case .grant(let grant): grant.isExpired(at: time)
-        case .network: false
+        case .network(_, let until): until.map { $0 <= time } ?? false
         }
     }
 }

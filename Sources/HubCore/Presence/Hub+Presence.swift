@@ -16,14 +16,20 @@ extension Hub {
             return [.push(target, mailEvent(mail, for: target))]
         case .lookUp(let id, let lookUp, let homes):
             return self.lookUp(lookUp, id: id, homes: homes)
-        case .announce(let network, let head, let members):
-            return members.filter { presence.watchers.contains($0) }.map { .push($0, .network(network, head)) }
+        case .announce(let network, let head, let members, let ended):
+            let closed = ended.flatMap { relays.closeAll(of: $0, by: network) }
+            return closed + members.filter { presence.watchers.contains($0) }.map { .push($0, .network(network, head)) }
+        case .beat(let beats, let members):
+            for beat in beats { presence.keep(beat, limit: settings.beatCount) }
+            return members.filter { presence.watchers.contains($0) }.flatMap { member in
+                beats.map { .push(member, .beat($0)) }
+            }
         case .release(let node, let channel):
             return relays.close(RelayTable.End(node: node, channel: channel))
         case .closeChannels(let node):
             return relays.closeAll(of: node)
-        case .countRefusals:
-            return refusals.take(by: key).map { [.audit($0)] } ?? []
+        case .tidy(let now):
+            return (refusals.take(by: key).map { [.audit($0)] } ?? []) + relays.closeExpired(at: now)
         case .endTrust(let pair):
             presence.awaited.remove(requester: pair.subject, target: pair.giver)
             guard let channel = relays.channel(of: pair.giver, with: pair.subject) else { return [] }
@@ -48,7 +54,7 @@ extension Hub {
             guard presence.watchers.contains(requester), !refused.contains(requester), !lookUp.isExpired(at: now) else {
                 continue
             }
-            guard let (channel, opened) = relays.open(from: requester, to: node, within: settings) else { continue }
+            guard let (channel, opened) = relays.open(by: lookUp, within: settings) else { continue }
             actions += opened
             actions.append(.push(requester, .channel(channel, peer: node)))
         }
@@ -75,7 +81,7 @@ extension Hub {
             let places = cluster.places(homes)
             return [.answer(id, places.isEmpty ? .offline : .away(homes: places))]
         }
-        guard let (channel, opened) = relays.open(from: node, to: target, within: settings) else {
+        guard let (channel, opened) = relays.open(by: lookUp, within: settings) else {
             return [.answer(id, .refused(.overLimit))]
         }
         return opened + [.answer(id, .online(channel))]

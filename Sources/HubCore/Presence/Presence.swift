@@ -1,4 +1,5 @@
 import PosternModel
+import TrustCore
 
 /// Who is present at a hub: in memory only, and never written anywhere.
 struct Presence: Sendable {
@@ -8,4 +9,25 @@ struct Presence: Sendable {
     var awaited = AwaitedPeers()
     /// What strangers' mail took of its pool at the last deposit.
     var strangerCost = 0
+    /// The newest word of each owner and administrator. Members bring it again after a restart.
+    private var beats: [NetworkID: [NodeKey: NetworkBeat]] = [:]
+
+    /// What is kept of a network, in a stable order.
+    func beats(of network: NetworkID) -> [NetworkBeat] {
+        (beats[network] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// What is kept of `signer`.
+    func beat(of signer: NodeKey, in network: NetworkID) -> NetworkBeat? { beats[network]?[signer] }
+
+    /// Keeps a word in the place of the signer's former one; beyond the bound of one network the oldest goes, and
+    /// beyond `limit` networks nothing new is kept.
+    mutating func keep(_ beat: NetworkBeat, limit: Int) {
+        guard beats[beat.network] != nil || beats.count < limit else { return }
+        beats[beat.network, default: [:]][beat.signer] = beat
+        guard let kept = beats[beat.network], kept.count > NetworkBeat.count,
+            let oldest = kept.values.min(by: { ($0.time, $0.signer) < ($1.time, $1.signer) })
+        else { return }
+        beats[beat.network]?[oldest.signer] = nil
+    }
 }

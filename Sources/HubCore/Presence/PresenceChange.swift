@@ -13,14 +13,17 @@ enum PresenceChange: Hashable, Sendable {
     case deliver(StoredMail, to: NodeKey)
     /// A node looks up another, which is at home at these other hubs; nil: it may not.
     case lookUp(HubRequestID, LookUp, homes: [NodeKey]?)
-    /// The log of a network has come to a head: its members that are present are told.
-    case announce(NetworkID, NetworkHead, to: [NodeKey])
+    /// The log of a network has come to a head: its members that are present are told, and no packets are relayed any
+    /// longer for those who are members no more, as far as they were by the network.
+    case announce(NetworkID, NetworkHead, to: [NodeKey], ended: [NodeKey])
+    /// Words of owners and administrators of a network are kept, and its members that are present are told.
+    case beat([NetworkBeat], to: [NodeKey])
     /// A node closes one of its channels.
     case release(NodeKey, RelayChannel)
     /// All channels of a node are closed.
     case closeChannels(of: NodeKey)
-    /// Look-ups that were refused are told as a number.
-    case countRefusals
+    /// Look-ups that were refused are told as a number; channels whose right has ended by itself are closed.
+    case tidy(at: Timestamp)
     /// The giver's grants to the subject are void.
     case endTrust(GrantPair)
 }

@@ -13,7 +13,7 @@ extension Hub {
         case .watchOpened(let node, _) where admission.banned.contains(node):
             return HubDecision(actions: [.endWatch(node)])
         case .watchOpened(let node, let now):
-            let refused = presence.awaited.lookUps(of: node).filter { isRefused($0, over: facts) }
+            let refused = presence.awaited.lookUps(of: node).filter { isRefused($0, at: now, over: facts) }
             let mail = facts.mailboxes[node] ?? []
             return HubDecision(change: .arrive(node, mail: mail, refused: Set(refused.map(\.requester)), at: now))
         case .watchClosed(let node, let now):
@@ -79,12 +79,14 @@ extension Hub {
             let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
             return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
         case .meet(let target, let network):
-            return meet(target, in: network, id: id, from: node, over: facts)
+            return meet(target, in: network, id: id, from: node, at: now.wall, over: facts)
         case .append(let network, let entries):
             let (subjects, decision) = append(entries, to: network, id: id, from: node, at: now.wall, over: facts)
             return within(subjects, decision)
         case .read(let network, let locator, let proof):
             return read(network, after: locator, proof, id: id, from: node, at: now.wall, over: facts)
+        case .beat(let network, let beats):
+            return keep(beats, of: network, id: id, from: node, at: now.wall, over: facts)
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):
@@ -163,7 +165,7 @@ extension Hub {
     private func tidy(at now: Timestamp, over facts: HubFacts) -> HubDecision {
         var decision = HubDecision(
             writes: [.removeMailDeposited(before: now + (.zero - settings.mailLifetime))],
-            change: .countRefusals
+            change: .tidy(at: now)
         )
         var goneCount = 0
         for registration in facts.unseen {
@@ -227,10 +229,13 @@ extension Hub {
         in network: NetworkID,
         id: HubRequestID,
         from node: NodeKey,
+        at now: Timestamp,
         over facts: HubFacts
     ) -> HubDecision {
-        let lookUp = LookUp(requester: node, target: target, basis: .network(network))
-        let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, over: facts)
+        let members = facts.networks[network]?.members
+        let until = [members?[node]?.expires, members?[target]?.expires].compactMap(\.self).min()
+        let lookUp = LookUp(requester: node, target: target, basis: .network(network, until: until))
+        let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, at: now, over: facts)
         return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
     }
 
@@ -240,12 +245,12 @@ extension Hub {
     }
 
     /// Whether the right to a look-up has ended.
-    private func isRefused(_ lookUp: LookUp, over facts: HubFacts) -> Bool {
+    private func isRefused(_ lookUp: LookUp, at now: Timestamp, over facts: HubFacts) -> Bool {
         switch lookUp.basis {
         case .grant(let grant): return isRevoked(grant, over: facts)
-        case .network(let network):
+        case .network(let network, _):
             guard let state = facts.networks[network] else { return true }
-            return !state.contains(lookUp.requester) || !state.contains(lookUp.target)
+            return !state.contains(lookUp.requester, at: now) || !state.contains(lookUp.target, at: now)
         }
     }
 

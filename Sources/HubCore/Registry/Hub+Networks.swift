@@ -22,7 +22,7 @@ extension Hub {
             else { return refuse(.unknown) }
             return extend(state, by: entries.dropFirst(), with: [first], id: id, from: node, at: now)
         }
-        guard known.contains(node) || isJoining(entries, node, known, at: now) else { return refuse(.unknown) }
+        guard known.contains(node, at: now) || isJoining(entries, node, known, at: now) else { return refuse(.unknown) }
         // The answer to an earlier request may have been lost.
         guard known.head.hash != last.hash else {
             return ([], .answer(id, .appended(receipt(for: known, at: now))))
@@ -43,13 +43,41 @@ extension Hub {
     ) -> HubDecision {
         guard let state = facts.networks[network] else { return .answer(id, .refused(.unknown)) }
         let isGuest = proof.map { state.admits($0, of: node, at: now) } ?? false
-        let end = state.contains(node) || isGuest ? state.head.sequence : state.former[node]
+        let end = state.contains(node, at: now) || isGuest ? state.head.sequence : state.former[node]
         guard let end else { return .answer(id, .refused(.unknown)) }
         let readers = [node] + (isGuest ? proof.map { [$0.guest] } ?? [] : [])
         let part = facts.entries[self.entries(of: network, after: locator)] ?? []
         let entries = part.filter { $0.header.sequence <= end }.map { $0.boxes(for: readers) }
         let head = end == state.head.sequence ? state.head : entries.last?.place ?? state.head
         return .answer(id, .entries(entries, head: head))
+    }
+
+    /// Keeps those of `beats` that an owner or administrator has signed and that are news, tells the members, and tells
+    /// the asker what it lacks. To whoever is no member the network does not exist.
+    func keep(
+        _ beats: [NetworkBeat],
+        of network: NetworkID,
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp,
+        over facts: HubFacts
+    ) -> HubDecision {
+        guard let state = facts.networks[network], state.contains(node, at: now) else {
+            return .answer(id, .refused(.unknown))
+        }
+        let news = beats.filter { beat in
+            beat.network == network && beat.time <= now + settings.entrySkew
+                && state.role(of: beat.signer).map { $0 >= .admin } == true
+                && presence.beat(of: beat.signer, in: network).map { $0.time < beat.time } ?? true
+        }
+        let lacking = presence.beats(of: network).filter { known in
+            !beats.contains { $0.signer == known.signer && $0.time >= known.time }
+        }
+        let isListening = presence.watchers.contains(node)
+        let told: [HubAction] = (isListening ? lacking.map { .push(node, .beat($0)) } : []) + [.answer(id, .done)]
+        guard !news.isEmpty else { return HubDecision(actions: told) }
+        let members = state.members.keys.filter { $0 != node && state.contains($0, at: now) }.sorted()
+        return HubDecision(change: .beat(news, to: members), actions: told)
     }
 
     private func extend(
@@ -84,10 +112,12 @@ extension Hub {
             )
         }
         let answer = HubAction.answer(id, .appended(receipt(for: state, at: now)))
-        let members = Set(state.members.keys).union(former.members.keys).sorted()
+        let members = Set(state.members.keys).union(former.members.keys)
+        let ended = members.filter { former.contains($0) && !state.contains($0) }
+        let told = members.filter { ended.contains($0) || state.contains($0, at: now) }
         let decision = HubDecision(
             writes: [.extend(state, all), .tell(.network(state.id))],
-            change: .announce(state.id, state.head, to: members),
+            change: .announce(state.id, state.head, to: told.sorted(), ended: ended.sorted()),
             actions: audits + [answer]
         )
         return ([.appends(to: state.id)] + (genesis.isEmpty ? [] : [.changes(of: node)]), decision)

@@ -14,7 +14,7 @@ extension Hub {
             for lookUp in presence.awaited.lookUps(of: node) {
                 switch lookUp.basis {
                 case .grant: reads.revocations.insert(tags.revocation(by: node, of: lookUp.requester))
-                case .network(let network): reads.networks.insert(network)
+                case .network(let network, _): reads.networks.insert(network)
                 }
             }
         case .watchClosed(let node, _):
@@ -47,6 +47,8 @@ extension Hub {
             reads.revocations.insert(tags.revocation(by: target, of: node))
         case .meet(let target, let network):
             reads.registrations.insert(target)
+            reads.networks.insert(network)
+        case .beat(let network, _):
             reads.networks.insert(network)
         case .append(let network, _):
             reads.registrations.insert(node)

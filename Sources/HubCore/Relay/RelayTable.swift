@@ -1,5 +1,6 @@
 import OverlayWire
 import PosternModel
+import TrustCore
 
 /// The bridges of a hub: for each pair of nodes at most one, with a channel number at each of its ends.
 ///
@@ -12,6 +13,8 @@ struct RelayTable: Sendable {
     }
 
     private var others: [End: End] = [:]
+    /// The look-up by which each bridge was opened, at the end of the requester.
+    private var lookUps: [End: LookUp] = [:]
     private var channels: [NodeKey: [NodeKey: RelayChannel]] = [:]
     private var lastNumbers: [NodeKey: UInt32] = [:]
 
@@ -24,11 +27,12 @@ struct RelayTable: Sendable {
     /// The number of bridges of `node`.
     func count(of node: NodeKey) -> Int { channels[node]?.count ?? 0 }
 
-    /// Adds a bridge between two nodes that have none.
-    mutating func add(_ a: NodeKey, _ b: NodeKey) -> (a: End, b: End) {
+    /// Adds a bridge between two nodes that have none, for the first by its look-up.
+    mutating func add(_ a: NodeKey, _ b: NodeKey, by lookUp: LookUp) -> (a: End, b: End) {
         let ends = (a: End(node: a, channel: nextChannel(of: a)), b: End(node: b, channel: nextChannel(of: b)))
         others[ends.a] = ends.b
         others[ends.b] = ends.a
+        lookUps[ends.a] = lookUp
         channels[a, default: [:]][b] = ends.a.channel
         channels[b, default: [:]][a] = ends.b.channel
         return ends
@@ -38,9 +42,20 @@ struct RelayTable: Sendable {
     mutating func remove(_ end: End) -> End? {
         guard let other = others.removeValue(forKey: end) else { return nil }
         others[other] = nil
+        lookUps[end] = nil
+        lookUps[other] = nil
         forget(end.node, with: other.node)
         forget(other.node, with: end.node)
         return other
+    }
+
+    /// What the bridge that has the end `end` was opened for.
+    func basis(of end: End) -> LookUp.Basis? { (lookUps[end] ?? others[end].flatMap { lookUps[$0] })?.basis }
+
+    /// One end of each bridge whose right has ended by itself at `time`, in a stable order.
+    func expired(at time: Timestamp) -> [End] {
+        lookUps.filter { $0.value.isExpired(at: time) }.keys
+            .sorted { ($0.node, $0.channel.rawValue) < ($1.node, $1.channel.rawValue) }
     }
 
     /// The ends that `node` has.

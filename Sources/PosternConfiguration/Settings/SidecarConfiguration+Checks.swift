@@ -6,7 +6,8 @@ extension ConfigurationFile<SidecarConfiguration> {
     /// The first mistake that takes two settings.
     var contradiction: Problem? {
         settings.clashingListener(in: self) ?? settings.openListener(in: self) ?? settings.unruledBinding(in: self)
-            ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self) ?? settings.uselessProgram(in: self)
+            ?? settings.uselessPublication(in: self) ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self)
+            ?? settings.uselessProgram(in: self)
     }
 
     /// Reads the files of authorities that exposed services name; the first that cannot be used is a mistake.
@@ -153,6 +154,25 @@ extension SidecarConfiguration {
                 hint: "gRPC passes as it is, so that no rule would hold for it"
             )
         }
+    }
+
+    /// The first entry of `expose` that would be published to whoever is in no network or group.
+    fileprivate func uselessPublication(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        for (position, entry) in expose.enumerated() {
+            for (number, rule) in entry.publish.enumerated() {
+                switch rule {
+                case .network, .group: continue
+                case .trusted, .peer:
+                    return file.problem(
+                        at: "expose[\(position)].publish[\(number)]",
+                        read: Scalar.quoted(rule.description),
+                        expected: "network:NAME or group:NAME/GROUP",
+                        hint: "what is published is found by members; a trusted peer sees it with `postern services`"
+                    )
+                }
+            }
+        }
+        return nil
     }
 
     /// The first entry of `reach` that would serve other machines without saying to whom.

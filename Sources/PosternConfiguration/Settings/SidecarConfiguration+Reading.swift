@@ -77,6 +77,7 @@ extension ExposeConfiguration {
             ) : nil
         isInsecure = checked(document["insecure"]?.flag)
         allow = document["allow"]?.elements.map { checked($0.value?.allowance) } ?? []
+        publish = document["publish"]?.elements.map { checked($0.value?.allowance) } ?? []
         host = checked(HostHeader(rawValue: document.required("host")))
         grpc = document["grpc"]?.value?.place
         signedCards = checked(SignedCards(rawValue: document.required("signedCards")))

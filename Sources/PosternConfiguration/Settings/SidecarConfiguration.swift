@@ -98,6 +98,8 @@ package struct ExposeConfiguration: Hashable, Sendable {
     package var isInsecure: Bool
     /// `trusted` or peers; empty: nobody.
     package var allow: [AllowRule]
+    /// The networks and groups whose members find it; empty: none.
+    package var publish: [AllowRule]
     /// Which `Host` the agent sees.
     package var host: HostHeader
     /// Where the agent speaks gRPC; nil: nowhere.

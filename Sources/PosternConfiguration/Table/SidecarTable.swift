@@ -222,6 +222,13 @@ extension Section {
                 example: "trusted"
             ),
             Key(
+                name: "publish",
+                shape: .list(.text(.allowance), distinct: [""], limit: 64),
+                summary: "whose members find it with `postern find`: network:NAME or group:NAME/GROUP; empty: nobody",
+                fallback: .empty,
+                example: "network:acme"
+            ),
+            Key(
                 name: "host",
                 shape: .choice(["upstream", "preserve"], later: []),
                 summary: "the Host header that the agent sees: its own (upstream) or the client's (preserve)",

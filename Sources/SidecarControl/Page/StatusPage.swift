@@ -59,6 +59,7 @@ enum StatusPage {
             },
             empty: "No remote service is reached."
         )
+        showNetworks(of: status, on: &page)
         showUnboundNames(of: status, on: &page)
         showSharedKeys(of: status, on: &page)
         return page.text
@@ -70,6 +71,22 @@ enum StatusPage {
         page.heading(program.title)
         page.facts(program.facts)
         return page.text
+    }
+
+    private static func showNetworks(of status: StatusDocument, on page: inout Page) {
+        guard !status.networks.isEmpty else { return }
+        page.table(
+            "Networks",
+            ["name", "our role", "members", "state"],
+            status.networks.map { network in
+                let state = network.problem ?? "fresh"
+                return [
+                    network.name, network.role ?? "not joined", String(network.members),
+                    network.offeredBy == nil ? state : "join it: postern network join \(network.name)",
+                ]
+            },
+            empty: ""
+        )
     }
 
     private static func showUnboundNames(of status: StatusDocument, on page: inout Page) {

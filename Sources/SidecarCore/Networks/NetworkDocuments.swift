@@ -34,28 +34,58 @@ package struct NetworkDocument: Codable, Hashable, Sendable {
     package let sequence: Int64?
     /// This node's; nil: it is no member, or not yet.
     package let role: String?
-    /// Whether a hub of the network has told all that it has, and nothing contradicts it.
+    /// Whether an owner or administrator has said within the network's `freshness` how far its log has come, and
+    /// nothing contradicts it.
     package let fresh: Bool
+    /// What is wrong with what is known of it; nil: it is fresh.
+    package let problem: String?
+    /// When an owner or administrator was last heard of.
+    package let heard: Timestamp?
     /// Whether two histories of it are known: only what both say counts.
     package let forked: Bool
     package let hubs: [HubURL]
     package let members: [Member]
     package let groups: [Group]
     package let policy: JSONValue
+    /// How many milliseconds old the word of owners and administrators may be: `warn`, and `refuse`, null for never.
+    package let freshness: JSONValue
 }
 
 /// A network, as `network list` tells it.
 package struct NetworkSummary: Codable, Hashable, Sendable {
+    /// What it is called here; of an offer, what its giver calls it.
     package let name: String
     package let id: String
     package let role: String?
     package let members: Int
     package let fresh: Bool
     package let forked: Bool
+    /// What is wrong with what is known of it; nil: it is fresh, or was not joined.
+    package let problem: String?
+    /// Who has made us a member, where the operator has not joined; nil: there is nothing to join.
+    package let offeredBy: NodeKey?
 }
 
 extension Sidecar {
-    func networkDocument(of network: Memberships.Membership) -> NetworkDocument {
+    /// `network list`.
+    func networkSummaries(at now: Timestamp) -> [NetworkSummary] {
+        let offers = book.networks.notices.values.sorted { ($0.name, $0.network) < ($1.name, $1.network) }
+        return book.networks.sorted.map { networkSummary(of: $0, at: now) }
+            + offers.map { notice in
+                NetworkSummary(
+                    name: notice.name,
+                    id: notice.network.description,
+                    role: nil,
+                    members: 0,
+                    fresh: false,
+                    forked: false,
+                    problem: nil,
+                    offeredBy: notice.giver
+                )
+            }
+    }
+
+    func networkDocument(of network: Memberships.Membership, at now: Timestamp) -> NetworkDocument {
         let state = network.log?.state
         let members = (state?.members ?? [:]).map { key, member in
             NetworkDocument.Member(
@@ -65,7 +95,7 @@ extension Sidecar {
                 groups: network.content?.groups(of: key).sorted() ?? [],
                 address: key.personalAddress,
                 addresses: network.addresses(of: key),
-                expires: nil
+                expires: member.expires
             )
         }
         return NetworkDocument(
@@ -74,33 +104,31 @@ extension Sidecar {
             head: state?.head.hash.description,
             sequence: state?.head.sequence,
             role: state?.role(of: key)?.rawValue,
-            fresh: isFresh(network),
+            fresh: trouble(with: network, at: now) == nil,
+            problem: trouble(with: network, at: now),
+            heard: lastWord(of: network),
             forked: network.log?.isForked ?? false,
             hubs: network.hubs,
             members: members.sorted { ($0.name ?? "~", $0.did) < ($1.name ?? "~", $1.did) },
             groups: (network.content?.groups ?? [:]).sorted { $0.value.number < $1.value.number }.map {
                 NetworkDocument.Group(name: $0.key, number: Int($0.value.number))
             },
-            policy: network.content?.policies.last?.document ?? .null
+            policy: network.content?.policies.last?.document ?? .null,
+            freshness: (network.content?.freshness ?? .defaults).document
         )
     }
 
-    func networkSummary(of network: Memberships.Membership) -> NetworkSummary {
+    private func networkSummary(of network: Memberships.Membership, at now: Timestamp) -> NetworkSummary {
         NetworkSummary(
             name: network.name,
             id: network.id.description,
             role: network.log?.state.role(of: key)?.rawValue,
             members: network.log?.state.members.count ?? 0,
-            fresh: isFresh(network),
-            forked: network.log?.isForked ?? false
+            fresh: trouble(with: network, at: now) == nil,
+            forked: network.log?.isForked ?? false,
+            problem: trouble(with: network, at: now),
+            offeredBy: nil
         )
-    }
-
-    private func isFresh(_ network: Memberships.Membership) -> Bool {
-        guard let log = network.log, !log.isForked else { return false }
-        return network.hubs.contains {
-            networkLinks[network.id].synced.contains($0.key) && hubs[$0.key]?.isWatched == true
-        }
     }
 }
 

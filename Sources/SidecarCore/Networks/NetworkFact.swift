@@ -8,6 +8,10 @@ package enum NetworkFact: Hashable, Sendable {
     case named(NetworkID, String)
     /// The link by which it is joined.
     case invited(NetworkInvitation)
+    /// Somebody whom we know has made us a member of it; the operator has not joined.
+    case noticed(NetworkNotice)
+    /// The operator joins what was noticed.
+    case accepted(NetworkNotice)
     /// A content key of it.
     case keyed(NetworkID, ContentKey)
     /// Entries of its log, each behind the one that it follows.
@@ -22,6 +26,8 @@ extension NetworkFact {
         switch self {
         case .named(let id, let name): ["id": .string(id.description), "name": .string(name)]
         case .invited(let invitation): ["invitation": .string(invitation.token)]
+        case .noticed(let notice): ["notice": notice.document]
+        case .accepted(let notice): ["notice": notice.document, "accepted": true]
         case .keyed(let id, let key):
             ["id": .string(id.description), "key": .string(Base64URL.encode(key.copyBytes()))]
         case .entries(let id, let entries):
@@ -35,6 +41,11 @@ extension NetworkFact {
         let fields = try JSONFields(document)
         if fields.has("invitation") {
             self = .invited(try NetworkInvitation(token: try fields.text("invitation", limit: 8_192)))
+            return
+        }
+        if fields.has("notice") {
+            let notice = try NetworkNotice(verifying: try fields.value("notice"))
+            self = fields.has("accepted") ? .accepted(notice) : .noticed(notice)
             return
         }
         let id = NetworkID(try fields.hash("id"))

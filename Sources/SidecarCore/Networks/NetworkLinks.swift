@@ -1,3 +1,4 @@
+import OverlayCrypto
 import PosternModel
 import TrustCore
 
@@ -11,6 +12,43 @@ struct NetworkLinks: Sendable {
         var isAppending = false
         /// The hubs that have nothing that we lack, as far as they have said.
         var synced: Set<NodeKey> = []
+        /// The last entry that each hub has, as far as it has said.
+        var heads: [NodeKey: NetworkHash] = [:]
+        /// The furthest that each hub has signed that the log has come to with it.
+        var receipts: [NodeKey: NetworkHead] = [:]
+        /// The newest word of each signer, whether or not it is an owner or administrator by what we know.
+        private(set) var beats: [NodeKey: NetworkBeat] = [:]
+        /// What somebody has signed that the log has come to and we have not seen, since when.
+        var missing: [NetworkHead: Missing] = [:]
+        /// Whether the network counted as fresh when that was last looked at.
+        var wasFresh: Bool?
+
+        /// The words, as many as one document holds, the newest first.
+        var beatList: [NetworkBeat] {
+            Array(beats.values.sorted { ($0.time, $0.signer) > ($1.time, $1.signer) }.prefix(NetworkBeat.count))
+        }
+
+        /// Keeps a word in the place of the signer's former one; false when it is no news. What none of `trusted` has
+        /// signed makes way when there are too many.
+        mutating func keep(_ beat: NetworkBeat, trusted: (NodeKey) -> Bool) -> Bool {
+            guard beats[beat.signer].map({ $0.time < beat.time }) ?? true else { return false }
+            beats[beat.signer] = beat
+            guard beats.count > NetworkBeat.count,
+                let victim = beats.values.min(by: { one, other in
+                    (trusted(one.signer) ? 1 : 0, one.time) < (trusted(other.signer) ? 1 : 0, other.time)
+                })
+            else { return true }
+            beats[victim.signer] = nil
+            return victim.signer != beat.signer
+        }
+    }
+
+    /// An entry that somebody knows of and we do not.
+    struct Missing: Sendable {
+        let signer: NodeKey
+        let since: Instant
+        /// Whether it was told.
+        var isTold = false
     }
 
     private(set) var links: [NetworkID: Link] = [:]
@@ -39,6 +77,19 @@ struct NetworkLinks: Sendable {
         let ended = tasks.filter { $0.network == id }
         tasks.removeAll { $0.network == id }
         return ended
+    }
+
+    /// The words that are kept, for the cache.
+    var document: JSONValue {
+        .array(links.sorted { $0.key < $1.key }.flatMap { $0.value.beatList.map(\.document) })
+    }
+
+    /// Takes what the cache says; what cannot be read is left out.
+    mutating func remember(_ document: JSONValue?) {
+        for value in document?.array ?? [] {
+            guard let beat = try? NetworkBeat(verifying: value) else { continue }
+            _ = links[beat.network, default: Link()].keep(beat) { _ in true }
+        }
     }
 
     /// When something is due.

@@ -7,16 +7,23 @@ import TrustCore
 /// else's came first (RULES N3).
 enum NetworkWork: Hashable, Sendable {
     /// Give a hub what it lacks: it has lost it, or the network is new.
-    case restore(after: [NetworkHash])
+    case restore(after: NetworkHash?)
     case join
+    /// Take part in a network to which somebody has added us.
+    case enter
     case leave
+    case add(NodeKey, label: String?, expires: Timestamp?)
+    case expire(NodeKey, at: Timestamp?)
+    case heal
     case remove(NodeKey)
     case role(NodeKey, NetworkRole)
     case transfer(to: NodeKey)
     case name(NodeKey, String)
     case group(NodeKey, String, isMember: Bool)
-    case policy(JSONValue)
-    case invite(guest: GuestSeed, uses: Int64, expires: Timestamp)
+    /// Replace what is given.
+    case policy(JSONValue?, NetworkFreshness?)
+    case publish([NetworkPublication])
+    case invite(guest: GuestSeed, uses: Int64, expires: Timestamp, membership: Int64?)
 }
 
 /// The seed of an invitation's guest key, which no text shows.
@@ -43,7 +50,7 @@ extension NetworkWork {
     /// Bytes of entries in one request.
     private static let restoredSize = 20_000
 
-    /// The entries that do this behind `state`, signed by `identity`; throws why it cannot be done.
+    /// The entries that do this behind the head of the log, signed by `identity`; throws why it cannot be done.
     func entries(
         by identity: NodeIdentity,
         in membership: Memberships.Membership,
@@ -52,50 +59,85 @@ extension NetworkWork {
         using random: RandomSource
     ) throws(Problem) -> [NetworkEntry] {
         guard let log = membership.log else { throw .networkAway(membership.name) }
-        if case .restore(let locator) = self {
-            return Array(log.entries(after: locator, byteCount: Self.restoredSize).prefix(HubRequest.appendedCount))
+        switch self {
+        case .restore(let head):
+            return Array(log.line(after: head, byteCount: Self.restoredSize).prefix(HubRequest.appendedCount))
+        case .heal: return []
+        case .join, .enter:
+            // What the link or notice pins must be in what the hub tells.
+            guard let pinned = membership.pinned, log.contains(pinned.hash) else {
+                throw .badInvitation("the hub shows another history")
+            }
+        case .leave, .add, .expire, .remove, .role, .transfer, .name, .group, .policy, .publish, .invite: break
         }
-        let state = log.state
-        guard let key = membership.keys[state.key] else { throw .networkKeyMissing(membership.name) }
-        var author = NetworkAuthor(identity, after: state, key: key, at: now)
+        if case .enter = self {
+            guard membership.contains(identity.key) else { throw .notMember(membership.name) }
+            return []
+        }
+        guard let key = membership.keys[log.state.key] else { throw .networkKeyMissing(membership.name) }
+        var author = NetworkAuthor(identity, after: log.state, key: key, at: now)
+        if case .join = self {
+            guard let guest = membership.invitation?.guest else { throw .badInvitation("it holds no key") }
+            let proof = NetworkProof(of: guest, for: identity.key, joining: log.id)
+            let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
+            return [author.write(.join(guest: guest.key, proof: proof.signature), content, using: random)]
+        }
+        return try entries(by: &author, who: identity.key, over: log.state, of: membership.name, at: now, using: random)
+    }
+
+    /// The same for what changes something that is there.
+    private func entries(
+        by author: inout NetworkAuthor,
+        who actor: NodeKey,
+        over state: NetworkState,
+        of name: String,
+        at now: Timestamp,
+        using random: RandomSource
+    ) throws(Problem) -> [NetworkEntry] {
         func role(of subject: NodeKey) throws(Problem) -> NetworkRole {
-            guard let role = state.role(of: subject) else { throw .noMember(subject.did, membership.name) }
+            guard let role = state.role(of: subject) else { throw .noMember(subject.did, name) }
             return role
         }
         switch self {
-        case .restore: return []
-        case .join:
-            guard let invitation = membership.invitation, let guest = invitation.guest else {
-                throw .badInvitation("it holds no key")
-            }
-            // What the link pins must be in what the hub tells.
-            guard log.contains(invitation.head.hash) else { throw .badInvitation("the hub shows another history") }
-            let proof = NetworkProof(of: guest, for: identity.key, joining: state.id)
-            let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
-            return [author.write(.join(guest: guest.key, proof: proof.signature), content, using: random)]
+        case .restore, .heal, .join, .enter: return []
         case .leave: return [author.write(.leave, using: random)]
+        case .add(let subject, let label, let expires):
+            let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
+            return [author.write(.add(subject, expires: expires), content, keyFor: [subject], using: random)]
+        case .expire(let subject, let expires):
+            // It may have missed a new key while its membership was over.
+            let change = NetworkChange.expiry(subject, from: state.members[subject]?.expires, to: expires)
+            return [author.write(change, keyFor: [subject], using: random)]
         case .remove(let subject):
             let removal = author.write(.remove(subject, from: try role(of: subject)), using: random)
-            let readers = state.members.keys.filter { $0 != subject }.sorted() + state.guests
-            return [removal, author.rekey(for: readers, using: random)]
+            let readers = state.members.keys.filter { $0 != subject && state.contains($0, at: now) }.sorted()
+            return [removal, author.rekey(for: readers + state.guests, using: random)]
         case .role(let subject, let new):
             return [author.write(.role(subject, from: try role(of: subject), to: new), using: random)]
         case .transfer(let subject):
-            let own = try role(of: identity.key)
+            let own = try role(of: actor)
             return [
                 author.write(.role(subject, from: try role(of: subject), to: .owner), using: random),
-                author.write(.role(identity.key, from: own, to: .admin), using: random),
+                author.write(.role(actor, from: own, to: .admin), using: random),
             ]
         case .name(let subject, let label):
             return [author.write(.name(subject), ["label": .string(label)], using: random)]
         case .group(let subject, let group, let isMember):
             let content: JSONValue = ["group": .string(group), "member": .bool(isMember)]
             return [author.write(.group(subject), content, using: random)]
-        case .policy(let document):
-            let critical = (try? NetworkPolicy(document))?.critical ?? []
-            return [author.write(.policy(critical: critical), document, using: random)]
-        case .invite(let guest, let uses, let expires):
-            let change = NetworkChange.open(guest: guest.key, uses: uses, expires: expires)
+        case .policy(let document, let freshness):
+            var entries: [NetworkEntry] = []
+            if let freshness { entries.append(author.write(.freshness, freshness.document, using: random)) }
+            if let document {
+                let critical = (try? NetworkPolicy(document))?.critical ?? []
+                entries.append(author.write(.policy(critical: critical), document, using: random))
+            }
+            return entries
+        case .publish(let services):
+            let content: JSONValue = ["services": .array(services.map(\.document))]
+            return [author.write(.publish, content, using: random)]
+        case .invite(let guest, let uses, let expires, let lifetime):
+            let change = NetworkChange.open(guest: guest.key, uses: uses, expires: expires, membership: lifetime)
             return [author.write(change, keyFor: [guest.key], using: random)]
         }
     }

@@ -10,6 +10,22 @@ extension Problem {
         )
     }
 
+    static func noNetworkOffer(_ name: String) -> Problem {
+        Problem(
+            code: "no-such-network",
+            message: "nobody has added this sidecar to \"\(PlainText.clean(name, limit: 80))\"",
+            hint: "see `postern network list`, or ask for a link: `postern network invite` on a member's side"
+        )
+    }
+
+    static func ambiguousOffer(_ name: String, _ ids: [String]) -> Problem {
+        Problem(
+            code: "ambiguous-network",
+            message: "\"\(name)\" can mean \(ids.joined(separator: " or "))",
+            hint: "name it by its id, and call it as you like: `postern network join ID --as NAME`"
+        )
+    }
+
     static func networkNameTaken(_ name: String) -> Problem {
         Problem(
             code: "invalid-name",
@@ -71,6 +87,46 @@ extension Problem {
         return Problem(code: "not-allowed", message: message, hint: "see `postern network show \(network)`")
     }
 
+    static func forked(_ network: String) -> Problem {
+        Problem(
+            code: "forked",
+            message: "two histories of \(network) are known, so nothing in it can be changed",
+            hint: "an owner ends that: `postern network heal \(network)`"
+        )
+    }
+
+    static func notForked(_ network: String) -> Problem {
+        Problem(
+            code: "not-forked",
+            message: "there is one history of \(network): nothing is to be healed",
+            hint: "see `postern network show \(network)`"
+        )
+    }
+
+    static func stillForked(_ network: String) -> Problem {
+        Problem(
+            code: "forked",
+            message: "while \(network) was healed another history of it has come",
+            hint: "see `postern network show \(network)`, and heal it again"
+        )
+    }
+
+    static func cannotAdd(_ peer: String, to network: String) -> Problem {
+        Problem(
+            code: "not-trusted",
+            message: "there is no trust with \(peer), so it cannot be told that it is a member",
+            hint: "send it a link instead: `postern network invite \(network)`"
+        )
+    }
+
+    static func memberAlready(_ peer: String, _ network: String) -> Problem {
+        Problem(
+            code: "already-a-member",
+            message: "\(peer) is a member of \(network) already",
+            hint: "`--expires TIME` changes when its membership ends, `--expires never` keeps it"
+        )
+    }
+
     static func lostRace(_ network: String) -> Problem {
         Problem(
             code: "busy",
@@ -86,6 +142,12 @@ extension Problem {
             hint: "see `postern network show \(network)`"
         )
     }
+
+    static let badFreshness = Problem(
+        code: "bad-policy",
+        message: "the policy cannot be used: its freshness cannot be read",
+        hint: "it is such as {\"warn\": \"24h\", \"refuse\": \"never\"}: a number with s, m, h or d, or never"
+    )
 
     static func badPolicy(_ why: String) -> Problem {
         Problem(

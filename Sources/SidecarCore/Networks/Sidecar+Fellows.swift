@@ -12,10 +12,11 @@ extension Sidecar {
     /// Whether this node and `peer` are in a network.
     func isFellow(_ peer: NodeKey) -> Bool { !fellowNetworks(of: peer).isEmpty }
 
-    /// The memberships of `peer` that count here.
-    func fellowMemberships(of peer: NodeKey) -> [FellowMembership] {
+    /// The memberships of `peer` that count here, or did when last something was heard of their networks.
+    func fellowMemberships(of peer: NodeKey, at now: Timestamp? = nil) -> [FellowMembership] {
         fellowNetworks(of: peer).compactMap { network in
-            network.content.map { FellowMembership(of: peer, in: $0, called: network.name) }
+            let isStale = now.map { isRefused(network, at: $0) } ?? false
+            return network.content.map { FellowMembership(of: peer, in: $0, called: network.name, isStale: isStale) }
         }
     }
 
@@ -54,15 +55,23 @@ extension Sidecar {
     mutating func compareLogs(with peer: NodeKey) -> [SidecarAction] {
         fellowNetworks(of: peer).compactMap { network in
             guard let log = network.log else { return nil }
-            let id = nextPeerRequest(.entries(network.id, peer))
-            return .peerRequest(id, peer: peer, .entries(network.id, after: log.locator))
+            return ask(peer, of: network.id, after: log)
         }
+    }
+
+    /// Asks a fellow member for what it has of a network and we lack, and gives it what we have of its owners' and
+    /// administrators' words.
+    mutating func ask(_ peer: NodeKey, of id: NetworkID, after log: NetworkLog) -> SidecarAction {
+        let request = nextPeerRequest(.entries(id, peer))
+        let beats = networkLinks[id].beatList
+        return .peerRequest(request, peer: peer, .entries(id, after: log.locator, beats: beats))
     }
 
     /// What `peer` lacks of a network's log: only who is in it hears anything (R10).
     func answer(to peer: NodeKey, lacking locator: [NetworkHash], of id: NetworkID) -> PeerAnswer {
         guard let log = fellowNetworks(of: peer).first(where: { $0.id == id })?.log else { return .refused }
-        return .entries(log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) })
+        let entries = log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) }
+        return .entries(entries, beats: networkLinks[id].beatList)
     }
 
     /// `peer` told us entries that we lacked; it is asked for more while there are new ones.
@@ -75,8 +84,7 @@ extension Sidecar {
         let before = book.networks[id]?.log?.heads
         let actions = take(entries, of: id, at: now)
         guard let log = book.networks[id]?.log, log.heads != before, peers[peer].isConnected else { return actions }
-        let request = nextPeerRequest(.entries(id, peer))
-        return actions + [.peerRequest(request, peer: peer, .entries(id, after: log.locator))] + syncNetworks(at: now)
+        return actions + [ask(peer, of: id, after: log)] + syncNetworks(at: now)
     }
 }
 

@@ -27,7 +27,13 @@ extension Sidecar {
         var facts: [NetworkFact] = [.entries(id, new)]
         if hasLearned { facts += keys.all.filter { !network.keys.all.contains($0) }.map { .keyed(id, $0) } }
         let written = [record(facts.map { .network($0) })] + audits(of: new, of: id, over: network)
+        _ = book.networks.lapse(at: now.wall)
+        // Whoever has just come in knows no words of owners and administrators yet.
+        let isNewcomer = !network.contains(key) && book.networks[id]?.contains(key) == true
+        let asked = isNewcomer ? network.hubs.map(\.key).filter { hubs[$0]?.isWatched == true } : []
         return written + reconcilePeers(at: now) + reconcileHubs(at: now) + [.reviewAccess]
+            + asked.map { tell($0, of: id) } + beat(at: now) + reviewFreshness(at: now)
+            + reconcilePublications(at: now)
     }
 
     /// What the audit trail says of `entries`: of those that a newcomer reads, its own alone.
@@ -36,7 +42,9 @@ extension Sidecar {
         of id: NetworkID,
         over former: Memberships.Membership
     ) -> [SidecarAction] {
-        let told = former.contains(key) ? entries : entries.filter { $0.header.actor == key }
+        let told =
+            former.contains(key)
+            ? entries : entries.filter { $0.header.actor == key || $0.header.change.subject == key }
         var events = told.map { entry in
             let fields = entry.header.document
             return AuditEvent(
@@ -70,13 +78,13 @@ extension Sidecar {
         guard let network = book.networks[task.network] else { return [] }
         switch task.work {
         case .leave:
-            let document = networkDocument(of: network)
+            let document = networkDocument(of: network, at: now.wall)
             let forgotten = record([.network(.forgotten(network.id))])
             let ended = networkLinks.forget(network.id)
             let failed = ended.compactMap { $0.command }.map { SidecarAction.fail($0, .notMember(network.name)) }
             let told = task.command.map { [SidecarAction.answer($0, document)] } ?? []
             return [forgotten] + failed + reconcilePeers(at: now) + reconcileHubs(at: now) + told
-        case .invite(let guest, let uses, let expires):
+        case .invite(let guest, let uses, let expires, _):
             guard let command = task.command, let head = task.entries.last?.place else { return [] }
             let invitation = NetworkInvitation(
                 network: network.id,
@@ -88,12 +96,19 @@ extension Sidecar {
             )
             let answer = InviteToNetwork.Answer(invitation: invitation, expires: expires, uses: Int(uses))
             return [.answer(command, answer)]
-        case .restore, .join, .remove, .role, .transfer, .name, .group, .policy:
-            return answer(task, with: network)
+        case .add(let member, _, _):
+            let head = task.entries.last?.place
+            return (head.map { notify(member, of: network, at: $0, now: now) } ?? [])
+                + answer(task, with: network, at: now)
+        case .heal:
+            guard network.log?.isForked == true else { return answer(task, with: network, at: now) }
+            return task.command.map { [.fail($0, .stillForked(network.name))] } ?? []
+        case .restore, .join, .enter, .remove, .expire, .role, .transfer, .name, .group, .policy, .publish:
+            return answer(task, with: network, at: now)
         }
     }
 
-    private func answer(_ task: NetworkTask, with network: Memberships.Membership) -> [SidecarAction] {
-        task.command.map { [.answer($0, networkDocument(of: network))] } ?? []
+    private func answer(_ task: NetworkTask, with network: Memberships.Membership, at now: Clocks) -> [SidecarAction] {
+        task.command.map { [.answer($0, networkDocument(of: network, at: now.wall))] } ?? []
     }
 }

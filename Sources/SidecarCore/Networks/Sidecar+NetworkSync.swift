@@ -18,7 +18,7 @@ extension Sidecar {
             networkLinks.retry = nil
             actions += syncNetworks(at: now)
         }
-        return actions
+        return actions + beat(at: now) + reviewFreshness(at: now)
     }
 
     /// Asks hubs for what they have and we lack, and gives them what waits for them.
@@ -48,13 +48,18 @@ extension Sidecar {
                 return actions + ask(hub, of: book.networks[id] ?? network)
             }
             networkLinks[id].synced.insert(hub)
-            return actions + restore(id, after: [head.hash], at: now) + joinIfInvited(id, at: now)
+            networkLinks[id].heads[hub] = head.hash
+            return actions + compareReceipt(of: hub, for: id, with: head) + restore(id, after: head.hash, at: now)
+                + joinIfInvited(id, at: now)
                 + doTasks(for: id, at: now)
         case .refused(.unknown):
             networkLinks[id].synced.insert(hub)
-            guard network.log == nil || !network.contains(key) else {
+            guard network.log == nil || network.log?.state.contains(key) == false else {
+                // A membership that has ended reads no further until somebody renews it.
+                guard network.contains(key) else { return [] }
                 // It has lost the log, or never had it: whoever has it restores it (RULES N3).
-                return restore(id, after: [], at: now) + doTasks(for: id, at: now)
+                networkLinks[id].heads[hub] = nil
+                return restore(id, after: nil, at: now) + doTasks(for: id, at: now)
             }
             let why = Problem.badInvitation("the hub knows no such network, or the invitation is used up or over")
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
@@ -75,10 +80,14 @@ extension Sidecar {
         switch answer {
         case .appended(let receipt)
         where receipt.hub == hub && receipt.network == id && receipt.head.hash == task.entries.last?.hash:
-            networkLinks.tasks.remove(at: position)
+            networkLinks[id].heads[hub] = receipt.head.hash
+            networkLinks[id].receipts[hub] = receipt.head
+            if task.isComplete { networkLinks.tasks.remove(at: position) }
             let actions = take(task.entries, of: id, at: now)
-            return actions + complete(task, at: now) + restore(id, after: [receipt.head.hash], at: now)
-                + doTasks(for: id, at: now)
+            // A hub that lacked the log lacks the words of owners and administrators as well.
+            let words = task.work.isRestoring ? [tell(hub, of: id)] : []
+            return actions + words + (task.isComplete ? complete(task, at: now) : [])
+                + restore(id, after: receipt.head.hash, at: now) + doTasks(for: id, at: now)
         case .refused(.behind), .refused(.unknown):
             networkLinks[id].synced.remove(hub)
             guard task.attempts <= settings.networkAttempts else {
@@ -110,7 +119,7 @@ extension Sidecar {
         return reconcileHubs(at: now) + syncNetworks(at: now)
     }
 
-    private mutating func ask(_ hub: NodeKey, of network: Memberships.Membership) -> [SidecarAction] {
+    mutating func ask(_ hub: NodeKey, of network: Memberships.Membership) -> [SidecarAction] {
         let link = networkLinks[network.id]
         guard !link.isReading, !link.synced.contains(hub), hubs[hub]?.isWatched == true else { return [] }
         networkLinks[network.id].isReading = true
@@ -131,14 +140,19 @@ extension Sidecar {
         var task = networkLinks.tasks[position]
         do throws(Problem) {
             let label = HostName.label(from: profile.name)
-            task.entries = try task.work.entries(
-                by: identity,
-                in: network,
-                joinedAs: label,
-                at: now.wall,
-                using: random
-            )
-            if !task.work.isRestoring { try Self.check(task.entries, over: log, in: network.name) }
+            if task.work == .heal {
+                task.entries = try healingEntries(of: network, at: hub, now: now.wall)
+            } else {
+                if log.isForked, !task.work.isRestoring { throw .forked(network.name) }
+                task.entries = try task.work.entries(
+                    by: identity,
+                    in: network,
+                    joinedAs: label,
+                    at: now.wall,
+                    using: random
+                )
+                if !task.work.isRestoring { try Self.check(task.entries, over: log, in: network.name) }
+            }
         } catch {
             networkLinks.tasks.remove(at: position)
             return (task.command.map { [.fail($0, error)] } ?? []) + doTasks(for: id, at: now)
@@ -167,13 +181,13 @@ extension Sidecar {
     }
 
     /// What a hub lacks of a log that it has up to `locator` is given to it, by whoever has it.
-    private mutating func restore(_ id: NetworkID, after locator: [NetworkHash], at now: Clocks) -> [SidecarAction] {
-        guard let network = book.networks[id], network.contains(key), let log = network.log, !log.isForked,
-            !log.entries(after: locator, byteCount: 1).isEmpty,
+    private mutating func restore(_ id: NetworkID, after head: NetworkHash?, at now: Clocks) -> [SidecarAction] {
+        guard let network = book.networks[id], network.contains(key), let log = network.log,
+            !log.line(after: head, byteCount: 1).isEmpty,
             !networkLinks.tasks.contains(where: { $0.network == id && $0.work.isRestoring })
         else { return [] }
         let deadline = now.instant + settings.networkPatience
-        let work = NetworkWork.restore(after: locator)
+        let work = NetworkWork.restore(after: head)
         networkLinks.tasks.insert(NetworkTask(network: id, work: work, command: nil, deadline: deadline), at: 0)
         return doTasks(for: id, at: now)
     }
@@ -197,7 +211,18 @@ extension NetworkWork {
     var isRestoring: Bool {
         switch self {
         case .restore: true
-        case .join, .leave, .remove, .role, .transfer, .name, .group, .policy, .invite: false
+        case .join, .enter, .leave, .add, .expire, .heal, .remove, .role, .transfer, .name, .group, .policy, .invite,
+            .publish:
+            false
         }
+    }
+}
+
+extension NetworkTask {
+    /// Whether nothing is left to do once its entries are in the log.
+    fileprivate var isComplete: Bool {
+        guard work == .heal, let last = entries.last else { return true }
+        if case .heal = last.header.change { return true }
+        return false
     }
 }

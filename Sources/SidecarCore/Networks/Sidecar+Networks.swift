@@ -45,7 +45,8 @@ extension Sidecar {
         )
         let written = [record(facts.map { .network($0) }), .audit(event)]
         guard let founded = book.networks[network] else { preconditionFailure("a network that was founded is there") }
-        return written + begin(.restore(after: []), in: founded, for: id, at: now)
+        return written + begin(.restore(after: nil), in: founded, for: id, at: now) + beat(at: now)
+            + reviewFreshness(at: now)
     }
 
     mutating func joinNetwork(
@@ -57,7 +58,7 @@ extension Sidecar {
         guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
         guard !invitation.hubs.isEmpty, invitation.guest != nil else { throw .badInvitation("it names no hub") }
         let known = book.networks[invitation.network]
-        if let known, known.contains(key) { return [.answer(id, networkDocument(of: known))] }
+        if let known, known.contains(key) { return [.answer(id, networkDocument(of: known, at: now.wall))] }
         let name = alias ?? known?.name ?? invitation.name
         if known?.name != name { try checkFree(name) }
         if known == nil { try checkLabel(of: invitation.network) }
@@ -75,6 +76,7 @@ extension Sidecar {
         _ name: String,
         uses: Int,
         lifetime: Interval,
+        membership: Int64?,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
@@ -88,7 +90,8 @@ extension Sidecar {
         let work = NetworkWork.invite(
             guest: GuestSeed(seed: seed, key: guest.key),
             uses: Int64(uses),
-            expires: (now.wall + lifetime).inMilliseconds
+            expires: (now.wall + lifetime).inMilliseconds,
+            membership: membership
         )
         return begin(work, in: network, for: id, at: now)
     }
@@ -103,13 +106,35 @@ extension Sidecar {
         guard var object = document.object else { throw .badPolicy("it is no object") }
         let tests = object["tests"]?.array ?? []
         object["tests"] = nil
+        let freshness = try object["freshness"].map { value throws(Problem) in try Self.freshness(value) }
+        object["freshness"] = nil
         for key in object.keys where !NetworkPolicy.knownFields.contains(key) {
             throw .badPolicy("it has the field \"\(PlainText.clean(key, limit: 60))\", which nobody knows")
         }
         let policy: NetworkPolicy
         do { policy = try NetworkPolicy(.object(object)) } catch { throw .badPolicy("\(error)") }
         for test in tests { try check(test, of: policy, in: network) }
-        return begin(.policy(.object(object)), in: network, for: id, at: now)
+        // Freshness alone leaves the rest of the policy as it is.
+        let isReplaced = freshness == nil || !object.members.isEmpty
+        return begin(.policy(isReplaced ? .object(object) : nil, freshness), in: network, for: id, at: now)
+    }
+
+    /// `{"warn": "24h", "refuse": "never"}`: a number of seconds, minutes, hours or days each.
+    private static func freshness(_ document: JSONValue) throws(Problem) -> NetworkFreshness {
+        let units: [Character: Int64] = ["s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+        var fields = JSONObject()
+        for (name, value) in (document.object?.members ?? []).map({ ($0.key, $0.value) }) {
+            guard let text = value.string else { throw .badFreshness }
+            guard text != "never" || name != "refuse" else { continue }
+            guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count > 0,
+                count <= 3_650 * 86_400
+            else { throw .badFreshness }
+            fields[name] = .integer(count * unit)
+        }
+        guard document.object != nil, Set(fields.keys).isSubset(of: ["warn", "refuse"]),
+            let freshness = try? NetworkFreshness(.object(fields))
+        else { throw .badFreshness }
+        return freshness
     }
 
     /// `{"from": MEMBER, "to": SERVICE, "expect": BOOLEAN}`: whether the policy lets the member use the service.
@@ -129,14 +154,14 @@ extension Sidecar {
         }
     }
 
-    private func checkFree(_ name: String) throws(Problem) {
+    func checkFree(_ name: String) throws(Problem) {
         guard HostName.isLowercaseLabel(name) else { throw .invalidNetworkName(name) }
         guard book.networks.network(named: name) == nil else { throw .networkNameTaken(name) }
         guard book.networks.all.count < settings.networkCount else { throw .overLimit("networks") }
     }
 
     /// Two networks with one label would have the same addresses (RULES N2).
-    private func checkLabel(of id: NetworkID) throws(Problem) {
+    func checkLabel(of id: NetworkID) throws(Problem) {
         guard let other = book.networks.all.keys.first(where: { $0 != id && $0.label == id.label }) else { return }
         throw .badInvitation("its addresses are those of another network here, \(book.networks[other]?.name ?? "")")
     }

@@ -41,10 +41,13 @@ package struct BlockPeer: Operation {
 package struct ExplainAccess: Operation {
     package let peer: PeerName
     package let service: ServiceTarget
+    /// A JSON-RPC method that the peer would call, `METHOD` or `METHOD:NAME`; nil: the service as such is meant.
+    package let method: String?
 
-    package init(peer: PeerName, service: ServiceTarget) {
+    package init(peer: PeerName, service: ServiceTarget, method: String? = nil) {
         self.peer = peer
         self.service = service
+        self.method = method
     }
 
     /// The decision of this moment.
@@ -57,6 +60,7 @@ package struct ExplainAccess: Operation {
         /// The exposed service that was meant; nil: there is none.
         package let service: ServiceName?
         package let port: VirtualPort?
+        /// Whether the peer may use the service, and call the method where one was asked about.
         package let admitted: Bool
         /// The basis of the right, or what it fails for, in one word.
         package let reason: String
@@ -77,6 +81,32 @@ package struct ExplainAccess: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         let key = try sidecar.anyKey(named: peer)
-        return [.answer(id, sidecar.explainAccess(of: key, to: service, at: now))]
+        let answer = sidecar.explainAccess(of: key, to: service, at: now)
+        guard let method, answer.admitted, let name = answer.service else { return [.answer(id, answer)] }
+        return [.answer(id, answer.with(method, isAllowed: view.allows(method, of: name)))]
+    }
+}
+
+extension ExplainAccess.Answer {
+    /// The same for a call of `method`; `isAllowed` is what the service's method rules say, nil when it has none.
+    fileprivate func with(_ method: String, isAllowed: Bool?) -> ExplainAccess.Answer {
+        let call = PlainText.clean(method, limit: 120)
+        let verdict =
+            switch isAllowed {
+            case true?: "; its `methods` allow \(call)"
+            case false?: "; but its `methods` refuse \(call)"
+            case nil: "; it has no `methods` rules, so every method may be called"
+            }
+        return ExplainAccess.Answer(
+            did: did,
+            name: name,
+            claims: claims,
+            service: service,
+            port: port,
+            admitted: isAllowed != false,
+            reason: isAllowed == false ? "method-refused" : reason,
+            explanation: explanation + verdict,
+            hint: isAllowed == false ? "see `methods` of the service in postern.yaml: deny beats allow" : hint
+        )
     }
 }

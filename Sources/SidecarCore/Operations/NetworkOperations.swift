@@ -39,7 +39,7 @@ package struct ListNetworks: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) -> [SidecarAction] {
-        [.answer(id, sidecar.book.networks.sorted.map { sidecar.networkSummary(of: $0) })]
+        [.answer(id, sidecar.networkSummaries(at: now.wall))]
     }
 }
 
@@ -63,7 +63,7 @@ package struct ShowNetwork: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        [.answer(id, sidecar.networkDocument(of: try sidecar.network(named: name)))]
+        [.answer(id, sidecar.networkDocument(of: try sidecar.network(named: name), at: now.wall))]
     }
 }
 
@@ -74,11 +74,14 @@ package struct InviteToNetwork: Operation {
     package let uses: Int?
     /// How long it is open, in milliseconds; nil: a day.
     package let expiresMs: Int64?
+    /// How long the membership of whoever joins lasts, in milliseconds; nil: it does not end by itself.
+    package let membershipMs: Int64?
 
-    package init(name: String, uses: Int? = nil, expiresMs: Int64? = nil) {
+    package init(name: String, uses: Int? = nil, expiresMs: Int64? = nil, membershipMs: Int64? = nil) {
         self.name = name
         self.uses = uses
         self.expiresMs = expiresMs
+        self.membershipMs = membershipMs
     }
 
     /// What to hand over.
@@ -100,7 +103,14 @@ package struct InviteToNetwork: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         let lifetime = expiresMs.map { Interval.milliseconds($0) } ?? .seconds(86_400)
-        return try sidecar.inviteToNetwork(name, uses: uses ?? 1, lifetime: lifetime, id: id, at: now)
+        return try sidecar.inviteToNetwork(
+            name,
+            uses: uses ?? 1,
+            lifetime: lifetime,
+            membership: membershipMs,
+            id: id,
+            at: now
+        )
     }
 }
 
@@ -137,7 +147,10 @@ package struct LeaveNetwork: Operation {
     }
 
     package typealias Answer = NetworkDocument
-    package static let outline = OperationOutline.changing("networks/leave", "Leave a network, and forget it.")
+    package static let outline = OperationOutline.changing(
+        "networks/leave",
+        "Leave a network, and forget it; or forget one to which somebody has added us."
+    )
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -145,7 +158,7 @@ package struct LeaveNetwork: Operation {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
-        sidecar.begin(.leave, in: try sidecar.joinedNetwork(named: name), for: id, at: now)
+        try sidecar.leaveNetwork(name, id: id, at: now)
     }
 }
 

@@ -112,6 +112,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let reach: [Reach]
     package let expose: [Expose]
     package let unbound: [UnboundName]
+    /// The networks that were founded or joined, and those to which somebody has added us.
+    package let networks: [NetworkSummary]
     /// Keys that two programs have used at a time in the last ten minutes, as copies of one state directory do.
     package let sharedKeys: [NodeKey]
     /// Requests for trust that wait for a decision.

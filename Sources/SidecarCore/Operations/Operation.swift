@@ -80,7 +80,8 @@ package enum Operations {
         CreateContact.self, ListContacts.self, RevokeContact.self, BlockPeer.self, ExplainAccess.self,
         CreateNetwork.self, ListNetworks.self, ShowNetwork.self, InviteToNetwork.self, JoinNetwork.self,
         LeaveNetwork.self, RemoveMember.self, SetRole.self, TransferNetwork.self, SetGroup.self, NameMember.self,
-        SetPolicy.self,
+        SetPolicy.self, AddMember.self, AcceptNetwork.self, HealNetwork.self,
+        PublishServices.self, FindServices.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
     ]
 }
@@ -111,6 +112,10 @@ package protocol SidecarView {
 
     /// Streams of peers that the exposed service `name` serves now.
     func activeStreams(of name: ServiceName) -> Int
+
+    /// Whether the rules of the exposed service `name` let peers call `method`, written `METHOD` or `METHOD:NAME`; nil:
+    /// it has no rules.
+    func allows(_ method: String, of name: ServiceName) -> Bool?
 }
 
 /// What the way between a sidecar and a program on its side is like (RULES L).

@@ -26,8 +26,18 @@ package struct AuditEvent: Hashable, Sendable {
         case renamed = "peer.rename"
         /// The log of a network has a new entry; `new` is its number and hash, the log has the rest (RULES N17).
         case networkChanged = "network.entry"
+        /// Somebody says that this node is a member of a network; nothing comes of it until the operator joins.
+        case networkOffered = "network.offer"
+        /// A membership has ended by itself.
+        case membershipExpired = "member.expire"
         /// A network's log has two entries behind one: `new` names the heads.
         case networkForked = "network.fork"
+        /// No owner or administrator of a network was heard of for longer than it allows, or one is again.
+        case networkFreshness = "network.freshness"
+        /// An owner or administrator has signed that a network's log has come to what no hub shows.
+        case networkWithheld = "network.withhold"
+        /// A hub shows less of a network's log than it has signed, or something else.
+        case networkRolledBack = "network.rollback"
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"

@@ -20,28 +20,34 @@ package struct NetworkContent: Hashable, Sendable {
     package private(set) var groups: [String: Group] = [:]
     /// All of them have to permit what is used: one, but in a forked log.
     package private(set) var policies: [NetworkPolicy] = []
+    /// What members publish.
+    package private(set) var publications: [NodeKey: [NetworkPublication]] = [:]
+    /// How old the word of owners and administrators may be.
+    package private(set) var freshness = NetworkFreshness.defaults
     /// Whether a policy stands that this version cannot go by.
     package private(set) var isPolicyUnknown = false
 
     /// The content of `log`, as far as `keys` open it.
     package init(of log: NetworkLog, keys: NetworkKeyring) {
-        let contents = log.branches.map { branch in
-            var content = NetworkContent()
-            var key: NetworkHash?
-            for entry in branch {
-                switch entry.header.change {
-                case .genesis(_, let new), .rekey(let new): key = new
-                case .join, .leave, .remove, .role, .open, .close, .name, .group, .policy, .hubs: break
-                }
-                content.follow(entry, keys.body(of: entry, under: key))
-            }
-            return content
-        }
+        let contents = log.branches.map { NetworkContent(of: $0, keys: keys) }
         self = contents[0]
         for other in contents.dropFirst() { intersect(other) }
     }
 
-    private init() {}
+    /// What one line of entries from the genesis on adds up to.
+    init(of branch: [NetworkEntry], keys: NetworkKeyring) {
+        var key: NetworkHash?
+        for entry in branch {
+            switch entry.header.change {
+            case .genesis(_, let new), .rekey(let new): key = new
+            case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
+                .freshness,
+                .hubs, .heal:
+                break
+            }
+            follow(entry, keys.body(of: entry, under: key))
+        }
+    }
 
     /// The names of the groups that `key` is in.
     package func groups(of key: NodeKey) -> Set<String> {
@@ -65,6 +71,7 @@ package struct NetworkContent: Hashable, Sendable {
             hubs = Self.hubs(in: body)
             bind(body?["label"]?.string, to: actor)
         case .join: bind(body?["label"]?.string, to: actor)
+        case .add(let subject, _): bind(body?["label"]?.string, to: subject)
         case .leave: forget(actor)
         case .remove(let subject, _): forget(subject)
         case .name(let subject):
@@ -79,8 +86,13 @@ package struct NetworkContent: Hashable, Sendable {
             }
             policies = [policy]
             isPolicyUnknown = false
+        case .publish:
+            let documents = body?["services"]?.array?.prefix(NetworkPublication.count) ?? []
+            let services = documents.compactMap { NetworkPublication($0) }
+            publications[actor] = services.isEmpty ? nil : services
+        case .freshness: freshness = body.flatMap { try? NetworkFreshness($0) } ?? freshness
         case .hubs: hubs = Self.hubs(in: body)
-        case .rekey, .role, .open, .close: break
+        case .rekey, .role, .expiry, .open, .close, .heal: break
         }
     }
 
@@ -96,6 +108,7 @@ package struct NetworkContent: Hashable, Sendable {
     }
 
     private mutating func forget(_ key: NodeKey) {
+        publications[key] = nil
         names = names.filter { $0.value != key }
         for name in groups.keys { groups[name]?.members.remove(key) }
     }
@@ -121,8 +134,10 @@ package struct NetworkContent: Hashable, Sendable {
                 members: entry.value.members.intersection(theirs.members)
             )
         }
+        publications = publications.filter { other.publications[$0.key] == $0.value }
         policies += other.policies.filter { !policies.contains($0) }
         isPolicyUnknown = isPolicyUnknown || other.isPolicyUnknown
+        freshness = freshness.stricter(than: other.freshness)
         hubs += other.hubs.filter { !hubs.contains($0) }
     }
 }

@@ -97,6 +97,10 @@ package enum NetworkLimits {
     static let body = 12_288
     /// Members of one network, with its open invitations: the boxes of a new content key fit into one entry.
     package static let members = 96
+    /// Milliseconds that a membership by invitation may last: ten years.
+    static let membership: Int64 = 3_650 * 86_400_000
+    /// Milliseconds of ``NetworkFreshness``: a second to ten years.
+    static let freshness: ClosedRange<Int64> = 1_000...3_650 * 86_400_000
     /// Uses of one invitation.
     package static let invitationUses: Int64 = 1_000
     /// Branches of one log that are kept apart.

@@ -26,18 +26,22 @@ package struct NetworkKeyring: Hashable, Sendable {
     /// there were new ones.
     package mutating func learn(from entries: [NetworkEntry], as identities: [NodeIdentity]) -> Bool {
         let before = keys.count
-        var current: NetworkHash?
+        // The key under which each entry stands: two branches may have changed it.
+        var current: [NetworkHash: NetworkHash] = [:]
         for entry in entries {
             switch entry.header.change {
-            case .genesis(_, let new), .rekey(let new): current = new
-            case .join, .leave, .remove, .role, .open, .close, .name, .group, .policy, .hubs: break
+            case .genesis(_, let new), .rekey(let new): current[entry.hash] = new
+            case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
+                .freshness,
+                .hubs, .heal:
+                current[entry.hash] = entry.header.previous.flatMap { current[$0] }
             }
-            guard let current, keys[current] == nil else { continue }
+            guard let named = current[entry.hash], keys[named] == nil else { continue }
             for identity in identities {
                 guard let box = entry.boxes[identity.key], let bytes = identity.openSealed(box),
-                    let key = ContentKey(bytes: bytes), NetworkHash(bytes: key.hash) == current
+                    let key = ContentKey(bytes: bytes), NetworkHash(bytes: key.hash) == named
                 else { continue }
-                keys[current] = key
+                keys[named] = key
             }
         }
         for entry in entries.reversed() {

@@ -13,6 +13,12 @@ package struct NetworkLog: Sendable {
     private var entries: [NetworkHash: NetworkEntry]
     /// The state at the end of each branch.
     private var leaves: [NetworkHash: NetworkState]
+    /// The ends of the branches that no heal has ended, in a stable order.
+    private var ends: [NetworkHash]
+    /// Those of them that stand in the one branch that counts: what follows it changes nothing of what they ended.
+    private var settled: Set<NetworkHash> = []
+    /// The heals of all branches.
+    private var heals: [NetworkEntry] = []
 
     /// The log that begins with `genesis`.
     package init(_ genesis: NetworkEntry) throws(NetworkFault) {
@@ -20,6 +26,7 @@ package struct NetworkLog: Sendable {
         id = state.id
         entries = [genesis.hash: genesis]
         leaves = [genesis.hash: state]
+        ends = [genesis.hash]
         branches = [[genesis]]
     }
 
@@ -35,21 +42,23 @@ package struct NetworkLog: Sendable {
         entries[entry.hash] = entry
         leaves[previous] = nil
         leaves[entry.hash] = next
-        if leaves.count == 1 {
+        if case .heal = entry.header.change { heals.append(entry) }
+        if leaves.count == 1 || ends == [previous] && heals.allSatisfy({ settled.contains($0.hash) }) {
             state = next
             branches[0].append(entry)
+            ends = [entry.hash]
         } else {
-            let chains = leaves.keys.sorted().map { chain(to: $0) }
-            (state, branches) = NetworkFork(chains).outcome
+            settle()
         }
         return true
     }
 
-    /// Whether two entries follow one: somebody who serves the log, or who wrote it, has deceived.
-    package var isForked: Bool { leaves.count > 1 }
+    /// Whether two entries follow one, and no heal has ended that: somebody who serves the log, or who wrote it, has
+    /// deceived.
+    package var isForked: Bool { ends.count > 1 }
 
-    /// The ends of all branches.
-    package var heads: [NetworkHead] { leaves.keys.sorted().compactMap { entries[$0]?.place } }
+    /// The ends of all branches that count.
+    package var heads: [NetworkHead] { ends.compactMap { entries[$0]?.place } }
 
     /// Whether the entry is here.
     package func contains(_ hash: NetworkHash) -> Bool { entries[hash] != nil }
@@ -98,7 +107,73 @@ package struct NetworkLog: Sendable {
         )
     }
 
-    private func chain(to head: NetworkHash) -> [NetworkEntry] {
+    /// The same for a hub, which has one line of entries alone: nothing while the log is forked, or when the hub's last
+    /// entry `head` is not of the line that counts; nil: it has none.
+    package func line(after head: NetworkHash?, byteCount: Int) -> [NetworkEntry] {
+        guard !isForked, let line = branches.first else { return [] }
+        let known = head.map { head in line.firstIndex { $0.hash == head } }
+        guard known != .some(nil) else { return [] }
+        var size = 0
+        let rest = line.dropFirst((known.flatMap(\.self) ?? -1) + 1)
+        return Array(
+            rest.prefix { entry in
+                let isFirst = size == 0
+                size += entry.document.canonicalBytes.count
+                return isFirst || size <= byteCount
+            }
+        )
+    }
+
+    /// Finds out what counts, of several branches.
+    private mutating func settle() {
+        let dead = ended
+        ends = leaves.keys.filter { !dead.contains($0) }.sorted()
+        // Heals that end each other in a ring end nothing.
+        if ends.isEmpty { ends = leaves.keys.sorted() }
+        settled = []
+        guard let only = ends.first, ends.count == 1, let end = leaves[only] else {
+            (state, branches) = NetworkFork(ends.map { chain(to: $0) }).outcome
+            return
+        }
+        state = end
+        branches = [chain(to: only)]
+        settled = Set(heals.map(\.hash)).intersection(branches[0].map(\.hash))
+    }
+
+    /// The entries that heals have ended: those that they name, and whatever follows these elsewhere than behind the
+    /// heal itself. Of two heals that end each other the one with the smaller number counts, then the smaller hash.
+    private var ended: Set<NetworkHash> {
+        var ended: Set<NetworkHash> = []
+        for heal in heals.sorted(by: { ($0.header.sequence, $0.hash) < ($1.header.sequence, $1.hash) }) {
+            guard case .heal(let heads) = heal.header.change, let previous = heal.header.previous,
+                !ended.contains(heal.hash), isEffective(heal, behind: previous, ending: heads)
+            else { continue }
+            var gone = Set(heads)
+            for entry in all {
+                if let former = entry.header.previous, gone.contains(former) { gone.insert(entry.hash) }
+            }
+            ended.formUnion(gone)
+        }
+        return ended
+    }
+
+    /// Whether `heal` may end what it names: all of that is known and of other branches, its author is an owner
+    /// whatever of these branches is counted, and the branch that it stands in gives no more than all of them give.
+    private func isEffective(_ heal: NetworkEntry, behind previous: NetworkHash, ending heads: [NetworkHash]) -> Bool {
+        let own = chain(to: previous)
+        let others = heads.map { chain(to: $0) }
+        guard let last = replay(own), !heads.contains(where: { head in own.contains { $0.hash == head } }),
+            others.allSatisfy({ !$0.isEmpty }), heads.allSatisfy({ entries[$0] != nil })
+        else { return false }
+        guard last.gives(noMoreThan: NetworkFork([own] + others).outcome.state) else { return false }
+        let followers = leaves.keys.sorted().map { chain(to: $0) }.filter { chain in
+            !chain.contains { $0.hash == heal.hash } && chain.contains { heads.contains($0.hash) }
+        }
+        guard !followers.isEmpty else { return true }
+        return NetworkFork([own] + followers).outcome.state.role(of: heal.header.actor) == .owner
+    }
+
+    func chain(to head: NetworkHash) -> [NetworkEntry] {
         var chain: [NetworkEntry] = []
         var next: NetworkHash? = head
         while let hash = next, let entry = entries[hash] {
@@ -108,105 +183,11 @@ package struct NetworkLog: Sendable {
         return chain.reversed()
     }
 
-    private func replay(_ chain: [NetworkEntry]) -> NetworkState? {
+    func replay(_ chain: [NetworkEntry]) -> NetworkState? {
         guard let genesis = chain.first, var state = try? NetworkState(genesis) else { return nil }
         for entry in chain.dropFirst() {
             guard (try? state.apply(entry)) != nil else { return nil }
         }
         return state
-    }
-}
-
-/// What counts of a log with several branches (RULES N4).
-///
-/// Behind the fork point, entries of whoever was removed or demoted by a senior in any branch are void. Of what is left
-/// a membership or role counts only if every branch gives it, and an invitation only if it was open before.
-struct NetworkFork {
-    private let base: NetworkState
-    private let common: [NetworkEntry]
-    private let suffixes: [ArraySlice<NetworkEntry>]
-
-    /// The fork of `chains`, which begin with one genesis and are valid each.
-    init(_ chains: [[NetworkEntry]]) {
-        let shortest = chains.map(\.count).min() ?? 0
-        let shared = (0..<shortest).prefix { position in
-            chains.allSatisfy { $0[position].hash == chains[0][position].hash }
-        }.count
-        common = Array(chains[0].prefix(shared))
-        suffixes = chains.map { $0.dropFirst(shared) }
-        guard let genesis = common.first, var state = try? NetworkState(genesis) else {
-            preconditionFailure("branches of one log share its genesis")
-        }
-        for entry in common.dropFirst() { try? state.apply(entry) }
-        base = state
-    }
-
-    /// The common state, and the entries of each branch that count.
-    var outcome: (state: NetworkState, branches: [[NetworkEntry]]) {
-        let condemned = self.condemned
-        var states: [NetworkState] = []
-        var branches: [[NetworkEntry]] = []
-        for suffix in suffixes {
-            var state = base
-            var branch = common
-            for entry in suffix where !condemned.contains(entry.header.actor) {
-                if (try? state.follow(entry)) != nil { branch.append(entry) }
-            }
-            states.append(state)
-            branches.append(branch)
-        }
-        return (intersection(of: states, without: condemned), branches)
-    }
-
-    /// Who was removed or demoted by a senior who was not.
-    private var condemned: Set<NodeKey> {
-        var condemned: Set<NodeKey> = []
-        let entries = suffixes.flatMap { $0 }
-        let judges = base.members.keys.sorted { base.isSenior($0, to: $1) }
-        for judge in judges where !condemned.contains(judge) {
-            for entry in entries where entry.header.actor == judge {
-                let subject: NodeKey
-                switch entry.header.change {
-                case .remove(let key, _): subject = key
-                case .role(let key, let old, let new) where new < old: subject = key
-                case .role, .genesis, .join, .leave, .open, .close, .rekey, .name, .group, .policy, .hubs: continue
-                }
-                if subject != judge, base.isSenior(judge, to: subject) { condemned.insert(subject) }
-            }
-        }
-        return condemned
-    }
-
-    private func intersection(of states: [NetworkState], without condemned: Set<NodeKey>) -> NetworkState {
-        var result = states[0]
-        for other in states.dropFirst() {
-            result.members = result.members.reduce(into: [:]) { members, entry in
-                guard let theirs = other.members[entry.key] else { return }
-                let role = min(entry.value.role, theirs.role)
-                members[entry.key] = NetworkState.Member(role: role, since: max(entry.value.since, theirs.since))
-            }
-            result.former.merge(other.former) { min($0, $1) }
-            result.invitations = result.invitations.reduce(into: [:]) { open, entry in
-                guard let theirs = other.invitations[entry.key] else { return }
-                let uses = min(entry.value.uses, theirs.uses)
-                open[entry.key] = NetworkState.Invitation(
-                    uses: uses,
-                    expires: entry.value.expires,
-                    opened: entry.value.opened
-                )
-            }
-            if other.head.sequence > result.head.sequence { result.head = other.head }
-            result.key = min(result.key, other.key)
-        }
-        result.invitations = result.invitations.filter { base.invitations[$0.key] != nil }
-        // Owners that left in different branches have not both left.
-        if !result.members.values.contains(where: { $0.role == .owner }),
-            let owner = base.members.keys.filter({ base.role(of: $0) == .owner && !condemned.contains($0) })
-                .sorted(by: { base.isSenior($0, to: $1) }).first
-        {
-            result.members[owner] = base.members[owner]
-        }
-        for key in result.members.keys { result.former[key] = nil }
-        return result
     }
 }

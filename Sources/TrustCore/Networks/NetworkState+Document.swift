@@ -2,18 +2,22 @@ package import PosternModel
 
 // The state as a document: what a hub keeps beside the log, so that a look-up does not read all of it.
 extension NetworkState {
-    /// `{"network", "sequence", "head", "key", "members": {did: [role, since]}, "former": {did: sequence},
-    /// "invitations": {did: [uses, expires, opened]}}`
+    /// `{"network", "sequence", "head", "key", "members": {did: [role, since, expires]}, "former": {did: sequence},
+    /// "invitations": {did: [uses, expires, opened, membership]}}`; what does not end by itself lacks the last part.
     package var document: JSONValue {
         var members = JSONObject()
         for (key, member) in self.members.sorted(by: { $0.key < $1.key }) {
-            members[key.did] = [.string(member.role.rawValue), .integer(member.since)]
+            let expires: [JSONValue] = member.expires.map { [.time($0)] } ?? []
+            members[key.did] = .array([.string(member.role.rawValue), .integer(member.since)] + expires)
         }
         var former = JSONObject()
         for (key, sequence) in self.former.sorted(by: { $0.key < $1.key }) { former[key.did] = .integer(sequence) }
         var invitations = JSONObject()
         for (key, invitation) in self.invitations.sorted(by: { $0.key < $1.key }) {
-            invitations[key.did] = [.integer(invitation.uses), .time(invitation.expires), .integer(invitation.opened)]
+            let membership: [JSONValue] = invitation.membership.map { [.integer($0)] } ?? []
+            invitations[key.did] = .array(
+                [.integer(invitation.uses), .time(invitation.expires), .integer(invitation.opened)] + membership
+            )
         }
         return [
             "network": .string(id.description), "sequence": .integer(head.sequence),
@@ -27,10 +31,12 @@ extension NetworkState {
         let fields = try JSONFields(document)
         var members: [NodeKey: Member] = [:]
         for (key, value) in try fields.table("members") {
-            guard let parts = value.array, parts.count == 2, let since = parts[1].integer,
+            guard let parts = value.array, (2...3).contains(parts.count), let since = parts[1].integer,
                 let role = parts[0].string.flatMap({ NetworkRole(rawValue: $0) })
             else { throw .invalid("members") }
-            members[key] = Member(role: role, since: since)
+            let expires = parts.dropFirst(2).first.map { $0.string.flatMap { Timestamp($0) } }
+            guard expires != .some(nil) else { throw .invalid("members") }
+            members[key] = Member(role: role, since: since, expires: expires.flatMap(\.self))
         }
         var former: [NodeKey: Int64] = [:]
         for (key, value) in try fields.table("former") {
@@ -39,10 +45,18 @@ extension NetworkState {
         }
         var invitations: [NodeKey: Invitation] = [:]
         for (key, value) in try fields.table("invitations") {
-            guard let parts = value.array, parts.count == 3, let uses = parts[0].integer, let opened = parts[2].integer,
+            guard let parts = value.array, (3...4).contains(parts.count), let uses = parts[0].integer,
+                let opened = parts[2].integer,
                 let expires = parts[1].string.flatMap({ Timestamp($0) })
             else { throw .invalid("invitations") }
-            invitations[key] = Invitation(uses: uses, expires: expires, opened: opened)
+            let membership = parts.dropFirst(3).first.map(\.integer)
+            guard membership != .some(nil) else { throw .invalid("invitations") }
+            invitations[key] = Invitation(
+                uses: uses,
+                expires: expires,
+                opened: opened,
+                membership: membership.flatMap(\.self)
+            )
         }
         self.init(
             id: NetworkID(try fields.hash("network")),

@@ -30,6 +30,11 @@ package struct NetworkState: Hashable, Sendable {
         package internal(set) var role: NetworkRole
         /// The number of the entry that gave the role: of two with one role the earlier is the senior.
         package internal(set) var since: Int64
+        /// When the membership ends by itself; nil: it does not. Administrators and owners stay until somebody acts.
+        package internal(set) var expires: Timestamp?
+
+        /// Whether the membership has ended by itself at `time`.
+        package func isExpired(at time: Timestamp) -> Bool { expires.map { $0 <= time } ?? false }
     }
 
     /// An open invitation.
@@ -38,6 +43,8 @@ package struct NetworkState: Hashable, Sendable {
         let expires: Timestamp
         /// The number of the entry that opened it: whoever left or was removed behind it does not come back by it.
         let opened: Int64
+        /// How many milliseconds the membership of whoever joins by it lasts; nil: it does not end by itself.
+        let membership: Int64?
     }
 
     /// Which network.
@@ -102,6 +109,11 @@ package struct NetworkState: Hashable, Sendable {
     /// Whether `key` is a member.
     package func contains(_ key: NodeKey) -> Bool { members[key] != nil }
 
+    /// Whether `key` is a member whose membership has not ended by itself at `time`.
+    package func contains(_ key: NodeKey, at time: Timestamp) -> Bool {
+        members[key].map { !$0.isExpired(at: time) } ?? false
+    }
+
     /// Whether `proof` opens the log to `holder` at `time`.
     package func admits(_ proof: NetworkProof, of holder: NodeKey, at time: Timestamp) -> Bool {
         guard let invitation = invitations[proof.guest], invitation.uses > 0, time <= invitation.expires,
@@ -130,10 +142,15 @@ extension NetworkState {
         if case .join(let guest, let signature) = header.change {
             return try join(actor, NetworkProof(guest: guest, signature: signature), header)
         }
-        guard let role = members[actor]?.role else { throw .notAllowed }
+        guard let role = members[actor]?.role, contains(actor, at: header.time) else { throw .notAllowed }
         switch header.change {
         case .genesis: throw .otherNetwork
         case .join: break
+        case .add(let subject, let expires): try add(subject, until: expires, by: role, header)
+        case .expiry(let subject, let known, let new):
+            guard role >= .admin, let member = members[subject], member.role == .member else { throw .notAllowed }
+            guard member.expires == known, new != known else { throw .outdated }
+            members[subject]?.expires = new
         case .leave: try end(actor, at: header.sequence)
         case .remove(let subject, let known):
             guard subject != actor, let current = members[subject]?.role else { throw .notAllowed }
@@ -145,13 +162,18 @@ extension NetworkState {
             guard current == known, new != known else { throw .outdated }
             guard current != .owner || ownerCount > 1 else { throw .lastOwner }
             members[subject] = Member(role: new, since: header.sequence)
-        case .open(let guest, let uses, let expires):
+        case .open(let guest, let uses, let expires, let membership):
             guard role >= .admin, members[guest] == nil else { throw .notAllowed }
-            guard invitations[guest] == nil, (1...NetworkLimits.invitationUses).contains(uses) else {
-                throw .noInvitation
-            }
+            guard invitations[guest] == nil, (1...NetworkLimits.invitationUses).contains(uses),
+                membership.map({ (1...NetworkLimits.membership).contains($0) }) ?? true
+            else { throw .noInvitation }
             guard members.count + invitations.count < NetworkLimits.members else { throw .full }
-            invitations[guest] = Invitation(uses: uses, expires: expires, opened: header.sequence)
+            invitations[guest] = Invitation(
+                uses: uses,
+                expires: expires,
+                opened: header.sequence,
+                membership: membership
+            )
         case .close(let guest):
             guard role >= .admin else { throw .notAllowed }
             guard invitations.removeValue(forKey: guest) != nil else { throw .noInvitation }
@@ -163,9 +185,25 @@ extension NetworkState {
             guard role >= .admin, members[subject] != nil else { throw .notAllowed }
         case .policy:
             guard role >= .admin else { throw .notAllowed }
-        case .hubs:
+        case .publish: break
+        case .hubs, .freshness:
             guard role == .owner else { throw .notAllowed }
+        case .heal(let heads):
+            guard role == .owner, !heads.isEmpty else { throw .notAllowed }
         }
+    }
+
+    private mutating func add(
+        _ subject: NodeKey,
+        until expires: Timestamp?,
+        by role: NetworkRole,
+        _ header: NetworkHeader
+    ) throws(NetworkFault) {
+        guard role >= .admin, members[subject] == nil, invitations[subject] == nil else { throw .notAllowed }
+        guard expires.map({ $0 > header.time }) ?? true else { throw .outdated }
+        guard members.count + invitations.count < NetworkLimits.members else { throw .full }
+        members[subject] = Member(role: .member, since: header.sequence, expires: expires)
+        former[subject] = nil
     }
 
     private mutating func join(
@@ -180,7 +218,8 @@ extension NetworkState {
         guard members.count < NetworkLimits.members else { throw .full }
         invitation.uses -= 1
         invitations[proof.guest] = invitation.uses == 0 ? nil : invitation
-        members[actor] = Member(role: .member, since: header.sequence)
+        let expires = invitation.membership.map { header.time + .milliseconds($0) }
+        members[actor] = Member(role: .member, since: header.sequence, expires: expires)
         former[actor] = nil
     }
 

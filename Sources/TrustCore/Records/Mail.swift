@@ -9,6 +9,7 @@ package enum Mail: Hashable, Sendable {
     case rejection(TrustRejection)
     case revocation(Revocation)
     case claim(InvitationClaim)
+    case notice(NetworkNotice)
 
     /// Sealed text is filled up with spaces to a multiple of this many bytes, so that its size does not tell its kind.
     private static let bucket = 2_048
@@ -21,6 +22,7 @@ package enum Mail: Hashable, Sendable {
         case .rejection(let rejection): rejection.document
         case .revocation(let revocation): revocation.document
         case .claim(let claim): claim.document
+        case .notice(let notice): notice.document
         }
     }
 
@@ -32,6 +34,7 @@ package enum Mail: Hashable, Sendable {
         case .rejection(let rejection): rejection.giver
         case .revocation(let revocation): revocation.giver
         case .claim(let claim): claim.redeemer
+        case .notice(let notice): notice.giver
         }
     }
 
@@ -43,6 +46,7 @@ package enum Mail: Hashable, Sendable {
         case .rejection(let rejection): rejection.target
         case .revocation(let revocation): revocation.subject
         case .claim(let claim): claim.inviter
+        case .notice(let notice): notice.reader
         }
     }
 
@@ -66,12 +70,13 @@ package enum Mail: Hashable, Sendable {
             throw .wrongType
         }
         switch type {
-        case .grant, .mark, .receipt: throw .wrongType
+        case .grant, .mark, .receipt, .beat: throw .wrongType
         case .request: self = .request(try TrustRequest(verifying: document))
         case .acceptance: self = .acceptance(try TrustAcceptance(verifying: document))
         case .rejection: self = .rejection(try TrustRejection(verifying: document))
         case .revocation: self = .revocation(try Revocation(verifying: document))
         case .claim: self = .claim(try InvitationClaim(verifying: document))
+        case .notice: self = .notice(try NetworkNotice(verifying: document))
         }
         guard reader == identity.key else { throw .notForUs }
     }

@@ -34,6 +34,8 @@ package enum RecordType: String, Sendable {
     case claim = "postern.claim.1"
     case mark = "postern.mark.1"
     case receipt = "postern.receipt.1"
+    case beat = "postern.beat.1"
+    case notice = "postern.network-notice.1"
 }
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.

@@ -44,11 +44,20 @@ struct WhyCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A service that is exposed here, by name or virtual port.", valueName: "service"))
     var service: ServiceTarget
 
+    @Argument(
+        help: ArgumentHelp(
+            "A JSON-RPC method, such as tools/list, or with a name tools/call:NAME.",
+            valueName: "method"
+        )
+    )
+    var method: String?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(ExplainAccess(peer: peer, service: service))) { answer in
+        let question = ExplainAccess(peer: peer, service: service, method: method)
+        output.console.show(try await sidecar.ask(question)) { answer in
             let verdict = answer.admitted ? "admitted" : "kept out (\(answer.reason))"
             return "\(verdict): \(answer.explanation)" + (answer.hint.map { "\n\($0)" } ?? "")
         }

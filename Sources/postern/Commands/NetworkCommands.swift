@@ -18,9 +18,10 @@ struct NetworkCommand: AsyncParsableCommand {
             """,
         subcommands: [
             NetworkCreateCommand.self, NetworkListCommand.self, NetworkShowCommand.self, NetworkInviteCommand.self,
-            NetworkJoinCommand.self, NetworkLeaveCommand.self, NetworkRemoveCommand.self, NetworkRoleCommand.self,
+            NetworkJoinCommand.self, NetworkLeaveCommand.self, NetworkAddCommand.self, NetworkRemoveCommand.self,
+            NetworkRoleCommand.self,
             NetworkTransferCommand.self, NetworkGroupCommand.self, NetworkNameCommand.self,
-            NetworkPolicyCommand.self,
+            NetworkPolicyCommand.self, NetworkHealCommand.self,
         ]
     )
 }
@@ -67,7 +68,8 @@ struct NetworkListCommand: AsyncParsableCommand {
             var table = TextTable(["NETWORK", "ROLE", "MEMBERS", "STATE", "ID"])
             for entry in networks {
                 table.add([
-                    entry.name, entry.role ?? "no member", "\(entry.members)", entry.state, entry.id,
+                    entry.name, entry.role ?? (entry.offeredBy == nil ? "no member" : "not joined"),
+                    entry.offeredBy == nil ? "\(entry.members)" : "", entry.state, entry.id,
                 ])
             }
             return table.hasRows ? table.text : "no network was founded or joined"
@@ -107,6 +109,12 @@ struct NetworkInviteCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("How long it is good: 30m, 24h, 7d.", valueName: "time"))
     var expires = Lifetime.hours(24)
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How long the membership of whoever joins lasts. Default: for good.", valueName: "time")
+    )
+    var membership: Lifetime?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
@@ -118,7 +126,8 @@ struct NetworkInviteCommand: AsyncParsableCommand {
         let invite = InviteToNetwork(
             name: network.name,
             uses: uses,
-            expiresMs: expires.interval.nanoseconds / 1_000_000
+            expiresMs: expires.interval.nanoseconds / 1_000_000,
+            membershipMs: membership.map { $0.interval.nanoseconds / 1_000_000 }
         )
         output.console.show(try await sidecar.ask(invite)) { answer in
             """
@@ -134,8 +143,9 @@ struct NetworkInviteCommand: AsyncParsableCommand {
 struct NetworkJoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join",
-        abstract: "Join a network by a link.",
+        abstract: "Join a network by a link, or one to which a trusted peer has added us.",
         discussion: """
+            `postern network list` shows the networks to which we were added: join one by its name or id. \
             Members see our did and the `name` of our configuration, which becomes our label in the network if no \
             other member has it. What members may use of ours, `allow` says: joining alone opens nothing.
             """
@@ -143,7 +153,7 @@ struct NetworkJoinCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The text that `postern network invite` printed, or - to read it from standard input.",
+            "The text that `postern network invite` printed, or - to read it from standard input; or the name or id.",
             valueName: "link"
         )
     )
@@ -159,12 +169,21 @@ struct NetworkJoinCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
+        guard !isNameOrID else {
+            show(try await sidecar.ask(AcceptNetwork(offer: link, name: name)))
+            return
+        }
         let data = link == "-" ? try? FileHandle.standardInput.read(upToCount: LinkText.limit) : Data(link.utf8)
         let text = String(decoding: data ?? Data(), as: UTF8.self)
         let invitation: NetworkInvitation
         do throws(Problem) { invitation = try NetworkInvitation(text: text) } catch { throw CommandFailure(error) }
-        let join = JoinNetwork(invitation: invitation, name: name)
-        output.console.show(try await sidecar.ask(join)) { answer in
+        show(try await sidecar.ask(JoinNetwork(invitation: invitation, name: name)))
+    }
+
+    private var isNameOrID: Bool { HostName.isLowercaseLabel(link) || NetworkID(link) != nil }
+
+    private func show(_ network: NetworkDocument) {
+        output.console.show(network) { answer in
             "joined \(answer.name), with \(answer.members.count) members: see `postern network show \(answer.name)`"
         }
     }
@@ -305,7 +324,9 @@ struct NetworkPolicyCommand: AsyncParsableCommand {
         discussion: """
             A JSON file such as {"services": {"*": ["clock"], "ops": ["*"]}, "tests": [{"from": "planner", "to": \
             "clock", "expect": true}]}: "*" as a group is every member, as a service every service. The tests are \
-            checked before the policy is signed. A policy narrows what `allow` gives, and widens nothing.
+            checked before the policy is signed. A policy narrows what `allow` gives, and widens nothing. \
+            "freshness": {"warn": "24h", "refuse": "never"}, for owners alone, says how long nothing may be heard of \
+            owners and admins before the network counts as stale, and before a membership admits nothing new.
             """
     )
 
@@ -344,7 +365,9 @@ struct NetworkPolicyCommand: AsyncParsableCommand {
 
 extension NetworkSummary {
     /// How far it can be relied on, in one word.
-    fileprivate var state: String { forked ? "forked" : fresh ? "fresh" : "stale" }
+    fileprivate var state: String {
+        offeredBy != nil ? "join: postern network join \(name)" : forked ? "forked" : fresh ? "fresh" : "stale"
+    }
 }
 
 extension Shown {
@@ -352,15 +375,19 @@ extension Shown {
     static func network(_ network: NetworkDocument) -> String {
         var lines = ["\(network.name) (\(network.id))", "our role: \(network.role ?? "no member")"]
         if let head = network.head { lines.append("entry \(network.sequence ?? 0), \(head)") }
-        if network.forked { lines.append("FORKED: two histories are known, and only what both say counts") }
-        if !network.fresh { lines.append("stale: no hub of the network tells of it now") }
+        if network.forked {
+            lines.append("FORKED: two histories are known, and only what both say counts; an owner ends that:")
+            lines.append("postern network heal \(network.name)")
+        }
+        if let problem = network.problem, !network.forked { lines.append("STALE: \(problem)") }
+        if let heard = network.heard { lines.append("last heard of an owner or administrator: \(heard)") }
         lines.append("hubs: \(Shown.list(network.hubs))")
         if network.policy != .null { lines.append("policy: \(network.policy.compactText)") }
-        var table = TextTable(["MEMBER", "ROLE", "GROUPS", "ADDRESSES", "DID"])
+        var table = TextTable(["MEMBER", "ROLE", "GROUPS", "ENDS", "ADDRESSES", "DID"])
         for member in network.members {
             table.add([
-                member.name ?? "", member.role, member.groups.joined(separator: ","), Shown.list(member.addresses),
-                member.did.did,
+                member.name ?? "", member.role, member.groups.joined(separator: ","),
+                member.expires.map(\.description) ?? "", Shown.list(member.addresses), member.did.did,
             ])
         }
         return lines.joined(separator: "\n") + (table.hasRows ? "\n" + table.text : "")

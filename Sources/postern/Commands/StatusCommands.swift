@@ -63,6 +63,14 @@ struct StatusCommand: AsyncParsableCommand {
             let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"
             lines.append("reaches \(service) of \(entry.peer) at \(entry.listen): \(entry.state)")
         }
+        for network in status.networks {
+            lines.append(
+                network.offeredBy.map {
+                    "\($0) has added us to \(network.name): `postern network join \(network.name)`"
+                }
+                    ?? "network \(network.name): \(network.members) members, \(network.problem ?? "fresh")"
+            )
+        }
         for key in status.sharedKeys {
             lines.append(
                 key == status.did

@@ -42,6 +42,8 @@ final class SidecarProgram {
     var reachPorts: ReachPorts
     /// Services of peers that have local ports by themselves.
     var automatic = AutomaticReaches()
+    /// When what fellow members may find is told again.
+    var publishing: RepeatedTask?
     /// Where the forward proxy listens.
     var proxyPlace: HostPort?
     /// Local ports that were opened for programs; they stay until the sidecar ends.
@@ -103,6 +105,7 @@ final class SidecarProgram {
                 logger: logger
             )
             try program.runtime.start()
+            program.publishRegularly()
             return NIOLoopBound(program, eventLoop: eventLoop)
         }.nonisolated()
     }
@@ -154,6 +157,7 @@ final class SidecarProgram {
     /// Takes no more work, lets what runs finish within `deadline`, and says goodbye to peers.
     func stop(within deadline: TimeAmount) -> EventLoopFuture<Void> {
         automatic.timer?.cancel()
+        publishing?.cancel()
         return gateway.stop(within: deadline).assumeIsolated().flatMap {
             self.runtime.stop()
         }.flatMap {
@@ -187,6 +191,7 @@ final class SidecarProgram {
         runtime.reload(Self.runtimeSettings(settings, udp: udp, areFloorsCertain: counters.wasClosed))
         gateway.setLimits(ConnectionLimits(settings.limits, descriptors: descriptors))
         gateway.setExposed(settings.expose.map(ExposedService.init))
+        publish()
         let gone = reaches.filter { !settings.reach.contains($0.configured) }
         reaches.removeAll { !settings.reach.contains($0.configured) }
         let closed = gone.map { gateway.unreach($0.service) }
@@ -268,6 +273,13 @@ extension SidecarProgram: SidecarHost {
     }
 
     func activeStreams(of name: ServiceName) -> Int { gateway.activeStreams(of: name) }
+
+    func allows(_ method: String, of name: ServiceName) -> Bool? {
+        let entry = configuration.expose.first { $0.service.name == name }
+        guard let rules = entry.flatMap({ ExposedService($0).methods }) else { return nil }
+        let parts = method.split(separator: ":", maxSplits: 1).map(String.init)
+        return rules.allow(parts.first ?? method, name: parts.dropFirst().first)
+    }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
         gateway.reach(ReachedService(peer: peer, target: target)).assumeIsolated().map { address in

@@ -68,7 +68,9 @@ private struct NetworkUnderFire {
     ) -> NetworkEntry {
         let subject = choices.pick(people)
         let role = state.role(of: subject.key) ?? .member
-        switch choices.byte() % 7 {
+        switch choices.byte() % 9 {
+        case 7: return author.write(.add(subject.key, expires: nil), ["label": nil], using: random)
+        case 8: return author.write(.heal([choices.pick(states).head.hash]), using: random)
         case 0: return author.write(.leave, using: random)
         case 1: return author.write(.remove(subject.key, from: role), using: random)
         case 2:

@@ -236,4 +236,5 @@ private struct Blind: SidecarView {
     func session(with peer: NodeKey) -> PeerStatus? { nil }
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
+    func allows(_ method: String, of name: ServiceName) -> Bool? { nil }
 }

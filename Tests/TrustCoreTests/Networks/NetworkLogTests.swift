@@ -21,6 +21,7 @@ import TrustCore
                 #expect(before.contains(actor) || isJoin, "only members write")
                 #expect(isJoin || !removed.contains(actor), "a removed member can do nothing")
                 if case .remove(let key, _) = entry.header.change { removed.insert(key) }
+                if case .add(let key, _) = entry.header.change { removed.remove(key) }
                 if isJoin { removed.remove(actor) }
             } catch {
                 #expect(world.log.state == before)

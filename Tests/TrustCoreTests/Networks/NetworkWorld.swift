@@ -108,7 +108,11 @@ struct NetworkWorld {
         func role() -> NetworkRole { NetworkRole.allCases.randomElement(using: &generator)! }
         let (author, subject) = (person(), person())
         let known = (state ?? log.state).role(of: subject.key) ?? role()
-        switch Int.random(in: 0..<12, using: &generator) {
+        switch Int.random(in: 0..<16, using: &generator) {
+        case 12: return entry(by: author, .add(subject.key, expires: nil), ["label": nil], after: state)
+        case 13: return entry(by: author, .expiry(subject.key, from: nil, to: time(500)), after: state)
+        case 15: return entry(by: author, .publish, ["services": []], after: state)
+        case 14: return entry(by: author, .freshness, ["warn": 60_000], after: state)
         case 0: return entry(by: author, .leave, after: state)
         case 1, 2: return entry(by: author, .remove(subject.key, from: known), after: state)
         case 3, 4: return entry(by: author, .role(subject.key, from: known, to: role()), after: state)

@@ -168,7 +168,8 @@ struct HubProgram {
             let key = HubTags(of: identity).revocation(by: revocation.giver, of: revocation.subject)
             revoked[key] = max(revoked[key] ?? revocation.issued, revocation.issued)
         case .mark(let mark): marks[mark.node] = mark
-        case .acknowledge, .register, .visit, .deregister, .resolve, .release, .recall, .meet, .append, .read, nil:
+        case .acknowledge, .register, .visit, .deregister, .resolve, .release, .recall, .meet, .append, .read, .beat,
+            nil:
             break
         }
     }

@@ -16,4 +16,5 @@ struct SilentView: SidecarView {
     func session(with peer: NodeKey) -> PeerStatus? { nil }
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
+    func allows(_ method: String, of name: ServiceName) -> Bool? { nil }
 }

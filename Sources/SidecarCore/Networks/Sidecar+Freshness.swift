@@ -1,0 +1,219 @@
+import HubProtocol
+import OverlayCrypto
+import PosternModel
+import TrustCore
+
+// Words of owners and administrators: they show what a hub withholds (RULES N5, N6).
+extension Sidecar {
+    /// Where a word came from.
+    enum BeatSource: Hashable, Sendable {
+        case hub(NodeKey)
+        case fellow(NodeKey)
+    }
+
+    /// A hub passes a word on.
+    mutating func told(_ beat: NetworkBeat, by hub: NodeKey, at now: Clocks) -> [SidecarAction] {
+        take([beat], of: beat.network, from: .hub(hub), at: now)
+    }
+
+    /// Takes those of `beats` that are news, and passes on what a fellow member told.
+    mutating func take(
+        _ beats: [NetworkBeat],
+        of id: NetworkID,
+        from source: BeatSource,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        guard let network = book.networks[id], let log = network.log, network.contains(key) else { return [] }
+        let news = beats.filter { beat in
+            beat.network == id && beat.time < now.wall + settings.clockSkew
+                && networkLinks[id].keep(beat) { log.state.isLed(by: $0) }
+        }
+        guard !news.isEmpty else { return [] }
+        var actions: [SidecarAction] = [.remember]
+        let unknown = news.filter { !log.contains($0.head.hash) && log.state.isLed(by: $0.signer) }
+        for beat in unknown where networkLinks[id].missing[beat.head] == nil {
+            networkLinks[id].missing[beat.head] = NetworkLinks.Missing(signer: beat.signer, since: now.instant)
+        }
+        switch source {
+        case .hub:
+            if !unknown.isEmpty { actions += search(network, log) }
+        case .fellow(let peer):
+            actions += spread(news, of: network, but: peer)
+            if !unknown.isEmpty { actions += search(network, log) }
+        }
+        return actions + reviewFreshness(at: now)
+    }
+
+    /// Signs how far the logs have come, where this node is an owner or administrator and that is due.
+    mutating func beat(at now: Clocks) -> [SidecarAction] {
+        book.networks.joined.flatMap { network -> [SidecarAction] in
+            guard let due = nextBeat(of: network), due <= now.wall, let log = network.log else { return [] }
+            let beat = NetworkBeat(of: identity, for: network.id, at: log.state.head, time: now.wall)
+            guard networkLinks[network.id].keep(beat, trusted: { log.state.isLed(by: $0) }) else { return [] }
+            return [.remember] + spread([beat], of: network, but: nil)
+        }
+    }
+
+    /// When the next word of this node is due; nil: it has none to say.
+    private func nextBeat(of network: Memberships.Membership) -> Timestamp? {
+        guard let log = network.log, !log.isForked, log.state.isLed(by: key) else { return nil }
+        guard let last = networkLinks[network.id].beats[key] else { return Timestamp(nanoseconds: .min) }
+        let pause = last.head == log.state.head ? settings.beatInterval : settings.beatPause
+        return last.time + pause
+    }
+
+    /// When ``beat(at:)`` or ``reviewFreshness(at:)`` has something to do.
+    func nextFreshness(at now: Clocks) -> Instant? {
+        let beats = book.networks.joined.compactMap { nextBeat(of: $0) }
+        let ends = book.networks.joined.compactMap { network -> Timestamp? in
+            guard networkLinks[network.id].wasFresh == true, let content = network.content else { return nil }
+            return lastWord(of: network).map { $0 + content.freshness.warn }
+        }
+        let times = (beats + ends).map { now.instant + max(.milliseconds(-2), $0 - now.wall) + .milliseconds(1) }
+        let missing = book.networks.joined.flatMap { networkLinks[$0.id].missing.values.filter { !$0.isTold } }
+        let searches = missing.map { $0.since + settings.networkPatience }
+        return (times + searches).min()
+    }
+
+    /// Gives `beats` to the hubs of a network, and to the fellow members with a session.
+    private mutating func spread(
+        _ beats: [NetworkBeat],
+        of network: Memberships.Membership,
+        but source: NodeKey?
+    ) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for hub in network.hubs.map(\.key) where hubs[hub]?.isWatched == true {
+            actions.append(tell(hub, of: network.id))
+        }
+        guard let log = network.log else { return actions }
+        for fellow in network.members.sorted() where fellow != source && fellow != key && peers[fellow].isConnected {
+            actions.append(ask(fellow, of: network.id, after: log))
+        }
+        return actions
+    }
+
+    /// Gives a hub the words that we have, and gets those that we lack as events.
+    mutating func tell(_ hub: NodeKey, of id: NetworkID) -> SidecarAction {
+        let beats = networkLinks[id].beatList
+        return .hubRequest(nextHubRequest(.acknowledge), hub: hub, .beat(id, beats))
+    }
+
+    /// Asks everybody for what somebody has signed that the log has come to.
+    private mutating func search(_ network: Memberships.Membership, _ log: NetworkLog) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for hub in network.hubs.map(\.key) {
+            networkLinks[network.id].synced.remove(hub)
+            actions += ask(hub, of: network)
+        }
+        for fellow in network.members.sorted() where fellow != key && peers[fellow].isConnected {
+            actions.append(ask(fellow, of: network.id, after: log))
+        }
+        return actions
+    }
+}
+
+// What follows from them.
+extension Sidecar {
+    /// The time of the newest word of an owner or administrator about entries that we have.
+    func lastWord(of network: Memberships.Membership) -> Timestamp? {
+        guard let log = network.log else { return nil }
+        return networkLinks[network.id].beats.values.filter { beat in
+            log.state.isLed(by: beat.signer) && log.contains(beat.head.hash)
+        }.map(\.time).max()
+    }
+
+    /// Whether a network admits nobody any longer, because nothing was heard of its owners and administrators.
+    func isRefused(_ network: Memberships.Membership, at now: Timestamp) -> Bool {
+        guard let refuse = network.content?.freshness.refuse else { return false }
+        return lastWord(of: network).map { now - $0 >= refuse } ?? true
+    }
+
+    /// What is wrong with what we know of a network; nil: it is fresh.
+    func trouble(with network: Memberships.Membership, at now: Timestamp) -> String? {
+        guard let log = network.log, let content = network.content else { return "nothing of its log is known yet" }
+        if log.isForked { return "two histories are known, and only what both say counts" }
+        if let missing = networkLinks[network.id].missing.filter(\.value.isTold).keys.max(by: isEarlier) {
+            return "an administrator has signed entry \(missing.sequence), which no hub shows"
+        }
+        guard let word = lastWord(of: network) else { return "no owner or administrator has been heard of" }
+        guard now - word < content.freshness.warn else {
+            return "no owner or administrator has been heard of since \(word)"
+        }
+        return nil
+    }
+
+    private func isEarlier(_ head: NetworkHead, _ other: NetworkHead) -> Bool {
+        (head.sequence, head.hash) < (other.sequence, other.hash)
+    }
+
+    /// Looks at all networks again, and tells what has changed.
+    mutating func reviewFreshness(at now: Clocks) -> [SidecarAction] {
+        book.networks.joined.flatMap { network -> [SidecarAction] in
+            guard let log = network.log else { return [] }
+            var actions = tellMissing(of: network, log, at: now)
+            let trouble = trouble(with: network, at: now.wall)
+            let former = networkLinks[network.id].wasFresh
+            networkLinks[network.id].wasFresh = trouble == nil
+            if let former, former != (trouble == nil) {
+                let event = AuditEvent(
+                    .networkFreshness,
+                    actor: key,
+                    subject: network.id.description,
+                    network: network.id.description,
+                    old: .string(former ? "fresh" : "stale"),
+                    new: .string(trouble ?? "fresh")
+                )
+                actions.append(.audit(event))
+            }
+            return actions
+        }
+    }
+
+    /// What was signed and is still not seen after a while is withheld by somebody.
+    private mutating func tellMissing(
+        of network: Memberships.Membership,
+        _ log: NetworkLog,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        var actions: [SidecarAction] = []
+        for (head, missing) in networkLinks[network.id].missing.sorted(by: { isEarlier($0.key, $1.key) }) {
+            guard !log.contains(head.hash) else {
+                networkLinks[network.id].missing[head] = nil
+                continue
+            }
+            guard !missing.isTold, now.instant - missing.since >= settings.networkPatience else { continue }
+            networkLinks[network.id].missing[head]?.isTold = true
+            let event = AuditEvent(
+                .networkWithheld,
+                actor: missing.signer,
+                subject: network.id.description,
+                network: network.id.description,
+                new: ["sequence": .integer(head.sequence), "hash": .string(head.hash.description)]
+            )
+            actions.append(.audit(event))
+        }
+        return actions
+    }
+
+    /// A hub shows that a log ends at `head`: with less than it has signed, or something else, it has gone back.
+    mutating func compareReceipt(of hub: NodeKey, for id: NetworkID, with head: NetworkHead) -> [SidecarAction] {
+        guard let signed = networkLinks[id].receipts[hub], signed != head, head.sequence <= signed.sequence else {
+            return []
+        }
+        networkLinks[id].receipts[hub] = nil
+        let event = AuditEvent(
+            .networkRolledBack,
+            actor: hub,
+            subject: id.description,
+            network: id.description,
+            old: ["sequence": .integer(signed.sequence), "hash": .string(signed.hash.description)],
+            new: ["sequence": .integer(head.sequence), "hash": .string(head.hash.description)]
+        )
+        return [.audit(event)]
+    }
+}
+
+extension NetworkState {
+    /// Whether `key` is an owner or administrator.
+    fileprivate func isLed(by key: NodeKey) -> Bool { role(of: key).map { $0 >= .admin } ?? false }
+}

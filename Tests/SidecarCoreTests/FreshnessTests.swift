@@ -1,0 +1,135 @@
+import HubCore
+import HubProtocol
+import OverlayCrypto
+import PosternModel
+import SidecarCore
+import TestSupport
+import Testing
+import TrustCore
+
+private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a)
+
+/// Words of owners and administrators, and what shows by them (RULES N5, N6).
+@Suite struct FreshnessTests {
+    private var world = World()
+    private let owner: NodeKey
+    private let second: NodeKey
+    private let third: NodeKey
+
+    init() throws {
+        let rules = [ExposedRule(service: planner, allow: [.network("acme")])]
+        owner = world.add(1, "owner", exposed: rules)
+        second = world.add(2, "second", exposed: rules)
+        third = world.add(3, "third", exposed: rules)
+        world.pass(2)
+        _ = try world.answer(CreateNetwork(name: "acme"), at: owner)
+        let link = try world.answer(InviteToNetwork(name: "acme", uses: 2), at: owner).invitation
+        for key in [second, third] { _ = try world.answer(JoinNetwork(invitation: link), at: key) }
+        world.pass(3)
+    }
+
+    private func show(_ key: NodeKey) throws -> NetworkDocument {
+        var world = world
+        return try world.answer(ShowNetwork(name: "acme"), at: key)
+    }
+
+    private func told(_ key: NodeKey, _ action: AuditEvent.Action) -> AuditEvent? {
+        world.nodes[key]?.events.last { $0.action == action }
+    }
+
+    @Test mutating func `a network is fresh while its owner is heard of, and stale a day after (N5)`() throws {
+        for key in [owner, second, third] { #expect(try show(key).fresh) }
+        world.nodes[owner]?.isRunning = false
+        world.jump(.seconds(86_000))
+        #expect(try show(second).fresh)
+        world.jump(.seconds(500))
+        #expect(try !show(second).fresh && show(second).problem != nil)
+        #expect(told(second, .networkFreshness)?.old == "fresh")
+        world.restart(owner)
+        world.pass(5)
+        for key in [owner, second, third] { #expect(try show(key).fresh) }
+        #expect(told(second, .networkFreshness)?.new == "fresh")
+    }
+
+    @Test mutating func `a hub that starts again, and a newcomer, learn of words from the members`() throws {
+        world.hub = Hub(identity: hubIdentity)
+        for key in [owner, second, third] { world.hubDown(key) }
+        world.nodes[owner]?.isRunning = false
+        world.pass(5)
+        let fourth = world.add(4, "fourth")
+        world.pass(2)
+        world.nodes[owner]?.isRunning = true
+        world.restart(owner)
+        world.pass(2)
+        let link = try world.answer(InviteToNetwork(name: "acme"), at: owner).invitation
+        world.nodes[owner]?.isRunning = false
+        _ = try world.answer(JoinNetwork(invitation: link), at: fourth)
+        world.pass(2)
+        #expect(try show(fourth).fresh)
+    }
+
+    @Test mutating func `what is stale for too long admits nobody, where the network says so (N5)`() throws {
+        let strict: JSONValue = ["freshness": ["warn": "1h", "refuse": "2h"]]
+        #expect(world.failure(SetPolicy(name: "acme", policy: strict), at: second)?.code == "not-allowed")
+        for text in ["soon", "5x", "-1h"] {
+            let bad: JSONValue = ["freshness": ["warn": .string(text)]]
+            #expect(world.failure(SetPolicy(name: "acme", policy: bad), at: owner)?.code == "bad-policy")
+        }
+        let shown = try world.answer(SetPolicy(name: "acme", policy: strict), at: owner)
+        #expect(shown.freshness == ["warn": 3_600_000, "refuse": 7_200_000] && shown.policy == .null)
+        world.pass(3)
+        func decision() throws -> Access {
+            try #require(world.nodes[second]).sidecar.decide(third, planner.port, at: world.now)
+        }
+        #expect(try decision().isAdmitted)
+        world.nodes[owner]?.isRunning = false
+        world.jump(.seconds(3_700))
+        #expect(try decision().isAdmitted && !show(second).fresh)
+        world.jump(.seconds(3_700))
+        #expect(try decision() == .refused(.stale))
+        let why = try world.answer(ExplainAccess(peer: "third.acme", service: .name("planner")), at: second)
+        #expect(!why.admitted && why.reason == "stale" && why.hint != nil)
+    }
+
+    @Test mutating func `a word about what no hub shows is told as withheld (N6)`() throws {
+        let state = try show(owner)
+        let identity = try #require(world.nodes[owner]).identity
+        let network = try #require(NetworkID(state.id))
+        let head = NetworkHead(sequence: 9, hash: try #require(NetworkHash(bytes: Array(repeating: 7, count: 32))))
+        let time = world.now.wall + .seconds(1)
+        let beat = NetworkBeat(of: identity, for: network, at: head, time: time)
+        world.input(second) { $0.receive(.beat(beat), from: hubIdentity.key, at: $1) }
+        #expect(try show(second).fresh == false || told(second, .networkWithheld) == nil)
+        world.pass(20)
+        #expect(told(second, .networkWithheld)?.new["sequence"] == 9)
+        #expect(try !show(second).fresh)
+        let status = try world.answer(ShowStatus(), at: second)
+        #expect(status.networks.first?.problem?.contains("entry 9") == true)
+    }
+
+    @Test mutating func `words of whoever leads nothing count for nothing`() throws {
+        let state = try show(owner)
+        let network = try #require(NetworkID(state.id))
+        let head = NetworkHead(sequence: 9, hash: try #require(NetworkHash(bytes: Array(repeating: 7, count: 32))))
+        let identity = try #require(world.nodes[third]).identity
+        let beat = NetworkBeat(of: identity, for: network, at: head, time: world.now.wall)
+        world.input(second) { $0.receive(.beat(beat), from: hubIdentity.key, at: $1) }
+        world.pass(30)
+        #expect(try show(second).fresh && told(second, .networkWithheld) == nil)
+    }
+
+    @Test mutating func `a hub that shows less than it has signed is told (N3)`() throws {
+        let copy = world.hubStore
+        _ = try world.answer(SetGroup(name: "acme", group: "ops", peer: "second"), at: owner)
+        world.hubStore = copy
+        world.hub = Hub(identity: hubIdentity)
+        world.hubDown(owner)
+        world.pass(5)
+        let event = told(owner, .networkRolledBack)
+        #expect(event?.actor == hubIdentity.key && event?.old["sequence"] == 4)
+        // And it is given the log again.
+        world.hubDown(second)
+        world.pass(5)
+        #expect(try show(second).head == show(owner).head)
+    }
+}
