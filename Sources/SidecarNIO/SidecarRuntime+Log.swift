@@ -23,6 +23,8 @@ extension SidecarRuntime {
         case .blocked: note("a peer is shut out", event)
         case .unblocked: note("a peer is shut out no longer", event)
         case .renamed: note("a name was bound to a peer", event)
+        case .agentAsked: note("the agent asked for something", event)
+        case .agentRefused: note("the agent asked for what `agent: {may}` does not let it do", event)
         case .started, .stopped, .registered, .deregistered, .carded, .uncarded, .accessRefused, .identityShared,
             .networkChanged, .networkForked, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
             .continued, .restarted:
@@ -34,6 +36,7 @@ extension SidecarRuntime {
         var metadata: Logger.Metadata = ["by": "\(event.actor.did)", "subject": "\(event.subject)"]
         if event.old != .null { metadata["old"] = "\(event.old.compactText)" }
         if event.new != .null { metadata["new"] = "\(event.new.compactText)" }
+        if let via = event.via { metadata["via"] = "\(via)" }
         log.info(message, metadata: metadata)
     }
 

@@ -24,6 +24,7 @@ struct Postern: AsyncParsableCommand {
             JoinCommand.self, ExposeCommand.self, UnexposeCommand.self, ReachCommand.self, UnreachCommand.self,
             ContactCommand.self, NetworkCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
+            McpCommand.self,
             AuditCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,
         ]
     )

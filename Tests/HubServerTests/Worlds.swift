@@ -141,6 +141,13 @@ extension RunningSidecar: SidecarHost {
     func upstream(of name: ServiceName) -> UpstreamStatus { UpstreamStatus("echo") }
     func activeStreams(of name: ServiceName) -> Int { 0 }
     func peersChanged() {}
+    var streams: [StreamDocument] { [] }
+    var traffic: [TrafficDocument] { [] }
+    var logTail: [String] { [] }
+
+    func perform(_ task: LocalTask) -> EventLoopFuture<CommandAnswer> {
+        node.eventLoop.makeFailedFuture(Problem(code: "no-gateway", message: "there is none here", hint: nil))
+    }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
         node.eventLoop.makeSucceededFuture(LocalPort(peer: peer, target: target, listen: .loopback(1)))
