@@ -167,7 +167,7 @@ let package = Package(
         .target(
             name: "SidecarControl",
             dependencies: [
-                "PosternModel", "SidecarCore", "StateStore", nio, nioPosix, nioHTTP1,
+                "PosternModel", "OverlayCrypto", "SidecarCore", "StateStore", nio, nioPosix, nioHTTP1,
                 log,
             ],
             swiftSettings: common

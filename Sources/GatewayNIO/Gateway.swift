@@ -34,6 +34,9 @@ package final class Gateway: StreamAcceptor {
     var datagramListeners: [ReachedService: any Channel] = [:]
     private let signer: (any GatewaySignatures)?
     var admissions: Admissions
+    /// What is carried for whom, and who is told of each request.
+    var book = TrafficBook()
+    var accessLog: ((AccessEntry) -> Void)?
     private var lastNumber: UInt64 = 0
     private(set) var exposures: [VirtualPort: Exposure] = [:]
     private(set) var listeners: [ReachedService: any Channel] = [:]
@@ -146,6 +149,7 @@ package final class Gateway: StreamAcceptor {
             connector: connector,
             gateway: self
         )
+        proxy.beginMeter(exposing: exposure, to: peer)
         insert(proxy)
         let link = StreamLink(.downstream, of: proxy)
         link.attach(stream)
@@ -346,6 +350,7 @@ package final class Gateway: StreamAcceptor {
 
     func remove(_ proxy: ProxyHandler) {
         guard proxies.removeValue(forKey: ObjectIdentifier(proxy)) != nil else { return }
+        proxy.measureEnd()
         statistics.open = proxies.count
         if let exposure = proxy.exposure, let peer = proxy.peer {
             exposure.release(peer)

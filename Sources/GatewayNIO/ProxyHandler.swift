@@ -29,6 +29,8 @@ final class ProxyHandler {
     /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
     private var unflushed: ChannelLink?
     var timers = Timers()
+    /// Counts what passes; nil while it is not known where that goes, and for callbacks.
+    var meter: ExchangeMeter?
     /// When the upstream sent bytes last, while a stream of events is waited for.
     var lastEvents: NIODeadline?
     private var isPerforming = false
@@ -92,10 +94,12 @@ final class ProxyHandler {
         case .ready(let route):
             if let error = port.refusal(route.kind) { return refused(error) }
             peer = route.key
+            beginMeter(service: port.service, of: route.key, isHTTP: route.kind.isHTTP)
             connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
             connection.resolved(.ready(port.policy(route.kind, of: route.key)))
             if gateway.isPresent(route.key) { connection.notePeer(isPresent: true) }
         case .failure(let error, let kind):
+            beginMeter(service: port.service, of: nil, isHTTP: kind?.isHTTP ?? true)
             gateway.log.info(
                 "a reached service is not available",
                 metadata: ["peer": "\(port.service.peer)", "reason": "\(error.message)"]
@@ -246,7 +250,9 @@ final class ProxyHandler {
     func forward(_ bytes: ByteBuffer, from side: ProxyConnection.Side) {
         switch side {
         case .downstream:
-            let count = connection.receiveRequests(bytes.readableBytesUInt8Span, at: Instant(.now()))
+            let now = NIODeadline.now()
+            let count = connection.receiveRequests(bytes.readableBytesUInt8Span, at: Instant(now))
+            measureRequests(count, at: now)
             gateway.emit(bytes) { write($0, to: .upstream) }
             if count < bytes.readableBytes {
                 let rest = bytes.getSlice(at: bytes.readerIndex + count, length: bytes.readableBytes - count)
@@ -255,6 +261,7 @@ final class ProxyHandler {
             if gateway.hasSilentPeers, exposure == nil, let peer, !gateway.isPresent(peer) { notePeer() }
         case .upstream:
             connection.receiveResponses(bytes.readableBytesUInt8Span)
+            measureResponses(bytes.readableBytes)
             if lastEvents != nil { lastEvents = .now() }
             gateway.emit(bytes) { write($0, to: .downstream) }
         }
@@ -301,6 +308,7 @@ final class ProxyHandler {
         case .resume(let side): pump(side)
         case .answer(let error, let toHead):
             gateway.noteError(error, of: peer, at: exposure)
+            measureError(error)
             gateway.log.debug("answered with an error", metadata: ["code": "\(error.code.rawValue)"])
             write(ByteBuffer(bytes: error.response(toHead: toHead)), to: .downstream)
         case .finish(let side): link(side)?.finish()

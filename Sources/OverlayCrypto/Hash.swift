@@ -13,6 +13,17 @@ package enum Hash {
         guard let hash else { preconditionFailure("lengths are within the bounds of BLAKE2b") }
         return hash
     }
+
+    /// SHA-256 (FIPS 180-4) of `message`, where others ask for it by name.
+    package static func sha256(_ message: [UInt8]) -> [UInt8] {
+        Sodium.start()
+        // The output has as many bytes as SHA-256 gives.
+        let hash = unsafe filledBytes(32) { output in
+            unsafe crypto_hash_sha256(output, message, UInt64(message.count))
+        }
+        guard let hash else { preconditionFailure("SHA-256 takes every message") }
+        return hash
+    }
 }
 
 /// Whether `a` and `b` are the same bytes; takes the same time wherever they differ. Lengths are not secret.

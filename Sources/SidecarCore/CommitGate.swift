@@ -111,7 +111,7 @@ package struct CommitGate: Sendable {
         case .expel(let peer, _):
             return drop(peer) + [.perform(action)]
         case .remember, .admitHub, .dropHub, .trustEnded, .reviewAccess, .work, .openWatch, .clearRelay, .ping,
-            .openLocalPort, .readConfiguration, .readAudit, .routed, .endRedemption:
+            .openLocalPort, .readConfiguration, .local, .readAudit, .routed, .endRedemption:
             return [.perform(action)]
         }
     }
@@ -189,7 +189,7 @@ package struct CommitGate: Sendable {
                 return other == peer
             case .persist, .audit, .remember, .expel, .admitHub, .dropHub, .trustEnded, .reviewAccess, .hubRequest,
                 .work, .openWatch, .redeem, .endRedemption, .answerPeer, .answer, .fail, .clearRelay, .ping,
-                .openLocalPort, .readConfiguration, .readAudit, .routed:
+                .openLocalPort, .readConfiguration, .local, .readAudit, .routed:
                 return false
             }
         }
@@ -208,7 +208,7 @@ package struct CommitGate: Sendable {
         case .answerPeer(let id, _): .refuse(id)
         case .persist, .audit, .remember, .admit, .expel, .connect, .setRelay, .admitHub, .dropHub, .trustEnded,
             .reviewAccess, .work, .openWatch, .peerRequest, .endRedemption, .fail, .clearRelay, .ping, .openLocalPort,
-            .readConfiguration, .readAudit, .routed:
+            .readConfiguration, .local, .readAudit, .routed:
             nil
         }
     }

@@ -52,10 +52,14 @@ extension Sidecar {
         )
     }
 
+    /// The peers that may talk with us now: trusted ones and fellow members.
+    package func admissiblePeers(at now: Clocks) -> [NodeKey] {
+        Set(book.trust.peers(at: now.wall)).union(book.networks.fellows).sorted().filter { isAdmissible($0, at: now) }
+    }
+
     /// `peers`.
     func peerDocuments(at now: Clocks, seeing view: any SidecarView) -> [PeerDocument] {
-        Set(book.trust.peers(at: now.wall)).union(book.networks.fellows).sorted().compactMap { peer in
-            guard isAdmissible(peer, at: now) else { return nil }
+        admissiblePeers(at: now).map { peer in
             let relationship = book.relationships[peer]
             let session = view.session(with: peer)
             let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }

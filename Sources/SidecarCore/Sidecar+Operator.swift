@@ -11,6 +11,7 @@ extension Sidecar {
         note: String,
         named petname: String?,
         by card: ContactCard? = nil,
+        givesNothing: Bool = false,
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
@@ -29,7 +30,9 @@ extension Sidecar {
         let places = homeHubs + (book.relationships[peer]?.hubs ?? []) + (card?.hubs ?? [])
         guard !places.isEmpty else { throw .noHub }
         guard book.outgoing.count < settings.outgoingCount else { throw .overLimit("requests without an answer") }
-        let grant = newGrant(to: peer, services: .all, at: now)
+        // What a peer may use already is not taken away by asking it for more.
+        let former = standing(of: peer, at: now).isMutual ? book.relationships[peer]?.given.services : nil
+        let grant = newGrant(to: peer, services: givesNothing ? former ?? .names([]) : .all, at: now)
         let terms = TrustRequest.Terms(
             name: profile.name,
             note: note,

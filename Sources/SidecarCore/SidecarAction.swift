@@ -57,6 +57,8 @@ package enum SidecarAction: Hashable, Sendable {
     case openLocalPort(CommandID, PeerName, ServiceTarget)
     /// Read the configuration again and answer the command when it is in effect.
     case readConfiguration(CommandID)
+    /// Have the program around do it, and answer the command.
+    case local(CommandID, LocalTask)
     /// Answer the command with the lines of the audit trail.
     case readAudit(CommandID, since: Timestamp?)
     /// Tell the gateway where a peer's service is.

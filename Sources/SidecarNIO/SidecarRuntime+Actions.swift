@@ -65,7 +65,9 @@ extension SidecarRuntime {
     private func perform(_ step: CommitGate.Step) {
         switch step {
         case .perform(let action): perform(action)
-        case .record(let entry): life?.audit.record(entry.event, at: entry.time)
+        case .record(let entry):
+            life?.audit.record(entry.event, at: entry.time)
+            life?.auditEntryCount += 1
         case .hubUnanswered(let id): feed { $0.hubAnswered(id, nil, at: $1) }
         case .peerUnanswered(let id): feed { $0.peerAnswered(id, nil, at: $1) }
         case .refuse(let id): life?.peerRequests.removeValue(forKey: id)?.refuse(.refused)
@@ -107,6 +109,7 @@ extension SidecarRuntime {
         case .ping(let command, let peer, let count): ping(peer, count: count, for: command)
         case .openLocalPort(let command, let peer, let target): openLocalPort(to: peer, target, for: command)
         case .readConfiguration(let command): readConfiguration(for: command)
+        case .local(let command, let task): perform(task, for: command)
         case .readAudit(let command, let since): readAudit(since: since, for: command)
         case .routed(let id, let route): life?.routes.removeValue(forKey: id)?(route)
         case .fail(let command, let error):

@@ -29,6 +29,8 @@ extension SidecarRuntime {
         case .networkFreshness: note("what is known of a network is fresh, or is stale", event)
         case .networkWithheld: note("a hub withholds what an administrator has signed", event)
         case .networkRolledBack: note("a hub shows less of a network than it has signed", event)
+        case .agentAsked: note("the agent asked for something", event)
+        case .agentRefused: note("the agent asked for what `agent: {may}` does not let it do", event)
         case .started, .stopped, .registered, .deregistered, .carded, .uncarded, .accessRefused, .identityShared,
             .networkChanged, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
             .continued, .restarted:
@@ -40,6 +42,7 @@ extension SidecarRuntime {
         var metadata: Logger.Metadata = ["by": "\(event.actor.did)", "subject": "\(event.subject)"]
         if event.old != .null { metadata["old"] = "\(event.old.compactText)" }
         if event.new != .null { metadata["new"] = "\(event.new.compactText)" }
+        if let via = event.via { metadata["via"] = "\(via)" }
         log.info(message, metadata: metadata)
     }
 

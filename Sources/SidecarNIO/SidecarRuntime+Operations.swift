@@ -28,6 +28,16 @@ package protocol SidecarHost: AnyObject {
     /// What is known of peers has changed: who is trusted or connected, or what one offers.
     func peersChanged()
 
+    /// The connections through the gateway, the oldest first.
+    var streams: [StreamDocument] { get }
+    /// What services carried in the last hour.
+    var traffic: [TrafficDocument] { get }
+    /// The last lines of the log.
+    var logTail: [String] { get }
+
+    /// Does `task`. Fails with ``PosternModel/Problem``.
+    func perform(_ task: LocalTask) -> EventLoopFuture<CommandAnswer>
+
     /// Offers a peer's service on any free local port until the program ends.
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort>
 
@@ -41,7 +51,10 @@ package protocol SidecarHost: AnyObject {
 // Operations of programs.
 extension SidecarRuntime {
     /// Does `operation`. Fails with ``PosternModel/Problem``.
-    package func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
+    package func perform<Asked: Operation>(
+        _ operation: Asked,
+        by requester: Requester = .owner
+    ) -> EventLoopFuture<Asked.Answer> {
         node.eventLoop.preconditionInEventLoop()
         guard life != nil, life?.stopping == nil, let host else {
             return node.eventLoop.makeFailedFuture(Problem.stopped)
@@ -52,11 +65,11 @@ extension SidecarRuntime {
         life?.commands[id] = promise
         switch Asked.outline.effect {
         case .reports: life?.gate.noteReport(id)
-        case .reads, .changes, .trusts: break
+        case .reads, .acts, .changes, .trusts: break
         }
         let unstored = life?.gate.unstoredCount ?? 0
         let view = View(node: node, host: host, startedAt: startedAt, unstoredCount: unstored)
-        feed { $0.perform(operation, id: id, at: $1, seeing: view) }
+        feed { $0.perform(operation, by: requester, id: id, at: $1, seeing: view) }
         return promise.futureResult.map { answer in
             guard let typed = answer.as(Asked.Answer.self) else {
                 preconditionFailure("an operation is answered with its own type")
@@ -65,8 +78,29 @@ extension SidecarRuntime {
         }
     }
 
+    /// Records that the agent asked for what the configuration does not let it do (R11).
+    package func noteAgentRefused(_ tool: String, by requester: Requester) {
+        feed { $0.noteAgentRefused(tool, by: requester, at: $1) }
+    }
+
     /// The number of requests for trust that wait for a decision.
     package var pendingCount: Int { life?.sidecar.pendingCount ?? 0 }
+
+    /// How many entries were recorded in the audit trail since the start.
+    package var auditEntryCount: UInt64 { life?.auditEntryCount ?? 0 }
+
+    /// Whether something that was decided could not be written, and is tried again.
+    package var isStoreFailing: Bool { life?.retry != nil }
+
+    /// How many peers are reached by a direct path, by a relay and not at all.
+    package var pathKinds: [String: Int] {
+        guard let life else { return [:] }
+        var kinds: [String: Int] = [:]
+        for peer in life.sidecar.admissiblePeers(at: .now()) {
+            kinds[PathDocument(node.peerStatus(of: peer))?.kind.rawValue ?? "none", default: 0] += 1
+        }
+        return kinds
+    }
 
     /// Whether one of the configured hubs is there; nil when none is configured.
     package var isAtOwnHub: Bool? { life?.sidecar.isAtOwnHub }
@@ -116,6 +150,16 @@ extension SidecarRuntime {
         }
     }
 
+    func perform(_ task: LocalTask, for command: CommandID) {
+        guard let host else { return fail(command, .stopped) }
+        host.perform(task).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let answer): self.answer(command, answer)
+            case .failure(let error): self.fail(command, error as? Problem ?? .stopped)
+            }
+        }
+    }
+
     /// The lines of the audit trail recorded at `since` or later; nil: all.
     func readAudit(since: Timestamp?, for command: CommandID) {
         guard let life else { return }
@@ -155,4 +199,7 @@ private struct View: SidecarView {
     func upstream(of name: ServiceName) -> UpstreamStatus { host.upstream(of: name) }
     func activeStreams(of name: ServiceName) -> Int { host.activeStreams(of: name) }
     func allows(_ method: String, of name: ServiceName) -> Bool? { host.allows(method, of: name) }
+    var streams: [StreamDocument] { host.streams }
+    var traffic: [TrafficDocument] { host.traffic }
+    var logTail: [String] { host.logTail }
 }

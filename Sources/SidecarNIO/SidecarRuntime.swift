@@ -96,6 +96,8 @@ package final class SidecarRuntime {
         var stopping: EventLoopPromise<Void>?
         var commands: [CommandID: EventLoopPromise<CommandAnswer>] = [:]
         var lastCommand: UInt64 = 0
+        /// Entries that were recorded in the audit trail.
+        var auditEntryCount: UInt64 = 0
         /// Clients that wait to hear where a service is.
         var routes: [RouteID: (Route) -> Void] = [:]
         var lastRoute: UInt64 = 0

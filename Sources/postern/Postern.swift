@@ -25,6 +25,7 @@ struct Postern: AsyncParsableCommand {
             UnreachCommand.self,
             ContactCommand.self, NetworkCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
+            McpCommand.self,
             AuditCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,
         ]
     )

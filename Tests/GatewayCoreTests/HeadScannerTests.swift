@@ -78,7 +78,8 @@ struct FieldNameTests {
     @Test(arguments: [
         ("te", KnownField.te), ("HOST", .host), ("Origin", .origin), ("expect", .expect), ("Upgrade", .upgrade),
         ("LOCATION", .location), ("Connection", .connection), ("Keep-Alive", .keepAlive),
-        ("authorization", .authorization), ("Sec-Fetch-Site", .secFetchSite), ("Postern-Error", .posternError),
+        ("authorization", .authorization), ("Sec-Fetch-Site", .secFetchSite), ("Cookie", .cookie),
+        ("Postern-Error", .posternError),
         ("Content-Length", .contentLength),
         ("Proxy-Connection", .proxyConnection), ("Transfer-Encoding", .transferEncoding), ("Postern_Error", .postern),
     ])

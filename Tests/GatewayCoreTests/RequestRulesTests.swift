@@ -30,6 +30,19 @@ import Testing
     }
 
     @Test(arguments: [
+        ("postern-control=1", nil), ("a=b; postern-control=1", "a=b"), ("postern-control=1;a=b", "a=b"),
+        ("a=b;  postern-control = 1 ; c=d", "a=b; c=d"), ("a=b; postern-controls=1", "a=b; postern-controls=1"),
+        ("a=postern-control", "a=postern-control"), ("postern-control; x", "x"), (";;", ";;"),
+    ])
+    func `the cookie of the status page stays here, and others pass`(cookie: String, left: String?) {
+        let passage = Passage.reach()
+        let lines = ["GET / HTTP/1.1", "Host: localhost"]
+        let kept =
+            left.map { message(lines[0], lines[1], "Cookie: \($0)", "X: y") } ?? message(lines[0], lines[1], "X: y")
+        #expect(passage.ask(message(lines[0], lines[1], "Cookie: \(cookie)", "X: y")) == kept)
+    }
+
+    @Test(arguments: [
         "http://127.0.0.1:7701", "http://localhost:7701", "http://[::1]:7701", "http://planner.acme.postern.alt:7701",
     ])
     func `the origin of the port itself is accepted, under any of its names`(origin: String) {

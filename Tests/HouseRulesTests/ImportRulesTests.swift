@@ -31,7 +31,7 @@ import Testing
         "GatewayNIO": [
             "PosternModel", "OverlayWire", "OverlayCore", "OverlayNIO", "TrustCore", "GatewayCore", "CSpawn",
         ],
-        "SidecarControl": ["PosternModel", "SidecarCore", "StateStore"],
+        "SidecarControl": ["PosternModel", "OverlayCrypto", "SidecarCore", "StateStore"],
         "PosternConfiguration": ["PosternModel", "Yams"],
     ]
 

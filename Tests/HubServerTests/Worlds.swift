@@ -142,6 +142,13 @@ extension RunningSidecar: SidecarHost {
     func activeStreams(of name: ServiceName) -> Int { 0 }
     func allows(_ method: String, of name: ServiceName) -> Bool? { nil }
     func peersChanged() {}
+    var streams: [StreamDocument] { [] }
+    var traffic: [TrafficDocument] { [] }
+    var logTail: [String] { [] }
+
+    func perform(_ task: LocalTask) -> EventLoopFuture<CommandAnswer> {
+        node.eventLoop.makeFailedFuture(Problem(code: "no-gateway", message: "there is none here", hint: nil))
+    }
 
     func openLocalPort(to peer: PeerName, _ target: ServiceTarget) -> EventLoopFuture<LocalPort> {
         node.eventLoop.makeSucceededFuture(LocalPort(peer: peer, target: target, listen: .loopback(1)))

@@ -24,7 +24,8 @@ import TrustCore
         CreateInvitation(uses: 3, expiresMs: 3_600_000, services: .names(["a"])), CreateInvitation(),
         PingPeer(peer: "bob", count: 7), ConnectPeer(peer: "bob"),
         OpenLocalPort(peer: "bob", service: .port(VirtualPort(80))),
-        OpenLocalPort(peer: "bob", service: .name("tools")),
+        OpenLocalPort(peer: "bob", service: .name("tools")), CloseLocalPort(listen: .loopback(7)), ListStreams(),
+        CutStream(id: 7), ShowTraffic(), ShowLog(), RequestTrust(peer: .peer("bob")).givingNothing,
     ]
 
     @Test(arguments: operations.indices)
@@ -47,7 +48,7 @@ import TrustCore
     @Test func `the description has every operation with its parameters and answer`() throws {
         let document = OpenAPI.document(version: "1")
         let paths = try #require(document["paths"]?.object)
-        #expect(paths.members.count == Operations.all.count + 1)
+        #expect(paths.members.count == Operations.all.count + 3)
         let invite = paths["/api/v1/invite"]?["post"]
         let content = invite?["requestBody"]?["content"]?["application/json"]?["schema"]
         #expect(content?["properties"]?["uses"]?["anyOf"]?.array?.first == ["type": "integer"])
@@ -57,7 +58,7 @@ import TrustCore
         #expect(services?["schema"]?["items"]?["required"] == ["service", "port", "kind"])
     }
 
-    @Test(arguments: ["/", "/healthz", "/readyz", "/metrics?x", "/api/v1/openapi.json"])
+    @Test(arguments: ["/", "/healthz", "/readyz", "/metrics?x", "/api/v1/openapi.json", "/api/v1/events"])
     func `the pages for people and monitors are read only`(path: String) throws {
         let route = try ControlRoute(method: "GET", target: path, body: [])
         #expect(Self.operation(of: route) == nil && route.need != .change)
@@ -116,7 +117,8 @@ import TrustCore
 
     private static func operation(of route: ControlRoute) -> (any Operation)? {
         switch route {
-        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link, .other: nil
+        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link, .events, .agent,
+            .other: nil
         case .operation(let operation): operation
         }
     }

@@ -23,8 +23,18 @@ private final class EchoBackend: ControlBackend {
     var version: String { "0" }
     var key: NodeKey { NodeKey(words: Words32(a: 1, b: 0, c: 0, d: 0)) }
 
-    func perform<Asked: SidecarCore.Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
+    let refused = Mutex<[String]>([])
+    let requesters = Mutex<[Requester]>([])
+    var agentMay: Set<AgentPermission> { AgentPermission.usual }
+
+    func noteAgentRefused(_ tool: String, by requester: Requester) { refused.withLock { $0.append(tool) } }
+
+    func perform<Asked: SidecarCore.Operation>(
+        _ operation: Asked,
+        by requester: Requester
+    ) -> EventLoopFuture<Asked.Answer> {
         calls.withLock { $0.append(Asked.outline.path) }
+        requesters.withLock { $0.append(requester) }
         if operation is RevokeTrust {
             let failure = Problem(code: "unknown-peer", message: "no peer <b>", hint: "see `postern peers`")
             return loop.makeFailedFuture(failure)
@@ -58,8 +68,8 @@ private final class EchoBackend: ControlBackend {
 
     func metrics() -> EventLoopFuture<[Metric]> {
         loop.makeSucceededFuture([
-            Metric("x_total", .counter, 3, label: ("reason", "a"), explanation: "Counts."),
-            Metric("x_total", .counter, 4, label: ("reason", "b"), explanation: "Counts."),
+            Metric("x_total", .counter, 3, labels: [("reason", "a")], explanation: "Counts."),
+            Metric("x_total", .counter, 4, labels: [("reason", "b")], explanation: "Counts."),
         ])
     }
 }
@@ -184,7 +194,7 @@ private struct World {
         }
     }
 
-    @Test func `a link takes one browser to the page, once, and lets it read and change nothing`() async throws {
+    @Test func `a link takes one browser to the page, once, and only the page itself changes anything`() async throws {
         try await World.with { world in
             let link = try await world.client.pageLink()
             let start = "http://127.0.0.1:\(world.port)"
@@ -198,7 +208,14 @@ private struct World {
             #expect(try await world.get("/api/v1/status", cookie).hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(try await world.get("/", "Cookie: postern-control=0\r\n").hasPrefix("HTTP/1.1 401 "))
             let change = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}", cookie)
-            #expect(change.hasPrefix("HTTP/1.1 401 "))
+            #expect(change.hasPrefix("HTTP/1.1 401 "), "another port of this host may cause this one")
+            let foreign = "Origin: http://127.0.0.1:1\r\n" + cookie
+            let stolen = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}", foreign)
+            #expect(stolen.hasPrefix("HTTP/1.1 403 "))
+            let own = "Origin: \(start)\r\n" + cookie
+            let done = try await world.post("/api/v1/connect", body: "{\"peer\":\"bob\"}", own)
+            #expect(done.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(try await world.post("/mcp", body: "{}", own).hasPrefix("HTTP/1.1 401 "))
             #expect(try await world.get(String(link.dropFirst(start.count))).hasPrefix("HTTP/1.1 403 "))
             #expect(try await world.post("/api/v1/open", body: "", cookie).hasPrefix("HTTP/1.1 401 "))
         }
@@ -270,14 +287,14 @@ private struct World {
         }
     }
 
-    @Test func `the status page escapes what strangers wrote and loads nothing`() async throws {
+    @Test func `the status page has one script, by its hash, and loads nothing from elsewhere`() async throws {
         try await World.with { world in
             let page = try await world.get("/", "Authorization: Bearer secret\r\n")
             #expect(page.contains("content-type: text/html; charset=utf-8\r\n"))
             #expect(page.contains("content-security-policy: default-src 'none'"))
-            #expect(page.contains("&lt;script&gt;") && !page.contains("<script"))
-            #expect(page.contains("a &amp; b"))
-            #expect(!page.contains("src=") && !page.contains("href="))
+            #expect(page.components(separatedBy: "<script").count == 2 && page.contains("script-src 'sha256-"))
+            #expect(!page.contains(" src=") && !page.contains("http://") || page.contains("w3.org"))
+            #expect(!page.contains("unsafe") && !page.contains("innerHTML") && !page.contains("style=\""))
         }
     }
 

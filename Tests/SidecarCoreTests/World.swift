@@ -243,7 +243,7 @@ struct World {
         case .redeem(let id, let invitation, let claim): redeem(key, id, invitation, claim)
         case .answerPeer(_, let answer): nodes[key]?.peerAnswers.append(answer)
         case .routed(let id, let route): nodes[key]?.routes[id] = route
-        case .endRedemption, .ping, .openLocalPort, .readConfiguration, .readAudit: break
+        case .endRedemption, .ping, .openLocalPort, .readConfiguration, .local, .readAudit: break
         case .answer(let command, let answer):
             nodes[key]?.answers[command] = answer
             let journal = nodes[key]?.journal

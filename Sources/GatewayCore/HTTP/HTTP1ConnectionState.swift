@@ -43,7 +43,7 @@ package struct HTTP1ConnectionState: ~Copyable {
     private var isResponding = false
     /// The client said that no request follows.
     private var isLastRequest = false
-    private var answeredCount: UInt64 = 0
+    var progress = ExchangeProgress()
     private var clientAuthority: [UInt8] = []
     private var faultyRequestIsHead = false
     private var faultIsInBody = false
@@ -235,8 +235,8 @@ package struct HTTP1ConnectionState: ~Copyable {
             return requests.isBetweenMessages ? .close : .respond(toHead: false)
         }
         switch loss {
-        case .closed where answeredCount > 0: return .close
-        case .broken where answeredCount > 0: return .abort
+        case .closed where progress.counts.answers > 0: return .close
+        case .broken where progress.counts.answers > 0: return .abort
         case .closed, .broken, .unavailable: return .respond(toHead: first.isHead)
         }
     }
@@ -265,6 +265,7 @@ package struct HTTP1ConnectionState: ~Copyable {
             guard requests.beginBody(framing, of: head) else { throw HeadFault.unparseable }
             clientAuthority = review.request.clientAuthority
             waiting.append(review.request)
+            progress.noteRequest(bytes, start: 0..<head.target.upperBound, isKept: scratch.keepsRequestLines)
         } catch {
             throw error.requestError
         }
@@ -296,7 +297,7 @@ package struct HTTP1ConnectionState: ~Copyable {
 
     /// Whether the connection begins with HTTP/2 and may (RFC 9113 §3.3, §3.4: prior knowledge).
     private func isHTTP2Preface(_ bytes: Span<UInt8>) -> Bool {
-        policy.carriesHTTP2 && answeredCount == 0 && waiting.isEmpty
+        policy.carriesHTTP2 && progress.counts.answers == 0 && waiting.isEmpty
             && bytes.matches(0..<bytes.count, "pri * http/2.0\r\n\r\n")
     }
 
@@ -358,6 +359,8 @@ package struct HTTP1ConnectionState: ~Copyable {
         case 100..<200: break
         case _:
             isResponding = !responseBody.isWithholding
+            progress.counts.responses += 1
+            progress.counts.status = head.status
             if !framing.hasBody { completeResponse() }
         }
     }
@@ -388,7 +391,7 @@ package struct HTTP1ConnectionState: ~Copyable {
     private mutating func completeResponse() {
         isResponding = false
         events = nil
-        answeredCount += 1
+        progress.counts.answers += 1
         if !waiting.isEmpty { waiting.removeFirst() }
     }
 }

@@ -50,6 +50,7 @@ struct HeadReview {
                 encodingCount += 1
                 encoding = value
             case .location: hasLocation = true
+            case .cookie: if CookieField.holdsOwn(bytes, value) { hasFieldsToRemove = true }
             case .secFetchSite: if bytes.matches(value, "cross-site") { isCrossSite = true }
             case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
             case .expect, .authorization, .other: break
@@ -111,6 +112,15 @@ struct HeadReview {
         case .host, .contentLength, .transferEncoding:
             if isNominated(name, bytes, head) { throw .nominatedField }
         case .keepAlive: if case .agent = receiver { edits.remove(line) }
+        case .cookie:
+            if isNominated(name, bytes, head) { return edits.remove(line) }
+            guard CookieField.holdsOwn(bytes, field.value) else { return }
+            var others: [UInt8] = []
+            if CookieField.appendOthers(bytes, field.value, to: &others) {
+                edits.replace(field.value) { $0.append(contentsOf: others) }
+            } else {
+                edits.remove(line)
+            }
         case .origin, .location, .expect, .authorization, .secFetchSite, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }

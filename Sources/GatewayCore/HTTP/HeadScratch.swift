@@ -7,6 +7,8 @@ package final class HeadScratch {
     /// What is withheld of bodies.
     let withheld: WithheldMemory
     var edits = HeadEdits()
+    /// Whether connections keep method and target of their requests for a log.
+    package var keepsRequestLines = false
     /// The time of the call that is under way.
     var now = Instant(nanoseconds: .min)
     /// What the last call on a connection said to send.

@@ -14,6 +14,7 @@ enum KnownField: Equatable {
     case expect
     case authorization
     case secFetchSite
+    case cookie
     /// `Postern-Error`, which a peer's sidecar may say in a response.
     case posternError
     /// Ours: `Postern-Peer` and whatever else begins with `Postern-`. Servers that hand fields over as environment
@@ -28,7 +29,14 @@ enum KnownField: Equatable {
             switch range.count {
             case 2: bytes.reads(range, "te") ? .te : nil
             case 4: bytes.reads(range, "host") ? .host : nil
-            case 6: if bytes.reads(range, "origin") { .origin } else { bytes.reads(range, "expect") ? .expect : nil }
+            case 6:
+                if bytes.reads(range, "origin") {
+                    .origin
+                } else if bytes.reads(range, "cookie") {
+                    .cookie
+                } else {
+                    bytes.reads(range, "expect") ? .expect : nil
+                }
             case 7: bytes.reads(range, "upgrade") ? .upgrade : nil
             case 8: bytes.reads(range, "location") ? .location : nil
             case 10:
@@ -62,7 +70,7 @@ enum KnownField: Equatable {
         switch self {
         case .postern, .other: false
         case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .contentLength,
-            .upgrade, .location, .expect, .authorization, .secFetchSite, .posternError:
+            .upgrade, .location, .expect, .authorization, .secFetchSite, .cookie, .posternError:
             true
         }
     }

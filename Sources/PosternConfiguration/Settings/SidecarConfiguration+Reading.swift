@@ -36,6 +36,8 @@ extension SidecarConfiguration {
         networks = document["networks"].map { Set($0.elements.compactMap(\.text)) }
         limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
+        let may = document["agent"]?["may"]?.elements.compactMap(\.text)
+        agentMay = may.map { Set($0.compactMap(AgentPermission.init)) } ?? AgentPermission.usual
     }
 }
 
@@ -124,6 +126,7 @@ extension LogConfiguration {
     init(_ document: DocumentValue) {
         level = document.required("level")
         format = checked(Format(rawValue: document.required("format")))
+        hasAccess = document["access"]?.flag ?? false
     }
 }
 

@@ -30,6 +30,8 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var limits: LimitsConfiguration
     /// What is logged.
     package var log: LogConfiguration
+    /// What the agent may do over MCP.
+    package var agentMay: Set<AgentPermission>
 }
 
 /// Where the control API listens besides `DIR/control.sock`.
@@ -226,6 +228,8 @@ package struct LogConfiguration: Hashable, Sendable {
     package var level: String
     /// How a line looks.
     package var format: Format
+    /// Whether each request that passes gets a line.
+    package var hasAccess = false
 
     /// How a line looks.
     package enum Format: String, Hashable, Sendable {

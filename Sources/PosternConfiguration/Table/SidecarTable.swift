@@ -1,3 +1,5 @@
+import PosternModel
+
 extension Section {
     /// The configuration of a sidecar: `postern.yaml`.
     static let sidecar = Section(
@@ -65,7 +67,8 @@ extension Section {
                 example: "acme"
             ),
             Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
-            Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
+            Key(name: "agent", shape: .section(agent), summary: "what the agent may do over MCP"),
+            Key(name: "log", shape: .section(sidecarLog), summary: "what is written to standard error"),
         ],
         later: ["trust"]
     )
@@ -93,6 +96,29 @@ extension Section {
             fallback: .text("token")
         ),
     ])
+
+    private static let agent = Section(keys: [
+        Key(
+            name: "may",
+            shape: .list(.choice(AgentPermission.allCases.map(\.rawValue), later: []), distinct: [""], limit: 16),
+            summary:
+                "status, find, request, reach; and what a fooled agent must not have: approve, invite, revoke, network",
+            fallback: .told("status, find, request, reach"),
+            example: "[status, find, request, reach]"
+        )
+    ])
+
+    /// `log:` of a sidecar: what a hub's has, and the access log.
+    private static let sidecarLog = Section(
+        keys: log.keys + [
+            Key(
+                name: "access",
+                shape: .flag,
+                summary: "true: one line of JSON for each request that passes, without bodies, fields and queries",
+                fallback: .text("false")
+            )
+        ]
+    )
 
     private static let underlay = Section(
         keys: [

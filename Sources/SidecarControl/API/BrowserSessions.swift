@@ -1,4 +1,5 @@
 import NIOCore
+import PosternModel
 import StateStore
 import Synchronization
 
@@ -15,7 +16,6 @@ final class BrowserSessions: Sendable {
         var sessions: [Secret] = []
     }
 
-    static let cookieName = "postern-control"
     private static let linkLife = TimeAmount.seconds(60)
     private static let sessionLife = TimeAmount.hours(12)
     /// Of each kind at a time; the oldest go.
@@ -47,7 +47,7 @@ final class BrowserSessions: Sendable {
     func admit(cookies: [String], at now: NIODeadline) -> Bool {
         let values = cookies.flatMap { $0.split(separator: ";") }.compactMap { pair in
             let parts = pair.split(separator: "=", maxSplits: 1)
-            return parts.count == 2 && parts[0].drop { $0 == " " } == Self.cookieName ? parts[1] : nil
+            return parts.count == 2 && parts[0].drop { $0 == " " } == ControlCookie.name ? parts[1] : nil
         }
         return state.withLock { state in
             values.contains { value in state.sessions.contains { $0.end > now && $0.token.matches(value) } }

@@ -10,8 +10,17 @@ package protocol ControlBackend: Sendable {
     /// The key with which this node signs.
     var key: NodeKey { get }
 
-    /// Does `operation`. Fails with ``PosternModel/Problem``.
-    func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer>
+    /// Whether it is a sidecar, which serves an agent and has a page that lives.
+    var isSidecar: Bool { get }
+
+    /// What the agent may ask for.
+    var agentMay: Set<AgentPermission> { get }
+
+    /// Does `operation` for `requester`. Fails with ``PosternModel/Problem``.
+    func perform<Asked: Operation>(_ operation: Asked, by requester: Requester) -> EventLoopFuture<Asked.Answer>
+
+    /// Records that the agent asked for what it may not have.
+    func noteAgentRefused(_ tool: String, by requester: Requester)
 
     /// Whether the sidecar can do its work, and what is missing.
     func readiness() -> EventLoopFuture<Readiness>
@@ -54,6 +63,8 @@ package struct ProgramPage: Sendable {
 }
 
 extension ControlBackend {
+    package var isSidecar: Bool { true }
+
     /// A sidecar's table of operations is whole.
     package func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>? { nil }
 
@@ -86,66 +97,4 @@ package struct Readiness: Codable, Hashable, Sendable {
     }
 
     var isReady: Bool { underlay && hub != false }
-}
-
-/// One number of `/metrics`.
-package struct Metric: Hashable, Sendable {
-    /// What the number is to Prometheus.
-    package enum Kind: String, Hashable, Sendable {
-        /// Only grows, until the process restarts.
-        case counter
-        /// Goes up and down.
-        case gauge
-    }
-
-    /// Without the `postern_` in front.
-    package var name: String
-    /// What is counted, in one sentence.
-    package var explanation: String
-    package var kind: Kind
-    package var value: Double
-    /// A label's name and value, for families of numbers; adjacent metrics of one name are one family.
-    package var label: (name: String, value: String)?
-
-    package init(
-        _ name: String,
-        _ kind: Kind,
-        _ value: Double,
-        label: (name: String, value: String)? = nil,
-        explanation: String
-    ) {
-        self.name = name
-        self.explanation = explanation
-        self.kind = kind
-        self.value = value
-        self.label = label
-    }
-
-    package static func == (first: Metric, second: Metric) -> Bool {
-        first.line == second.line && first.kind == second.kind && first.explanation == second.explanation
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(line)
-    }
-
-    private var line: String {
-        let labels = label.map { "{\($0.name)=\"\($0.value)\"}" } ?? ""
-        return "postern_\(name)\(labels) \(JSONValue.double(value).compactText)\n"
-    }
-
-    /// The Prometheus text format 0.0.4 of `metrics`.
-    static func text(of metrics: [Metric]) -> String {
-        var text = ""
-        var family = ""
-        for metric in metrics {
-            if metric.name != family {
-                text += "# HELP postern_\(metric.name) \(metric.explanation)\n"
-                text += "# TYPE postern_\(metric.name) \(metric.kind.rawValue)\n"
-                family = metric.name
-            }
-            text += metric.line
-        }
-        return text
-    }
 }

@@ -73,6 +73,21 @@ package struct ControlClient: Sendable {
         }
     }
 
+    /// A connection to the sidecar, which `prepare` makes ready on its loop. Throws ``ControlClientError``.
+    func connect<Prepared: Sendable>(
+        _ prepare: @escaping @Sendable (any Channel) throws -> Prepared
+    ) async throws -> Prepared {
+        do {
+            return try await ClientBootstrap(group: group)
+                .connectTimeout(.seconds(5))
+                .connect(unixDomainSocketPath: socketPath) { channel in
+                    channel.eventLoop.makeCompletedFuture { try prepare(channel) }
+                }
+        } catch {
+            throw Self.failure(error, at: socketPath)
+        }
+    }
+
     private func exchange(
         _ method: String,
         _ target: String,
@@ -87,25 +102,19 @@ package struct ControlClient: Sendable {
             headers: fields
         )
         let promise = group.next().makePromise(of: ClientAnswer.self)
-        let connecting = ClientBootstrap(group: promise.futureResult.eventLoop)
-            .connectTimeout(.seconds(5))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(
-                        ClientConnection(head: head, body: body, answer: promise, byteLimit: Self.answerLimit)
-                    )
-                }
-            }
-            .connect(unixDomainSocketPath: socketPath)
         let channel: any Channel
         do {
-            channel = try await connecting.get()
+            channel = try await connect { channel in
+                let pipeline = channel.pipeline.syncOperations
+                try pipeline.addHTTPClientHandlers()
+                try pipeline.addHandler(
+                    ClientConnection(head: head, body: body, answer: promise, byteLimit: Self.answerLimit)
+                )
+                return channel
+            }
         } catch {
-            let failure = Self.failure(error, at: socketPath)
-            promise.fail(failure)
-            throw failure
+            promise.fail(error)
+            throw error
         }
         let timer = channel.eventLoop.scheduleTask(in: limit) { promise.fail(ControlClientError.timedOut) }
         defer {

@@ -72,7 +72,7 @@ final class ControlConnection: ChannelInboundHandler {
         case (.head(let head), _):
             state = .reading(head, body: [])
         case (.body(let bytes), .reading(let head, var body)):
-            if body.count + bytes.readableBytes > settings.bodyLimit {
+            if body.count + bytes.readableBytes > settings.bodyLimit(of: head.uri) {
                 state = .skipping(head)
             } else {
                 body += bytes.readableBytesView
@@ -104,20 +104,46 @@ final class ControlConnection: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, body: [UInt8], context: ChannelHandlerContext) {
-        let reply: EventLoopFuture<ControlReply>
+        let outcome: EventLoopFuture<ControlOutcome>
         do {
-            let route = try Self.route(of: head, body: body, through: door)
-            reply = serve(route)
+            let client = LoopbackClient(local: context.channel.localAddress, remote: context.channel.remoteAddress)
+            let route = try Self.route(of: head, body: body, from: client, through: door)
+            outcome = serve(route, head, context: context)
         } catch {
-            reply = context.eventLoop.makeSucceededFuture(error.reply)
+            outcome = context.eventLoop.makeSucceededFuture(.reply(error.reply))
         }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        reply.hop(to: context.eventLoop).whenComplete { result in
+        outcome.hop(to: context.eventLoop).whenComplete { result in
             let (connection, context) = bound.value
             switch result {
-            case .success(let reply): connection.write(reply, to: head, closing: false, context: context)
+            case .success(.reply(let reply)): connection.write(reply, to: head, closing: false, context: context)
+            case .success(.events(let fields, let start)):
+                connection.beginEvents(fields, start: start, context: context)
             case .failure: context.close(promise: nil)
             }
+        }
+    }
+
+    private func serve(
+        _ route: ControlRoute,
+        _ head: HTTPRequestHead,
+        context: ChannelHandlerContext
+    ) -> EventLoopFuture<ControlOutcome> {
+        switch route {
+        case .events where !backend.isSidecar, .agent where !backend.isSidecar:
+            return context.eventLoop.makeSucceededFuture(.reply(ControlReply(RouteError.unknownPath)))
+        case .events where head.method == .HEAD:
+            return context.eventLoop.makeSucceededFuture(.reply(ControlReply(status: .ok)))
+        case .events:
+            let (backend, loop) = (backend, context.eventLoop)
+            return loop.makeSucceededFuture(
+                .events(fields: [:]) { PageFeed(backend: backend, loop: loop).run(into: $0) }
+            )
+        case .agent(let body):
+            let endpoint = AgentEndpoint(backend: backend, loop: context.eventLoop, isStrict: door.isOpenToAll)
+            return endpoint.answer(AgentExchange(head, body: body))
+        case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link, .operation, .other:
+            return serve(route, accepting: head.headers["accept"]).map { .reply($0) }
         }
     }
 
@@ -125,6 +151,7 @@ final class ControlConnection: ChannelInboundHandler {
     private static func route(
         of head: HTTPRequestHead,
         body: [UInt8],
+        from client: LoopbackClient?,
         through door: ControlDoor
     ) throws(Rejection) -> ControlRoute {
         let now = NIODeadline.now()
@@ -132,7 +159,8 @@ final class ControlConnection: ChannelInboundHandler {
             hosts: head.headers["host"],
             origins: head.headers["origin"],
             cookies: head.headers["cookie"],
-            authorization: head.headers.first(name: "authorization")
+            authorization: head.headers.first(name: "authorization"),
+            isOwnUser: { client?.isOwnUser ?? true }
         )
         do {
             // Who may not ask at all learns nothing of the paths.
@@ -154,25 +182,16 @@ final class ControlConnection: ChannelInboundHandler {
         return route
     }
 
-    private func serve(_ route: ControlRoute) -> EventLoopFuture<ControlReply> {
+    private func serve(_ route: ControlRoute, accepting types: [String]) -> EventLoopFuture<ControlReply> {
         switch route {
         case .page:
             if let page = backend.page() {
                 return page.map { page in
-                    ControlReply(
-                        status: .ok,
-                        contentType: "text/html; charset=utf-8",
-                        body: StatusPage.html(of: page)
-                    )
+                    ControlReply(status: .ok, contentType: "text/html; charset=utf-8", body: page.html)
                 }
             }
-            let documents = backend.perform(ShowStatus()).and(backend.perform(ListPeers()))
-            return documents.map { status, peers in
-                ControlReply(
-                    status: .ok,
-                    contentType: "text/html; charset=utf-8",
-                    body: StatusPage.html(status: status, peers: peers)
-                )
+            return backend.readiness().map { _ in
+                ControlReply(status: .ok, contentType: "text/html; charset=utf-8", body: StatusPage.html)
             }
         case .health:
             return backend.readiness().map { _ in ControlReply(["alive": true]) }
@@ -183,8 +202,9 @@ final class ControlConnection: ChannelInboundHandler {
         case .keys:
             return backend.readiness().map { [backend] _ in ControlReply(backend.keySet) }
         case .metrics:
+            let format = MetricText.Format(accepting: types)
             return backend.metrics().map {
-                ControlReply(status: .ok, contentType: "text/plain; version=0.0.4", body: Metric.text(of: $0))
+                ControlReply(status: .ok, contentType: format.contentType, body: MetricText.write($0, as: format))
             }
         case .description:
             return backend.readiness().map { [backend] _ in ControlReply(OpenAPI.document(version: backend.version)) }
@@ -203,11 +223,12 @@ final class ControlConnection: ChannelInboundHandler {
                 return backend.readiness().map { _ in ControlReply(RouteError.unknownPath) }
             }
             return reply(with: answer)
+        case .events, .agent: preconditionFailure("these are answered by streams")
         }
     }
 
     private func perform(_ operation: some Operation) -> EventLoopFuture<ControlReply> {
-        reply(with: backend.perform(operation).map { JSONValue(encoding: $0) })
+        reply(with: backend.perform(operation, by: .owner).map { JSONValue(encoding: $0) })
     }
 
     private func reply(with answer: EventLoopFuture<JSONValue>) -> EventLoopFuture<ControlReply> {
@@ -220,6 +241,31 @@ final class ControlConnection: ChannelInboundHandler {
         }
     }
 
+    private static func commonFields(_ contentType: String, _ more: [String: String]) -> HTTPHeaders {
+        var headers = HTTPHeaders()
+        if !contentType.isEmpty { headers.add(name: "content-type", value: contentType) }
+        headers.add(name: "cache-control", value: "no-store")
+        headers.add(name: "x-content-type-options", value: "nosniff")
+        headers.add(name: "referrer-policy", value: "no-referrer")
+        headers.add(name: "content-security-policy", value: StatusPage.policy)
+        for (name, value) in more { headers.add(name: name, value: value) }
+        return headers
+    }
+
+    /// Begins a response of events, behind which the connection ends.
+    private func beginEvents(
+        _ fields: [String: String],
+        start: (EventSink) -> Void,
+        context: ChannelHandlerContext
+    ) {
+        var headers = Self.commonFields("text/event-stream", fields)
+        headers.replaceOrAdd(name: "cache-control", value: "no-cache, no-store, no-transform")
+        headers.add(name: "connection", value: "close")
+        let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        start(EventSink(context.channel))
+    }
+
     private func write(
         _ reply: ControlReply,
         to head: HTTPRequestHead,
@@ -230,13 +276,8 @@ final class ControlConnection: ChannelInboundHandler {
         connections.answered(context.channel)
         expectRequest(within: settings.idleTimeout, context: context)
         let isLast = closing || !head.isKeepAlive
-        var headers = HTTPHeaders()
-        headers.add(name: "content-type", value: reply.contentType)
+        var headers = Self.commonFields(reply.contentType, reply.fields)
         headers.add(name: "content-length", value: "\(reply.body.count)")
-        headers.add(name: "cache-control", value: "no-store")
-        headers.add(name: "x-content-type-options", value: "nosniff")
-        headers.add(name: "content-security-policy", value: StatusPage.policy)
-        for (name, value) in reply.fields { headers.add(name: name, value: value) }
         if isLast { headers.add(name: "connection", value: "close") }
         let version = HTTPVersion.http1_1
         let responseHead = HTTPResponseHead(version: version, status: reply.status, headers: headers)

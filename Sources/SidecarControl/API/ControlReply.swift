@@ -20,16 +20,29 @@ struct ControlReply: Hashable, Sendable {
         self.init(status: status, contentType: "application/json", body: document.compactText + "\n")
     }
 
-    /// A failure as a document.
+    /// A failure as a document, which is one of RFC 9457 as well.
     init(_ failure: Problem, status: HTTPResponseStatus) {
-        self.init(failure.document, status: status)
+        var document = JSONObject()
+        document["type"] = "about:blank"
+        document["title"] = .string(failure.code)
+        document["status"] = .integer(Int64(status.code))
+        document["detail"] = .string(failure.description)
+        for member in failure.document.object?.members ?? [] { document[member.key] = member.value }
+        self.init(.object(document), status: status)
+        contentType = "application/problem+json"
+    }
+
+    /// Nothing but a status.
+    init(status: HTTPResponseStatus, fields: [String: String] = [:]) {
+        self.init(status: status, contentType: "", body: "")
+        self.fields = fields
     }
 
     /// The failure of a call.
     init(_ failure: Problem) {
         let status: HTTPResponseStatus =
             switch failure.code {
-            case "unknown-peer", "no-such-request": .notFound
+            case "unknown-peer", "no-such-request", "no-such-stream", "no-such-port": .notFound
             case "bad-invitation", "invalid-name", "bad-arguments": .badRequest
             case "over-limit": .tooManyRequests
             case "no-answer": .gatewayTimeout
@@ -94,7 +107,7 @@ struct ControlReply: Hashable, Sendable {
     static func entered(cookie: String) -> ControlReply {
         var reply = ControlReply(status: .seeOther, contentType: "text/plain; charset=utf-8", body: "see /\n")
         reply.fields["Location"] = "/"
-        reply.fields["Set-Cookie"] = "\(BrowserSessions.cookieName)=\(cookie); Path=/; HttpOnly; SameSite=Strict"
+        reply.fields["Set-Cookie"] = "\(ControlCookie.name)=\(cookie); Path=/; HttpOnly; SameSite=Strict"
         return reply
     }
 

@@ -19,6 +19,10 @@ package enum ControlRoute: Sendable {
     case entry(String)
     /// A link for a browser is wanted.
     case link
+    /// What the page shows, as events while it changes.
+    case events
+    /// A message of the agent.
+    case agent([UInt8])
     /// One of the table of operations.
     case operation(any Operation)
     /// What only a hub answers.
@@ -30,6 +34,8 @@ package enum ControlRoute: Sendable {
         case metrics
         case reading
         case change
+        /// The token itself, which no page has.
+        case token
     }
 
     var need: Need {
@@ -37,8 +43,8 @@ package enum ControlRoute: Sendable {
         // The secret of an entry is looked at when it is used. A public key is for agents that are to hold no token.
         case .health, .readiness, .entry, .keys: .nothing
         case .metrics: .metrics
-        case .page, .description: .reading
-        case .link: .change
+        case .page, .description, .events: .reading
+        case .link, .agent: .token
         case .other(let call): call.changesState ? .change : .reading
         case .operation(let operation): type(of: operation).outline.changesState ? .change : .reading
         }
@@ -63,10 +69,14 @@ extension ControlRoute {
     /// Where a link for a browser is made, and where it leads.
     static let linkPath = api + "open"
     static let entryPath = "/open"
+    /// Where the page hears of changes.
+    static let eventsPath = api + "events"
+    /// The agent's MCP endpoint.
+    static let agentPath = "/mcp"
 
     private static let plain: [String: ControlRoute] = [
         "/": .page, "/healthz": .health, "/readyz": .readiness, "/metrics": .metrics,
-        api + "openapi.json": .description, "/.well-known/jwks.json": .keys,
+        api + "openapi.json": .description, eventsPath: .events, "/.well-known/jwks.json": .keys,
     ]
 
     private static let operations = Dictionary(
@@ -91,6 +101,11 @@ extension ControlRoute {
         if path == Self.linkPath {
             guard method == "POST" else { throw .wrongMethod(allowed: "POST") }
             self = .link
+            return
+        }
+        if path == Self.agentPath {
+            guard method == "POST" else { throw .wrongMethod(allowed: "POST") }
+            self = .agent(body)
             return
         }
         guard let operation = Self.operations[path] else {

@@ -12,6 +12,13 @@ package struct ControlSettings: Hashable, Sendable {
     /// How long a request may take to arrive, from the begin of the connection. Default 10 s.
     package var requestTimeout: TimeAmount
 
+    /// Bytes of a message of the agent, whose calls of services have arguments of any kind.
+    private static let messageLimit = 1 << 20
+
+    func bodyLimit(of target: String) -> Int {
+        target == ControlRoute.agentPath ? max(bodyLimit, Self.messageLimit) : bodyLimit
+    }
+
     package static let defaults = ControlSettings(
         bodyLimit: 64 << 10,
         maximumConnections: 64,
@@ -42,6 +49,8 @@ struct ControlCaller {
     var origins: [String] = []
     var cookies: [String] = []
     var authorization: String?
+    /// Whether a program of the sidecar's own user asks; looked at only where a cookie is to count.
+    var isOwnUser: () -> Bool = { true }
 }
 
 /// What is refused before a request is looked at.
@@ -66,10 +75,24 @@ extension ControlDoor {
         switch route.need {
         case .nothing: return
         case .metrics where access.hasOpenMetrics: return
-        case .reading, .metrics:
-            let isKnown = access.sessions.admit(cookies: caller.cookies, at: now)
-            guard isKnown || access.token.admits(authorization: caller.authorization) else { throw .noToken }
-        case .change: guard access.token.admits(authorization: caller.authorization) else { throw .noToken }
+        case .reading, .metrics, .change, .token: break
+        }
+        if access.token.admits(authorization: caller.authorization) { return }
+        switch route.need {
+        case .reading, .metrics: break
+        // SameSite keeps other sites out and not the other ports of this host (RFC 6265bis §5.2): a browser says by
+        // `Origin` whose page wants the change.
+        case .change: guard !caller.origins.isEmpty else { throw .noToken }
+        case .nothing, .token: throw .noToken
+        }
+        guard access.sessions.admit(cookies: caller.cookies, at: now), caller.isOwnUser() else { throw .noToken }
+    }
+
+    /// Whether any program on this machine may try.
+    var isOpenToAll: Bool {
+        switch self {
+        case .socket: false
+        case .loopback: true
         }
     }
 

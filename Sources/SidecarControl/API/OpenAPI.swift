@@ -7,6 +7,8 @@ enum OpenAPI {
         var paths = JSONObject()
         for operation in Operations.all { paths[ControlRoute.api + operation.outline.path] = path(of: operation) }
         paths[ControlRoute.linkPath] = link
+        paths[ControlRoute.eventsPath] = events
+        paths[ControlRoute.agentPath] = agent
         return [
             "openapi": "3.1.0",
             "info": [
@@ -35,10 +37,7 @@ enum OpenAPI {
         }
         method["responses"] = [
             "200": ["description": "Done.", "content": json(answerSchema(of: operation))],
-            "default": [
-                "description": "Not done, and why.",
-                "content": json(["$ref": "#/components/schemas/Problem"]),
-            ],
+            "default": failure,
         ]
         return [outline.changesState ? "post" : "get": .object(method)]
     }
@@ -65,6 +64,46 @@ enum OpenAPI {
         JSONSchema.schema(of: Asked.Answer.self)
     }
 
+    /// RFC 9457, with what the command line tells of a failure beside it.
+    private static let failure: JSONValue = [
+        "description": "Not done, and why.",
+        "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
+    ]
+
+    private static let events: JSONValue = [
+        "get": [
+            "operationId": "events",
+            "summary": "What the status page shows, as server-sent events, each time it has changed.",
+            "security": [["token": []]],
+            "responses": [
+                "200": ["description": "Events.", "content": ["text/event-stream": ["schema": ["type": "string"]]]],
+                "default": failure,
+            ],
+        ]
+    ]
+
+    private static let agent: JSONValue = [
+        "post": [
+            "operationId": "mcp",
+            "summary": "The agent's tools: one JSON-RPC message of MCP, 2026-07-28 or 2025-11-25.",
+            "security": [["token": []]],
+            "requestBody": ["content": json(["type": "object"])],
+            "responses": [
+                "200": [
+                    "description": "A JSON-RPC message, or events with several.",
+                    "content": [
+                        "application/json": ["schema": ["type": "object"]],
+                        "text/event-stream": ["schema": ["type": "string"]],
+                    ],
+                ],
+                "202": ["description": "A notification was taken."],
+                "400": ["description": "No message.", "content": json(["type": "object"])],
+                "404": ["description": "No such method or session.", "content": json(["type": "object"])],
+                "default": failure,
+            ],
+        ]
+    ]
+
     private static let link: JSONValue = [
         "post": [
             "operationId": "open", "summary": "A link that takes one browser to the status page, good once.",
@@ -75,7 +114,8 @@ enum OpenAPI {
                     "content": json([
                         "type": "object", "required": ["url"], "properties": ["url": ["type": "string"]],
                     ]),
-                ]
+                ],
+                "default": failure,
             ],
         ]
     ]
@@ -83,12 +123,14 @@ enum OpenAPI {
     private static let problem: JSONValue = [
         "type": "object", "required": ["error"],
         "properties": [
+            "type": ["type": "string"], "title": ["type": "string"], "status": ["type": "integer"],
+            "detail": ["type": "string"],
             "error": [
                 "type": "object", "required": ["code", "message", "hint"],
                 "properties": [
                     "code": ["type": "string"], "message": ["type": "string"], "hint": ["type": ["string", "null"]],
                 ],
-            ]
+            ],
         ],
     ]
 }

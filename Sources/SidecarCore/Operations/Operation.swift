@@ -41,6 +41,8 @@ package struct OperationOutline: Hashable, Sendable {
         case reads
         /// It changes something.
         case changes
+        /// It does something that nothing stored is changed by, and that is over with the process.
+        case acts
         /// It gives trust, or promises to: nothing that a state may do that is older than its node (RULES N19).
         case trusts
     }
@@ -49,7 +51,7 @@ package struct OperationOutline: Hashable, Sendable {
     package var changesState: Bool {
         switch effect {
         case .reports, .reads: false
-        case .changes, .trusts: true
+        case .acts, .changes, .trusts: true
         }
     }
 
@@ -59,6 +61,10 @@ package struct OperationOutline: Hashable, Sendable {
 
     static func reading(_ path: String, _ summary: String) -> OperationOutline {
         OperationOutline(path: path, summary: summary, effect: .reads)
+    }
+
+    static func acting(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, effect: .acts)
     }
 
     static func trusting(_ path: String, _ summary: String) -> OperationOutline {
@@ -82,7 +88,8 @@ package enum Operations {
         LeaveNetwork.self, RemoveMember.self, SetRole.self, TransferNetwork.self, SetGroup.self, NameMember.self,
         SetPolicy.self, AddMember.self, AcceptNetwork.self, HealNetwork.self,
         PublishServices.self, FindServices.self,
-        PingPeer.self, ConnectPeer.self, OpenLocalPort.self,
+        PingPeer.self, ConnectPeer.self, OpenLocalPort.self, CloseLocalPort.self,
+        ListStreams.self, CutStream.self, ShowTraffic.self, ShowLog.self,
     ]
 }
 
@@ -116,6 +123,20 @@ package protocol SidecarView {
     /// Whether the rules of the exposed service `name` let peers call `method`, written `METHOD` or `METHOD:NAME`; nil:
     /// it has no rules.
     func allows(_ method: String, of name: ServiceName) -> Bool?
+
+    /// The connections through the gateway, the oldest first.
+    var streams: [StreamDocument] { get }
+    /// What services carried in the last hour.
+    var traffic: [TrafficDocument] { get }
+    /// The last lines of the log.
+    var logTail: [String] { get }
+}
+
+// A sidecar without a gateway carries nothing.
+extension SidecarView {
+    package var streams: [StreamDocument] { [] }
+    package var traffic: [TrafficDocument] { [] }
+    package var logTail: [String] { [] }
 }
 
 /// What the way between a sidecar and a program on its side is like (RULES L).
@@ -190,23 +211,5 @@ extension SidecarAction {
     /// Answers a command.
     static func answer(_ id: CommandID, _ value: some Codable & Hashable & Sendable) -> SidecarAction {
         .answer(id, CommandAnswer(value))
-    }
-}
-
-extension Sidecar {
-    /// Does `operation`; its answer or failure is among the actions, now or later.
-    package mutating func perform(
-        _ operation: some Operation,
-        id: CommandID,
-        at now: Clocks,
-        seeing view: any SidecarView
-    ) -> [SidecarAction] {
-        if case .trusts = type(of: operation).outline.effect, book.outdated != nil { return [.fail(id, .outdated)] }
-        do {
-            let actions = try operation.perform(on: &self, id: id, at: now, seeing: view)
-            return actions + fetchWithheld()
-        } catch {
-            return [.fail(id, error)]
-        }
     }
 }

@@ -153,7 +153,7 @@ package struct PingPeer: Operation {
         }
     }
 
-    package static let outline = OperationOutline.changing("ping", "Round trips through the overlay, and their path.")
+    package static let outline = OperationOutline.acting("ping", "Round trips through the overlay, and their path.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -184,7 +184,7 @@ package struct ConnectPeer: Operation {
         package let connected: Bool
     }
 
-    package static let outline = OperationOutline.changing("connect", "Start a session with a peer now.")
+    package static let outline = OperationOutline.acting("connect", "Start a session with a peer now.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -222,7 +222,7 @@ package struct OpenLocalPort: Operation {
         }
     }
 
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.acting(
         "local-ports",
         "Offer a peer's service on a local port until the sidecar ends."
     )

@@ -10,12 +10,31 @@ package struct RequestTrust: Operation {
     package let note: String?
     /// What the peer is to be called here; nil: as `join` does for an invitation, else nothing.
     package let name: String?
+    /// Whether the peer gets nothing more of ours when it says yes; nil: it may use what `allow` has for the trusted.
+    package let oneWay: Bool?
 
-    package init(peer: TrustAddressee, services: ServiceSet? = nil, note: String? = nil, name: String? = nil) {
+    package init(
+        peer: TrustAddressee,
+        services: ServiceSet? = nil,
+        note: String? = nil,
+        name: String? = nil,
+        oneWay: Bool? = nil
+    ) {
         self.peer = peer
         self.services = services
         self.note = note
         self.name = name
+        self.oneWay = oneWay
+    }
+
+    /// The same with nothing of ours for the peer.
+    package var givingNothing: RequestTrust {
+        RequestTrust(peer: peer, services: services, note: note, name: name, oneWay: true)
+    }
+
+    /// Whether `arguments` name an invitation in the place of the peer, which needs nobody's decision.
+    package static func redeemsInvitation(_ arguments: JSONValue) -> Bool {
+        Invitation.isInvitation(arguments["peer"]?.string ?? "")
     }
 
     /// What became of the request.
@@ -53,6 +72,7 @@ package struct RequestTrust: Operation {
                 services: services ?? .all,
                 note: note ?? "",
                 named: name,
+                givesNothing: oneWay ?? false,
                 id: id,
                 at: now
             )
@@ -63,6 +83,7 @@ package struct RequestTrust: Operation {
                 note: note ?? "",
                 named: name,
                 by: card,
+                givesNothing: oneWay ?? false,
                 id: id,
                 at: now
             )

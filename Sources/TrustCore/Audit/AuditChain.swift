@@ -4,9 +4,10 @@ package import PosternModel
 /// An audit log as a hash chain of JSON lines (DESIGN §10).
 ///
 /// Each line is the canonical JSON of `sequence` (from 1), `time`, `actor`, `action`, `subject`, `network`, `old`,
-/// `new`, `previous` (the hash of the line before), `hash`: hexadecimal BLAKE2b-256 over the canonical form of all the
-/// other members but `seal`, and `seal`: the hash under the node's own key. A changed, missing, added or moved line
-/// breaks the chain at that line; the seal is what vouches for lines that the signed head does not name yet.
+/// `new`, `via` where it was not the operator who asked, `previous` (the hash of the line before), `hash`: hexadecimal
+/// BLAKE2b-256 over the canonical form of all the other members but `seal`, and `seal`: the hash under the node's own
+/// key. A changed, missing, added or moved line breaks the chain at that line; the seal is what vouches for lines that
+/// the signed head does not name yet.
 package struct AuditChain: Sendable {
     package private(set) var head: ChainHead
     private let key: ChainKey?
@@ -30,6 +31,7 @@ package struct AuditChain: Sendable {
         entry["network"] = event.network.map { .string($0) } ?? .null
         entry["old"] = event.old
         entry["new"] = event.new
+        if let via = event.via { entry["via"] = .string(via) }
         entry["previous"] = .string(head.hash)
         let hash = Self.hash(of: entry)
         entry["hash"] = .string(hash)

@@ -41,6 +41,10 @@ package struct AuditEvent: Hashable, Sendable {
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"
+        /// The agent asked for what `subject` names, and the sidecar set about it.
+        case agentAsked = "agent.ask"
+        /// The agent asked for what the configuration does not let it do.
+        case agentRefused = "agent.refuse"
         /// Somebody gave a mark of this node back that its state directory is older than.
         case outdated = "state.outdated"
         case recovered = "state.recover"
@@ -61,6 +65,8 @@ package struct AuditEvent: Hashable, Sendable {
     package var network: String?
     package var old: JSONValue
     package var new: JSONValue
+    /// Who asked for it when that was not the operator: `agent NAME`, by the name that the agent gives itself.
+    package var via: String?
 
     package init(
         _ action: Action,

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PosternModel
+import SidecarControl
 
 /// One JSON-RPC call over HTTP/1.1 to a local port, its answers told as they come.
 struct JSONRPCCall: Sendable {
@@ -71,7 +72,7 @@ struct JSONRPCCall: Sendable {
             if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
             try await outbound.write(.end(nil))
             var status = 0
-            var reader = AnswerReader(limit: answerLimit)
+            var reader = EventReader(limit: answerLimit)
             for try await part in inbound {
                 switch part {
                 case .head(let head):
@@ -79,7 +80,16 @@ struct JSONRPCCall: Sendable {
                     reader.isEventStream =
                         head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
                 case .body(let bytes):
-                    for document in try reader.read(Array(bytes.readableBytesView)) { each(document) }
+                    do throws(EventReader.TooLarge) {
+                        for document in try reader.read(bytes.readableBytesView) { each(document) }
+                    } catch {
+                        throw CommandFailure(
+                            .failed,
+                            code: "too-large",
+                            message: "the answer is too large",
+                            hint: "use an HTTP client"
+                        )
+                    }
                 case .end:
                     if let document = reader.end() { each(document) }
                     return status
@@ -88,46 +98,4 @@ struct JSONRPCCall: Sendable {
             throw CommandFailure(.failed, code: "broken", message: "the answer was cut off", hint: "try again")
         }
     }
-}
-
-/// Finds the JSON documents in a response's body.
-private struct AnswerReader {
-    var isEventStream = false
-    private var bytes: [UInt8] = []
-    private var data = ""
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// The documents of the events that `more` completes.
-    mutating func read(_ more: [UInt8]) throws -> [JSONValue] {
-        bytes += more
-        guard bytes.count + data.utf8.count <= limit else {
-            throw CommandFailure(
-                .failed,
-                code: "too-large",
-                message: "the answer is too large",
-                hint: "use an HTTP client"
-            )
-        }
-        guard isEventStream else { return [] }
-        var documents: [JSONValue] = []
-        while let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
-            var line = String(decoding: bytes[..<end], as: UTF8.self)
-            bytes.removeSubrange(...end)
-            if line.hasSuffix("\r") { line.removeLast() }
-            if line.isEmpty {
-                if let document = try? JSONValue(parsing: data) { documents.append(document) }
-                data = ""
-            } else if line.hasPrefix("data:") {
-                data += (data.isEmpty ? "" : "\n") + line.dropFirst("data:".count).drop { $0 == " " }
-            }
-        }
-        return documents
-    }
-
-    /// The document that is the whole body.
-    func end() -> JSONValue? { isEventStream ? nil : try? JSONValue(parsing: bytes) }
 }

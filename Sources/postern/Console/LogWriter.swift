@@ -12,9 +12,12 @@ final class LogWriter: @unchecked Sendable {  // everything that changes is unde
     private var dropped = 0
     private var isWriting = false
     private var limiter = LogLimiter()
+    private var lastLines: [String] = []
 
     /// Bytes of lines that wait.
     private static let limit = 1 << 20
+    /// Lines that are kept for the status page.
+    private static let tailLimit = 200
     /// How often it is looked whether a minute of the limiter is over.
     private static let interval: TimeInterval = 5
 
@@ -52,6 +55,12 @@ final class LogWriter: @unchecked Sendable {  // everything that changes is unde
         }
     }
 
+    /// The lines that were written last, the oldest first.
+    var tail: [String] { condition.withLock { lastLines } }
+
+    /// Writes a line that is no entry of the log.
+    func append(line: String) { append(nil) { line } }
+
     /// Returns when everything was written, or when nobody took it for so long.
     func drain(within seconds: TimeInterval) {
         let deadline = Date(timeIntervalSinceNow: seconds)
@@ -69,6 +78,7 @@ final class LogWriter: @unchecked Sendable {  // everything that changes is unde
             condition.broadcast()
             if waiting.isEmpty { _ = condition.wait(until: Date(timeIntervalSinceNow: Self.interval)) }
             tellDropped()
+            if !waiting.isEmpty { lastLines = Array((lastLines + waiting).suffix(Self.tailLimit)) }
             defer {
                 waiting = []
                 byteCount = 0

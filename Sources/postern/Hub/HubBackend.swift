@@ -25,8 +25,13 @@ struct HubBackend: ControlBackend {
 
     var version: String { Postern.version }
 
+    var isSidecar: Bool { false }
+    var agentMay: Set<AgentPermission> { [] }
+
+    func noteAgentRefused(_ tool: String, by requester: Requester) {}
+
     /// A hub has no peers, services or trust.
-    func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
+    func perform<Asked: Operation>(_ operation: Asked, by requester: Requester) -> EventLoopFuture<Asked.Answer> {
         eventLoop.makeFailedFuture(
             Problem(
                 code: "not-a-sidecar",

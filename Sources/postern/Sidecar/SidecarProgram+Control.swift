@@ -5,17 +5,25 @@ import PosternModel
 import SidecarControl
 import SidecarCore
 import SidecarNIO
+import Synchronization
 
 /// Lets the control API reach the program on its own loop.
 struct SidecarBackend: ControlBackend {
     let program: NIOLoopBound<SidecarProgram>
     let eventLoop: any EventLoop
     let key: NodeKey
+    let permissions: AgentPermissions
 
     var version: String { Postern.version }
 
-    func perform<Asked: Operation>(_ operation: Asked) -> EventLoopFuture<Asked.Answer> {
-        eventLoop.flatSubmit { program.value.runtime.perform(operation) }
+    var agentMay: Set<AgentPermission> { permissions.current }
+
+    func perform<Asked: Operation>(_ operation: Asked, by requester: Requester) -> EventLoopFuture<Asked.Answer> {
+        eventLoop.flatSubmit { program.value.runtime.perform(operation, by: requester) }
+    }
+
+    func noteAgentRefused(_ tool: String, by requester: Requester) {
+        eventLoop.execute { program.value.runtime.noteAgentRefused(tool, by: requester) }
     }
 
     func readiness() -> EventLoopFuture<Readiness> {
@@ -24,6 +32,21 @@ struct SidecarBackend: ControlBackend {
 
     func metrics() -> EventLoopFuture<[Metric]> {
         eventLoop.submit { program.value.metrics }
+    }
+}
+
+/// What the agent may ask for, which a changed configuration changes.
+final class AgentPermissions: Sendable {
+    private let permissions: Mutex<Set<AgentPermission>>
+
+    init(_ permissions: Set<AgentPermission>) {
+        self.permissions = Mutex(permissions)
+    }
+
+    /// As the configuration has it now.
+    var current: Set<AgentPermission> {
+        get { permissions.withLock { $0 } }
+        set { permissions.withLock { $0 = newValue } }
     }
 }
 

@@ -51,6 +51,10 @@ final class SidecarProgram {
     /// How many files and connections this process may have open.
     private let descriptors: Int
     let log: Logger
+    /// What the agent may ask for.
+    let agentPermissions: AgentPermissions
+    /// Where the log is written, and its last lines are read.
+    var logWriter: LogWriter?
     private let counters: HandshakeCounterFile
 
     /// Binds the underlay's sockets and puts the parts together, with the state's files written on `queue`. Fails with
@@ -127,6 +131,7 @@ final class SidecarProgram {
         self.descriptors = descriptors
         self.counters = counters
         log = logger
+        agentPermissions = AgentPermissions(configuration.agentMay)
         runtime = SidecarRuntime(
             node: node,
             identity: identity,
@@ -152,6 +157,7 @@ final class SidecarProgram {
         reachPorts = ReachPorts(file: ports)
         runtime.incoming = gateway
         runtime.host = self
+        setAccessLog(configuration.log.hasAccess)
     }
 
     /// Takes no more work, lets what runs finish within `deadline`, and says goodbye to peers.
@@ -188,6 +194,8 @@ final class SidecarProgram {
         settings.limits.memory = configuration.limits.memory
         settings.log.format = configuration.log.format
         configuration = settings
+        setAccessLog(settings.log.hasAccess)
+        agentPermissions.current = settings.agentMay
         runtime.reload(Self.runtimeSettings(settings, udp: udp, areFloorsCertain: counters.wasClosed))
         gateway.setLimits(ConnectionLimits(settings.limits, descriptors: descriptors))
         gateway.setExposed(settings.expose.map(ExposedService.init))

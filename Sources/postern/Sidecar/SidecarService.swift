@@ -45,13 +45,20 @@ struct SidecarService {
         let program = try await launch(identity, descriptors: descriptors, on: loop, queue: queue, logger: logger)
         let reload = ConfigurationReload(program: program, loop: loop, options: options, levels: levels, logger: logger)
         let source = file.path.map { Surroundings.process.absolute($0, from: Surroundings.process.workingDirectory) }
-        try await loop.submit {
+        let permissions = try await loop.submit {
             program.value.configurationStatus = StatusDocument.Configuration(file: source, since: .now)
             program.value.reload = reload
+            program.value.logWriter = writer
+            return program.value.agentPermissions
         }.get()
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
-        let backend = SidecarBackend(program: program, eventLoop: loop, key: identity.key)
+        let backend = SidecarBackend(
+            program: program,
+            eventLoop: loop,
+            key: identity.key,
+            permissions: permissions
+        )
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()

@@ -20,7 +20,8 @@ extension SidecarAction {
             }
         case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
             .persist, .audit, .remember, .expel, .connect, .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded,
-            .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readConfiguration, .readAudit,
+            .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readConfiguration, .local,
+            .readAudit,
             .routed, .endRedemption, .fail:
             false
         }

@@ -155,7 +155,7 @@ extension SystemWorld {
         let id = newCommand(effect, at: number)
         switch Asked.outline.effect {
         case .reports: sidecars[number].noteReport(id)
-        case .reads, .changes, .trusts: break
+        case .reads, .acts, .changes, .trusts: break
         }
         feed(number) { $0.perform(operation, id: id, at: $1, seeing: SilentView()) }
     }

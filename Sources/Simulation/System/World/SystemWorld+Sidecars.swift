@@ -51,7 +51,7 @@ extension SystemWorld {
     private mutating func perform(_ action: SidecarAction, of number: Int) {
         switch action {
         case .persist, .audit: preconditionFailure("the gate turns these into writes and entries")
-        case .ping, .openLocalPort, .readConfiguration, .readAudit, .routed:
+        case .ping, .openLocalPort, .readConfiguration, .local, .readAudit, .routed:
             preconditionFailure("nobody here asks for this")
         case .remember: sidecars[number].remember()
         case .admit(let admission): admit(admission, at: number)
