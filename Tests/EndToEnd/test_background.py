@@ -56,7 +56,7 @@ def test_a_service_manager_is_told(tmp_path, command):
         node = Hub(tmp_path) if command == "hub" else Sidecar(tmp_path, "a")
         if command == "up":
             node.write_config()
-        node.environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "500000"}
+        node.environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}
         node.start()
         try:
             assert manager.recv(100) == b"READY=1"
