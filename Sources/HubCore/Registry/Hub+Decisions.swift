@@ -33,7 +33,9 @@ extension Hub {
         case .mail(let id, let target):
             facts.mailboxes[target]?.first { $0.id == id }.map { .deliver($0, to: target) }
         case .network(let network):
-            facts.networks[network].map { .announce($0.id, $0.head, to: Self.audience(of: $0)) }
+            facts.networks[network].map {
+                .announce($0.id, $0.head, to: Self.audience(of: $0), ended: $0.former.keys.sorted())
+            }
         case .revoked(let hidden): tags.names(hidden).map { .endTrust($0) }
         case .deregistered(let node): .closeChannels(of: node)
         }
