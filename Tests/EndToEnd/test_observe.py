@@ -1,7 +1,6 @@
 """What monitors and programs read: metrics that Prometheus' own tool accepts, the access log, and an API that holds to
 its description."""
 
-import contextlib
 import json
 import shutil
 import subprocess
@@ -45,7 +44,7 @@ def total(numbers, name, **labels):
 def call(port, path="/"):
     with RawClient(port) as client:
         client.send(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" % path.encode())
-        return client.rest()
+        return client.rest()[0]
 
 
 def accesses(node):
@@ -88,6 +87,8 @@ def test_requests_are_counted_on_both_sides_and_told_to_the_access_log(own):
 
 def test_errors_of_ours_are_counted_by_code(own):
     own.raw.close()
+    # The agent's thread still takes the connection that it waits for.
+    call(own.ports["raw"])
     assert b"upstream-refused" in call(own.ports["raw"])
     for node, direction in ((own.a, "reached"), (own.b, "exposed")):
         wait_until(lambda: total(samples(node), "postern_requests_total", direction=direction, status="5xx") == 1, "5xx")
@@ -105,8 +106,7 @@ def test_a_running_stream_is_listed_and_can_be_cut(own):
         header = {"authorization": f"Bearer {token(own.a)}"}
         cut = httpx.post(base(own.a) + "/api/v1/streams/cut", json={"id": stream["id"]}, headers=header)
         assert cut.json() == {"id": stream["id"]}
-        with contextlib.suppress(OSError):
-            assert client.rest() == b"", "the client was told an answer"
+        assert client.rest() == (b"", "reset")
     again = httpx.post(base(own.a) + "/api/v1/streams/cut", json={"id": stream["id"]}, headers=header)
     assert again.status_code == 404 and again.json()["error"]["code"] == "no-such-stream"
 
@@ -141,7 +141,7 @@ def test_no_input_makes_the_api_fail(own):
             operation = result.ok()
             if operation.path in ("/api/v1/events", "/api/v1/ping", "/api/v1/services", "/api/v1/join"):
                 continue
-            for case in examples(operation, 4):
+            for case in examples(operation, 2):
                 url = operation.path
                 query = {name: value for name, value in (case.query or {}).items()}
                 body = case.body if operation.method == "post" else None
@@ -149,7 +149,7 @@ def test_no_input_makes_the_api_fail(own):
                 answer = client.request(operation.method, url, params=query, content=content)
                 assert answer.status_code < 500, f"{operation.method} {url} {query} {content[:300]}: {answer.text}"
                 count += 1
-    assert count > 100
+    assert count > 50
     assert read(own.b, "/healthz").status_code == 200
 
 
@@ -175,7 +175,7 @@ def test_the_cookie_of_the_page_is_not_told_to_agents(own):
     with RawClient(own.ports["raw"]) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                     b"Cookie: theme=dark; postern-control=00ff; lang=en\r\nCookie: postern-control=00ff\r\n\r\n")
-        assert b"200 OK" in client.rest()
+        assert b"200 OK" in client.rest()[0]
     head, _ = own.raw.wait_for_connection(1).last
     assert b"postern-control" not in head
     assert headers(head, "cookie") == ["theme=dark; lang=en"]

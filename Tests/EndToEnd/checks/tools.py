@@ -14,7 +14,7 @@ async def walk(call, peer, network, card, pending=None):
     card of another node; `pending` are the ids of two requests that wait, or nothing."""
     used = []
 
-    async def succeed(name, **arguments):
+    async def succeed(name, /, **arguments):
         used.append(name)
         is_error, structured, text = await call(name, arguments)
         assert not is_error, f"{name}: {text}"
@@ -22,7 +22,7 @@ async def walk(call, peer, network, card, pending=None):
         assert json.loads(text) == structured, name
         return structured
 
-    async def fail(name, code, **arguments):
+    async def fail(name, code, /, **arguments):
         used.append(name)
         is_error, _, text = await call(name, arguments)
         assert is_error and text.startswith(code + ": "), f"{name}: {text}"
