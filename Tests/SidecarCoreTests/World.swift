@@ -416,7 +416,7 @@ extension HubInput {
     fileprivate var node: NodeKey? {
         switch self {
         case .request(_, _, let node, _, _), .watchOpened(let node, _), .watchClosed(let node, _): node
-        case .tidy: nil
+        case .tidy, .told: nil
         }
     }
 }
