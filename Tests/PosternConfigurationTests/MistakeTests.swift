@@ -45,7 +45,7 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys =
         "name, state, keyFileMode, hubs, control, proxy, underlay, expose, reach, autoReach, "
-        + "networks, limits, log"
+        + "networks, limits, agent, log"
     static let exposeKeys =
         "service, port, kind, upstream, command, environment, bridge, tls, insecure, allow, host, grpc, signedCards, "
         + "push, resourceMetadata, methods, identity, limits"
@@ -57,11 +57,11 @@ func hubProblems(_ text: String) -> [String] {
         Mistake("[a]: 1", "p.yaml:1: a list as a key, expected a word"),
         Mistake(
             "log:\n  levle: info",
-            "p.yaml:2: log.levle: an unknown key, expected one of level, format; did you mean level?"
+            "p.yaml:2: log.levle: an unknown key, expected one of level, format, access; did you mean level?"
         ),
         Mistake("- a", "p.yaml:1: a list, expected keys with values: \(keys)"),
         Mistake("hello", "p.yaml:1: \"hello\", expected keys with values: \(keys)"),
-        Mistake("log: info", "p.yaml:1: log: \"info\", expected keys with values: level, format"),
+        Mistake("log: info", "p.yaml:1: log: \"info\", expected keys with values: level, format, access"),
     ])
     func `a key that does not exist is named with what it may have meant`(mistake: Mistake) {
         #expect(problems(mistake.text) == [mistake.message])

@@ -118,7 +118,8 @@ import TrustCore
     private static func operation(of route: ControlRoute) -> (any Operation)? {
         switch route {
         case .page, .health, .readiness, .keys, .metrics, .description, .entry, .link, .events, .agent,
-            .other: nil
+            .other:
+            nil
         case .operation(let operation): operation
         }
     }

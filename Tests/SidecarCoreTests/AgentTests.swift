@@ -36,7 +36,7 @@ import TrustCore
     }
 
     @Test mutating func `a trust that the agent asked for gives the peer nothing, and takes nothing away`() throws {
-        try world.befriend(bob, alice)
+        try world.befriend(alice, bob, services: .names(["some"]))
         let before = try #require(try world.answer(ListTrust(), at: alice).trusted.first)
         #expect(before.services == .all)
         let asked = RequestTrust(peer: .peer(PeerName(bob)), services: .names(["more"])).givingNothing

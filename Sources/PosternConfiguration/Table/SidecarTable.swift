@@ -102,8 +102,7 @@ extension Section {
             name: "may",
             shape: .list(.choice(AgentPermission.allCases.map(\.rawValue), later: []), distinct: [""], limit: 16),
             summary:
-                "status, find, request, reach; and what a fooled agent must not have: approve, invite, revoke, network",
-            fallback: .told("status, find, request, reach"),
+                "omitted: status, find, request, reach; what widens trust is for you: approve, invite, revoke, network",
             example: "[status, find, request, reach]"
         )
     ])

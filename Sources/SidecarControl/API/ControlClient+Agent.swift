@@ -28,9 +28,11 @@ extension ControlClient {
             ]
             if let session { fields.add(name: "mcp-session-id", value: session) }
             let path = ControlRoute.agentPath
-            try await outbound.write(.head(.init(version: .http1_1, method: .POST, uri: path, headers: fields)))
-            try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: message))))
-            try await outbound.write(.end(nil))
+            // At once: the answer, and with it the end of the connection, may come as soon as the body is there.
+            let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: fields)
+            try await outbound.write(
+                contentsOf: [.head(head), .body(.byteBuffer(ByteBuffer(bytes: message))), .end(nil)]
+            )
             var begun: String?
             var reader = EventReader(limit: Self.messageLimit)
             for try await part in inbound {

@@ -25,6 +25,9 @@ enum AgentTools {
         "group": "a group of the network",
         "label": "the name within the network",
         "remove": "true: take it back",
+        "only": "true: nothing but these services from then on; else they come to what the peer may use already",
+        "addresses": "which addresses of this host the text shows: none, public or all",
+        "unnamed": "true: bind no name",
         "invitation": "the invitation as it was handed over",
     ]
 
