@@ -60,13 +60,13 @@ extension SidecarRuntime {
     /// Says who has come and gone.
     func tell(_ change: SessionChange, of peer: NodeKey) {
         let isHub = life?.hubs[peer] != nil
-        let metadata: Logger.Metadata = ["peer": "\(peer)", "change": "\(change)"]
         switch change {
-        case .established: log.info(isHub ? "a hub is there" : "a peer is there", metadata: metadata)
-        case .lost:
-            log.info(isHub ? "a hub is lost: `postern doctor` looks for it" : "a peer has gone", metadata: metadata)
+        case .established: log.info(isHub ? "a hub is there" : "a peer is there", metadata: ["peer": "\(peer)"])
+        case .lost(_, let reason):
+            let words = isHub ? "a hub is lost: `postern doctor` looks for it" : "a peer has gone"
+            log.info("\(words)", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
         case .unreachable, .unresponsive, .responsive, .pathChanged, .pathBelowBase:
-            log.debug("session", metadata: metadata)
+            log.debug("session", metadata: ["peer": "\(peer)", "change": "\(change)"])
         }
     }
 }

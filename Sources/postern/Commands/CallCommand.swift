@@ -52,6 +52,7 @@ struct CallCommand: AsyncParsableCommand {
         let kind = try await kind()
         let port = try await sidecar.ask(OpenLocalPort(peer: target.peer, service: target.service)).listen.port
         var isError = false
+        var isSilent = true
         let call = JSONRPCCall(
             port: Int(port),
             path: path ?? (kind == .mcp ? "/mcp" : "/"),
@@ -62,12 +63,24 @@ struct CallCommand: AsyncParsableCommand {
         )
         let status = try await call.perform(group: MultiThreadedEventLoopGroup.singleton) { document in
             if document["error"] != nil { isError = true }
+            isSilent = false
             Console.print(document.compactText)
         }
+        if isSilent, !(200..<300).contains(status) { throw Self.noAnswer(status) }
         guard (200..<300).contains(status), !isError else {
             if !output.json, let hint = Self.hint(for: method, kind: kind) { Console.complain("hint: \(hint)") }
             throw ExitCode(1)
         }
+    }
+
+    /// What came was no JSON-RPC.
+    private static func noAnswer(_ status: Int) -> CommandFailure {
+        CommandFailure(
+            .failed,
+            code: "no-answer",
+            message: "the agent answers with status \(status) and no JSON",
+            hint: "see whether it speaks JSON-RPC there; --path names another path"
+        )
     }
 
     /// The method that was probably meant; nil: this one is.

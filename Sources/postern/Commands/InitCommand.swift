@@ -126,8 +126,9 @@ struct InitCommand: AsyncParsableCommand {
                 "name     \(Shown.text(document["name"]))",
                 "config   \(file)\(isNewFile ? "" : " (kept as it is)")",
             ]
-            lines.append("Next: say in the configuration what you expose or reach, then run")
-            lines.append("      postern up" + (isDefault ? "" : " --state '\(settings.state)'"))
+            let option = isDefault ? "" : " --state '\(settings.state)'"
+            lines.append("Next: postern up --detach\(option)")
+            lines.append("      then `postern expose` or `reach`, and `postern invite` or `join`, each with --help")
             return lines.joined(separator: "\n")
         }
     }
