@@ -96,9 +96,9 @@ extension Sidecar {
             case .refused(.full), .refused(.closed):
                 hubs[hub]?.isFull = answer == .refused(.full)
                 hubs[hub]?.isClosed = answer == .refused(.closed)
-                return retryLater(at: now)
+                return retryLater(after: answer, at: now)
             case .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
-                return retryLater(at: now)
+                return retryLater(after: answer, at: now)
             }
         case .mark(let hub, let sequence):
             if answer == .done { marked(hub, sequence) }
@@ -117,7 +117,7 @@ extension Sidecar {
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
             case .registered, .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
-                return retryLater(at: now)
+                return retryLater(after: answer, at: now)
             }
         case .resolve(let hub, let peer):
             switch answer {
@@ -137,9 +137,10 @@ extension Sidecar {
         }
     }
 
-    /// What a hub did not take is offered again after a while.
-    private mutating func retryLater(at now: Clocks) -> [SidecarAction] {
-        outboxRetry = now.instant + settings.hubRetryMaximum
+    /// What a hub did not take is offered again after a while; soon, when its store was away.
+    private mutating func retryLater(after answer: HubAnswer?, at now: Clocks) -> [SidecarAction] {
+        let isShort = answer == .refused(.unavailable)
+        outboxRetry = now.instant + (isShort ? settings.storeRetry : settings.hubRetryMaximum)
         return []
     }
 

@@ -46,6 +46,8 @@ package struct SidecarSettings: Hashable, Sendable {
     /// Time between two attempts to reach a hub: at first, and at most.
     package var hubRetry = Interval.seconds(1)
     package var hubRetryMaximum = Interval.seconds(30)
+    /// Time until what a hub could not store is offered again.
+    package var storeRetry = Interval.seconds(3)
     /// Time between two look-ups of the same peer at the same hub: at first, and at most.
     package var resolveInterval = Interval.seconds(2)
     package var resolveIntervalMaximum = Interval.seconds(60)

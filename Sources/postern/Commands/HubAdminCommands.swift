@@ -12,6 +12,7 @@ struct HubAdminCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "admin",
         abstract: "What the operator of a hub that runs on this machine can see and do.",
+        discussion: "The hub is named by --state DIR or --config FILE, as for `postern hub`; --json prints documents.",
         subcommands: [Status.self, List.self, Ban.self, Unban.self, Drain.self]
     )
 
@@ -19,11 +20,10 @@ struct HubAdminCommand: ParsableCommand {
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "How much the hub does, and how it is.")
 
-        @OptionGroup var hub: HubOptions
-        @OptionGroup var output: OutputOptions
+        @ParentCommand var hub: HubCommand
 
         func run() async throws {
-            output.console.show(try await hub.status()) { status in
+            hub.output.console.show(try await hub.status()) { status in
                 [
                     "hub \(status.url?.description ?? status.did.did)", "state: \(status.state)",
                     "nodes: \(status.online) online, \(status.registeredText) registered",
@@ -46,8 +46,7 @@ struct HubAdminCommand: ParsableCommand {
         @Option(name: .long, help: "How many at most, up to 10000.")
         var limit = 100
 
-        @OptionGroup var hub: HubOptions
-        @OptionGroup var output: OutputOptions
+        @ParentCommand var hub: HubCommand
 
         func run() async throws {
             let parameters: JSONValue = ["limit": .string("\(limit)")]
@@ -56,7 +55,7 @@ struct HubAdminCommand: ParsableCommand {
             guard let nodes = try? [HubNode](decoding: document) else {
                 throw CommandFailure(ControlClientError.garbled)
             }
-            output.console.show(nodes) { nodes in
+            hub.output.console.show(nodes) { nodes in
                 let lines = nodes.map { "\($0.did.did)  last here \($0.seen), since \($0.registered)" }
                 return lines.isEmpty ? "no node is registered" : lines.joined(separator: "\n")
             }
@@ -72,11 +71,10 @@ struct HubAdminCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("The node's key.", valueName: "did"))
         var did: String
 
-        @OptionGroup var hub: HubOptions
-        @OptionGroup var output: OutputOptions
+        @ParentCommand var hub: HubCommand
 
         func run() async throws {
-            output.console.show(try await hub.ban(did, true)) { _ in "\(did) is banned" }
+            hub.output.console.show(try await hub.ban(did, true)) { _ in "\(did) is banned" }
         }
     }
 
@@ -87,11 +85,10 @@ struct HubAdminCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("The node's key.", valueName: "did"))
         var did: String
 
-        @OptionGroup var hub: HubOptions
-        @OptionGroup var output: OutputOptions
+        @ParentCommand var hub: HubCommand
 
         func run() async throws {
-            output.console.show(try await hub.ban(did, false)) { _ in "\(did) is served again" }
+            hub.output.console.show(try await hub.ban(did, false)) { _ in "\(did) is served again" }
         }
     }
 
@@ -101,13 +98,12 @@ struct HubAdminCommand: ParsableCommand {
             abstract: "End the hub once its nodes have had time to move to another one, as SIGTERM does."
         )
 
-        @OptionGroup var hub: HubOptions
-        @OptionGroup var output: OutputOptions
+        @ParentCommand var hub: HubCommand
 
         func run() async throws {
             let status = try await hub.status()
             let call = ControlCall(path: "hub/drain", changesState: true, parameters: [:])
-            output.console.show(try await hub.ask(call)) { _ in
+            hub.output.console.show(try await hub.ask(call)) { _ in
                 status.hubs.isEmpty
                     ? "the hub ends; there is no other hub to which its nodes could move"
                     : "the hub ends; its nodes move to \(status.hubs.map(\.description).joined(separator: " "))"
@@ -130,8 +126,7 @@ struct HubBackupCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The new file.", valueName: "file"))
     var copy: String
 
-    @OptionGroup var hub: HubOptions
-    @OptionGroup var output: OutputOptions
+    @ParentCommand var hub: HubCommand
 
     func run() throws {
         restrictNewFiles()
@@ -156,23 +151,22 @@ struct HubBackupCommand: ParsableCommand {
                 hint: "see the free space and the owner of both directories"
             )
         }
-        output.console.show(["file": .string(target)] as JSONValue) { _ in "copied to \(target)" }
+        hub.output.console.show(["file": .string(target)] as JSONValue) { _ in "copied to \(target)" }
     }
 }
 
-/// How a command finds its hub.
-struct HubOptions: ParsableArguments {
-    @Option(
-        name: .long,
-        help: ArgumentHelp("The hub's state directory. Default: ~/.local/state/postern-hub.", valueName: "dir")
-    )
-    var state: String?
-
-    @Option(name: .long, help: ArgumentHelp("The hub's configuration file.", valueName: "file"))
-    var config: String?
-
+// How a command finds its hub: by the options of `postern hub`, which stand anywhere behind it.
+extension HubCommand {
     /// The state directory of the hub that is meant.
     func stateDirectory() throws -> StateDirectory {
+        guard listen == nil, database == nil else {
+            throw CommandFailure(
+                .wrongUsage,
+                code: "option",
+                message: "--listen and --database are for a hub that is started",
+                hint: "name the running hub by --state or --config"
+            )
+        }
         let file: ConfigurationFile<HubConfiguration>
         do throws(ConfigurationFailure) {
             file = try .find(named: config, state: state, surroundings: .process)
