@@ -73,10 +73,10 @@ extension Sidecar {
     /// A hub is used no longer.
     mutating func release(hub: NodeKey) -> [SidecarAction] {
         guard hubs[hub] != nil else { return [] }
-        forgetRelays(at: hub)
+        let others = forgetRelays(at: hub)
         dropRequests(to: hub)
         hubs[hub] = nil
-        return [.dropHub(hub)]
+        return others + [.dropHub(hub)]
     }
 
     /// The hubs that have a place, the most important first: our own; those of peers that somebody wants or talks with;

@@ -18,13 +18,13 @@ extension Sidecar {
         link.nextAttempt = now.instant + settings.hubRetry
         link.retry = link.isOurs ? settings.hubRetry : settings.foreignHubRetry
         hubs[hub] = link
-        forgetRelays(at: hub)
+        let others = forgetRelays(at: hub)
         guard isUp else {
             dropRequests(to: hub)
-            return []
+            return others
         }
         outboxRetry = nil
-        return register() + [.openWatch(hub)] + deliverOutbox(at: now)
+        return others + register() + [.openWatch(hub)] + deliverOutbox(at: now)
     }
 
     /// A hub with a session does not answer, or does again.
@@ -40,8 +40,8 @@ extension Sidecar {
         // It may have lost what it knew.
         hubs[hub]?.registered = nil
         networkLinks.forget(hub)
-        forgetRelays(at: hub)
-        return register() + [.openWatch(hub)]
+        let others = forgetRelays(at: hub)
+        return others + register() + [.openWatch(hub)]
     }
 
     /// An event of a hub.
@@ -71,7 +71,8 @@ extension Sidecar {
             for peer in ended {
                 peers[peer].relays[hub] = nil
             }
-            return ended.map { .clearRelay($0, hub: hub, channel) } + lookUpWanted(at: now)
+            let others = ended.flatMap { [.clearRelay($0, hub: hub, channel)] + anotherRelay(for: $0) }
+            return others + lookUpWanted(at: now)
         }
     }
 
@@ -179,11 +180,18 @@ extension Sidecar {
         }
     }
 
-    mutating func forgetRelays(at hub: NodeKey) {
-        for peer in peers.links.keys {
-            peers[peer].relays[hub] = nil
+    /// The conversations at `hub` are over. The overlay, which has one relay for a peer at a time, is told of another
+    /// where there is one.
+    mutating func forgetRelays(at hub: NodeKey) -> [SidecarAction] {
+        peers.links.keys.sorted().flatMap { peer in
+            let wasRelayed = peers[peer].relays.removeValue(forKey: hub) != nil
             peers[peer].asked[hub] = nil
             peers[peer].awaitedAt.remove(hub)
+            return wasRelayed ? anotherRelay(for: peer) : []
         }
+    }
+
+    private func anotherRelay(for peer: NodeKey) -> [SidecarAction] {
+        peers[peer].relays.min { $0.key < $1.key }.map { [.setRelay(peer, hub: $0.key, $0.value)] } ?? []
     }
 }
