@@ -47,7 +47,7 @@ package struct ConfigurationTemplate: Sendable {
         switch key.shape {
         case .section(let section):
             lines.append("#\(indent)\(key.name):")
-            for inner in section.keys {
+            for inner in section.keys where !inner.isAlternative || Self.value(of: inner) != nil {
                 explain(inner, shown: Self.value(of: inner), lead: "#\(indent)  ")
                 comment(inner, indent: indent + "  ")
             }

@@ -1,5 +1,6 @@
 /// A public key as JSON Web Keys write it (RFC 7517), of the kinds that sign agent cards.
 package struct JSONWebKey: Hashable, Sendable {
+    /// What it consists of.
     package enum Material: Hashable, Sendable {
         /// Ed25519, 32 bytes (RFC 8037 §2).
         case ed25519([UInt8])
@@ -13,8 +14,8 @@ package struct JSONWebKey: Hashable, Sendable {
     package let id: String?
     package let material: Material
 
-    /// The keys of a set, `{"keys": […]}`, or the one that stands there. Other kinds of keys are left out (RFC 7517 §5);
-    /// nil when none is left.
+    /// The keys of a set, `{"keys": […]}`, or the one that stands there. Other kinds of keys are left out (RFC 7517
+    /// §5); nil when none is left.
     package static func all(in text: String) -> [JSONWebKey]? {
         guard let document = try? JSONValue(parsing: Array(text.utf8)) else { return nil }
         let keys = (document["keys"]?.array ?? [document]).compactMap(JSONWebKey.init)

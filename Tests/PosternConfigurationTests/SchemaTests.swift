@@ -53,7 +53,7 @@ import Testing
         let properties = try #require(ConfigurationSchema.sidecar["properties"])
         let expose = try #require(properties["expose"]?["items"])
         #expect(expose["required"] == ["service", "port", "kind"])
-        #expect(expose["allOf"]?.array?.count == 18)
+        #expect(expose["allOf"]?.array?.count == 19)
         #expect(expose["properties"]?["kind"]?["enum"] == ["mcp", "a2a", "http", "tcp", "udp", "stdio"])
         #expect(expose["properties"]?["port"]?["maximum"] == 65279)
         let reach = try #require(properties["reach"]?["items"])

@@ -113,20 +113,21 @@ private struct World {
     }
 
     /// Sends `text` to the port and returns everything that comes until the server closes.
+    /// What comes back for `text` until the server closes. All of it happens on an event loop: tasks of other tests may
+    /// hold a test up for longer than the server waits for a request.
     func raw(_ text: String) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
+        let group = MultiThreadedEventLoopGroup.singleton
+        let received = group.any().makePromise(of: String.self)
+        _ = ClientBootstrap(group: group)
+            .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    try channel.pipeline.syncOperations.addHandler(Conversation(text: text, received: received))
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
-            // A server that closes at once gives its reason nevertheless, if it has one.
-            try? await outbound.write(ByteBuffer(string: text))
-            var received = ""
-            for try await bytes in inbound { received += String(buffer: bytes) }
-            return received
-        }
+            .connect(host: "127.0.0.1", port: port)
+            .map { _ in }
+            .flatMapErrorThrowing { received.fail($0) }
+        return try await received.futureResult.get()
     }
 
     func get(_ path: String, _ fields: String = "") async throws -> String {
@@ -136,6 +137,37 @@ private struct World {
     func post(_ path: String, body: String, _ fields: String = "") async throws -> String {
         let head = "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n"
         return try await raw("\(head)content-length: \(body.utf8.count)\r\n\(fields)\r\n\(body)")
+    }
+}
+
+/// Says one thing, and keeps what comes until the other side closes.
+private final class Conversation: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let text: String
+    private let received: EventLoopPromise<String>
+    private var answer = ""
+
+    init(text: String, received: EventLoopPromise<String>) {
+        self.text = text
+        self.received = received
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        answer += String(buffer: unwrapInboundIn(data))
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        received.succeed(answer)
     }
 }
 

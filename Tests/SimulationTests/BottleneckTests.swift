@@ -112,8 +112,8 @@ import Testing
         var flows = Array(repeating: slow, count: 50) + [FairnessExperiment.Flow(.cubic, roundTrip: .milliseconds(40))]
         for index in flows.indices { flows[index].startsAt = .milliseconds(Int64(index) * 100) }
         var experiment = FairnessExperiment(flows, wire: wire(10, queue: 40))
-        experiment.settling = .seconds(15)
-        experiment.span = .seconds(25)
+        experiment.settling = .seconds(30)
+        experiment.span = .seconds(50)
         let outcome = try experiment.play(seed: 1)
         #expect(outcome.queue.lossFraction <= 0.025)
         #expect(outcome.shares[50] >= 0.5)

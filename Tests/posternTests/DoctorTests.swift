@@ -50,7 +50,8 @@ import Testing
         let did = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
         return try StatusDocument.Hub(decoding: [
             "url": .string("postern://h:1/\(did)"), "connected": true, "transport": "udp", "rttMs": 1.5, "home": true,
-            "full": .bool(full), "configured": true, "clockMs": clockMs.map { .integer($0) } ?? .null,
+            "full": .bool(full), "closed": false, "draining": false,
+            "configured": true, "clockMs": clockMs.map { .integer($0) } ?? .null,
         ])
     }
 

@@ -93,14 +93,15 @@ private struct SignedForm {
         switch value {
         case .object(let object):
             let result = cleaned(object)
-            return result == .object(JSONObject()) ? nil : result
+            return result == .object(JSONObject()) ? .none : result
         case .array(let elements):
             let result = elements.compactMap(cleaned)
-            return result.isEmpty ? nil : .array(result)
+            return result.isEmpty ? .none : .some(.array(result))
         case .string(let text):
-            return text.isEmpty ? nil : value
+            return text.isEmpty ? .none : value
         case .null:
-            return nil
+            // `nil` alone would be a JSON value.
+            return .none
         case .bool, .integer, .double:
             return value
         }

@@ -13,6 +13,7 @@ package struct HubCluster: Hashable, Sendable {
     /// What nodes are told at most (RULES N16).
     private static let hubCount = 8
 
+    /// What other hubs and the store said; `others` in any order.
     package init(others: [HubURL] = [], store: String? = nil, isDraining: Bool = false) {
         self.others = others.sorted { $0.key < $1.key }
         self.store = store

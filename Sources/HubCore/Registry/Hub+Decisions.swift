@@ -73,9 +73,7 @@ extension Hub {
         case .deposit(let target, let sealed, let evidence):
             return deposit(sealed, evidence, for: target, id: id, from: node, in: network, at: now.wall, over: facts)
         case .acknowledge(let ids):
-            let known = ids.filter { facts.mail.contains(MailKey(target: node, id: $0)) }
-            let writes: [HubWrite] = known.isEmpty ? [] : [.removeMail(known, of: node)]
-            return HubDecision(writes: writes, actions: [.answer(id, .done)])
+            return acknowledge(ids, id: id, from: node, over: facts)
         case .resolve(let target, let grant):
             let isAllowed = allows(grant, to: node, target, at: now.wall, over: facts)
             let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
@@ -102,6 +100,17 @@ extension Hub {
         case .recall(let keys):
             return .answer(id, .revocations(revocations(between: node, and: keys, over: facts)))
         }
+    }
+
+    private func acknowledge(
+        _ ids: [RecordID],
+        id: HubRequestID,
+        from node: NodeKey,
+        over facts: HubFacts
+    ) -> HubDecision {
+        let known = ids.filter { facts.mail.contains(MailKey(target: node, id: $0)) }
+        let writes: [HubWrite] = known.isEmpty ? [] : [.removeMail(known, of: node)]
+        return HubDecision(writes: writes, actions: [.answer(id, .done)])
     }
 
     /// What is answered to a mark that is not kept; nil: it is.

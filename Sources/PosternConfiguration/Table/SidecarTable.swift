@@ -160,30 +160,6 @@ extension Section {
         ]
     )
 
-    private static let limits = Section(keys: [
-        Key(
-            name: "connections",
-            shape: .integer(16...1_000_000),
-            summary: "connections of clients and peers at a time; at least a quarter is left to either",
-            fallback: .told("what the open-file limit has room for, at most 16384"),
-            example: "4096"
-        ),
-        Key(
-            name: "connectionsPerPeer",
-            shape: .integer(1...1_000_000),
-            summary: "connections of one peer at a time; fewer while other peers have many",
-            fallback: .told("2048"),
-            example: "256"
-        ),
-        Key(
-            name: "memoryMiB",
-            shape: .integer(64...1_048_576),
-            summary: "memory for everything that waits to be sent or read; taken up at the next start",
-            fallback: .told("512"),
-            example: "512"
-        ),
-    ])
-
     private static let exposed = Section(
         keys: [
             Key(
@@ -269,8 +245,7 @@ extension Section {
             Key(
                 name: "signedCards",
                 shape: .choice(["strip", "passthrough", "resign", "reject"], later: []),
-                summary:
-                    "for kind a2a: signed agent cards lose their signatures, keep their addresses, get ours, or are refused",
+                summary: "for kind a2a: signed cards lose their signatures, stay, are signed anew, or are refused",
                 fallback: .text("strip")
             ),
             Key(

@@ -15,6 +15,7 @@ enum AgentTools {
         "name": "what it is to be called here; in tools for networks: the network",
         "uses": "how many others may redeem it; one when omitted",
         "expiresMs": "how long it is good, in milliseconds; a day when omitted",
+        "membershipMs": "how long who joins stays a member, in milliseconds; for good when omitted",
         "since": "only entries from this time on, RFC 3339",
         "count": "how many round trips, 1 to 100; four when omitted",
         "listen": "the local address of the port, as opening it told",

@@ -42,14 +42,7 @@ struct StatusCommand: AsyncParsableCommand {
             )
         }
         lines += configuration(status.configuration)
-        for hub in status.hubs {
-            lines.append(
-                "hub \(hub.url): " + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected")
-                    + (hub.full ? "; this hub is full: peers do not find us there" : "")
-                    + (hub.closed ? "; this hub is closed to us: ask its operator" : "")
-                    + (hub.draining ? "; this hub is draining: it is about to end" : "")
-            )
-        }
+        lines += status.hubs.map(line)
         if status.hubs.isEmpty { lines.append("no hub is configured") }
         for entry in status.expose {
             lines.append(
@@ -63,14 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
             let service = entry.service?.description ?? entry.port.map { "port \($0.rawValue)" } ?? "-"
             lines.append("reaches \(service) of \(entry.peer) at \(entry.listen): \(entry.state)")
         }
-        for network in status.networks {
-            lines.append(
-                network.offeredBy.map {
-                    "\($0) has added us to \(network.name): `postern network join \(network.name)`"
-                }
-                    ?? "network \(network.name): \(network.members) members, \(network.problem ?? "fresh")"
-            )
-        }
+        lines += status.networks.map(line)
         for key in status.sharedKeys {
             lines.append(
                 key == status.did
@@ -95,6 +81,19 @@ struct StatusCommand: AsyncParsableCommand {
 }
 
 extension StatusCommand {
+    private static func line(_ hub: StatusDocument.Hub) -> String {
+        "hub \(hub.url): "
+            + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected: see `postern doctor`")
+            + (hub.full ? "; this hub is full: peers do not find us there" : "")
+            + (hub.closed ? "; this hub is closed to us: ask its operator" : "")
+            + (hub.draining ? "; this hub is draining: it is about to end" : "")
+    }
+
+    private static func line(_ network: NetworkSummary) -> String {
+        network.offeredBy.map { "\($0) has added us to \(network.name): `postern network join \(network.name)`" }
+            ?? "network \(network.name): \(network.members) members, \(network.problem ?? "fresh")"
+    }
+
     /// Which configuration is in use, and why it is not the file as it is now.
     private static func configuration(_ configuration: StatusDocument.Configuration) -> [String] {
         let file = configuration.file.map { "configuration \($0)" } ?? "no configuration file: the defaults hold"

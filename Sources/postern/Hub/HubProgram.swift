@@ -26,18 +26,15 @@ struct HubProgram {
     func run() async throws {
         _ = Descriptors.raiseLimit()
         let settings = file.settings
-        let state = StateDirectory(
-            path: settings.state,
-            keyFileMode: settings.sharesKeyWithGroup ? .group : .owner
-        )
+        let state = directory
         let (identity, lock) = try open(state)
         defer { withExtendedLifetime(lock) {} }
         let levels = LogSwitch(level: Logger.Level(configured: settings.log.level))
         let isJSON = settings.log.format == .json
         let writer = LineLogHandler.writer(isJSON: isJSON)
         defer { writer.drain(within: 1) }
-        let logger = Logger(label: "postern") { label in
-            LineLogHandler(label: label, isJSON: isJSON, levels: levels, writer: writer)
+        let logger = Logger(label: "postern") {
+            LineLogHandler(label: $0, isJSON: isJSON, levels: levels, writer: writer)
         }
         let registry = try openStore(state, of: identity)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -84,6 +81,10 @@ struct HubProgram {
         try await Shutdown.run([hub] + background, logger: logger) { reload(levels: levels, logger: logger) }
         logger.info("stopped")
         for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
+    }
+
+    private var directory: StateDirectory {
+        StateDirectory(path: file.settings.state, keyFileMode: file.settings.sharesKeyWithGroup ? .group : .owner)
     }
 
     /// Prints the READY line, and what others need to come here.
