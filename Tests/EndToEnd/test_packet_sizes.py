@@ -8,7 +8,8 @@ import pytest
 from namespaces import why_not
 from processes import PROGRAMS
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+# A machine that does other things sends more small packets.
+pytestmark = [pytest.mark.skipif(why_not() is not None, reason=str(why_not())), pytest.mark.alone]
 
 # What a packet carries beside the bytes of a stream: IPv4, UDP, the packet's own header and tag.
 HEADERS = 20 + 8 + 25

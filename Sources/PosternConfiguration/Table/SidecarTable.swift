@@ -252,6 +252,7 @@ extension Section {
                 name: "cardKeys",
                 shape: .text(.path),
                 summary: "for kind a2a: JSON Web Key Set; a card that none of its keys has signed is refused",
+                isAlternative: true,
                 example: "card-keys.json"
             ),
             Key(
