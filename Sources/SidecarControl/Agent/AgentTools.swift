@@ -11,6 +11,8 @@ enum AgentTools {
         "service": "a service of the peer: its name or its virtual port",
         "id": "the id from the list, or its beginning",
         "services": "names of services of ours; [\"*\"] for all that `allow` lets a trusted peer use",
+        "words": "what name, skills or tags have to hold, all of it; empty: everything is found",
+        "network": "one network; all of them when omitted",
         "note": "a text for the owner on the other side, shown to them as written",
         "name": "what it is to be called here; in tools for networks: the network",
         "uses": "how many others may redeem it; one when omitted",
@@ -142,6 +144,17 @@ enum AgentTools {
             """
             Asks a peer what it offers to us. Sends one message to the peer, which learns that we are \
             online.\(foreign)
+            """
+        ),
+        AgentTool(
+            FindServices.self,
+            "find",
+            "Find services",
+            .find,
+            .looks,
+            """
+            Services that fellow members of our networks have published, with the skills of their agents, by words. \
+            Asks nobody and changes nothing.\(foreign)
             """
         ),
         .ping,

@@ -31,6 +31,7 @@ async def walk(call, peer, network, card, pending=None):
     assert peer in [entry["did"] for entry in (await succeed("peers"))["items"]]
     assert peer in [entry["did"] for entry in (await succeed("trust_list"))["trusted"]]
     assert [entry["service"] for entry in (await succeed("services", peer=peer))["items"]] == ["tools"]
+    assert (await succeed("find", words="nothing of the kind"))["items"] == []
     assert (await succeed("ping", peer=peer, count=2))["received"] == 2
     assert (await succeed("why", peer=peer, service="nothing"))["service"] == "nothing"
 
