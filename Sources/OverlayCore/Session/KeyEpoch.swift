@@ -12,6 +12,8 @@ final class KeyEpoch {
     /// Indices by which we address the peer: the first is for the path in use, the second for challenges and responses
     /// on others, the rest are spare for a new path.
     private var peerIndices: [ReceiverIndex]
+    /// Offers that came before their turn.
+    private var earlyOffers: [(sequence: UInt64, index: ReceiverIndex)] = []
     /// The sequence of the last index in each direction.
     private(set) var ourSequence: UInt64 = 0
     private var peerSequence: UInt64 = 0
@@ -102,17 +104,31 @@ final class KeyEpoch {
         return ourIndices.indices.contains(position) && sequence <= ourSequence ? ourIndices[position] : nil
     }
 
-    /// The peer offers a spare index. Repeated and excessive ones are ignored.
+    /// The peer offers a spare index. Offers may come in any order; one that comes before its turn, or while we have as
+    /// many as we keep, waits, since what was acknowledged is not offered again. Repeated ones, and those that are further
+    /// ahead than any that a peer gives, are ignored.
     func learn(sequence: UInt64, _ index: ReceiverIndex) {
-        guard sequence == peerSequence + 1, peerIndices.count < Self.maximumIndices else { return }
-        peerSequence = sequence
-        peerIndices.append(index)
+        guard sequence > peerSequence, sequence - peerSequence <= UInt64(Self.maximumIndices),
+            !earlyOffers.contains(where: { $0.sequence == sequence })
+        else { return }
+        earlyOffers.append((sequence, index))
+        takeOffers()
+    }
+
+    private func takeOffers() {
+        while peerIndices.count < Self.maximumIndices,
+            let position = earlyOffers.firstIndex(where: { $0.sequence == peerSequence + 1 })
+        {
+            peerSequence += 1
+            peerIndices.append(earlyOffers.remove(at: position).index)
+        }
     }
 
     /// A new path begins: what is on it must not be linked to the old one, nor to the challenges that were sent on both
     /// (DESIGN §5). Keeps the index when there is no spare.
     func changeIndex() {
         peerIndices.removeFirst(min(Self.sparesPerPath, peerIndices.count - 1))
+        takeOffers()
     }
 
     /// The peer uses `index`: those before the pair that came before it will not come again. Returns the retired ones.
