@@ -105,8 +105,8 @@ final class KeyEpoch {
     }
 
     /// The peer offers a spare index. Offers may come in any order; one that comes before its turn, or while we have as
-    /// many as we keep, waits, since what was acknowledged is not offered again. Repeated ones, and those that are further
-    /// ahead than any that a peer gives, are ignored.
+    /// many as we keep, waits, since what was acknowledged is not offered again. Repeated ones, and those that are
+    /// further ahead than any that a peer gives, are ignored.
     func learn(sequence: UInt64, _ index: ReceiverIndex) {
         guard sequence > peerSequence, sequence - peerSequence <= UInt64(Self.maximumIndices),
             !earlyOffers.contains(where: { $0.sequence == sequence })
