@@ -74,7 +74,7 @@ def test_a_slow_reader_holds_nobody_up(events):
     wait_until_small(bulk.a, bulk.b)
     resident = [memory(node, "RssAnon") for node in (bulk.a, bulk.b)]
     ratios = []
-    for _ in range(4):
+    for _ in range(6):
         alone = statistics.median(latencies(streams, port))
         slow = SlowReader(port)
         # Until every buffer on the way is full, it reads as fast as any.
