@@ -71,7 +71,7 @@ def doctor(sidecar, *arguments, environment=None, prefix=()):
     assert run.stdout.startswith("{"), run.stdout + run.stderr
     document = json.loads(run.stdout)
     for finding in document["findings"]:
-        told = finding.get("why") and finding.get("todo")
+        told = finding.get("why") and finding.get("hint")
         assert finding["state"] in ("ok", "note") or told, f"a finding says why and what to do: {finding}"
     assert document["broken"] == sum(finding["state"] == "broken" for finding in document["findings"])
     assert run.returncode == (1 if document["broken"] else 0)

@@ -19,7 +19,7 @@ struct Doctor {
         } catch let failure as CommandFailure {
             running = nil
             findings.append(
-                .broken("sidecar", failure.message, why: "no command can talk to it", todo: failure.hint)
+                .broken("sidecar", failure.message, why: "no command can talk to it", hint: failure.hint)
             )
         }
         let settings = settings(&findings, running: running)
@@ -37,14 +37,14 @@ struct Doctor {
 
     private static func sidecarFinding(_ running: StatusDocument?) -> Finding {
         guard let running else {
-            return .note("sidecar", "none runs on this state directory", todo: "start it with `postern up`")
+            return .note("sidecar", "none runs on this state directory", hint: "start it with `postern up`")
         }
         guard running.version == Postern.version else {
             return .warning(
                 "sidecar",
                 "version \(running.version) runs, and this program is \(Postern.version)",
                 why: "commands and sidecar may not understand each other",
-                todo: "restart the sidecar"
+                hint: "restart the sidecar"
             )
         }
         return .ok("sidecar", "version \(running.version) runs")
@@ -63,7 +63,7 @@ struct Doctor {
                         "configuration",
                         "\(waiting.joined(separator: ", ")) differ from what is in use",
                         why: "these keys change only at a start",
-                        todo: "restart the sidecar"
+                        hint: "restart the sidecar"
                     )
                 )
             }
@@ -75,16 +75,16 @@ struct Doctor {
                     problem.description,
                     why: running == nil
                         ? "no sidecar starts with it" : "the sidecar runs on with what was there before",
-                    todo: problem.hint ?? "correct the line; `postern config check` tells when it is right"
+                    hint: problem.hint ?? "correct the line; `postern config check` tells when it is right"
                 )
             }
         } catch let failure as CommandFailure {
             findings.append(
-                .broken("configuration", failure.message, why: "no sidecar starts without it", todo: failure.hint)
+                .broken("configuration", failure.message, why: "no sidecar starts without it", hint: failure.hint)
             )
         } catch {
             findings.append(
-                .broken("configuration", "\(error)", why: "no sidecar starts with it", todo: "see the file")
+                .broken("configuration", "\(error)", why: "no sidecar starts with it", hint: "see the file")
             )
         }
         return nil
@@ -99,7 +99,7 @@ struct Doctor {
                     "state directory",
                     "it is older than the node: line \(outdated.sequence) of \(outdated.known)",
                     why: "nobody is trusted until the revocations that it lacks are known",
-                    todo: "run `postern trust recover`"
+                    hint: "run `postern trust recover`"
                 )
             )
         }
@@ -109,7 +109,7 @@ struct Doctor {
                     "key",
                     key == status.did ? "another program uses this node's key" : "two programs use the key \(key)",
                     why: "calls to it fail now and then, and nobody can tell the two apart",
-                    todo: "stop one of the two; a copy of a state directory is for a move, not for a second node"
+                    hint: "stop one of the two; a copy of a state directory is for a move, not for a second node"
                 )
             )
         }
@@ -119,7 +119,7 @@ struct Doctor {
                     "names",
                     "nobody has the name \(name.name)",
                     why: "these wait for it: \(name.uses.joined(separator: ", "))",
-                    todo: "bind it: postern name DID \(name.name)"
+                    hint: "bind it: postern name DID \(name.name)"
                 )
             )
         }

@@ -20,30 +20,30 @@ struct Finding: Codable, Hashable, Sendable {
     /// Why it matters.
     let why: String?
     /// What to do about it.
-    let todo: String?
+    let hint: String?
 
-    private init(_ check: String, _ state: State, _ what: String, why: String?, todo: String?) {
+    private init(_ check: String, _ state: State, _ what: String, why: String?, hint: String?) {
         self.check = check
         self.state = state
         self.what = what
         self.why = why
-        self.todo = todo
+        self.hint = hint
     }
 
     static func ok(_ check: String, _ what: String) -> Finding {
-        Finding(check, .ok, what, why: nil, todo: nil)
+        Finding(check, .ok, what, why: nil, hint: nil)
     }
 
-    static func note(_ check: String, _ what: String, why: String? = nil, todo: String? = nil) -> Finding {
-        Finding(check, .note, what, why: why, todo: todo)
+    static func note(_ check: String, _ what: String, why: String? = nil, hint: String? = nil) -> Finding {
+        Finding(check, .note, what, why: why, hint: hint)
     }
 
-    static func warning(_ check: String, _ what: String, why: String, todo: String) -> Finding {
-        Finding(check, .warning, what, why: why, todo: todo)
+    static func warning(_ check: String, _ what: String, why: String, hint: String) -> Finding {
+        Finding(check, .warning, what, why: why, hint: hint)
     }
 
-    static func broken(_ check: String, _ what: String, why: String, todo: String) -> Finding {
-        Finding(check, .broken, what, why: why, todo: todo)
+    static func broken(_ check: String, _ what: String, why: String, hint: String) -> Finding {
+        Finding(check, .broken, what, why: why, hint: hint)
     }
 
     /// The finding in lines for people.
@@ -59,7 +59,7 @@ struct Finding: Codable, Hashable, Sendable {
         let indentation = String(repeating: " ", count: lead.count)
         var lines = ["\(lead)\(check): \(what)"]
         if let why { lines.append("\(indentation)why it matters: \(why)") }
-        if let todo { lines.append("\(indentation)what to do: \(todo)") }
+        if let hint { lines.append("\(indentation)what to do: \(hint)") }
         return lines.joined(separator: "\n")
     }
 }

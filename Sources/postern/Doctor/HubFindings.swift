@@ -21,7 +21,7 @@ enum HubFindings {
                     "hub",
                     "none is configured",
                     why: "peers are found by the addresses in invitations only, and nobody can ask for trust",
-                    todo: "add the line that `postern hub` prints to `hubs:`"
+                    hint: "add the line that `postern hub` prints to `hubs:`"
                 )
             ]
         }
@@ -47,7 +47,7 @@ enum HubFindings {
                     "hub",
                     "\(hub.url) has no room for this node",
                     why: "peers do not find it there",
-                    todo: "ask who runs the hub to raise limits.nodes, or use another hub"
+                    hint: "ask who runs the hub to raise limits.nodes, or use another hub"
                 )
             )
         }
@@ -57,7 +57,7 @@ enum HubFindings {
                     "clock",
                     "this host's is \(abs(offset) / 1_000) s \(offset > 0 ? "behind" : "ahead of") the hub's",
                     why: "requests and invitations are taken for too old or too new",
-                    todo: "set it on the host where it is wrong, with `timedatectl set-ntp true`"
+                    hint: "set it on the host where it is wrong, with `timedatectl set-ntp true`"
                 )
             )
         }
@@ -72,7 +72,7 @@ enum HubFindings {
                 "hub",
                 "\(hub.place.host) cannot be resolved",
                 why: "peers that are not at a known address are met at the hub",
-                todo: "check the name in `hubs:`, and DNS with `getent hosts \(hub.place.host)`"
+                hint: "check the name in `hubs:`, and DNS with `getent hosts \(hub.place.host)`"
             )
         }
         guard let milliseconds = await HubProbe.roundTrip(to: hub, at: addresses) else {
@@ -80,7 +80,7 @@ enum HubFindings {
                 "hub",
                 "nothing answers at \(hub.place) over UDP under the key of the URL",
                 why: "peers that are not at a known address are met at the hub",
-                todo: "see that the hub runs and its READY line has this very URL (a hub under another key is silent), "
+                hint: "see that the hub runs and its READY line has this very URL (a hub under another key is silent), "
                     + "and that no firewall here or there drops UDP to port \(hub.place.port)"
             )
         }

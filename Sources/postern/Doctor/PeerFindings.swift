@@ -10,8 +10,8 @@ struct PeerFindings {
     let running: StatusDocument?
 
     /// What a step that failed says, in the peer's part of the findings.
-    private func broken(_ what: String, why: String, todo: String) -> Finding {
-        .broken("way to \(peer)", what, why: why, todo: todo)
+    private func broken(_ what: String, why: String, hint: String) -> Finding {
+        .broken("way to \(peer)", what, why: why, hint: hint)
     }
 
     private func ok(_ what: String) -> Finding { .ok("way to \(peer)", what) }
@@ -22,7 +22,7 @@ struct PeerFindings {
                 broken(
                     "no sidecar runs here",
                     why: "the way to a peer begins at this sidecar",
-                    todo: "start it with `postern up`"
+                    hint: "start it with `postern up`"
                 )
             ]
         }
@@ -43,7 +43,7 @@ struct PeerFindings {
                     "way to \(peer)",
                     "everything goes through the hub",
                     why: "it is slower than a direct path",
-                    todo: "let UDP pass between the two hosts; a direct path is taken as soon as there is one"
+                    hint: "let UDP pass between the two hosts; a direct path is taken as soon as there is one"
                 )
             )
         }
@@ -64,14 +64,14 @@ struct PeerFindings {
             return broken(
                 "\(pending.did) asks for our trust and waits",
                 why: "nothing passes before the trust stands on both sides",
-                todo: "postern trust approve \(pending.id), or reject \(pending.id)"
+                hint: "postern trust approve \(pending.id), or reject \(pending.id)"
             )
         }
         if let asked = trust.outgoing.first(where: { $0.name == "\(peer)" || $0.did.did == "\(peer)" }) {
             return broken(
                 "we have asked and have no answer yet",
                 why: "its owner decides",
-                todo: asked.taken
+                hint: asked.taken
                     ? "ask its owner to run `postern trust list`" : "no hub has taken the request: see above"
             )
         }
@@ -79,7 +79,7 @@ struct PeerFindings {
         return broken(
             "no trust stands with anybody who is called so here",
             why: "a peer is reached only when each side trusts the other",
-            todo: near.map { "did you mean \($0)?" }
+            hint: near.map { "did you mean \($0)?" }
                 ?? "use an invitation of its (`postern join`), or ask: postern trust request DID"
         )
     }
@@ -98,7 +98,7 @@ struct PeerFindings {
         return broken(
             "nothing comes back from it (\(seen))",
             why: "calls get 503 until it does",
-            todo: isAtHub
+            hint: isAtHub
                 ? "see that its sidecar runs and is at a hub (`postern status` there); our hub answers"
                 : "this sidecar is at no hub: mend that first, see above"
         )
@@ -110,7 +110,7 @@ struct PeerFindings {
             offered = try await sidecar.ask(ListServices(peer: PeerName(known.did)))
         } catch let failure as CommandFailure {
             return [
-                broken("it does not say what it offers: \(failure.message)", why: "we do not know", todo: failure.hint)
+                broken("it does not say what it offers: \(failure.message)", why: "we do not know", hint: failure.hint)
             ]
         }
         guard !offered.isEmpty else {
@@ -118,7 +118,7 @@ struct PeerFindings {
                 broken(
                     "it offers us nothing",
                     why: "there is nothing to call",
-                    todo: "there: `postern why US SERVICE` says which of `allow` and the trust keeps us out"
+                    hint: "there: `postern why US SERVICE` says which of `allow` and the trust keeps us out"
                 )
             ]
         }
@@ -143,7 +143,7 @@ struct PeerFindings {
             return broken(
                 "the port \(entry.listen) is for \(shown), which it does not offer us",
                 why: "calls there get 502",
-                todo: near.map { "did you mean \($0)? Correct `reach`" }
+                hint: near.map { "did you mean \($0)? Correct `reach`" }
                     ?? "ask its owner to offer it, or take it out: postern unreach \(entry.listen)"
             )
         }
@@ -157,7 +157,7 @@ struct PeerFindings {
             return broken(
                 "a call through \(entry.listen) fails with \(code) (\(answer.status))",
                 why: code.hasPrefix("upstream") ? "the way is fine, its agent is not" : "clients get the same",
-                todo: code.hasPrefix("upstream")
+                hint: code.hasPrefix("upstream")
                     ? "there: `postern doctor` says what is wrong with the agent"
                     : "curl -i http://\(entry.listen)/ says more"
             )
@@ -165,7 +165,7 @@ struct PeerFindings {
             return broken(
                 "nobody answers at \(entry.listen): \(error.text)",
                 why: "clients get the same",
-                todo: "see `postern status`"
+                hint: "see `postern status`"
             )
         }
     }

@@ -19,7 +19,7 @@ enum PortFindings {
                 "ports",
                 "\(entry.listen) for a service of \(entry.peer): \(entry.state)",
                 why: "clients that call there reach somebody else, or nobody",
-                todo: "see who has it with `ss -lntp`; the sidecar tries again by itself"
+                hint: "see who has it with `ss -lntp`; the sidecar tries again by itself"
             )
         }
     }
@@ -40,7 +40,7 @@ enum PortFindings {
                     "ports",
                     "\(place) (\(key)): " + (number == EADDRINUSE ? "in use" : String(cString: strerror(number))),
                     why: "no sidecar starts that is to listen there",
-                    todo: number == EADDRINUSE
+                    hint: number == EADDRINUSE
                         ? "see who has it with `ss -lntup`, or choose another port" : "choose an address of this host"
                 )
             }

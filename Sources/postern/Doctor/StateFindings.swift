@@ -23,7 +23,7 @@ struct StateFindings {
                     "key",
                     "there is no directory \(state.path)",
                     why: "it holds the key that is this node",
-                    todo: "make both: postern init --state '\(state.path)'"
+                    hint: "make both: postern init --state '\(state.path)'"
                 )
             ]
         }
@@ -39,7 +39,7 @@ struct StateFindings {
                     "key",
                     "\(state.path) holds no key",
                     why: "the key is the node",
-                    todo: "make one: postern init --state '\(state.path)'"
+                    hint: "make one: postern init --state '\(state.path)'"
                 )
             }
             return .ok("key", identity.key.did)
@@ -48,7 +48,7 @@ struct StateFindings {
                 "key",
                 error.message,
                 why: "no sidecar starts on it, since whoever reads the key is the node",
-                todo: error.hint ?? "check owner and mode of \(state.identityPath)"
+                hint: error.hint ?? "check owner and mode of \(state.identityPath)"
             )
         }
     }
@@ -59,7 +59,7 @@ struct StateFindings {
             "state directory",
             "others may write into \(state.path)",
             why: "they can put files of theirs in the place of the node's",
-            todo: "chmod go-w '\(state.path)'"
+            hint: "chmod go-w '\(state.path)'"
         )
     }
 
@@ -71,7 +71,7 @@ struct StateFindings {
                 "file modes",
                 "\(path) is open to others (mode \(String(mode, radix: 8)))",
                 why: "it says whom this node trusts, or opens its control API",
-                todo: "chmod 600 '\(path)'"
+                hint: "chmod 600 '\(path)'"
             )
         }
     }
@@ -83,7 +83,7 @@ struct StateFindings {
             "key",
             "the key of the next rotation lies beside the key itself",
             why: "whoever takes one takes both, and the node cannot be won back",
-            todo: "move \(path) to a place of its own"
+            hint: "move \(path) to a place of its own"
         )
     }
 
@@ -94,7 +94,7 @@ struct StateFindings {
             "state directory",
             "the path \(state.socketPath) is longer than 107 bytes",
             why: "no control socket can be opened there",
-            todo: "choose a shorter state directory"
+            hint: "choose a shorter state directory"
         )
     }
 
@@ -107,11 +107,11 @@ struct StateFindings {
                 "disk",
                 words,
                 why: "nothing is promised that cannot be stored: no trust can be given or ended for good",
-                todo: "make room"
+                hint: "make room"
             )
         }
         guard free < 64 << 20 else { return .ok("disk", words) }
-        return .warning("disk", words, why: "trust and audit trail need room", todo: "make room")
+        return .warning("disk", words, why: "trust and audit trail need room", hint: "make room")
     }
 
     private static func free(at path: String) -> UInt64? {

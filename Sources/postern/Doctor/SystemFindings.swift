@@ -26,7 +26,7 @@ enum SystemFindings {
             "clock",
             "it says \(now)",
             why: "invitations and grants are judged by it",
-            todo: "set it, with `timedatectl set-ntp true` or ntpdate"
+            hint: "set it, with `timedatectl set-ntp true` or ntpdate"
         )
     }
 
@@ -35,10 +35,10 @@ enum SystemFindings {
         let words = "\(limit) files may be open"
         guard limit < 4_096 else { return .ok("open files", words) }
         let why = "each connection takes up to two, so that about \(max(limit - 64, 0) / 2) can be there at a time"
-        let todo = "raise the hard limit: `ulimit -Hn 65536`, or LimitNOFILE=65536 in the systemd unit"
+        let hint = "raise the hard limit: `ulimit -Hn 65536`, or LimitNOFILE=65536 in the systemd unit"
         return limit < 256
-            ? .broken("open files", words, why: why, todo: todo)
-            : .warning("open files", words, why: why, todo: todo)
+            ? .broken("open files", words, why: why, hint: hint)
+            : .warning("open files", words, why: why, hint: hint)
     }
 
     /// What the largest receive buffer of a socket, in bytes, is worth; nil: the system does not say.
@@ -50,7 +50,7 @@ enum SystemFindings {
             "UDP buffers",
             words,
             why: "bursts are dropped before we see them, which makes bulk slow on fast links",
-            todo: "sysctl -w net.core.rmem_max=\(OverlayNode.Settings.defaults.socketBuffer) "
+            hint: "sysctl -w net.core.rmem_max=\(OverlayNode.Settings.defaults.socketBuffer) "
                 + "net.core.wmem_max=\(OverlayNode.Settings.defaults.socketBuffer)"
         )
     }
@@ -78,7 +78,7 @@ enum SystemFindings {
             "proxies",
             "\(set.joined(separator: ", ")) is set, and NO_PROXY does not exempt 127.0.0.1",
             why: "clients that obey it send calls to the local ports of peers' services to that proxy",
-            todo: "export NO_PROXY=127.0.0.1,localhost"
+            hint: "export NO_PROXY=127.0.0.1,localhost"
         )
     }
 

@@ -20,7 +20,7 @@ enum UpstreamFindings {
                     "upstream \(entry.service)",
                     problem,
                     why: "the last call of a peer failed for it",
-                    todo: "see the agent's log; a call that passes clears this"
+                    hint: "see the agent's log; a call that passes clears this"
                 )
             }
     }
@@ -67,7 +67,7 @@ enum UpstreamFindings {
                 check,
                 "what answers at \(place) is not HTTP/1.1",
                 why: "a service of kind \(kind.rawValue) is read as HTTP at both ends",
-                todo: "check the port, or expose it as kind tcp"
+                hint: "check the port, or expose it as kind tcp"
             )
         }
         if answer.refusesHost {
@@ -75,7 +75,7 @@ enum UpstreamFindings {
                 check,
                 "the agent refuses Host: \(host) (status \(answer.status))",
                 why: "every call of a peer is refused the same way",
-                todo: "let the agent accept that host (MCP SDK: allowed_hosts), or try `host: preserve`"
+                hint: "let the agent accept that host (MCP SDK: allowed_hosts), or try `host: preserve`"
             )
         }
         switch kind {
@@ -84,14 +84,14 @@ enum UpstreamFindings {
                 check,
                 "the agent at \(place) answers \(answer.status) to an MCP request at /mcp",
                 why: "clients that are pointed at /mcp will not find it",
-                todo: "tell clients the path that the agent serves, or see whether it is an MCP server at all"
+                hint: "tell clients the path that the agent serves, or see whether it is an MCP server at all"
             )
         case .a2a where !answer.isAgentCard && answer.status != 401 && answer.status != 403:
             return .broken(
                 check,
                 "the agent at \(place) has no agent card at /.well-known/agent-card.json (status \(answer.status))",
                 why: "A2A clients begin with the card",
-                todo: "see whether the port is the A2A agent's, or expose it as kind http"
+                hint: "see whether the port is the A2A agent's, or expose it as kind http"
             )
         case .mcp, .a2a, .http, .tcp, .udp, .stdio:
             return .ok(check, "the agent at \(place) answers as kind \(kind.rawValue) (status \(answer.status))")
@@ -103,7 +103,7 @@ enum UpstreamFindings {
             check,
             "\(service.targetText): \(failure.text)",
             why: "peers that call \(service.service.name) get 502",
-            todo: "start the agent, or correct `upstream`"
+            hint: "start the agent, or correct `upstream`"
         )
     }
 
@@ -117,7 +117,7 @@ enum UpstreamFindings {
                 check,
                 "there is no program \(program)",
                 why: "a peer that calls it gets nothing",
-                todo: "install it, or give its whole path in `command`; the sidecar has a PATH of its own under systemd"
+                hint: "install it, or give its whole path in `command`; the sidecar has a PATH of its own under systemd"
             )
         }
         return .ok(check, "\(path) can be started")
