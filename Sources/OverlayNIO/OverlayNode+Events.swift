@@ -35,6 +35,8 @@ extension OverlayNode {
             answerPings(of: peer, roundTrip)
         case .replayFloor(let key, let counter):
             noteFloor(of: key, counter)
+        case .sharedFloor(let key, let instance, let counter):
+            observer?.overlayStores(sharedFloor: counter, of: key, instance: instance)
         case .countersLow:
             reserveCounters()
         case .duplicateIdentity(_, let key):
@@ -87,8 +89,8 @@ extension OverlayNode {
         case .pathBelowBase(_, let key, let endpoint, let isBelow):
             observer?.overlaySession(with: key, is: .pathBelowBase(endpoint, isBelow))
         case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
-            .replayFloor, .observedAddress, .candidates, .localPathSilent, .countersLow, .duplicateIdentity,
-            .identityShared, .rekeyOverdue:
+            .replayFloor, .sharedFloor, .observedAddress, .candidates, .localPathSilent, .countersLow,
+            .duplicateIdentity, .identityShared, .rekeyOverdue:
             preconditionFailure("only events of sessions come here")
         }
     }

@@ -25,6 +25,10 @@ package protocol OverlayObserver: AnyObject {
     /// that the message began ends then.
     func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool
 
+    /// The same for one of the processes that share the key of `peer`. Stored before the message is answered; what came
+    /// with it is harmless when it comes again.
+    func overlayStores(sharedFloor: UInt64, of peer: NodeKey, instance: UInt64)
+
     /// Two programs seem to use one key.
     func overlaySees(_ duplicate: DuplicateIdentity)
 
@@ -33,6 +37,11 @@ package protocol OverlayObserver: AnyObject {
 
     /// Where `peer` may be reached, as it told inside the session: worth keeping for a start without a hub.
     func overlayLearned(candidates: [Endpoint], of peer: NodeKey)
+}
+
+extension OverlayObserver {
+    /// Who admits no peer with a shared key has nothing to store.
+    package func overlayStores(sharedFloor: UInt64, of peer: NodeKey, instance: UInt64) {}
 }
 
 /// Whose key two programs use at a time, as one that is copied together with its state directory is.

@@ -1,7 +1,7 @@
 import HubProtocol
 import OverlayCrypto
 import OverlayWire
-import PosternModel
+package import PosternModel
 import TrustCore
 
 // Invitations, on the side that makes them.
@@ -170,6 +170,12 @@ extension Sidecar {
         if ended.count > settings.invitationCount { ended.sort { $0.invitation.expires > $1.invitation.expires } }
         for (id, invitation) in ended.prefix(settings.invitationCount) { answered[id] = invitation.secret }
         return answered
+    }
+
+    /// The guest keys of all invitations that are remembered, whether their holders are answered now or not.
+    package func guestKeys(at now: Clocks) -> Set<NodeKey> {
+        let remembered = book.issued.values.filter { now.wall < $0.forgotten }
+        return Set(remembered.compactMap { try? NodeIdentity(seed: $0.invitation.secret.guestSeed).key })
     }
 
     func isGuest(_ peer: NodeKey) -> Bool { guests[peer] != nil }

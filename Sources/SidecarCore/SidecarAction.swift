@@ -74,7 +74,7 @@ package struct PeerAdmission: Hashable, Sendable {
     package let secret: PreSharedKey
     /// Where to try first.
     package let candidates: [Endpoint]
-    /// The guest of an open invitation: it may redeem and nothing else, and its replay guard starts anew.
+    /// The guest of an open invitation: it may redeem and nothing else, and many hosts have its key.
     package let isGuest: Bool
 }
 

@@ -147,7 +147,7 @@ extension SidecarRuntime {
             candidates: Candidate.hosts(admission.candidates),
             replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0,
             isFloorCertain: settings.areFloorsCertain,
-            isShared: admission.isGuest
+            sharedFloors: admission.isGuest ? life?.guestFloors.floors(of: admission.key) ?? [:] : nil
         )
         guard !node.admit(configuration) else { return }
         log.error("a peer cannot be admitted: there are too many", metadata: ["peer": "\(admission.key)"])

@@ -57,7 +57,7 @@ extension SidecarRuntime: OverlayObserver {
     }
 
     package func overlayStores(replayFloor: UInt64, of peer: NodeKey) -> Bool {
-        // A guest's key is that of many hosts, and redeeming twice does no harm.
+        // Of a peer that was expelled meanwhile nothing is kept.
         guard life?.sidecar.isAdmissible(peer, at: .now()) == true || life?.hubs[peer] != nil else { return true }
         do {
             try life?.floors.raise(peer, to: replayFloor)
@@ -68,6 +68,14 @@ extension SidecarRuntime: OverlayObserver {
                 metadata: ["peer": "\(peer)", "error": "\(error)"]
             )
             return false
+        }
+    }
+
+    package func overlayStores(sharedFloor: UInt64, of guest: NodeKey, instance: UInt64) {
+        do {
+            try life?.guestFloors.raise(guest, instance, to: sharedFloor)
+        } catch {
+            log.error("the replay guard of invitations cannot be stored", metadata: ["error": "\(error)"])
         }
     }
 

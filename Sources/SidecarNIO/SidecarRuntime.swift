@@ -81,6 +81,7 @@ package final class SidecarRuntime {
         let journal: JournalFile
         let audit: AuditFile
         let floors: ReplayFloorFile
+        let guestFloors: GuestFloorFile
         let cache: CacheFile
         let control: RPCServer
         /// What waits for facts to be on the disk.
@@ -142,8 +143,10 @@ package final class SidecarRuntime {
         let audit = try openAudit(in: directory)
         let (opened, facts) = try openJournal(in: directory, isNew: audit.isNew)
         let floors: ReplayFloorFile
+        let guestFloors: GuestFloorFile
         do throws(StateFileError) {
             floors = try ReplayFloorFile(path: directory.floorsPath)
+            guestFloors = try GuestFloorFile(path: directory.guestFloorsPath)
         } catch {
             throw Problem(error)
         }
@@ -160,12 +163,14 @@ package final class SidecarRuntime {
             random: RandomSource(seed: SystemEntropy.bytes(), entropy: SystemEntropy.bytes),
             settings: settings.sidecar
         )
+        guestFloors.keep(sidecar.guestKeys(at: .now()))
         let control = RPCServer { [weak self] call, document in self?.receive(document, call) }
         life = Life(
             sidecar: sidecar,
             journal: opened.journal,
             audit: audit,
             floors: floors,
+            guestFloors: guestFloors,
             cache: cache,
             control: control
         )

@@ -41,6 +41,8 @@ package struct StateDirectory: Hashable, Sendable {
     package var auditPath: String { path + "/audit.jsonl" }
     /// Which first messages are spent: see ``ReplayFloorFile``.
     package var floorsPath: String { path + "/replay.floors" }
+    /// The same of those who redeem invitations: see ``GuestFloorFile``.
+    package var guestFloorsPath: String { path + "/guests.floors" }
     /// Which numbers of first messages are used: see ``HandshakeCounterFile``.
     package var counterPath: String { path + "/handshake.counter" }
     /// Where peers were when they were last met.

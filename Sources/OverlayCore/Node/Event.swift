@@ -24,6 +24,8 @@ package enum Event: Sendable {
     case pathBelowBase(PeerHandle, NodeKey, Endpoint, Bool)
     /// Handshakes of the peer up to this counter are replays. To be stored before later events are handled.
     case replayFloor(NodeKey, UInt64)
+    /// The same for one of the processes that share the peer's key (``PeerConfiguration/sharedFloors``).
+    case sharedFloor(NodeKey, instance: UInt64, UInt64)
     /// Numbers for handshakes run low: more are to be reserved (`Node.reserveCounters(to:)`).
     case countersLow
     /// Two programs use the key of the peer. The one that was there first is preferred for a minute.

@@ -42,9 +42,9 @@ package struct PeerConfiguration: Sendable {
     /// Whether the floor is known to be the last one, or may be older: after a power failure, say. Then the first
     /// handshake of the peer brings no early data.
     package var isFloorCertain: Bool
-    /// Whether many hosts have the peer's key, as they have an invitation's: their counters have nothing to do with
-    /// each other.
-    package var isShared: Bool
+    /// Where many hosts have the peer's key, as they have an invitation's: up to which counter each process has spent
+    /// its first messages, by ``OverlayWire/TransportParameters/instance``. Nil: the key is one host's.
+    package var sharedFloors: [UInt64: UInt64]?
 
     package init(
         key: NodeKey,
@@ -54,7 +54,7 @@ package struct PeerConfiguration: Sendable {
         sharesCandidates: Bool = true,
         replayFloor: UInt64 = 0,
         isFloorCertain: Bool = true,
-        isShared: Bool = false
+        sharedFloors: [UInt64: UInt64]? = nil
     ) {
         self.key = key
         self.preSharedKey = preSharedKey
@@ -63,7 +63,7 @@ package struct PeerConfiguration: Sendable {
         self.sharesCandidates = sharesCandidates
         self.replayFloor = replayFloor
         self.isFloorCertain = isFloorCertain
-        self.isShared = isShared
+        self.sharedFloors = sharedFloors
     }
 }
 

@@ -51,9 +51,12 @@ extension Node {
     }
 
     /// Whether the message is none that was taken already, nor older than one.
-    private func isFresh(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
+    private mutating func isFresh(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
         if peer.instanceFloors != nil {
-            return peer.instanceFloors?.take(initiation.counter, of: initiation.parameters.instance) == true
+            let instance = initiation.parameters.instance
+            guard peer.instanceFloors?.take(initiation.counter, of: instance) == true else { return false }
+            shared.events.append(.sharedFloor(peer.key, instance: instance, initiation.counter))
+            return true
         }
         return initiation.counter > peer.replayFloor || mayReturn(peer, at: now)
     }
@@ -89,7 +92,7 @@ extension Node {
 
     /// Handshakes of the peer up to `counter` are replays from now on.
     mutating func raiseReplayFloor(of peer: Peer, to counter: UInt64) {
-        guard counter > peer.replayFloor else { return }
+        guard peer.instanceFloors == nil, counter > peer.replayFloor else { return }
         peer.replayFloor = counter
         shared.events.append(.replayFloor(peer.key, counter))
     }

@@ -33,20 +33,26 @@ struct KnownInstances {
     }
 }
 
-/// What the processes that share a key have spent, each by itself. Bounded: the oldest are forgotten.
+/// What the processes that share a key have spent, each by itself. Bounded, and nothing is forgotten: at the limit new
+/// processes are refused, since a copy of what a forgotten one said would be taken again.
 struct InstanceFloors {
-    static let maximum = 64
-    private var floors: [(instance: UInt64, counter: UInt64)] = []
+    /// Four times the most uses that an invitation has.
+    static let maximum = 4096
+    private var floors: [UInt64: UInt64]
+
+    /// `spent`: the largest counter of each process that was taken before.
+    init(spent: [UInt64: UInt64] = [:]) {
+        floors = spent
+    }
 
     /// Whether a first message with this number is new; it is not from now on.
     mutating func take(_ counter: UInt64, of instance: UInt64) -> Bool {
-        guard let position = floors.firstIndex(where: { $0.instance == instance }) else {
-            if floors.count == Self.maximum { floors.removeFirst() }
-            floors.append((instance, counter))
-            return true
+        if let floor = floors[instance] {
+            guard counter > floor else { return false }
+        } else {
+            guard floors.count < Self.maximum else { return false }
         }
-        guard counter > floors[position].counter else { return false }
-        floors[position].counter = counter
+        floors[instance] = counter
         return true
     }
 }

@@ -94,7 +94,7 @@ final class Peer {
         self.isAdmitted = isAdmitted
         replayFloor = configuration.replayFloor
         isFloorCertain = configuration.isFloorCertain
-        if configuration.isShared { instanceFloors = InstanceFloors() }
+        instanceFloors = configuration.sharedFloors.map(InstanceFloors.init(spent:))
         add(configuration.candidates)
     }
 

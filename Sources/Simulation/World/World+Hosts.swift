@@ -181,6 +181,9 @@ extension World {
             if let peer = hostID(of: key) { paths.append((now, host.id, peer, endpoint)) }
         case .replayFloor(let key, let floor):
             host.store(replayFloor: floor, of: key)
+        case .sharedFloor:
+            // Every host has a key of its own.
+            break
         case .countersLow:
             host.reserveCounters()
         case .localPathSilent:

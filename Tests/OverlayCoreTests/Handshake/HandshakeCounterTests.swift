@@ -70,7 +70,14 @@ struct HandshakeCounterTests {
         let taken = [(5, 1), (5, 1), (4, 1), (4, 2), (6, 1)].map { floors.take($0.0, of: $0.1) }
         #expect(taken == [true, false, false, true, true])
         for instance in 10..<10 + UInt64(InstanceFloors.maximum) { _ = floors.take(1, of: instance) }
-        let afterwards = floors.take(1, of: 2)
-        #expect(afterwards)
+        // At the limit nothing is forgotten, and nobody new is taken.
+        let afterwards = [(1, 2), (1, 10), (2, 10), (1, 9)].map { floors.take($0.0, of: $0.1) }
+        #expect(afterwards == [false, false, true, false])
+    }
+
+    @Test func `what a process has spent before stays spent`() {
+        var floors = InstanceFloors(spent: [7: 5])
+        let taken = [(5, 7), (6, 7), (1, 8)].map { floors.take($0.0, of: $0.1) }
+        #expect(taken == [false, true, true])
     }
 }
