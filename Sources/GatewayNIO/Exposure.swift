@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import OverlayNIO
 import PosternModel
 
 /// One service that peers may reach, and what each of them uses of it.
@@ -33,8 +34,8 @@ final class Exposure {
     private(set) var activeStreams = 0
     /// What offers its program over HTTP, where that is wanted.
     var bridge: BridgeHost?
-    /// Why the agent could not be reached the last time; nil: it could, or nobody tried.
-    var problem: String?
+    /// Why the agent could not be reached the last time, and since when; nil: it could, or nobody tried.
+    private var failure: (message: String, since: Timestamp)?
     private var uses: [NodeKey: Use] = [:]
 
     init(_ service: ExposedService, eventLoop: any EventLoop) {
@@ -42,6 +43,15 @@ final class Exposure {
         let tls = service.tls.map { SecuredUpstream($0, host: service.upstream.host, eventLoop: eventLoop) }
         upstream = Upstream(service.upstream, tls: tls)
         grpc = service.grpc.map { Upstream($0) }
+    }
+
+    /// Why the agent could not be reached the last time, and since when, in words; nil: it could, or nobody tried.
+    var problem: String? { failure.map { "\($0.message), since \($0.since.inMilliseconds)" } }
+
+    /// The agent was reached, or `message` says why not.
+    func note(failure message: String?) {
+        guard failure?.message != message else { return }
+        failure = message.map { ($0, Clocks.now().wall) }
     }
 
     /// Where requests to `destination` go.

@@ -64,7 +64,7 @@ package final class ForwardProxy {
         let reached = ReachedService(peer: peer, target: service, origins: origins)
         let port = ReachPort(service: reached, gateway: gateway, proxied: target)
         proxy.port = port
-        gateway.authority.resolve(peer, service) { [weak proxy] in proxy?.resolved($0, port) }
+        gateway.authority.resolve(peer, service, insteadOf: nil) { [weak proxy] in proxy?.resolved($0, port) }
         proxy.notePeer()
     }
 

@@ -80,7 +80,8 @@ struct CallbackConnector: UpstreamConnector {
     func open(_ destination: ProxyConnection.Destination, for proxy: ProxyHandler) {
         guard let peer = route.peer else { preconditionFailure("a request that names no peer is refused") }
         proxy.reach(peer)
-        gateway.authority.resolve(PeerName(peer), .port(SidecarPort.callbacks)) { [weak proxy] resolution in
+        let target = ServiceTarget.port(SidecarPort.callbacks)
+        gateway.authority.resolve(PeerName(peer), target, insteadOf: nil) { [weak proxy] resolution in
             guard let proxy else { return }
             switch resolution {
             case .ready: connector(to: peer).open(destination, for: proxy)

@@ -39,7 +39,7 @@ package final class Gateway: StreamAcceptor {
     var accessLog: ((AccessEntry) -> Void)?
     private var lastNumber: UInt64 = 0
     private(set) var exposures: [VirtualPort: Exposure] = [:]
-    private(set) var listeners: [ReachedService: any Channel] = [:]
+    private(set) var listeners: [ReachedService: Listening] = [:]
     private(set) var proxies: [ObjectIdentifier: ProxyHandler] = [:]
     private var connected: Set<NodeKey> = []
     private var silent: Set<NodeKey> = []
@@ -197,7 +197,7 @@ package final class Gateway: StreamAcceptor {
         let port = ReachPort(service: service, gateway: self)
         return bind(service.listen, accept: port.accept).assumeIsolated().flatMapThrowing { channel in
             guard let bound = channel.localAddress else { throw ListenError.stopped }
-            self.listeners[service] = channel
+            self.listeners[service] = Listening(channel: channel, port: port)
             if let network = service.network {
                 self.log.warning(
                     "a reached service is open to other machines, without encryption",
@@ -237,9 +237,9 @@ package final class Gateway: StreamAcceptor {
     /// Takes a reached service away; connections that run go on.
     package func unreach(_ service: ReachedService) -> EventLoopFuture<Void> {
         eventLoop.assertInEventLoop()
-        guard let channel = listeners.removeValue(forKey: service) else { return eventLoop.makeSucceededVoidFuture() }
+        guard let listening = listeners.removeValue(forKey: service) else { return eventLoop.makeSucceededVoidFuture() }
         datagramListeners.removeValue(forKey: service)?.close(promise: nil)
-        return channel.close()
+        return listening.channel.close()
     }
 
     /// Counts one more client connection, unless it is refused.
@@ -315,7 +315,7 @@ package final class Gateway: StreamAcceptor {
         stopping = promise
         datagrams.end(nil)
         let others = [callbackListener, proxyListener].compactMap(\.self)
-        let closed = (Array(listeners.values) + Array(datagramListeners.values) + others).map { $0.close() }
+        let closed = (listeners.values.map(\.channel) + Array(datagramListeners.values) + others).map { $0.close() }
         listeners.removeAll()
         for proxy in Array(proxies.values) { proxy.drain() }
         let limit = eventLoop.assumeIsolated().scheduleTask(in: deadline) {

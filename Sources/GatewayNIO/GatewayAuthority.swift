@@ -49,5 +49,12 @@ package protocol GatewayAuthority: AnyObject {
 
     /// Finds a peer's service; asked once per client connection. Calls `then` exactly once, on the loop, at once when
     /// the answer is known. The gateway does not wait for it longer than ``GatewaySettings/peerPatience``.
-    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void)
+    ///
+    /// - Parameter refused: a port where the peer has just said that the service is not: then it is asked anew.
+    func resolve(
+        _ peer: PeerName,
+        _ target: ServiceTarget,
+        insteadOf refused: VirtualPort?,
+        then: @escaping (PeerResolution) -> Void
+    )
 }

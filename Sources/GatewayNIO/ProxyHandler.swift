@@ -25,7 +25,9 @@ final class ProxyHandler {
     private var requests: PendingInput
     private var responses: PendingInput
     /// What waits for the upstream to open; nil once it was open.
-    private var unsent: [ByteBuffer]? = []
+    var unsent: [ByteBuffer]? = []
+    /// Nil once the service has answered, or where it is no peer's.
+    var replay: Replay?
     /// The channel to which something was written since the last event. A stream sends at the end of the loop's turn.
     private var unflushed: ChannelLink?
     var timers = Timers()
@@ -96,6 +98,7 @@ final class ProxyHandler {
             peer = route.key
             beginMeter(service: port.service, of: route.key, isHTTP: route.kind.isHTTP)
             connector = OverlayConnector(route: route, peerName: port.service.peer.description, gateway: gateway)
+            replay = Replay(route)
             connection.resolved(.ready(port.policy(route.kind, of: route.key)))
             if gateway.isPresent(route.key) { connection.notePeer(isPresent: true) }
         case .failure(let error, let kind):
@@ -190,12 +193,14 @@ final class ProxyHandler {
 
     /// The side sends no more.
     func ended(_ side: ProxyConnection.Side) {
+        if side == .upstream { endReplay() }
         self[side].hasEnded = true
         pump(side)
     }
 
     /// Both halves of the side are done in order.
     func closed(_ side: ProxyConnection.Side) {
+        if side == .upstream { endReplay() }
         setLink(nil, side)
         self[side].loss = .closed
         pump(side)
@@ -205,6 +210,7 @@ final class ProxyHandler {
     /// The side is gone before its time. What an upstream gave before its end is still passed on.
     func lost(_ side: ProxyConnection.Side, _ end: LinkEnd) {
         setLink(nil, side)
+        if side == .upstream, followService(after: end) { return }
         if side == .upstream, self[side].hasEnded {
             self[side].loss = .lost(end)
             pump(side)
@@ -227,7 +233,7 @@ final class ProxyHandler {
 
     /// The side reads no more.
     func stopped(_ side: ProxyConnection.Side) {
-        connection.stopped(side)
+        if side == .upstream, replay != nil { replay?.hasStopped = true } else { connection.stopped(side) }
         settle()
     }
 
@@ -260,8 +266,10 @@ final class ProxyHandler {
             }
             if gateway.hasSilentPeers, exposure == nil, let peer, !gateway.isPresent(peer) { notePeer() }
         case .upstream:
+            endReplay()
             connection.receiveResponses(bytes.readableBytesUInt8Span)
             measureResponses(bytes.readableBytes)
+            if connection.counts.responses > 0 { port?.note(connection.counts.failure) }
             if lastEvents != nil { lastEvents = .now() }
             gateway.emit(bytes) { write($0, to: .downstream) }
         }
@@ -273,6 +281,7 @@ final class ProxyHandler {
             link.write(bytes)
             unflushed = link
         case (.stream(let link), _):
+            if side == .upstream { keepForReplay(bytes) }
             if !link.write(bytes) { connection.setBlocked(side, true) }
         case (.channel, .upstream), (nil, .upstream): unsent?.append(bytes)
         case (.channel, .downstream), (nil, .downstream): break
@@ -309,13 +318,16 @@ final class ProxyHandler {
         case .answer(let error, let toHead):
             gateway.noteError(error, of: peer, at: exposure)
             measureError(error)
+            port?.note(error.code)
             gateway.log.debug("answered with an error", metadata: ["code": "\(error.code.rawValue)"])
             write(ByteBuffer(bytes: error.response(toHead: toHead)), to: .downstream)
-        case .finish(let side): link(side)?.finish()
+        case .finish(let side):
+            if side == .upstream { replay?.hasEnded = true }
+            finish(side)
         case .close(let side): link(side)?.close()
         case .reset(let side):
             self[side].clear()
-            if side == .upstream { unsent = nil }
+            if side == .upstream { (unsent, replay) = (nil, nil) }
             link(side)?.reset()
             setLink(nil, side)
         case .discard(let side):
@@ -329,6 +341,9 @@ final class ProxyHandler {
     }
 
     // MARK: Sides
+
+    /// Sends the end behind everything that was sent to the side.
+    func finish(_ side: ProxyConnection.Side) { link(side)?.finish() }
 
     private func link(_ side: ProxyConnection.Side) -> Link? {
         switch side {

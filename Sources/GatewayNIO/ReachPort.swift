@@ -2,6 +2,12 @@ import GatewayCore
 import NIOCore
 import PosternModel
 
+/// A local port that is open.
+struct Listening {
+    let channel: any Channel
+    let port: ReachPort
+}
+
 /// One local port for a peer's service.
 final class ReachPort {
     let service: ReachedService
@@ -12,6 +18,8 @@ final class ReachPort {
     private var peerName: String?
     /// By which target of the forward proxy a client means the service.
     private let proxied: ProxyTarget?
+    /// What keeps clients from the service; nil: nothing does, as far as the last of them saw.
+    var trouble: ServiceTrouble?
 
     init(service: ReachedService, gateway: Gateway, proxied: ProxyTarget? = nil) {
         self.service = service
@@ -95,7 +103,7 @@ final class ReachPort {
 
     private func begin(_ proxy: ProxyHandler, _ link: ChannelLink) {
         proxy.begin(downstream: .channel(link))
-        gateway.authority.resolve(service.peer, service.target) { [weak proxy] resolution in
+        gateway.authority.resolve(service.peer, service.target, insteadOf: nil) { [weak proxy] resolution in
             proxy?.resolved(resolution, self)
         }
         proxy.notePeer()

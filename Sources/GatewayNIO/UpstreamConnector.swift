@@ -33,7 +33,7 @@ extension Gateway {
         _ describe: @escaping (any Error) -> GatewayError
     ) {
         let link = ChannelLink(.upstream, of: proxy) {
-            proxy.exposure?.problem = nil
+            proxy.exposure?.note(failure: nil)
             proxy.opened(upstream: .channel($0))
         }
         proxy.opening(upstream: .channel(link))
@@ -92,7 +92,7 @@ struct TCPConnector: UpstreamConnector {
 
     private func describe(_ error: any Error) -> GatewayError {
         let described = explain(error)
-        exposure.problem = described.message
+        exposure.note(failure: described.message)
         return described
     }
 

@@ -62,7 +62,6 @@ extension Sidecar {
         admissiblePeers(at: now).map { peer in
             let relationship = book.relationships[peer]
             let session = view.session(with: peer)
-            let heard = session?.heardAt.map { now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds) }
             return PeerDocument(
                 did: peer,
                 name: name(of: peer),
@@ -77,9 +76,16 @@ extension Sidecar {
                 bytesSent: session?.bytesSent ?? 0,
                 bytesReceived: session?.bytesReceived ?? 0,
                 relayedBytes: session?.relayedBytes ?? 0,
-                lastSeen: heard?.inMilliseconds ?? peers[peer].lastMet
+                lastSeen: lastHeard(of: peer, at: now, seeing: view)
             )
         }
+    }
+
+    /// When `peer` was there for the last time; nil: never, as far as is known.
+    private func lastHeard(of peer: NodeKey, at now: Clocks, seeing view: any SidecarView) -> Timestamp? {
+        let heard = view.session(with: peer)?.heardAt
+        return heard.map { (now.wall + Interval(nanoseconds: -(now.instant - $0).nanoseconds)).inMilliseconds }
+            ?? peers[peer].lastMet
     }
 
     /// `status`.
@@ -147,7 +153,7 @@ extension Sidecar {
     ) -> StatusDocument.Reach {
         let trust =
             switch find(port.peer, at: now) {
-            case .reachable(let key): reachState(of: port.target, at: key, seeing: view)
+            case .reachable(let key): reachState(of: port, to: key, at: now, seeing: view)
             case .notTrusted: "not trusted"
             case .ambiguous: "ambiguous"
             case .unknown: "unknown peer"
@@ -163,13 +169,24 @@ extension Sidecar {
         )
     }
 
-    /// Whether the way to a service of a peer stands, as far as it is known without asking.
-    private func reachState(of target: ServiceTarget, at peer: NodeKey, seeing view: any SidecarView) -> String {
-        guard view.session(with: peer)?.isConnected == true else { return "idle" }
+    /// Whether the way to a service of a peer stands, as far as it is known without asking: by what the last client
+    /// was told.
+    private func reachState(
+        of port: LocalPort,
+        to peer: NodeKey,
+        at now: Clocks,
+        seeing view: any SidecarView
+    ) -> String {
+        guard view.session(with: peer)?.isConnected == true else {
+            guard case .peerAway(let since)? = port.trouble else { return "idle" }
+            return "peer away since \((lastHeard(of: peer, at: now, seeing: view) ?? since).inMilliseconds)"
+        }
         // What was said in an earlier run, or before the peer's latest start, may have changed.
-        guard let offers = peers[peer].offers, offers.time != nil, !offers.services.contains(where: target.matches)
-        else { return "connected" }
-        return "connected, not offered to us"
+        if let offers = peers[peer].offers, offers.time != nil, !offers.services.contains(where: port.target.matches) {
+            return "connected, not offered to us"
+        }
+        guard case .agent(let words, let since)? = port.trouble else { return "connected" }
+        return "connected, but \(words) since \(since.inMilliseconds)"
     }
 
     private func outgoingDocument(of request: TrustRequest, at now: Timestamp) -> OutgoingDocument {

@@ -49,9 +49,13 @@ extension Sidecar {
     /// Where `target` of `peer` is, for a client that connects now. When the peer is known, connected and has offered
     /// it before, this costs a few look-ups and no action. `due` is when ``advance(to:)`` has something to do because
     /// of it: other deadlines stay as they are.
+    ///
+    /// - Parameter refused: a port where the peer has said since that the service is not, so that what it offered is
+    ///   out of date.
     package mutating func route(
         to peer: PeerName,
         _ target: ServiceTarget,
+        insteadOf refused: VirtualPort? = nil,
         id: RouteID,
         at now: Clocks
     ) -> (route: Route, actions: [SidecarAction], due: Instant?) {
@@ -75,7 +79,9 @@ extension Sidecar {
         if target == .port(SidecarPort.callbacks) {
             return (.ready(key, .callbacks), actions, nextLookUp(of: key, at: now))
         }
-        if let offers = peers[key].offers, let service = offers.services.first(where: target.matches) {
+        if let offers = peers[key].offers, let service = offers.services.first(where: target.matches),
+            service.port != refused
+        {
             let isFresh = offers.time.map { now.instant - $0 < settings.offersFreshness } ?? false
             if !isFresh { actions += ask(key, at: now) }
             return (.ready(key, service), actions, nextLookUp(of: key, at: now))

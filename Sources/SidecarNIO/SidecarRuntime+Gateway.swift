@@ -56,15 +56,21 @@ extension SidecarRuntime {
     package func peerName(_ key: NodeKey) -> String? { life?.sidecar.name(of: key) }
 
     /// Finds `target` of `peer` and calls `then` once, at once when the answer is known. A session is started and hubs
-    /// are asked to relay when there is none; costs a few look-ups when there is one.
-    package func route(to peer: PeerName, _ target: ServiceTarget, then: @escaping (Route) -> Void) {
+    /// are asked to relay when there is none; costs a few look-ups when there is one. At the port `refused` the peer
+    /// has just said that it is not.
+    package func route(
+        to peer: PeerName,
+        _ target: ServiceTarget,
+        insteadOf refused: VirtualPort?,
+        then: @escaping (Route) -> Void
+    ) {
         guard life != nil else { return then(.unavailable(.stopped)) }
         life?.lastRoute += 1
         let id = RouteID(life?.lastRoute ?? 0)
         var answer = Route.asking
         life?.routes[id] = then
         feedQuietly { sidecar, now in
-            let step = sidecar.route(to: peer, target, id: id, at: now)
+            let step = sidecar.route(to: peer, target, insteadOf: refused, id: id, at: now)
             answer = step.route
             return (step.actions, step.due)
         }

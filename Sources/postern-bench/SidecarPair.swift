@@ -105,7 +105,12 @@ private final class OpenAuthority: GatewayAuthority {
     func peerName(_ key: NodeKey) -> String? { nil }
     func isKnown(_ peer: PeerName) -> Bool { true }
 
-    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
+    func resolve(
+        _ peer: PeerName,
+        _ target: ServiceTarget,
+        insteadOf refused: VirtualPort?,
+        then: @escaping (PeerResolution) -> Void
+    ) {
         guard let route else { preconditionFailure("only the client reaches, and it knows the route by then") }
         then(.ready(route))
     }

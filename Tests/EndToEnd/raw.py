@@ -105,10 +105,10 @@ def answer(body=b"ok", status="200 OK", extra=""):
 class RawAgent:
     """Listens on loopback and runs `handler(connection)` for each connection, by default one `ok` per request."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.connections = []
         self.handler = self.serve_ok
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self._listener.getsockname()[1]
         self._open = True
         threading.Thread(target=self._accept, daemon=True).start()

@@ -50,6 +50,8 @@ final class StubAuthority: GatewayAuthority {
     var network: String? = "acme"
     /// Receivers of push notifications that were registered.
     private(set) var receivers: [String] = []
+    /// Ports where a service was not.
+    private(set) var refusals: [VirtualPort] = []
     var answer: ((PeerName, ServiceTarget) -> PeerResolution?)?
 
     func decide(_ peer: NodeKey, _ port: VirtualPort) -> Access {
@@ -64,7 +66,13 @@ final class StubAuthority: GatewayAuthority {
     func peerName(_ key: NodeKey) -> String? { name }
     func isKnown(_ peer: PeerName) -> Bool { peer != PeerName("research.bob") }
 
-    func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
+    func resolve(
+        _ peer: PeerName,
+        _ target: ServiceTarget,
+        insteadOf refused: VirtualPort?,
+        then: @escaping (PeerResolution) -> Void
+    ) {
+        if let refused { refusals.append(refused) }
         if let resolution = answer?(peer, target) { then(resolution) }
     }
 }

@@ -8,6 +8,8 @@ package struct ExchangeCounts: Hashable, Sendable {
     package var answers: UInt64 = 0
     /// The status of the response that began last.
     package var status = 0
+    /// What the peer's sidecar said in that response, in the place of its agent; nil: it is the agent's.
+    package var failure: GatewayError.Code?
 
     package init() {}
 }
@@ -25,6 +27,18 @@ struct ExchangeProgress {
         // A query may hold what is nobody else's business.
         let line = bytes.copy(start).prefix { $0 != UInt8(ascii: "?") }
         lines.append(String(decoding: line.prefix(512), as: UTF8.self))
+    }
+
+    /// A final response has begun; `isPeers`: a peer's sidecar has sent it.
+    mutating func noteResponse(_ head: MessageHead, _ bytes: Span<UInt8>, isPeers: Bool) {
+        counts.responses += 1
+        counts.status = head.status
+        counts.failure = nil
+        guard isPeers, head.status >= 500 else { return }
+        for line in head.lines where line.field == .posternError {
+            let code = GatewayError.Code(bytes, line.value)
+            if code?.isToldByPeers == true { counts.failure = code }
+        }
     }
 
     mutating func takeLine() -> String? { lines.isEmpty ? nil : lines.removeFirst() }

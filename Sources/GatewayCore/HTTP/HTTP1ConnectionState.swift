@@ -359,8 +359,7 @@ package struct HTTP1ConnectionState: ~Copyable {
         case 100..<200: break
         case _:
             isResponding = !responseBody.isWithholding
-            progress.counts.responses += 1
-            progress.counts.status = head.status
+            progress.noteResponse(head, bytes, isPeers: policy.isReach)
             if !framing.hasBody { completeResponse() }
         }
     }

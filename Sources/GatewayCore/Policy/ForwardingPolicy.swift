@@ -18,6 +18,14 @@ package enum ForwardingPolicy: Sendable {
         }
     }
 
+    /// Whether it is that of the end that clients talk to.
+    var isReach: Bool {
+        switch self {
+        case .reach: true
+        case .expose, .passthrough: false
+        }
+    }
+
     /// Whether a client may speak HTTP/2, which passes as it is.
     var carriesHTTP2: Bool {
         switch self {

@@ -52,14 +52,14 @@ final class ServedFlow: ChannelInboundHandler {
     private func opened(_ channel: any Channel) {
         guard !hasEnded else { return channel.close(promise: nil) }
         self.channel = channel
-        exposure.problem = nil
+        exposure.note(failure: nil)
         for bytes in waiting { channel.writeAndFlush(bytes, promise: nil) }
         waiting = []
     }
 
     private func failed(_ error: any Error) {
         relay.gateway.noteDropped(waiting.count)
-        exposure.problem = "no UDP socket: \(error)"
+        exposure.note(failure: "no UDP socket: \(error)")
         end()
     }
 

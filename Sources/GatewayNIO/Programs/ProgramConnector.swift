@@ -57,7 +57,7 @@ extension Gateway {
             killDelay: settings.killDelay,
             on: eventLoop
         )
-        exposure.problem = nil
+        exposure.note(failure: nil)
         let metadata: Logger.Metadata = ["service": "\(exposure.service.name)", "pid": "\(process.identifier)"]
         log.debug("a program was started", metadata: metadata)
         insert(process)
@@ -72,7 +72,7 @@ extension Gateway {
     /// Notes that the program of a service cannot be started, and returns what is said about it.
     func note(_ failure: SpawnError, of exposure: Exposure) -> GatewayError {
         let error = GatewayError.programNotStarted(exposure.service.name, failure.description)
-        exposure.problem = error.message
+        exposure.note(failure: error.message)
         log.warning(
             "the program of an exposed service cannot be started",
             metadata: ["service": "\(exposure.service.name)", "reason": "\(failure)"]

@@ -173,19 +173,31 @@ package struct LocalPort: Hashable, Sendable {
     package let isOpenToNetwork: Bool
     /// Why it is not offered at present; nil: it is.
     package let problem: String?
+    /// What the last client was told in the place of an answer; nil: it got one, or there was none.
+    package let trouble: Trouble?
+
+    /// What keeps clients from a service that is offered to them.
+    package enum Trouble: Hashable, Sendable {
+        /// Its peer did not answer.
+        case peerAway(since: Timestamp)
+        /// What the agent behind the peer's sidecar does.
+        case agent(String, since: Timestamp)
+    }
 
     package init(
         peer: PeerName,
         target: ServiceTarget,
         listen: HostPort,
         isOpenToNetwork: Bool = false,
-        problem: String? = nil
+        problem: String? = nil,
+        trouble: Trouble? = nil
     ) {
         self.peer = peer
         self.target = target
         self.listen = listen
         self.isOpenToNetwork = isOpenToNetwork
         self.problem = problem
+        self.trouble = trouble
     }
 }
 

@@ -128,3 +128,19 @@ extension Problem {
         )
     }
 }
+
+extension LocalPort.Trouble {
+    /// What the gateway knows, in words for people; nil: it says nothing of peer or agent.
+    init?(_ trouble: ServiceTrouble) {
+        switch trouble.code {
+        case .peerAway: self = .peerAway(since: trouble.since)
+        case .upstreamRefused: self = .agent("its agent refuses", since: trouble.since)
+        case .upstreamTimeout: self = .agent("its agent does not answer", since: trouble.since)
+        case .upstreamBroken, .badResponse: self = .agent("its agent breaks off", since: trouble.since)
+        case .upstreamUntrusted: self = .agent("its agent's certificate is refused", since: trouble.since)
+        case .badRequest, .foreignHost, .foreignOrigin, .notProxied, .headersTooLarge, .peerUnknown, .notTrusted,
+            .noSuchService, .overLimit, .requestTimeout, .shuttingDown, .methodRefused:
+            return nil
+        }
+    }
+}

@@ -245,7 +245,8 @@ extension SidecarProgram: SidecarHost {
                 peer: $0.service.peer,
                 target: $0.service.target,
                 listen: $0.listen,
-                isOpenToNetwork: $0.configured.exposesToNetwork
+                isOpenToNetwork: $0.configured.exposesToNetwork,
+                trouble: gateway.trouble(of: $0.service).flatMap(LocalPort.Trouble.init)
             )
         }
         let waiting = waiting.map {

@@ -6,8 +6,13 @@ package import SidecarNIO
 
 /// The sidecar decides for the gateway.
 extension SidecarRuntime: GatewayAuthority {
-    package func resolve(_ peer: PeerName, _ target: ServiceTarget, then: @escaping (PeerResolution) -> Void) {
-        route(to: peer, target) { route in
+    package func resolve(
+        _ peer: PeerName,
+        _ target: ServiceTarget,
+        insteadOf refused: VirtualPort?,
+        then: @escaping (PeerResolution) -> Void
+    ) {
+        route(to: peer, target, insteadOf: refused) { route in
             switch route {
             case .ready(let key, let service):
                 then(.ready(ServiceRoute(key: key, port: service.port, kind: service.kind)))
