@@ -185,3 +185,36 @@ def test_two_at_a_time_lose_nothing(tmp_path):
     checked = postern("config", "check", b.config_file, "--json")
     assert checked.returncode == 0, checked.stdout
     assert sum(line.startswith("  - service: s") for line in b.config_file.read_text().splitlines()) == 6
+
+
+def test_the_audit_trail_is_exported_and_verified_elsewhere(tmp_path):
+    b = Sidecar(tmp_path, "b")
+    b.start()
+    try:
+        network = b.cli("network", "create", "acme")["id"]
+        b.cli("invite")
+        copy = tmp_path / "copy.jsonl"
+        exported = b.cli("audit", "export", str(copy))
+        assert exported == {"file": str(copy), "head": f"{copy}.head", "entries": len(copy.read_text().splitlines())}
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        again = postern("audit", "export", copy, "--state", b.state, "--json")
+        assert again.returncode == 1 and json.loads(again.stdout)["error"]["code"] == "exists"
+        # Only entries of the network, by its name and by its id.
+        for word in ("acme", network):
+            run = postern("audit", "list", "--network", word, "--state", b.state, "--json")
+            entries = [json.loads(line) for line in run.stdout.splitlines()]
+            assert entries and {entry["network"] for entry in entries} == {network}
+        unknown = postern("audit", "list", "--network", "acne", "--state", b.state, "--json")
+        assert unknown.returncode == 1 and json.loads(unknown.stdout)["error"]["code"] == "unknown-network"
+    finally:
+        b.stop()
+
+    def verified(did):
+        return postern("audit", "verify", "--file", copy, "--by", did, "--json")
+
+    whole = json.loads(verified(b.did).stdout)
+    assert whole["intact"] is True and whole["entries"] == exported["entries"]
+    assert verified(Sidecar(tmp_path, "a").did).returncode == 1, "signed by another node"
+    copy.write_text(copy.read_text().replace("invitation.create", "invitation.revoke"))
+    assert verified(b.did).returncode == 1 and "broken" in verified(b.did).stderr
+    assert postern("audit", "verify", "--file", copy, "--json").returncode == 2

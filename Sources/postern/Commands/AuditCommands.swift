@@ -2,8 +2,10 @@ import ArgumentParser
 import Foundation
 import OverlayCrypto
 import OverlayNIO
+import PosternConfiguration
 import PosternModel
 import SidecarControl
+import SidecarCore
 import StateStore
 import TrustCore
 
@@ -12,12 +14,14 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "The audit trail: who was trusted, refused and revoked, when and by whom.",
-        subcommands: [AuditListCommand.self, AuditVerifyCommand.self, AuditRestartCommand.self]
+        subcommands: [
+            AuditListCommand.self, AuditVerifyCommand.self, AuditExportCommand.self, AuditRestartCommand.self,
+        ]
     )
 }
 
 /// `postern audit list`
-struct AuditListCommand: ParsableCommand {
+struct AuditListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "The entries of the audit trail; with --json one object a line, as they are stored."
@@ -26,12 +30,19 @@ struct AuditListCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Only entries from this time on: 2026-01-31T12:00:00Z.", valueName: "time"))
     var since: Timestamp?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only entries about this network: its name, or its id.", valueName: "network")
+    )
+    var network: String?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
-    func run() throws {
-        let lines = try withTrail(sidecar) { path throws(StateFileError) in
-            try AuditFile.lines(path: path, since: since)
+    func run() async throws {
+        let filter = AuditFilter(network: try await networkID())
+        let lines = try sidecar.withTrail { path throws(StateFileError) in
+            try AuditFile.lines(path: path, since: since).filter(filter.shows)
         }
         if output.json {
             for line in lines { Console.print(line) }
@@ -49,6 +60,21 @@ struct AuditListCommand: ParsableCommand {
 }
 
 extension AuditListCommand {
+    /// The id of the network that is meant, by which the entries name it: the running sidecar knows names.
+    private func networkID() async throws -> String? {
+        guard let network else { return nil }
+        let isID = network.utf8.count == 64 && network.allSatisfy { $0.isASCII && $0.isHexDigit }
+        if isID { return network.lowercased() }
+        let known = try await sidecar.ask(ListNetworks())
+        if let named = known.first(where: { $0.name == network }) { return named.id.description }
+        throw CommandFailure(
+            .failed,
+            code: "unknown-network",
+            message: "no network is called \"\(network)\" here",
+            hint: "see `postern network list`; one that was left is meant by its id"
+        )
+    }
+
     /// The old value and the new one, as `tools → planner`.
     static func change(_ old: JSONValue?, _ new: JSONValue?) -> String {
         func text(_ value: JSONValue?) -> String {
@@ -68,14 +94,36 @@ struct AuditVerifyCommand: ParsableCommand {
         abstract: "Check that no entry was changed, removed or added; exit 1 and the line if one was."
     )
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A copy of `postern audit export` instead, with FILE.head beside it.", valueName: "file")
+    )
+    var file: String?
+
+    @Option(name: .long, help: ArgumentHelp("The node that has to have signed the copy.", valueName: "did"))
+    var by: NodeKey?
+
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard (file == nil) == (by == nil) else { throw ValidationError("--file and --by belong together") }
+    }
+
     func run() throws {
-        let state = try sidecar.stateDirectory()
-        let identity = (try? state.identity()) ?? nil
-        let verdict = try withTrail(sidecar) { path throws(StateFileError) in
-            try AuditVerifier(path: path, owner: identity.map { .node($0) } ?? .anybody).verdict()
+        let verdict: AuditVerdict
+        if let file, let by {
+            let surroundings = Surroundings.process
+            let path = surroundings.absolute(file, from: surroundings.workingDirectory)
+            verdict = try readTrail(at: path, hint: "name a file that `postern audit export` has made") {
+                path throws(StateFileError) in
+                try AuditVerifier(path: path, owner: .key(by)).verdict()
+            }
+        } else {
+            let identity = (try? sidecar.stateDirectory().identity()) ?? nil
+            verdict = try sidecar.withTrail { path throws(StateFileError) in
+                try AuditVerifier(path: path, owner: identity.map { .node($0) } ?? .anybody).verdict()
+            }
         }
         switch verdict {
         case .intact(let head, let unvouchedCount):
@@ -142,18 +190,26 @@ struct AuditRestartCommand: ParsableCommand {
     }
 }
 
-/// What `body` makes of the audit trail of the sidecar that `options` name.
-private func withTrail<Result>(
-    _ options: SidecarOptions,
+extension SidecarOptions {
+    /// What `body` makes of the audit trail of the sidecar that is meant.
+    func withTrail<Result>(_ body: (String) throws(StateFileError) -> Result) throws -> Result {
+        let hint = "a sidecar makes it when it runs for the first time; name its state directory with --state"
+        return try readTrail(at: try stateDirectory().auditPath, hint: hint, body)
+    }
+}
+
+/// What `body` makes of the audit trail at `path`; `hint` is for where there is none.
+private func readTrail<Result>(
+    at path: String,
+    hint: String,
     _ body: (String) throws(StateFileError) -> Result
 ) throws -> Result {
-    let path = try options.stateDirectory().auditPath
     guard [path, path + ".head"].contains(where: FileManager.default.fileExists) else {
         throw CommandFailure(
             .failed,
             code: "no-audit",
             message: "there is no audit trail at \(path)",
-            hint: "a sidecar makes it when it runs for the first time; name its state directory with --state"
+            hint: hint
         )
     }
     do throws(StateFileError) {
