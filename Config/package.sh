@@ -11,6 +11,7 @@ fail() {
     exit 1
 }
 
+command -v python3 >/dev/null || fail "python3 is not here" "install it: it makes the manual page"
 command -v dpkg-deb >/dev/null || fail "dpkg-deb is not here" "build the package on Debian or Ubuntu"
 binary=${POSTERN_BINARY:-}
 if [ -z "$binary" ]; then
@@ -36,6 +37,9 @@ completion bash bash-completion/completions/postern
 completion zsh zsh/vendor-completions/_postern
 completion fish fish/vendor_completions.d/postern.fish
 
+"$binary" --experimental-dump-help | Config/manual.py | gzip -9n |
+    install -D -m 0644 /dev/stdin "$root/usr/share/man/man1/postern.1.gz"
+
 mkdir "$root/DEBIAN"
 cat >"$root/DEBIAN/control" <<CONTROL
 Package: postern
@@ -45,8 +49,9 @@ Maintainer: Postern <postern@localhost>
 Section: net
 Priority: optional
 Installed-Size: $(du -sk "$root" | cut -f 1)
-Depends: libc6, libstdc++6, libsodium23, libsqlite3-0, zlib1g
+Depends: libc6, libstdc++6, libsodium23, libsqlite3-0, libssl3, zlib1g
 Recommends: ca-certificates
+Suggests: libpq5, qrencode
 Description: private side gate for AI agents
  A sidecar that carries MCP and A2A between agents over encrypted peer-to-peer
  paths, without a public endpoint, and the hub at which peers meet.

@@ -78,12 +78,31 @@ def test_the_package_has_program_unit_and_completions(tmp_path):
     package = run.stdout.strip()
     listing = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout
     for path in ["./usr/bin/postern", "systemd/system/postern-hub.service", "completions/postern", "_postern",
-                 "postern.fish", "README.md"]:
+                 "postern.fish", "README.md", "man1/postern.1.gz"]:
         assert path in listing
     subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "root"], check=True)
     shown = subprocess.run([tmp_path / "root/usr/bin/postern", "--version"], capture_output=True, text=True, check=True)
     assert f"_{shown.stdout.strip()}_" in package
     assert "complete" in (tmp_path / "root/usr/share/bash-completion/completions/postern").read_text()
+
+
+def test_the_manual_page_has_every_command(tmp_path):
+    dump = subprocess.run([POSTERN, "--experimental-dump-help"], capture_output=True, check=True).stdout
+    page = tmp_path / "postern.1"
+    page.write_bytes(subprocess.run(
+        [sys.executable, CONFIG / "manual.py"], input=dump, capture_output=True, check=True).stdout)
+    text = page.read_text().replace("\\-", "-")
+    for words, _ in leaves():
+        assert f".SS \\fBpostern {words}\\fR" in text or words in ("hub", ""), words
+    for mark in (".SH NAME", ".SH COMMANDS", ".SH FILES", '.SH "EXIT STATUS"'):
+        assert mark in text
+    if shutil.which("man") is None:
+        return
+    run = subprocess.run(
+        ["man", "--warnings", "-E", "UTF-8", "-l", page], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "MANWIDTH": "100", "MANPAGER": "cat"})
+    assert run.returncode == 0 and not run.stderr.strip(), run.stderr
+    assert "postern trust approve" in run.stdout and "--only" in run.stdout
 
 
 def without_strip(folder):
