@@ -31,6 +31,16 @@ struct HubCommand: AsyncParsableCommand {
     var listen: String?
 
     @Option(
+        name: .customLong("public"),
+        help: ArgumentHelp(
+            "The name or address under which nodes reach it, for the URL it prints. Default: of `public` in the file, "
+                + "else of an interface.",
+            valueName: "host[:port]"
+        )
+    )
+    var publicHost: String?
+
+    @Option(
         name: .long,
         help: ArgumentHelp(
             "The PostgreSQL database instead of SQLite: postgresql://USER@HOST/NAME. Passwords: ~/.pgpass.",
@@ -47,13 +57,7 @@ struct HubCommand: AsyncParsableCommand {
     func run() async throws {
         restrictNewFiles()
         if untilInputEnds { Shutdown.whenInputEnds() }
-        var file: ConfigurationFile<HubConfiguration>
-        do throws(ConfigurationFailure) {
-            file = try .find(named: config, state: state, surroundings: .process)
-        } catch {
-            throw CommandFailure(error)
-        }
-        try CommandFailure.requireHome(file.settings.state)
+        var file = try configuration()
         if let listen {
             guard let address = HostPort(listen), address.isAddress else {
                 throw CommandFailure(
@@ -65,11 +69,35 @@ struct HubCommand: AsyncParsableCommand {
             }
             file.settings.listen = address
         }
+        if let publicHost {
+            guard let host = PublicHost(publicHost) else {
+                throw CommandFailure(
+                    .wrongUsage,
+                    code: "invalid-address",
+                    message: "--public \(publicHost) is not a host, with or without a port",
+                    hint: "write it as hub.example.net, hub.example.net:4600 or 192.0.2.7"
+                )
+            }
+            file.settings.publicHosts = [host]
+        }
         if let database {
             var settings = file.settings.database ?? HubDatabaseConfiguration(url: database)
             settings.url = database
             file.settings.database = settings
         }
         try await HubProgram(file: file, isListenGiven: listen != nil, isDatabaseGiven: database != nil).run()
+    }
+
+    /// The configuration that holds.
+    func configuration() throws -> ConfigurationFile<HubConfiguration> {
+        if config == nil { try CommandFailure.requireUsable(option: state) }
+        let file: ConfigurationFile<HubConfiguration>
+        do throws(ConfigurationFailure) {
+            file = try .find(named: config, state: state, surroundings: .process)
+        } catch {
+            throw CommandFailure(error)
+        }
+        try CommandFailure.requireUsable(file.settings.state)
+        return file
     }
 }
