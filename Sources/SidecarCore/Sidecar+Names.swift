@@ -31,9 +31,10 @@ extension Sidecar {
         switch find(name, at: now) {
         case .reachable(let key): return key
         case .notTrusted(_, let hint):
+            let hint = question(about: name) + hint
             throw Problem(code: "not-trusted", message: "there is no trust with \(name)", hint: hint)
         case .ambiguous(let dids): throw .ambiguousPeer(name, dids)
-        case .unknown(let hint): throw .unknownPeer(name, hint: hint)
+        case .unknown(let hint): throw .unknownPeer(name, hint: question(about: name) + hint)
         }
     }
 
@@ -41,7 +42,7 @@ extension Sidecar {
     func known(_ name: PeerName) throws(Problem) -> NodeKey {
         let key = try anyKey(named: name)
         let isKnown = knownKeys.contains(key) || book.names[key] != nil
-        guard isKnown else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }
+        guard isKnown else { throw .unknownPeer(name, hint: question(about: name) + hint(forUnknown: name)) }
         return key
     }
 
@@ -49,7 +50,9 @@ extension Sidecar {
     func anyKey(named name: PeerName) throws(Problem) -> NodeKey {
         let keys = candidates(for: name)
         guard keys.count <= 1 else { throw .ambiguousPeer(name, keys.map(\.did)) }
-        guard let found = keys.first else { throw .unknownPeer(name, hint: hint(forUnknown: name)) }
+        guard let found = keys.first else {
+            throw .unknownPeer(name, hint: question(about: name) + hint(forUnknown: name))
+        }
         guard found != key else { throw .itself }
         return found
     }
@@ -104,6 +107,19 @@ extension Sidecar {
         let dids = claimants.map(\.did).joined(separator: " and ")
         return "\(dids) \(claimants.count == 1 ? "claims" : "claim") to be it, which proves nothing: "
             + "if you know that it is, `postern name DID \(text)` binds the name"
+    }
+
+    /// Asks whether somebody else was meant, whose did or name is nearly `name`; empty: nobody's is. It walks over all
+    /// that are known, so it is for people's commands, not for their programs' connections.
+    private func question(about name: PeerName) -> String {
+        let known: [String]
+        let text: String
+        switch name.meaning {
+        case .key(let key): (text, known) = (key.did, knownKeys.subtracting([key]).map(\.did))
+        case .name(let word): (text, known) = (word, book.names.values.filter { $0 != word })
+        case .address: return ""
+        }
+        return Suggestion.nearest(to: text, among: known).map { "did you mean \($0)? " } ?? ""
     }
 
     func hint(for key: NodeKey, at now: Clocks) -> String {

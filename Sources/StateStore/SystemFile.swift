@@ -32,6 +32,9 @@ package enum SystemFile {
         return stat(path, &status) == 0 ? Int(status.st_size) : nil
     }
 
+    /// Whether there is, or may be, something at `path` into which this user may not look.
+    package static func isForbidden(_ path: String) -> Bool { access(path, R_OK | X_OK) != 0 && errno == EACCES }
+
     /// `path`, or with a number behind it, so that there is nothing of that name.
     static func unused(_ path: String) -> String {
         var number = 1

@@ -73,12 +73,13 @@ struct Postern: AsyncParsableCommand {
         if exitCode(for: error) == .success { exit(withError: error) }
         let isUsage = exitCode(for: error) == .validationFailure
         let near = isUsage ? suggestion(for: arguments).map { "did you mean `\($0)`? " } ?? "" : ""
+        let said = message(for: error).split(separator: "\n").joined(separator: " ")
         let failure =
             isUsage
             ? CommandFailure(
                 .wrongUsage,
                 code: "usage",
-                message: message(for: error).split(separator: "\n").joined(separator: " "),
+                message: ArgumentFault(message: said)?.message ?? said,
                 hint: near + usageHint(fullMessage(for: error))
             )
             : CommandFailure(.failed, code: "internal", message: "\(error)", hint: "see `postern --help`")

@@ -38,6 +38,7 @@ struct ConfigCheckCommand: ParsableCommand {
         let path: String?
         var settings: SidecarConfiguration?
         var warnings: [String] = []
+        if file == nil { try CommandFailure.requireUsable(option: state) }
         do throws(ConfigurationFailure) {
             if hub {
                 path = try ConfigurationFile<HubConfiguration>

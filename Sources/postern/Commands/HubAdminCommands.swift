@@ -53,7 +53,7 @@ struct HubAdminCommand: ParsableCommand {
             let call = ControlCall(path: "hub/nodes", changesState: false, parameters: parameters)
             let document = try await hub.ask(call)
             guard let nodes = try? [HubNode](decoding: document) else {
-                throw CommandFailure(ControlClientError.garbled)
+                throw CommandFailure(ControlClientError.garbled, asking: .hub)
             }
             hub.output.console.show(nodes) { nodes in
                 let lines = nodes.map { "\($0.did.did)  last here \($0.seen), since \($0.registered)" }
@@ -159,22 +159,15 @@ struct HubBackupCommand: ParsableCommand {
 extension HubCommand {
     /// The state directory of the hub that is meant.
     func stateDirectory() throws -> StateDirectory {
-        guard listen == nil, database == nil else {
+        guard listen == nil, publicHost == nil, database == nil else {
             throw CommandFailure(
                 .wrongUsage,
                 code: "option",
-                message: "--listen and --database are for a hub that is started",
+                message: "--listen, --public and --database are for a hub that is started",
                 hint: "name the running hub by --state or --config"
             )
         }
-        let file: ConfigurationFile<HubConfiguration>
-        do throws(ConfigurationFailure) {
-            file = try .find(named: config, state: state, surroundings: .process)
-        } catch {
-            throw CommandFailure(error)
-        }
-        try CommandFailure.requireHome(file.settings.state)
-        return StateDirectory(path: file.settings.state)
+        return StateDirectory(path: try configuration().settings.state)
     }
 
     func ask(_ call: ControlCall) async throws -> JSONValue {
@@ -187,13 +180,15 @@ extension HubCommand {
         } catch let error as Problem {
             throw CommandFailure(error)
         } catch let error as ControlClientError {
-            throw CommandFailure(error)
+            throw CommandFailure(error, asking: .hub)
         }
     }
 
     func status() async throws -> HubStatus {
         let document = try await ask(ControlCall(path: "hub/status", changesState: false, parameters: [:]))
-        guard let status = try? HubStatus(decoding: document) else { throw CommandFailure(ControlClientError.garbled) }
+        guard let status = try? HubStatus(decoding: document) else {
+            throw CommandFailure(ControlClientError.garbled, asking: .hub)
+        }
         return status
     }
 

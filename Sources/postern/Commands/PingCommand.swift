@@ -15,24 +15,27 @@ struct PingCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
     var peer: PeerName
 
-    @Option(name: .customShort("c"), help: ArgumentHelp("How many round trips, 1 to 100.", valueName: "n"))
-    var count = 4
+    @Option(
+        name: .customShort("c"),
+        help: ArgumentHelp("How many round trips, 1 to 100. Default: 4.", valueName: "n")
+    )
+    var count: Int?
 
     @Option(name: .long, help: ArgumentHelp("How long to wait for each. Default: 4s.", valueName: "time"))
     var timeout = Lifetime.seconds(4)
 
-    @Flag(name: .long, help: "Go on until the path is direct, one a second; -c is the most then, 30 unless given.")
+    @Flag(name: .long, help: "Go on until the path is direct, one a second; at most -c times, 30 unless given.")
     var untilDirect = false
 
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard (1...100).contains(count) else { throw ValidationError("-c takes a number from 1 to 100") }
+        guard count.map((1...100).contains) ?? true else { throw ValidationError("-c takes a number from 1 to 100") }
     }
 
     func run() async throws {
-        let limit = untilDirect && count == 4 ? 30 : count
+        let limit = count ?? (untilDirect ? 30 : 4)
         var times: [Double] = []
         var sent = 0
         var path: PathDocument?

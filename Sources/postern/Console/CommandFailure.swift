@@ -1,6 +1,7 @@
 import PosternConfiguration
 import PosternModel
 import SidecarControl
+import StateStore
 
 /// Why a command ends without having done its work.
 struct CommandFailure: Error {
@@ -84,6 +85,25 @@ extension CommandFailure {
         self.init(status, code: problem.code, message: problem.description, hint: problem.hint ?? "see its log")
     }
 
+    /// A state directory that may be used: it has a place, and is no other user's.
+    static func requireUsable(_ state: String) throws(CommandFailure) {
+        try requireHome(state)
+        guard SystemFile.isForbidden(state) else { return }
+        throw CommandFailure(
+            .failed,
+            code: "not-permitted",
+            message: "\(state) is another user's: you may not look into it",
+            hint: "run the command as its owner, with `sudo -u USER`, or name your own directory with --state"
+        )
+    }
+
+    /// The same for what stands behind --state, if anything does.
+    static func requireUsable(option state: String?) throws(CommandFailure) {
+        let surroundings = Surroundings.process
+        guard let state else { return }
+        try requireUsable(surroundings.absolute(state, from: surroundings.workingDirectory))
+    }
+
     /// The state directory of nobody: it would be in a home that is not known.
     static func requireHome(_ state: String) throws(CommandFailure) {
         guard !state.hasPrefix("/") else { return }
@@ -105,34 +125,57 @@ extension CommandFailure {
         )
     }
 
-    /// The sidecar could not be asked.
-    init(_ error: ControlClientError) {
+    /// What a control socket belongs to.
+    enum Program: String {
+        case sidecar
+        case hub
+    }
+
+    /// The program could not be asked.
+    init(_ error: ControlClientError, asking program: Program = .sidecar) {
+        let name = program.rawValue
         switch error {
         case .notRunning(let path):
             self.init(
                 .notRunning,
                 code: "not-running",
-                message: "no sidecar runs: nobody answers at \(path)",
-                hint: "start it with `postern up`, or name its state directory with --state"
+                message: "no \(name) runs: nobody answers at \(path)",
+                hint: program.startHint(socket: path)
             )
         case .notPermitted(let path):
             self.init(
                 .failed,
                 code: "not-permitted",
-                message: "you may not talk to the sidecar at \(path): it is another user's",
-                hint: "run the command as the user that runs the sidecar, with `sudo -u USER`"
+                message: "you may not talk to the \(name) at \(path): it is another user's",
+                hint: "run the command as the user that runs the \(name), with `sudo -u USER`"
             )
         case .broken:
-            self.init(.failed, code: "broken", message: "the sidecar ended before it answered", hint: "see its log")
+            self.init(.failed, code: "broken", message: "the \(name) ended before it answered", hint: "see its log")
         case .timedOut:
-            self.init(.failed, code: "timeout", message: "the sidecar took too long to answer", hint: "see its log")
+            self.init(.failed, code: "timeout", message: "the \(name) took too long to answer", hint: "see its log")
         case .garbled:
             self.init(
                 .failed,
                 code: "garbled",
-                message: "what answers on the control socket is no sidecar of this version",
+                message: "what answers on the control socket is no \(name) of this version",
                 hint: "restart it with the same postern"
             )
+        }
+    }
+}
+
+extension CommandFailure.Program {
+    /// How one comes to run whose socket would be at `socket`.
+    fileprivate func startHint(socket: String) -> String {
+        let state = socket.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        let isMade = SystemFile.size(of: StateDirectory(path: state).identityPath) != nil
+        return switch self {
+        case .hub: "start it with `postern hub`, or name its state directory with --state"
+        case .sidecar where isMade:
+            "start it with `postern up --detach`, or name its state directory with --state"
+        case .sidecar:
+            "\(state) holds no key: `postern init` makes one, `postern up --detach` starts the sidecar; or name its "
+                + "state directory with --state"
         }
     }
 }

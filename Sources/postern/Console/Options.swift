@@ -25,13 +25,14 @@ struct SidecarOptions: ParsableArguments {
 
     /// The configuration that holds.
     func configuration() throws -> ConfigurationFile<SidecarConfiguration> {
+        if config == nil { try CommandFailure.requireUsable(option: state) }
         let found: ConfigurationFile<SidecarConfiguration>
         do throws(ConfigurationFailure) {
             found = try .find(named: config, state: state, surroundings: .process)
         } catch {
             throw CommandFailure(error)
         }
-        try CommandFailure.requireHome(found.settings.state)
+        try CommandFailure.requireUsable(found.settings.state)
         return found
     }
 
@@ -41,6 +42,7 @@ struct SidecarOptions: ParsableArguments {
     func stateDirectory() throws -> StateDirectory {
         let surroundings = Surroundings.process
         if let state {
+            try CommandFailure.requireUsable(option: state)
             return StateDirectory(path: surroundings.absolute(state, from: surroundings.workingDirectory))
         }
         let path: String
@@ -50,10 +52,9 @@ struct SidecarOptions: ParsableArguments {
         } catch {
             throw CommandFailure(error)
         }
-        try CommandFailure.requireHome(path)
+        try CommandFailure.requireUsable(path)
         return StateDirectory(path: path)
     }
-
     /// The running sidecar's answer to `operation`.
     func ask<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer {
         try await withClient { try await $0.answer(to: operation) }
@@ -122,4 +123,9 @@ extension TrustAddressee: ExpressibleByArgument {
 extension Timestamp: ExpressibleByArgument {
     /// What the argument names; nil when it names nothing.
     package init?(argument: String) { self.init(argument) }
+}
+
+extension NodeKey: ExpressibleByArgument {
+    /// The key whose did the argument is; nil when it is none.
+    package init?(argument: String) { self.init(did: argument) }
 }
