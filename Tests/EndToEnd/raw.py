@@ -148,6 +148,9 @@ class RawAgent:
 
     def close(self):
         self._open = False
+        # Closed alone it would take one more: a thread waits for that.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self.connections:
             with contextlib.suppress(OSError):

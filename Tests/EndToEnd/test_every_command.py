@@ -20,7 +20,7 @@ ARGUMENTS = {
     "expose": ["mcp", "http://127.0.0.1:9000"], "unexpose": ["tools"], "reach": ["bob:tools"],
     "unreach": ["bob:tools"], "contact revoke": ["1"], "block": ["bob"], "why": ["bob", "tools"],
     "call": ["bob:tools", "tools/list"], "connect": ["bob:tools"], "hub admin ban": ["did:key:x"],
-    "hub admin unban": ["did:key:x"], "hub backup": ["copy"], "find": ["travel"], "network create": ["acme"],
+    "hub admin unban": ["did:key:x"], "audit export": ["copy"], "hub backup": ["copy"], "find": ["travel"], "network create": ["acme"],
     "network show": ["acme"], "network invite": ["acme"], "network join": ["postern-network:x"],
     "network leave": ["acme"], "network add": ["acme", "bob"], "network remove": ["acme", "bob"],
     "network role": ["acme", "bob", "admin"], "network transfer": ["acme", "bob"], "network name": ["acme", "bob", "b"],

@@ -188,9 +188,11 @@ def test_two_at_a_time_lose_nothing(tmp_path):
 
 
 def test_the_audit_trail_is_exported_and_verified_elsewhere(tmp_path):
-    b = Sidecar(tmp_path, "b")
-    b.start()
+    hub = Hub(tmp_path).start()
+    b = Sidecar(tmp_path, "b", hub.url)
     try:
+        b.start()
+        wait_for(lambda: b.cli("status")["hubs"][0]["connected"], "the hub is there")
         network = b.cli("network", "create", "acme")["id"]
         b.cli("invite")
         copy = tmp_path / "copy.jsonl"
@@ -208,6 +210,7 @@ def test_the_audit_trail_is_exported_and_verified_elsewhere(tmp_path):
         assert unknown.returncode == 1 and json.loads(unknown.stdout)["error"]["code"] == "unknown-network"
     finally:
         b.stop()
+        hub.stop()
 
     def verified(did):
         return postern("audit", "verify", "--file", copy, "--by", did, "--json")

@@ -69,7 +69,8 @@ final class ReachedFlow {
     private func find() {
         let known = target
         if case .missing = known { target = .wanted }
-        relay.gateway.authority.resolve(port.service.peer, port.service.target, insteadOf: nil) { [weak self] resolution in
+        let service = port.service
+        relay.gateway.authority.resolve(service.peer, service.target, insteadOf: nil) { [weak self] resolution in
             guard let self, !self.hasEnded else { return }
             switch resolution {
             case .ready(let route) where route.kind == .udp: self.found(route)

@@ -32,8 +32,10 @@ extension Gateway {
 extension ReachPort {
     /// A client got an answer of the service, or `failure` in its place.
     func note(_ failure: GatewayError.Code?) {
-        guard failure != nil || trouble != nil else { return }
-        guard let failure else { return trouble = nil }
-        if let next = ServiceTrouble(failure, after: trouble) { trouble = next }
+        if let failure {
+            trouble = ServiceTrouble(failure, after: trouble) ?? trouble
+        } else if trouble != nil {
+            trouble = nil
+        }
     }
 }

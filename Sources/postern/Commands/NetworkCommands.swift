@@ -176,7 +176,12 @@ struct NetworkJoinCommand: AsyncParsableCommand {
         let data = link == "-" ? try? FileHandle.standardInput.read(upToCount: LinkText.limit) : Data(link.utf8)
         let text = String(decoding: data ?? Data(), as: UTF8.self)
         let invitation: NetworkInvitation
-        do throws(Problem) { invitation = try NetworkInvitation(text: text) } catch { throw CommandFailure(error) }
+        do throws(Problem) {
+            invitation = try NetworkInvitation(text: text)
+        } catch {
+            _ = try await sidecar.ask(ShowStatus())  // without a sidecar no link is of use, so that is told first
+            throw CommandFailure(error)
+        }
         show(try await sidecar.ask(JoinNetwork(invitation: invitation, name: name)))
     }
 
