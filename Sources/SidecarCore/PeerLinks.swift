@@ -23,6 +23,8 @@ struct PeerLinks: Sendable {
         var candidates: [Endpoint] = []
         var lastMet: Timestamp?
         var offers: Sidecar.Offers?
+        /// The version of Postern that it has last said to be.
+        var version: String?
         /// Its mark, which we hold for it.
         var mark: StateMark?
         /// The number of our mark there, as far as we know, and when the next one may follow.

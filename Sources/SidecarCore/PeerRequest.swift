@@ -48,7 +48,8 @@ package enum PeerRequest: Hashable, Sendable {
 /// What a sidecar answers on the control port.
 package enum PeerAnswer: Hashable, Sendable {
     /// The services that the asker may use, and no others (R8).
-    case services([Service])
+    /// And which version of Postern answers; nil: it does not say.
+    case services([Service], version: String? = nil)
     /// The inviter's answer to a claim, sealed to the guest.
     case redeemed(answer: [UInt8])
     /// The mark that the asker has left before, if one is kept.
@@ -68,7 +69,8 @@ package enum PeerAnswer: Hashable, Sendable {
             self = .redeemed(answer: try fields.bytes("answer", limit: RecordLimits.sealed))
         } else if fields.has("services") {
             guard let services = try fields.value("services").array else { throw .invalid("services") }
-            self = .services(services.compactMap { try? Service(decoding: $0) })
+            let version = fields.optionalValue("version")?.string.map { PlainText.clean($0, limit: 32) }
+            self = .services(services.compactMap { try? Service(decoding: $0) }, version: version)
         } else if fields.has("entries") {
             var entries: [NetworkEntry] = []
             for document in try fields.value("entries").array ?? [] {
@@ -85,7 +87,8 @@ package enum PeerAnswer: Hashable, Sendable {
     /// The document to send.
     package var document: JSONValue {
         switch self {
-        case .services(let services): ["ok": true, "services": JSONValue(encoding: services)]
+        case .services(let services, let version):
+            ["ok": true, "services": JSONValue(encoding: services), "version": version.map { .string($0) } ?? .null]
         case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
         case .entries(let entries, let beats):
             ["ok": true, "entries": .array(entries.map(\.document)), "beats": .array(beats.map(\.document))]

@@ -19,7 +19,8 @@ extension Sidecar {
             return actions + [.answerPeer(id, answer.map { .redeemed(answer: $0) } ?? .refused)]
         case .services:
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
-            return [.answerPeer(id, .services(policy.services(for: subject(peer, at: now))))]
+            let services = policy.services(for: subject(peer, at: now))
+            return [.answerPeer(id, .services(services, version: profile.version))]
         case .entries(let network, let locator, let beats):
             let answer = answer(to: peer, lacking: locator, of: network)
             return [.answerPeer(id, answer)] + take(beats, of: network, from: .fellow(peer), at: now)
@@ -40,7 +41,8 @@ extension Sidecar {
             guard case .redeemed(let sealed) = answer else { return [] }
             return redeemed(claim, answer: sealed, at: now)
         case .offers(let peer):
-            guard case .services(let services) = answer else { return offered(nil, by: peer, at: now) }
+            guard case .services(let services, let version) = answer else { return offered(nil, by: peer, at: now) }
+            peers[peer].version = version
             return offered(services, by: peer, at: now)
         case .mark(let peer, let sequence):
             guard let answer else { return [] }

@@ -76,7 +76,8 @@ extension Sidecar {
                 bytesSent: session?.bytesSent ?? 0,
                 bytesReceived: session?.bytesReceived ?? 0,
                 relayedBytes: session?.relayedBytes ?? 0,
-                lastSeen: lastHeard(of: peer, at: now, seeing: view)
+                lastSeen: lastHeard(of: peer, at: now, seeing: view),
+                version: peers[peer].version
             )
         }
     }

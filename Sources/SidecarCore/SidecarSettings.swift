@@ -109,6 +109,8 @@ package struct SidecarProfile: Hashable, Sendable {
     package var confirmed: [Endpoint]
     /// The networks to take part in, of those that were joined; nil: all.
     package var networks: Set<String>?
+    /// The version of Postern, for peers; nil: they are not told.
+    package var version: String?
 
     package init(
         name: String,
@@ -116,8 +118,10 @@ package struct SidecarProfile: Hashable, Sendable {
         exposed: [ExposedRule],
         advertised: [Endpoint] = [],
         confirmed: [Endpoint] = [],
-        networks: Set<String>? = nil
+        networks: Set<String>? = nil,
+        version: String? = nil
     ) {
+        self.version = version
         self.name = name
         self.hubs = hubs
         self.exposed = exposed

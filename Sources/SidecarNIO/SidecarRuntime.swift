@@ -27,6 +27,8 @@ package final class SidecarRuntime {
         package var advertised: [Endpoint]
         /// The networks to take part in, of those that were joined; nil: all.
         package var networks: Set<String>?
+        /// The version of Postern, which peers are told; nil: they are not.
+        package var version: String?
         package var sidecar: SidecarSettings
         /// Whether the replay floors on the disk are the last ones for sure: the program before this one came to its
         /// end in order.
@@ -39,6 +41,7 @@ package final class SidecarRuntime {
             exposed: [ExposedRule],
             advertised: [Endpoint] = [],
             networks: Set<String>? = nil,
+            version: String? = nil,
             sidecar: SidecarSettings = .defaults,
             areFloorsCertain: Bool = true
         ) {
@@ -48,6 +51,7 @@ package final class SidecarRuntime {
             self.exposed = exposed
             self.advertised = advertised
             self.networks = networks
+            self.version = version
             self.sidecar = sidecar
             self.areFloorsCertain = areFloorsCertain
         }
@@ -225,7 +229,8 @@ package final class SidecarRuntime {
             exposed: settings.exposed,
             advertised: advertised,
             confirmed: confirmed,
-            networks: settings.networks
+            networks: settings.networks,
+            version: settings.version
         )
     }
 }

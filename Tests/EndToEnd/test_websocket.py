@@ -15,6 +15,7 @@ import yaml
 import nats
 from certificates import Authority
 from processes import Program
+from test_doctor import doctor, found
 from test_endurance import PACE, SEQUENCE, Transfer
 from test_paths import wait_for
 from world import World, befriend
@@ -82,6 +83,12 @@ def test_where_udp_is_blocked_everything_goes_over_websocket(tmp_path):
         Transfer(world, "down", PACE, pace=0).report(20)
         assert transports(world) == BLOCKED
         assert hub(world.b)["transport"] == "udp"
+        # The doctor says so, by what the sidecar knows and, without one, by trying both ways.
+        outside = ["ip", "netns", "exec", world.namespaces["a"]]
+        for _ in range(2):
+            told = found(doctor(world.a, prefix=outside), "hub", "warning")
+            assert len(told) == 1 and "over websocket" in told[0] and "not over UDP" in told[0], told
+            world.a.stop()
 
 
 @pytest.mark.alone

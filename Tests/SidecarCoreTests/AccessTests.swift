@@ -45,7 +45,7 @@ import TrustCore
     }
 
     @Test mutating func `a peer is told of the services that it may use, and of no others (R8)`() throws {
-        guard case .services(let shown) = world.ask(alice, as: bob, .services) else { throw RecordError.malformed }
+        guard case .services(let shown, _) = world.ask(alice, as: bob, .services) else { throw RecordError.malformed }
         #expect(shown.map(\.name) == ["planner", "clock"])
         #expect(world.ask(alice, as: carol, .services) == .services([]))
         #expect(

@@ -168,3 +168,35 @@ import Testing
         #expect(JSONValue(encoding: list.services).compactText == json)
     }
 }
+
+@Suite struct PeerFindingsTests {
+    private let peer = PeerName("b")!
+
+    private func path(packetSize: Int, problem: String?) throws -> PathDocument {
+        try PathDocument(decoding: [
+            "kind": "direct", "transport": "udp", "family": "ipv4", "packetSize": .integer(Int64(packetSize)),
+            "problem": problem.map { .string($0) } ?? .null,
+        ])
+    }
+
+    @Test func `a path that carries too little is broken, with its size`() throws {
+        #expect(PeerFindings.packets(on: try path(packetSize: 1_452, problem: nil), to: peer).isEmpty)
+        let small = try path(packetSize: 900, problem: "carries less than 1200 bytes")
+        let findings = PeerFindings.packets(on: small, to: peer)
+        #expect(findings.map(\.state) == [.broken] && findings[0].what.contains("900 bytes"))
+    }
+
+    @Test func `a peer of another version is told, and one that says none is not`() {
+        #expect(PeerFindings.version(of: peer, nil) == nil)
+        #expect(PeerFindings.version(of: peer, Postern.version)?.state == .ok)
+        let other = PeerFindings.version(of: peer, "9.9.9")
+        #expect(other?.state == .warning && other?.what.contains("9.9.9") == true)
+    }
+
+    @Test func `a hub that answers over WebSocket alone is told`() throws {
+        let url = try HubURL("postern://h:1/did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK")
+        #expect(HubFindings.answering(url, over: .udp, 1.5).state == .ok)
+        let finding = HubFindings.answering(url, over: .websocket, 1.5)
+        #expect(finding.state == .warning && finding.what.contains("not over UDP"))
+    }
+}

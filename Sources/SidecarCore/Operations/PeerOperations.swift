@@ -66,6 +66,8 @@ package struct PeerDocument: Codable, Hashable, Sendable {
     package let bytesReceived: UInt64
     package let relayedBytes: UInt64
     package let lastSeen: Timestamp?
+    /// The version of Postern that it has said to be; nil: it has not.
+    package let version: String?
 }
 
 /// Lists the peers.

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -30,7 +31,7 @@ enum HubFindings {
             if let known = running?.hubs.first(where: { $0.url == hub }), known.connected {
                 findings += connected(known)
             } else {
-                findings.append(await probed(hub))
+                findings.append(await probed(hub, settings.underlay))
             }
         }
         return findings
@@ -38,9 +39,7 @@ enum HubFindings {
 
     /// What the running sidecar says of a hub to which it is connected.
     static func connected(_ hub: StatusDocument.Hub) -> [Finding] {
-        var findings: [Finding] = [
-            .ok("hub", "\(hub.url) answers over \(hub.transport), round trip \(Shown.milliseconds(hub.rttMs))")
-        ]
+        var findings = [answering(hub.url, over: hub.transport, hub.rttMs)]
         if hub.full {
             findings.append(
                 .broken(
@@ -64,8 +63,23 @@ enum HubFindings {
         return findings
     }
 
-    /// Asks the hub itself, under a key that is thrown away.
-    private static func probed(_ hub: HubURL) async -> Finding {
+    /// A hub that is reached, but not over UDP, is a nuisance to tell.
+    static func answering(_ hub: HubURL, over transport: Transport, _ milliseconds: Double?) -> Finding {
+        let words = "\(hub) answers over \(transport), round trip \(Shown.milliseconds(milliseconds))"
+        switch transport {
+        case .udp: return .ok("hub", words)
+        case .websocket:
+            return .warning(
+                "hub",
+                words + ", and not over UDP",
+                why: "everything is relayed through it over TCP, which is slower than a direct path",
+                hint: "let UDP out to \(hub.place) here, and in there; it is used as soon as it passes"
+            )
+        }
+    }
+
+    /// Asks the hub itself, under a key that is thrown away: over UDP, and where that is silent over WebSocket.
+    private static func probed(_ hub: HubURL, _ underlay: UnderlayConfiguration) async -> Finding {
         let addresses = Sockets.addresses(of: hub.place.host)
         guard !addresses.isEmpty else {
             return .broken(
@@ -75,41 +89,70 @@ enum HubFindings {
                 hint: "check the name in `hubs:`, and DNS with `getent hosts \(hub.place.host)`"
             )
         }
-        guard let milliseconds = await HubProbe.roundTrip(to: hub, at: addresses) else {
-            return .broken(
-                "hub",
-                "nothing answers at \(hub.place) over UDP under the key of the URL",
-                why: "peers that are not at a known address are met at the hub",
-                hint: "see that the hub runs and its READY line has this very URL (a hub under another key is silent), "
-                    + "and that no firewall here or there drops UDP to port \(hub.place.port)"
-            )
+        if let milliseconds = await HubProbe(hub: hub).roundTrip(at: addresses) {
+            return answering(hub, over: .udp, milliseconds)
         }
-        return .ok("hub", "\(hub) answers over udp, round trip \(Shown.milliseconds(milliseconds))")
+        let isTried = underlay.usesWebSocket
+        let probe = HubProbe(hub: hub, authorities: underlay.authorities)
+        if isTried, let milliseconds = await probe.roundTripOverWebSocket() {
+            return answering(hub, over: .websocket, milliseconds)
+        }
+        let ways = isTried ? "neither over UDP nor over WebSocket" : "over UDP"
+        return .broken(
+            "hub",
+            "nothing answers at \(hub.place) \(ways) under the key of the URL",
+            why: "peers that are not at a known address are met at the hub",
+            hint: "see that the hub runs and its READY line has this very URL (a hub under another key is silent), "
+                + "and that no firewall here or there drops UDP to port \(hub.place.port)"
+        )
     }
 }
 
 /// One round trip to a hub from a node that lives for it alone.
-enum HubProbe {
+struct HubProbe {
     private static let patience = TimeAmount.seconds(4)
 
-    /// How long it takes, the handshake not counted; nil: nothing came back.
-    static func roundTrip(to hub: HubURL, at addresses: [String]) async -> Double? {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
+    let hub: HubURL
+    /// The authorities of the hub's certificate, in PEM; nil: those of the system.
+    var authorities: String?
+
+    /// How long it takes over UDP, the handshake not counted; nil: nothing came back.
+    func roundTrip(at addresses: [String]) async -> Double? {
         let endpoints = addresses.compactMap { address in
             (try? SocketAddress(ipAddress: address, port: Int(hub.place.port))).flatMap { Endpoint($0) }
         }
+        return await ask(isUsingWebSocket: false) { node in
+            node.admit(PeerConfiguration(key: hub.key, candidates: Candidate.hosts(endpoints)))
+        }
+    }
+
+    /// The same over a WebSocket, by the proxies of the environment.
+    func roundTripOverWebSocket() async -> Double? {
+        await ask(isUsingWebSocket: true) { node in
+            node.admit(PeerConfiguration(key: hub.key))
+            node.offerWebSocket(hub.websocket, to: hub.key)
+        }
+    }
+
+    /// What a ping takes from a node that `prepare` told of the hub.
+    private func ask(isUsingWebSocket: Bool, _ prepare: @escaping @Sendable (OverlayNode) -> Void) async -> Double? {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        var settings = OverlayNode.Settings.defaults
+        settings.pingTimeout = Self.patience
+        settings.webSocket.isUsed = isUsingWebSocket
+        settings.webSocket.authorities = authorities
+        settings.webSocket.proxies = WebProxies(environment: ProcessInfo.processInfo.environment)
+        let (used, key) = (settings, hub.key)
         let probe = loop.flatSubmit { () -> EventLoopFuture<Double?> in
             guard let identity = try? NodeIdentity(seed: SystemEntropy.bytes()) else {
                 return loop.makeFailedFuture(OverlayError.notRunning)
             }
-            var settings = OverlayNode.Settings.defaults
-            settings.pingTimeout = patience
             let quiet = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-            let node = OverlayNode(eventLoop: loop, identity: identity, settings: settings, logger: quiet)
+            let node = OverlayNode(eventLoop: loop, identity: identity, settings: used, logger: quiet)
             return node.start().assumeIsolated().flatMap { _ in
-                node.admit(PeerConfiguration(key: hub.key, candidates: Candidate.hosts(endpoints)))
-                return node.ping(hub.key)
+                prepare(node)
+                return node.ping(key)
             }.map { $0.roundTrip.milliseconds as Double? }.flatMapErrorThrowing { _ in nil }.flatMap { milliseconds in
                 node.stop().assumeIsolated().map { milliseconds }.nonisolated()
             }.nonisolated()

@@ -37,6 +37,7 @@ struct PeerFindings {
         findings.append(
             ok("packets come back: \(Shown.path(ping.path)), round trip \(Shown.milliseconds(ping.rttMs?.median))")
         )
+        findings += Self.packets(on: ping.path, to: peer)
         if ping.path?.kind == .relay {
             findings.append(
                 .note(
@@ -47,7 +48,35 @@ struct PeerFindings {
                 )
             )
         }
-        return findings + (try await services(of: known, running))
+        findings += try await services(of: known, running)
+        // By now it has told its version.
+        let told = try await sidecar.ask(ListPeers()).first(where: isMeant)?.version
+        return findings + [Self.version(of: peer, told)].compactMap(\.self)
+    }
+
+    /// What the path carries (RFC 9000 §14.1 asks for 1 200 bytes of UDP payload).
+    static func packets(on path: PathDocument?, to peer: PeerName) -> [Finding] {
+        guard let path, let problem = path.problem else { return [] }
+        return [
+            .broken(
+                "way to \(peer)",
+                "the path \(problem)" + (path.packetSize.map { ": packets of \($0) bytes are sent" } ?? ""),
+                why: "no session begins on such a path, and a running one gets no new keys",
+                hint: "raise the MTU of the interface or tunnel on the way to 1280 or more: `ip link` shows it"
+            )
+        ]
+    }
+
+    /// What the peer's version means for us; nil: it has not said it.
+    static func version(of peer: PeerName, _ version: String?) -> Finding? {
+        guard let version else { return nil }
+        guard version != Postern.version else { return .ok("way to \(peer)", "it runs version \(version) as well") }
+        return .warning(
+            "way to \(peer)",
+            "it runs version \(version), and this sidecar \(Postern.version)",
+            why: "what only one of the two knows does not work between them",
+            hint: "bring the older one up to date"
+        )
     }
 
     private func isMeant(_ entry: PeerDocument) -> Bool {

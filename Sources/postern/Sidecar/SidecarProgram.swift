@@ -230,6 +230,7 @@ final class SidecarProgram {
             exposed: configuration.expose.map { ExposedRule(service: $0.service, allow: $0.allow) },
             advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete),
             networks: configuration.networks,
+            version: Postern.version,
             areFloorsCertain: areFloorsCertain
         )
     }
