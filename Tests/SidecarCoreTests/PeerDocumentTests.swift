@@ -16,7 +16,11 @@ import TrustCore
         #expect(try PeerRequest(request.document) == request)
     }
 
-    @Test(arguments: [PeerAnswer.services(services), .services([], version: "0.2.0"), .redeemed(answer: [1, 2, 3]), .refused])
+    @Test(
+        arguments: [
+            PeerAnswer.services(services), .services([], version: "0.2.0"), .redeemed(answer: [1, 2, 3]), .refused,
+        ]
+    )
     func `answers on the control port come back from their documents`(answer: PeerAnswer) throws {
         #expect(try PeerAnswer(answer.document) == answer)
     }

@@ -194,7 +194,8 @@ import Testing
     }
 
     @Test func `a hub that answers over WebSocket alone is told`() throws {
-        let url = try HubURL("postern://h:1/did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK")
+        let did = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
+        let url = try HubURL("postern://h:1/\(did)")
         #expect(HubFindings.answering(url, over: .udp, 1.5).state == .ok)
         let finding = HubFindings.answering(url, over: .websocket, 1.5)
         #expect(finding.state == .warning && finding.what.contains("not over UDP"))
