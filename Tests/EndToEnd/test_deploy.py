@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import httpx
 import pytest
 import yaml
 
 from processes import POSTERN, ROOT
+from test_every_command import leaves
 from test_observe import base, token
 from world import postern
 
