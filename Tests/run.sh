@@ -203,7 +203,8 @@ nightly() {
     simulated figures 3600 "$programs/postern-sim" throughput --check Fixtures/Throughput/figures.txt
     say "every pair of address translators, and 2 000 simulated ones"
     simulated translators 3600 "$programs/postern-sim" swarm --seeds 2000 --scenario nat-pairs
-    POSTERN_NAT_MATRIX=all end_to_end nats .build/release -k test_nats
+    POSTERN_NAT_MATRIX=all end_to_end nats .build/release -k 'test_nats or test_nat_places'
+    POSTERN_TEST_SWITCHING=1 end_to_end switching .build/release -k test_switching
     say "hubs with a million registered nodes"
     simulated million 1800 "$venv/bin/python" Tests/Hubs/million.py
     cat "$results/million.log"

@@ -104,6 +104,8 @@ class Internet:
 
     def __init__(self, kind_a, kind_b, tag=""):
         self.kinds = {"a": kind_a, "b": kind_b}
+        # The routers' public addresses now.
+        self.public = dict(ROUTERS)
         self.names = {host: f"postern-{os.getpid()}{tag}-{host}" for host in ("hub", "a", "b")}
         self.routers = {host: f"postern-{os.getpid()}{tag}-r{host}" for host in ROUTERS}
 
@@ -150,10 +152,18 @@ class Internet:
         for host in ROUTERS:
             self.set(host, self.kinds[host])
 
+    def _link(self, one, name, other, other_name, *addresses):
+        """A cable between two namespaces, with the addresses of its ends (None: none)."""
+        self._ip("-n", one, "link", "add", "name", name, "type", "veth", "peer", "name", other_name, "netns", other)
+        for host, end, address in ((one, name, addresses[0]), (other, other_name, addresses[1])):
+            if address:
+                self._ip("-n", host, "addr", "add", address, "dev", end, *(["nodad"] if ":" in address else []))
+            self._ip("-n", host, "link", "set", end, "up")
+
     def set(self, host, kind, lifetime=30):
         """Makes the router of `host` one of this kind; what it knew of flows is gone."""
         self.kinds[host] = kind
-        address = ROUTERS[host]
+        address = self.public[host]
         self._in(self.routers[host], "nft", "flush ruleset")
         self._in(self.routers[host], "nft", "-f", "-", input=rules(kind, address, lifetime))
         self.forget(host)
@@ -162,6 +172,15 @@ class Internet:
             subprocess.run(["ip", "-n", other, "route", "del", f"{HOSTS[host]}/32"], capture_output=True)
             if is_routed:
                 self._ip("-n", other, "route", "add", f"{HOSTS[host]}/32", "via", address)
+
+    def readdress(self, host, address):
+        """Gives the router of `host` another public address, and with that forgets all flows."""
+        router, old = self.routers[host], self.public[host]
+        self._ip("-n", router, "addr", "add", f"{address}/24", "dev", "wan")
+        self._ip("-n", router, "addr", "del", f"{old}/24", "dev", "wan")
+        self._in(router, "ip", "route", "replace", "default", "via", HUB)
+        self.public[host] = address
+        self.set(host, self.kinds[host])
 
     def lifetime(self, host, seconds):
         """How long the router of `host` keeps a flow in mind that is silent."""
@@ -188,3 +207,67 @@ class Internet:
     @staticmethod
     def _ip(*arguments):
         subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+
+
+class SharedRouter(Internet):
+    """Both hosts behind router a, in networks that it keeps apart: `turns` says whether what one of them sends to the
+    public address of the other comes back in (hairpinning, RFC 4787 section 6)."""
+
+    def __init__(self, turns):
+        super().__init__("port-restricted", "port-restricted")
+        self.turns = turns
+
+    def _build(self):
+        super()._build()
+        router, b = self.routers["a"], self.names["b"]
+        self._ip("netns", "del", self.routers["b"])
+        self._link(router, "lan-b", b, "eth0", "10.82.1.1/24", f"{HOSTS['b']}/24")
+        self._ip("-n", b, "route", "add", "default", "via", "10.82.1.1")
+        both, public = '{ "lan", "lan-b" }', ROUTERS["a"]
+        turned = [
+            chain("turn", "postrouting", 90, f"oifname {both} ct status dnat snat to {public}", type="nat"),
+            chain("back", "prerouting", -100, f"ip daddr {public} meta l4proto udp dnat ip to udp dport map @inside",
+                  type="nat")] if self.turns else []
+        text = rules("full-cone" if self.turns else "port-restricted", public)
+        apart = chain("apart", "forward", -5, f"iifname {both} oifname {both} ct status dnat accept",
+                      f"iifname {both} oifname {both} drop")
+        text = text.rstrip().removesuffix("}") + "\n".join([*turned, apart, "}", ""])
+        self._in(router, "nft", "flush ruleset")
+        self._in(router, "nft", "-f", "-", input=text)
+
+
+class DoubleTranslation(Internet):
+    """Router a is behind another translator, a carrier's of kind `carrier`, and has a shared address (RFC 6598)."""
+
+    def __init__(self, kind_a, carrier, kind_b):
+        super().__init__(kind_a, kind_b)
+        self.carrier_kind = carrier
+        self.routers["carrier"] = f"postern-{os.getpid()}-rc"
+
+    def _build(self):
+        super()._build()
+        hub, router, carrier = self.names["hub"], self.routers["a"], self.routers["carrier"]
+        self._ip("-n", router, "link", "del", "wan")
+        self._link(router, "wan", carrier, "lan", "100.64.1.2/24", "100.64.1.1/24")
+        self._ip("-n", router, "route", "add", "default", "via", "100.64.1.1")
+        self._link(hub, "to-a", carrier, "wan", None, f"{ROUTERS['a']}/24")
+        self._ip("-n", hub, "link", "set", "to-a", "master", "net")
+        self._ip("-n", carrier, "route", "add", "default", "via", HUB)
+        self._in(carrier, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self._in(carrier, "nft", "-f", "-", input=rules(self.carrier_kind, ROUTERS["a"]))
+
+
+class SixAtOneSide(Internet):
+    """Host a has a public IPv6 address as well, and so has the hub; b has none."""
+
+    def _build(self):
+        super()._build()
+        hub, a, router = self.names["hub"], self.names["a"], self.routers["a"]
+        self._in(router, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        for name, address, device in (
+                (hub, "2001:db8:1::1/64", "net"), (router, "2001:db8:1::11/64", "wan"),
+                (router, "2001:db8:81::1/64", "lan"), (a, "2001:db8:81::2/64", "eth0")):
+            self._ip("-n", name, "addr", "add", address, "dev", device, "nodad")
+        self._ip("-n", a, "-6", "route", "add", "default", "via", "2001:db8:81::1")
+        self._ip("-n", router, "-6", "route", "add", "default", "via", "2001:db8:1::1")
+        self._ip("-n", hub, "-6", "route", "add", "2001:db8:81::/64", "via", "2001:db8:1::11")

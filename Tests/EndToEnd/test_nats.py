@@ -45,8 +45,9 @@ BLOCKED = list(itertools.product(nats.WITHOUT_UDP, [*CLEAN, *nats.SYMMETRIC, *na
 class Cell:
     """A hub outside, two sidecars behind their routers and an MCP server beside b, which a has called."""
 
-    def __init__(self, folder, kinds):
-        self.internet = nats.Internet(*kinds)
+    def __init__(self, folder, place):
+        """`place`: two kinds of routers, or another internet of `nats`."""
+        self.internet = nats.Internet(*place) if isinstance(place, tuple) else place
         self.folder = folder
 
     def __enter__(self):
@@ -64,7 +65,7 @@ class Cell:
         self.world.__exit__(*error)
         self.internet.__exit__(*error)
 
-    def call(self, seconds=20):
+    def call(self, seconds=45):
         """A real MCP client beside a calls a tool of the agent beside b."""
         arguments = {"url": self.world.url("tools", "/mcp"), "era": "modern"}
         order = json.dumps({"check": "mcp.tools", "arguments": arguments})

@@ -3,11 +3,12 @@
     sequence.py serve [PORT]                                prints READY and its port
     sequence.py down|up PORT BYTES BYTES_PER_SECOND [PAUSE] prints `begun` with the first bytes and the report at the end
 
-The report is a JSON object: `bytes` that came, whether they are `exact`, and the `silences` of more than 0.2 s as pairs of
-monotonic time and length. With a pace of 0 the sender sends as fast as it can. With a pause it says nothing for so many
+The report is a JSON object: `bytes` that came, whether they are `exact`, their `sha256`, the `silences` of more than 0.2 s as
+pairs of monotonic time and length, and the time between two reads that 99 of 100 do not exceed (`p99`). With a pace of 0 the sender sends as fast as it can. With a pause it says nothing for so many
 seconds in the middle.
 """
 
+import hashlib
 import json
 import random
 import socket
@@ -40,7 +41,7 @@ def send(stream, total, pace, pause):
 
 
 def receive(stream, total, begun=lambda: None):
-    received, is_exact, silences = 0, True, []
+    received, is_exact, silences, gaps, digest = 0, True, [], [], hashlib.sha256()
     last = time.monotonic()
     while received < total and (chunk := stream.recv(1 << 19)):
         now = time.monotonic()
@@ -48,11 +49,24 @@ def receive(stream, total, begun=lambda: None):
             silences.append([last, now - last])
         if not received:
             begun()
+        gaps.append(now - last)
+        digest.update(chunk)
         start = received % len(PERIOD)
         is_exact = is_exact and SEQUENCE[start:start + len(chunk)] == chunk
         received += len(chunk)
         last = now
-    return {"bytes": received, "exact": is_exact and received == total, "silences": silences}
+    gaps.sort()
+    return {
+        "bytes": received, "exact": is_exact and received == total, "sha256": digest.hexdigest(), "silences": silences,
+        "p99": gaps[len(gaps) * 99 // 100] if gaps else 0}
+
+
+def sha256(total):
+    """What the first `total` bytes come to."""
+    digest = hashlib.sha256()
+    for start in range(0, total, len(PERIOD)):
+        digest.update(PERIOD[:total - start])
+    return digest.hexdigest()
 
 
 class Server(socketserver.ThreadingTCPServer):
