@@ -1,4 +1,3 @@
-package import OverlayCrypto
 package import PosternModel
 
 #if canImport(Glibc)
@@ -74,18 +73,6 @@ package struct StateDirectory: Hashable, Sendable {
         }
         noteOwner(in: descriptor)
         return DirectoryLock(descriptor: descriptor)
-    }
-
-    /// The identity in the directory; nil when none was made yet.
-    package func identity() throws(Problem) -> NodeIdentity? {
-        try IdentityFile(path: identityPath, mode: keyFileMode).load()
-    }
-
-    /// The identity in the directory, made now when there is none. `isNew` tells which.
-    package func identityOrNew() throws(Problem) -> (identity: NodeIdentity, isNew: Bool) {
-        let file = IdentityFile(path: identityPath, mode: keyFileMode)
-        if let identity = try file.load() { return (identity, false) }
-        return try file.create()
     }
 
     /// The token for loopback TCP, made when there is none.

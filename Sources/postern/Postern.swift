@@ -23,7 +23,7 @@ struct Postern: AsyncParsableCommand {
             ServicesCommand.self, FindCommand.self, PingCommand.self, TrustCommand.self, NameCommand.self,
             InviteCommand.self, JoinCommand.self, ExposeCommand.self, UnexposeCommand.self, ReachCommand.self,
             UnreachCommand.self,
-            ContactCommand.self, NetworkCommand.self,
+            ContactCommand.self, NetworkCommand.self, IdentityCommand.self,
             BlockCommand.self, WhyCommand.self, CallCommand.self, ConnectCommand.self, OpenCommand.self,
             McpCommand.self,
             AuditCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,

@@ -20,7 +20,8 @@ ARGUMENTS = {
     "expose": ["mcp", "http://127.0.0.1:9000"], "unexpose": ["tools"], "reach": ["bob:tools"],
     "unreach": ["bob:tools"], "contact revoke": ["1"], "block": ["bob"], "why": ["bob", "tools"],
     "call": ["bob:tools", "tools/list"], "connect": ["bob:tools"], "hub admin ban": ["did:key:x"],
-    "hub admin unban": ["did:key:x"], "audit export": ["copy"], "hub backup": ["copy"], "find": ["travel"], "network create": ["acme"],
+    "hub admin unban": ["did:key:x"], "audit export": ["copy"], "hub backup": ["copy"],
+    "identity export": ["copy"], "identity import": ["no-such-archive"], "find": ["travel"], "network create": ["acme"],
     "network show": ["acme"], "network invite": ["acme"], "network join": ["postern-network:x"],
     "network leave": ["acme"], "network add": ["acme", "bob"], "network remove": ["acme", "bob"],
     "network role": ["acme", "bob", "admin"], "network transfer": ["acme", "bob"], "network name": ["acme", "bob", "b"],
@@ -91,7 +92,10 @@ def test_without_a_sidecar_every_command_says_so(commands, tmp_path):
             assert run.returncode == 3 and run.stderr.startswith("error: no sidecar runs"), run.stderr
             continue
         error = error_of(run)
-        if words in ("expose", "unexpose", "reach", "unreach", "audit restart", "trust recover"):
+        if words == "identity import":
+            assert (run.returncode, error["code"]) == (1, "archive-unreadable") and not nowhere.exists(), error
+        elif words in ("expose", "unexpose", "reach", "unreach", "audit restart", "trust recover") or \
+                words.startswith("identity "):
             assert run.returncode == 2 and "postern init" in error["hint"], (words, error)
         elif words.startswith("audit ") or words == "hub backup":
             assert run.returncode == 1 and "--state" in error["hint"], (words, error)

@@ -35,6 +35,20 @@ struct PrimitivesTests {
         #expect(key.withBytes { NoiseCipher.chaChaPoly.open(sealed, ad: ad, counter: counter + 1, key: $0) } == nil)
     }
 
+    @Test func `RFC 9106: Argon2id with one lane makes the key that another implementation makes`() throws {
+        // Computed with the Argon2id of Python's cryptography 50 (OpenSSL).
+        let cost = try #require(PassphraseCost(passes: 2, memoryKiB: 8_192))
+        let passphrase = Array("four quiet winter mornings".utf8)
+        let key = try #require(ContentKey(passphrase: passphrase, salt: Array(0..<16), cost: cost))
+        let expected = try bytes("ba4065676150407f88fd0096b70442a4b1634551b8476c51d159e6154983c4fe")
+        #expect(key.copyBytes() == expected)
+        #expect(ContentKey(passphrase: passphrase, salt: Array(0..<15), cost: cost) == nil)
+        #expect(ContentKey(passphrase: [], salt: Array(0..<16), cost: cost) == nil)
+        for (passes, memoryKiB) in [(0, 8_192), (17, 8_192), (1, 8_191), (1, 1 << 21)] as [(Int64, Int64)] {
+            #expect(PassphraseCost(passes: passes, memoryKiB: memoryKiB) == nil)
+        }
+    }
+
     @Test(.enabled(if: hasHardwareAES(), "no AES in hardware"))
     func `AES-256-GCM of the GCM specification, test case 14`() throws {
         // McGrew and Viega, "The Galois/Counter Mode of Operation", test case 14: all zeros.

@@ -104,7 +104,13 @@ import Testing
         #expect(unit.text.contains("StateDirectory=postern\n") && unit.text.contains("\nUser=u\n"))
         let other = SystemdUnit(scope: .user, program: "/p", config: "/c", state: "/home/u/s")
         #expect(!other.text.contains("StateDirectory=") && !other.text.contains("User="))
-        #expect(other.text.contains("WantedBy=default.target"))
+        #expect(other.text.contains("WantedBy=default.target") && !other.text.contains("Environment="))
+    }
+
+    @Test func `a unit names the file with the passphrase of the key`() {
+        var unit = SystemdUnit(scope: .user, program: "/p", config: "/c", state: "/s")
+        unit.passphraseFile = "/home/u/$a b"
+        #expect(unit.text.contains("\nEnvironment=\"POSTERN_PASSPHRASE_FILE=/home/u/$a b\"\nExecStart="))
     }
 }
 

@@ -18,6 +18,11 @@ package struct ContentKey: Hashable, Sendable {
         memory = GuardedMemory(bytes)
     }
 
+    init(memory: GuardedMemory) {
+        precondition(memory.byteCount == Self.byteCount, "a content key has 32 bytes")
+        self.memory = memory
+    }
+
     /// A new key.
     package init(using random: RandomSource) {
         memory = random.guardedBytes(Self.byteCount)

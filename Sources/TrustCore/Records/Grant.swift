@@ -13,6 +13,8 @@ package struct Grant: Hashable, Sendable {
     package let issued: Timestamp
     /// When it ends; nil: not by itself.
     package let expires: Timestamp?
+    /// Which key of the giver comes after its current one, for the subject to remember (RULES N11).
+    package let commitment: KeyCommitment?
 
     /// Who signed it.
     package var giver: NodeKey { record.signer }
@@ -26,18 +28,21 @@ package struct Grant: Hashable, Sendable {
         to subject: NodeKey,
         services: ServiceSet,
         issued: Timestamp,
-        expires: Timestamp? = nil
+        expires: Timestamp? = nil,
+        commitment: KeyCommitment? = nil
     ) {
         var members = JSONObject()
         members["subject"] = .string(subject.did)
         members["services"] = services.json
         members["issued"] = .time(issued)
         if let expires { members["expires"] = .time(expires) }
+        if let commitment { members["nextKey"] = commitment.json }
         record = SignedRecord(.grant, members, signedBy: giver)
         self.subject = subject
         self.services = services
         self.issued = issued
         self.expires = expires
+        self.commitment = commitment
     }
 
     /// The grant in `document`, verified.
@@ -48,6 +53,7 @@ package struct Grant: Hashable, Sendable {
         services = try fields.services()
         issued = try fields.time("issued")
         expires = try fields.optionalTime("expires")
+        commitment = fields.has("nextKey") ? try KeyCommitment(try fields.value("nextKey")) : nil
         guard subject != record.signer else { throw .invalid("subject") }
     }
 

@@ -36,6 +36,7 @@ package enum RecordType: String, Sendable {
     case receipt = "postern.receipt.1"
     case beat = "postern.beat.1"
     case notice = "postern.network-notice.1"
+    case node = "postern.node.1"
 }
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.

@@ -120,7 +120,10 @@ struct AuditVerifyCommand: ParsableCommand {
                 try AuditVerifier(path: path, owner: .key(by)).verdict()
             }
         } else {
-            let identity = (try? sidecar.stateDirectory().identity()) ?? nil
+            let state = try sidecar.stateDirectory()
+            // A passphrase is no reason to check only the chain, and not who has written it.
+            let isProtected = (try? state.owner())?.isProtected ?? false
+            let identity = isProtected ? try state.opened() : (try? state.identity()) ?? nil
             verdict = try sidecar.withTrail { path throws(StateFileError) in
                 try AuditVerifier(path: path, owner: identity.map { .node($0) } ?? .anybody).verdict()
             }

@@ -79,7 +79,10 @@ struct ConfigCheckCommand: ParsableCommand {
         let path = state.journalPath
         guard FileManager.default.fileExists(atPath: path) else { return Set(names).sorted() }
         do {
-            guard let identity = (try? state.identity()) ?? nil else { return Set(names).sorted() }
+            if (try? state.owner())?.isProtected == true, PassphraseInput.keyFile == nil { return [] }
+            guard let identity = (try? state.identity(PassphraseInput.ofKeyUnasked)) ?? nil else {
+                return Set(names).sorted()
+            }
             // Whether all of it is there is for `up` to say.
             let journal = try StateFile(reading: path).readAll()
             let lines = JournalReading.salvage(journal, key: ChainKey(of: identity, for: .journal)).contents

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OverlayCrypto
+import OverlayNIO
 import PosternConfiguration
 import PosternModel
 import SidecarControl
@@ -12,7 +13,8 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make a key and a commented configuration file.",
         discussion: """
-            A key or configuration that is there already is kept and never overwritten. On a terminal it asks for what \
+            A key or configuration that is there already is kept and never overwritten. The key that comes after this \
+            one is made now too, in recovery.key: move that file away. On a terminal it asks for what \
             is not given: the name, the hub, and an agent to expose; Enter takes what stands in brackets.
             """
     )
@@ -52,7 +54,8 @@ struct InitCommand: AsyncParsableCommand {
         let made: (identity: NodeIdentity, isNew: Bool)
         do throws(Problem) {
             try directory.create()
-            made = try directory.identityOrNew()
+            made = try directory.identityOrNew(PassphraseInput.ofKey)
+            _ = try directory.commitNextKey(of: made.identity, at: Clocks.now().wall)
         } catch {
             throw CommandFailure(state: error)
         }
@@ -70,7 +73,7 @@ struct InitCommand: AsyncParsableCommand {
         }
         if let agent { try await expose(agent, in: file) }
         let settings = try SidecarOptions.read(file)
-        tell(made, settings: settings.settings, file: file, isNewFile: isNewFile)
+        tell(made, in: directory, settings: settings.settings, file: file, isNewFile: isNewFile)
     }
 
     /// Exposes what was answered to the last question.
@@ -108,6 +111,7 @@ struct InitCommand: AsyncParsableCommand {
 
     private func tell(
         _ made: (identity: NodeIdentity, isNew: Bool),
+        in directory: StateDirectory,
         settings: SidecarConfiguration,
         file: String,
         isNewFile: Bool
@@ -116,6 +120,7 @@ struct InitCommand: AsyncParsableCommand {
         let document: JSONValue = [
             "did": .string(key.did), "address": .string(key.personalAddress.description),
             "name": .string(settings.name), "state": .string(settings.state), "config": .string(file),
+            "recovery": directory.nextKeyBeside.map { .string($0) } ?? .null,
         ]
         let isDefault = state == nil
         output.console.show(document) { document in
@@ -126,6 +131,11 @@ struct InitCommand: AsyncParsableCommand {
                 "name     \(Shown.text(document["name"]))",
                 "config   \(file)\(isNewFile ? "" : " (kept as it is)")",
             ]
+            if let path = document["recovery"]?.string {
+                lines.append("next key \(path)")
+                lines.append("         Move it to another place, such as a stick in a drawer. It comes after this key;")
+                lines.append("         peers are told its hash, so that no thief of this key can name another.")
+            }
             let option = isDefault ? "" : " --state '\(settings.state)'"
             lines.append("Next: postern up --detach\(option)")
             lines.append("      then `postern expose` or `reach`, and `postern invite` or `join`, each with --help")

@@ -52,7 +52,7 @@ struct ServiceInstallCommand: AsyncParsableCommand {
         abstract: "Write the unit and start the sidecar, now and at every start of this user or (--system) host.",
         discussion: """
             The unit is hardened: the program may write into its state directory only, and gains no rights. Programs \
-            of `kind: stdio` run inside of the same box.
+            of `kind: stdio` run inside of the same box. It takes over the variable \(PassphraseInput.variable), if set.
             """
     )
 
@@ -73,7 +73,8 @@ struct ServiceInstallCommand: AsyncParsableCommand {
             scope: service.system ? .system(user: user) : .user,
             program: DetachedSidecar.ownProgram ?? "/usr/bin/postern",
             config: try configuration(file.path),
-            state: file.settings.state
+            state: file.settings.state,
+            passphraseFile: PassphraseInput.keyFile.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
         )
         if print { return Console.print(String(unit.text.dropLast())) }
         let path = service.path

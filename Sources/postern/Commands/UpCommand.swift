@@ -40,7 +40,13 @@ struct UpCommand: AsyncParsableCommand {
         }
         // What is wrong with the file or the key is said here, and not in a log.
         let file = try sidecar.configuration()
-        guard (try? state.identity()) ?? nil != nil else { throw CommandFailure.noIdentity(state.path) }
+        let owner = try sidecar.keyDirectory().owner()
+        if owner.isProtected, PassphraseInput.keyFile == nil {
+            // There is no terminal in the background.
+            try CommandFailure.ofState { () throws(Problem) in
+                _ = try PassphraseInput.ofKeyUnasked.passphrase(for: state.identityPath)
+            }
+        }
         guard let program = DetachedSidecar.ownProgram else {
             throw CommandFailure(
                 .failed,

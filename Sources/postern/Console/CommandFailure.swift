@@ -80,6 +80,11 @@ extension CommandFailure {
         self.init(problem.code == "state-in-use" ? .failed : .wrongUsage, problem)
     }
 
+    /// What `body` returns; a problem with the state directory that it throws fails the command.
+    static func ofState<Result>(_ body: () throws(Problem) -> Result) throws(CommandFailure) -> Result {
+        do throws(Problem) { return try body() } catch { throw CommandFailure(error) }
+    }
+
     /// A problem that ends the command so.
     init(_ status: Status, _ problem: Problem) {
         self.init(status, code: problem.code, message: problem.description, hint: problem.hint ?? "see its log")

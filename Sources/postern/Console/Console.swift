@@ -59,6 +59,23 @@ struct Console {
         return answer.isEmpty ? usual : String(answer)
     }
 
+    /// What the person at the terminal types without seeing it.
+    static func secret(_ question: String) -> String {
+        var shown = termios()
+        let isTerminal = tcgetattr(STDIN_FILENO, &shown) == 0
+        if isTerminal {
+            var silent = shown
+            silent.c_lflag &= ~tcflag_t(ECHO)
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+        }
+        defer {
+            if isTerminal { tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown) }
+            write("\n", to: STDERR_FILENO)
+        }
+        write(question + " ", to: STDERR_FILENO)
+        return readLine() ?? ""
+    }
+
     /// `text` on one line.
     private static func line(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).joined(separator: " ")

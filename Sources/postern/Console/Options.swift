@@ -55,6 +55,15 @@ struct SidecarOptions: ParsableArguments {
         try CommandFailure.requireUsable(path)
         return StateDirectory(path: path)
     }
+
+    /// The same for commands that read the key: a group may read it where the configuration says so.
+    func keyDirectory() throws -> StateDirectory {
+        let state = try stateDirectory()
+        guard let settings = try? configuration().settings, settings.sharesKeyWithGroup, settings.state == state.path
+        else { return state }
+        return StateDirectory(path: state.path, keyFileMode: .group)
+    }
+
     /// The running sidecar's answer to `operation`.
     func ask<Asked: Operation>(_ operation: Asked) async throws -> Asked.Answer {
         try await withClient { try await $0.answer(to: operation) }

@@ -7,7 +7,7 @@ extension StateDirectory {
     /// no identity, or another program runs.
     func openAtRest() throws(CommandFailure) -> (identity: NodeIdentity, lock: DirectoryLock) {
         do {
-            guard let identity = try self.identity() else { throw CommandFailure.noIdentity(path) }
+            guard let identity = try self.identity(PassphraseInput.ofKey) else { throw CommandFailure.noIdentity(path) }
             return (identity, try lock())
         } catch let failure as CommandFailure {
             throw failure
@@ -16,5 +16,21 @@ extension StateDirectory {
         } catch {
             preconditionFailure("nothing else is thrown here")
         }
+    }
+
+    /// The identity in the directory, with a passphrase where it takes one. Throws when there is none.
+    func opened() throws(CommandFailure) -> NodeIdentity {
+        let identity = try CommandFailure.ofState { () throws(Problem) in try self.identity(PassphraseInput.ofKey) }
+        guard let identity else { throw .noIdentity(path) }
+        return identity
+    }
+
+    /// Whose directory it is and whether the key is under a passphrase, which is not asked for. Throws when there is no
+    /// key.
+    func owner() throws(CommandFailure) -> (key: NodeKey, isProtected: Bool) {
+        guard let owner = try CommandFailure.ofState({ () throws(Problem) in try identityFile.owner() }) else {
+            throw .noIdentity(path)
+        }
+        return owner
     }
 }

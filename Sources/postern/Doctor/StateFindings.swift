@@ -27,14 +27,13 @@ struct StateFindings {
                 )
             ]
         }
-        return [key, directory, recovery, socket].compactMap(\.self) + files
+        return [key, directory, recovery, records, socket].compactMap(\.self) + files
             + [Self.room(Self.free(at: state.path), at: state.path)].compactMap(\.self)
     }
 
     private var key: Finding {
-        let directory = StateDirectory(path: state.path, keyFileMode: isKeyShared ? .group : .owner)
         do throws(Problem) {
-            guard let identity = try directory.identity() else {
+            guard let owner = try directoryOfKey.identityFile.owner() else {
                 return .broken(
                     "key",
                     "\(state.path) holds no key",
@@ -42,7 +41,7 @@ struct StateFindings {
                     hint: "make one: postern init --state '\(state.path)'"
                 )
             }
-            return .ok("key", identity.key.did)
+            return .ok("key", owner.key.did + (owner.isProtected ? ", under a passphrase" : ""))
         } catch {
             return .broken(
                 "key",
@@ -65,26 +64,51 @@ struct StateFindings {
 
     /// Secrets that more than their owner can read.
     private var files: [Finding] {
-        [state.tokenPath, state.journalPath, state.auditPath].compactMap { path in
+        [state.tokenPath, state.journalPath, state.auditPath, state.recoveryPath].compactMap { path in
             guard let mode = Self.mode(of: path), mode & 0o077 != 0 else { return nil }
             return .broken(
                 "file modes",
                 "\(path) is open to others (mode \(String(mode, radix: 8)))",
-                why: "it says whom this node trusts, or opens its control API",
+                why: "it says whom this node trusts, opens its control API, or is its next key",
                 hint: "chmod 600 '\(path)'"
             )
         }
     }
 
     private var recovery: Finding? {
-        let path = state.path + "/recovery.key"
-        guard Self.mode(of: path) != nil else { return nil }
+        guard let path = state.nextKeyBeside else { return nil }
         return .warning(
             "key",
             "the key of the next rotation lies beside the key itself",
             why: "whoever takes one takes both, and the node cannot be won back",
             hint: "move \(path) to a place of its own"
         )
+    }
+
+    /// What the records of the node's key say, where that is not as it should be.
+    private var records: Finding? {
+        do throws(Problem) {
+            guard let owner = try directoryOfKey.identityFile.owner() else { return nil }
+            guard try directoryOfKey.records(of: owner.key) == nil else { return nil }
+            return .note(
+                "key",
+                "no next key is committed to",
+                why: "a stolen key could not be told from the node's own",
+                hint: "make one: postern init --state '\(state.path)'"
+            )
+        } catch {
+            guard error.code == "records-broken" else { return nil }
+            return .broken(
+                "key",
+                error.message,
+                why: "nobody could tell which key comes after this one",
+                hint: error.hint ?? "bring back a copy of \(state.recordsPath)"
+            )
+        }
+    }
+
+    private var directoryOfKey: StateDirectory {
+        StateDirectory(path: state.path, keyFileMode: isKeyShared ? .group : .owner)
     }
 
     private var socket: Finding? {

@@ -99,7 +99,7 @@ struct HubProgram {
         do throws(Problem) {
             try state.create()
             let lock = try state.lock()
-            return (try state.identityOrNew().identity, lock)
+            return (try state.identityOrNew(PassphraseInput.ofKey).identity, lock)
         } catch {
             throw CommandFailure(state: error)
         }

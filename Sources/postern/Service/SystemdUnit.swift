@@ -13,6 +13,8 @@ struct SystemdUnit {
     let config: String
     /// The state directory, absolute.
     let state: String
+    /// The file with the passphrase of the key, absolute; nil where it has none.
+    var passphraseFile: String?
 
     /// The unit file.
     var text: String { [head, service, sandbox, tail].joined(separator: "\n") }
@@ -33,10 +35,15 @@ struct SystemdUnit {
             case .user: ""
             case .system(let user): "User=\(user)\n"
             }
+        let environment = passphraseFile.map { path in
+            // A dollar sign means nothing there (systemd.exec(5)).
+            "Environment=\(Self.quoted("\(PassphraseInput.variable)=\(path)").replacing("$$", with: "$"))\n"
+        }
+        let command = "\(Self.quoted(program)) up --config \(Self.quoted(config)) --state \(Self.quoted(state))"
         return """
             [Service]
             Type=notify
-            \(user)ExecStart=\(Self.quoted(program)) up --config \(Self.quoted(config)) --state \(Self.quoted(state))
+            \(user)\(environment ?? "")ExecStart=\(command)
             ExecReload=/bin/kill -HUP $MAINPID
             WatchdogSec=30s
             Restart=on-failure

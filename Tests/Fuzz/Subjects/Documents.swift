@@ -44,7 +44,7 @@ enum InvitationText {
 
 /// Arbitrary JSON objects as records, signed by whoever wrote them and sealed to us: what a stranger can send.
 enum Records {
-    private static let types = ["grant", "revocation", "request", "acceptance", "rejection", "claim"]
+    private static let types = ["grant", "revocation", "request", "acceptance", "rejection", "claim", "node"]
 
     static func receive(_ bytes: [UInt8]) {
         guard let reader = try? NodeIdentity(seed: Array(repeating: 1, count: 32)),
@@ -65,6 +65,10 @@ enum Records {
     private static func receive(_ document: JSONValue, by writer: NodeIdentity, at reader: NodeIdentity) {
         if let grant = try? Grant(verifying: document) {
             precondition(grant.giver == writer.key && grant.document == document, "a record is what was signed")
+        }
+        if let record = try? NodeRecord(verifying: document) {
+            precondition(record.current == writer.key && record.document == document, "a record is what was signed")
+            precondition((try? NodeChain(verifying: [document, document])) == nil, "a record does not follow itself")
         }
         let random = RandomSource(seed: Array(repeating: 3, count: 32))
         guard let box = reader.key.seal(document.canonicalBytes, using: random),
