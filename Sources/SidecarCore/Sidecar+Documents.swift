@@ -118,6 +118,7 @@ extension Sidecar {
             unbound: unboundNames(seeing: view),
             networks: networkSummaries(at: now.wall),
             sharedKeys: sharedKeys(at: now.instant),
+            contradictions: contradictingPeers(at: now),
             pending: book.pending.count,
             unstored: view.unstoredCount,
             outdated: outdatedDocument

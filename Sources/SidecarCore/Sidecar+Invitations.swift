@@ -72,14 +72,12 @@ extension Sidecar {
             if isRenewed { relationship = relationship.renewed(by: claim.grant) }
             guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
             let renewal: [TrustFact] = isRenewed ? [.trusted(relationship)] : []
-            let facts =
-                renewal
-                + outboxEntry(
-                    .deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant)),
-                    at: places,
-                    until: now.wall + settings.requestLifetime
-                )
-            return (sealed, facts.isEmpty ? [] : [record(facts)] + reconcileHubs(at: now) + deliverOutbox(at: now))
+            let word = remember(commitmentIn: claim.grant)
+            let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant))
+            let until = now.wall + settings.requestLifetime
+            let facts = renewal + word.facts + outboxEntry(deposit, at: places, until: until)
+            let written = [record(facts)] + word.events
+            return (sealed, facts.isEmpty ? [] : written + reconcileHubs(at: now) + deliverOutbox(at: now))
         }
         if let end = issued.end(at: now.wall) { return refused(claim, because: end) }
         // A link of many uses does not let in again whom the operator has put out since it was made.
@@ -100,14 +98,16 @@ extension Sidecar {
         )
         guard let sealed = sealedAcceptance(of: claim.id, relationship: relationship) else { return (nil, []) }
         let binding = binding(issued.name, to: peer)
-        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)] + binding.facts
+        let word = remember(commitmentIn: claim.grant)
+        var facts: [TrustFact] = [.redeemed(claim.invitation, by: peer), .trusted(relationship)]
+        facts += binding.facts + word.facts
         let until = now.wall + settings.requestLifetime
         let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: .grant(claim.grant))
         facts += outboxEntry(deposit, at: places, until: until)
         let subject = claim.invitation.description
         let redeemed = AuditEvent(.redeemed, actor: peer, subject: subject, new: ["name": .string(claim.name)])
         let given = grantEvent(to: peer, services, former: former)
-        let written = [record(facts), .audit(redeemed), .audit(given)] + binding.events
+        let written = [record(facts), .audit(redeemed), .audit(given)] + binding.events + word.events
         let told = reconcile(peer, at: now) + reconcileHubs(at: now) + deliverOutbox(at: now)
         return (sealed, written + told + reconcileGuests(at: now))
     }

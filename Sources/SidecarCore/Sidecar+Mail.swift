@@ -112,14 +112,15 @@ extension Sidecar {
             since: now.wall.inMilliseconds
         )
         let binding = binding(name, to: peer)
-        var facts: [TrustFact] = [.answered(acceptance.answers), .trusted(relationship)] + binding.facts
+        let word = remember(commitmentIn: acceptance.grant)
+        var facts: [TrustFact] = [.answered(acceptance.answers), .trusted(relationship)] + binding.facts + word.facts
         // A request of theirs that crossed ours is answered by this.
         for (id, entry) in book.pending where entry.request.asker == peer {
             facts.append(.decided(id, until: entry.request.expires))
         }
         let services: JSONValue = ["services": acceptance.grant.services.json]
         let event = AuditEvent(.trustGiven, actor: peer, subject: key.did, old: former, new: services)
-        let written = [record(facts), .audit(event)] + binding.events
+        let written = [record(facts), .audit(event)] + binding.events + word.events
         var actions = written + reconcile(peer, at: now) + reconcileHubs(at: now)
         actions += endRedemption(of: acceptance.answers)
         let document = trustDocument(of: relationship)

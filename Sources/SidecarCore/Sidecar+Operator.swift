@@ -215,7 +215,7 @@ extension Sidecar {
     /// A grant of ours that is later than everything we signed towards `peer` before.
     func newGrant(to peer: NodeKey, services: ServiceSet, at now: Clocks) -> Grant {
         let issued = book.issueTime(towards: peer, now: now.wall)
-        return Grant(from: identity, to: peer, services: services, issued: issued)
+        return Grant(from: identity, to: peer, services: services, issued: issued, commitment: commitment)
     }
 
     /// Says yes to `request`: from here on the trust stands on this side, and the asker is told.
@@ -246,10 +246,12 @@ extension Sidecar {
             throw .overLimit("bytes in the answer")
         }
         let binding = binding(name, to: peer)
-        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)] + binding.facts
+        let word = remember(commitmentIn: request.grant)
+        var facts: [TrustFact] = [.decided(request.id, until: request.expires), .trusted(relationship)]
+        facts += binding.facts + word.facts
         facts += outboxEntry(mail, at: places, until: now.wall + settings.requestLifetime)
         let event = grantEvent(to: peer, services, former: former)
-        let written = [record(facts), .audit(event)] + binding.events
+        let written = [record(facts), .audit(event)] + binding.events + word.events
         let cut: [SidecarAction] = narrowed ? [.reviewAccess] : []
         return written + reconcile(peer, at: now) + cut + reconcileHubs(at: now) + deliverOutbox(at: now)
     }

@@ -9,6 +9,8 @@ package import TrustCore
 /// acknowledgement to a hub always stands behind the ``SidecarAction/persist(_:)`` that makes it true after a crash.
 package struct Sidecar {
     let identity: NodeIdentity
+    /// Which key comes after ours, for the peers that we trust.
+    let commitment: KeyCommitment?
     let settings: SidecarSettings
     var profile: SidecarProfile
     var book: TrustBook
@@ -91,6 +93,7 @@ package struct Sidecar {
     /// ends at `journal`, and had the ends `past` before.
     package init(
         identity: NodeIdentity,
+        commitment: KeyCommitment? = nil,
         profile: SidecarProfile,
         facts: [TrustFact] = [],
         journal: ChainHead = .empty,
@@ -100,6 +103,7 @@ package struct Sidecar {
         settings: SidecarSettings = .defaults
     ) {
         self.identity = identity
+        self.commitment = commitment
         self.profile = profile
         self.random = random
         self.settings = settings

@@ -22,6 +22,8 @@ extension SidecarRuntime {
         case .redeemed: note("an invitation was redeemed", event)
         case .blocked: note("a peer is shut out", event)
         case .unblocked: note("a peer is shut out no longer", event)
+        case .keyCommitted: note("a peer has said which key comes after its own", event)
+        case .keyContradicted: tellContradicted(event)
         case .renamed: note("a name was bound to a peer", event)
         case .networkOffered: note("a peer has added this node to a network: see `postern network list`", event)
         case .membershipExpired: note("a membership has ended", event)
@@ -53,6 +55,16 @@ extension SidecarRuntime {
             metadata: [
                 "journal": "\(event.old["sequence"]?.integer ?? 0)", "known": "\(event.new["sequence"]?.integer ?? 0)",
                 "told by": "\(event.actor.did)",
+            ]
+        )
+    }
+
+    /// Says that somebody may use a peer's key who is not that peer.
+    private func tellContradicted(_ event: AuditEvent) {
+        log.warning(
+            "a peer names another next key than it did first, as a thief of its key would: see `postern status`",
+            metadata: [
+                "peer": "\(event.subject)", "first": "\(event.old.compactText)", "now": "\(event.new.compactText)",
             ]
         )
     }

@@ -159,6 +159,7 @@ package final class SidecarRuntime {
         }
         let sidecar = Sidecar(
             identity: identity,
+            commitment: try directory.records(of: identity.key)?.latest.next,
             profile: profile(of: settings),
             facts: facts,
             journal: opened.journal.head,

@@ -58,7 +58,7 @@ private final class EchoBackend: ControlBackend {
     private static let status: JSONValue = [
         "did": .string(NodeKey.textExample), "address": "fd00::1", "name": "a & b", "version": "0", "uptimeMs": 1,
         "hubs": [], "nat": ["mapping": nil, "filtering": nil, "portMapping": nil], "udp": [], "reach": [], "expose": [],
-        "unbound": [], "networks": [], "sharedKeys": [], "pending": 0, "unstored": 0,
+        "unbound": [], "networks": [], "sharedKeys": [], "contradictions": [], "pending": 0, "unstored": 0,
         "configuration": ["file": nil, "since": "2026-01-31T12:00:00Z", "mistakes": [], "waiting": []],
     ]
 

@@ -18,6 +18,8 @@ struct World {
         var sidecar: Sidecar
         let identity: NodeIdentity
         var profile: SidecarProfile
+        /// Which key comes after its own.
+        var commitment: KeyCommitment?
         var journal: [[UInt8]] = []
         var admitted: [NodeKey: PreSharedKey] = [:]
         var guests: Set<NodeKey> = []
@@ -79,14 +81,15 @@ struct World {
         _ name: String,
         withHub: Bool = true,
         exposed: [ExposedRule] = [],
-        advertised: [Endpoint] = []
+        advertised: [Endpoint] = [],
+        commitment: KeyCommitment? = nil
     ) -> NodeKey {
         let identity = try! NodeIdentity(seed: Array(repeating: number, count: 32))
         let hubs = withHub ? [hubURL] : []
         let profile = SidecarProfile(name: name, hubs: hubs, exposed: exposed, advertised: advertised)
         let random = RandomSource(seed: Array(repeating: number, count: 32))
-        let sidecar = Sidecar(identity: identity, profile: profile, random: random)
-        nodes[identity.key] = Node(sidecar: sidecar, identity: identity, profile: profile)
+        let sidecar = Sidecar(identity: identity, commitment: commitment, profile: profile, random: random)
+        nodes[identity.key] = Node(sidecar: sidecar, identity: identity, profile: profile, commitment: commitment)
         start(identity.key)
         return identity.key
     }
@@ -107,6 +110,7 @@ struct World {
         let memory = node.sidecar.memoryDocument
         let sidecar = Sidecar(
             identity: node.identity,
+            commitment: node.commitment,
             profile: node.profile,
             facts: facts,
             journal: heads.last ?? .empty,
@@ -114,7 +118,12 @@ struct World {
             memory: memory,
             random: random
         )
-        var fresh = Node(sidecar: sidecar, identity: node.identity, profile: node.profile)
+        var fresh = Node(
+            sidecar: sidecar,
+            identity: node.identity,
+            profile: node.profile,
+            commitment: node.commitment
+        )
         fresh.journal = lines
         nodes[key] = fresh
         start(key)

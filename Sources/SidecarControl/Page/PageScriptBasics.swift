@@ -109,6 +109,8 @@ extension StatusPage {
               'This state directory is older than the node: nobody is trusted until `postern trust recover`.']);
             for (const key of status.sharedKeys) found.push(['bad',
                 `Two programs use the key ${short(key)}: stop one of them.`]);
+            for (const key of status.contradictions) found.push(['bad',
+                `${short(key)} names another next key than it did first, as a thief of it would: ask its operator.`]);
             const hubs = status.hubs.filter(hub => hub.configured);
             if (hubs.length && !hubs.some(hub => hub.connected)) found.push(['bad',
               'No hub is reached: peers behind other networks cannot find this node. See `postern doctor`.']);

@@ -116,6 +116,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package let networks: [NetworkSummary]
     /// Keys that two programs have used at a time in the last ten minutes, as copies of one state directory do.
     package let sharedKeys: [NodeKey]
+    /// Trusted peers that said of their next key something else than at first, as a thief of their key would.
+    package let contradictions: [NodeKey]
     /// Requests for trust that wait for a decision.
     package let pending: Int
     /// Decisions that stand in memory alone, because the disk did not take them: a restart would lose them.

@@ -72,6 +72,10 @@ struct TrustBook: Sendable {
     private var keys: [String: NodeKey] = [:]
     /// Who calls itself what, as a label.
     private(set) var claimants: [String: Set<NodeKey>] = [:]
+    /// Which key comes after a peer's own, as it said first. That counts for good.
+    private(set) var commitments: [NodeKey: KeyCommitment] = [:]
+    /// What peers said of it later that differs.
+    private(set) var contradictions: [NodeKey: KeyCommitment] = [:]
     /// Whom the operator shut out.
     private(set) var blocked: Set<NodeKey> = []
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
@@ -130,10 +134,10 @@ struct TrustBook: Sendable {
             let isNewer = known.issued > relationship.received.issued
             noteClaim(of: relationship)
             relationships[relationship.peer] = isNewer ? relationship.renewed(by: known) : relationship
-        case .revoked(let revocation):
-            trust.add(revocation)
-        case .bound(let name, let peer):
-            bind(name, to: peer)
+        case .revoked(let revocation): trust.add(revocation)
+        case .committed(let commitment, let peer): commit(commitment, by: peer)
+        case .contradicted(let commitment, let peer): contradictions[peer] = commitment
+        case .bound(let name, let peer): bind(name, to: peer)
         case .invited(let invitation, let uses, let name, let time):
             issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name, since: time)
         case .blocked(let peer):
@@ -185,6 +189,11 @@ struct TrustBook: Sendable {
             if claimants[former]?.isEmpty == true { claimants[former] = nil }
         }
         if let label = HostName.label(from: relationship.claims) { claimants[label, default: []].insert(peer) }
+    }
+
+    /// The first word of a peer counts.
+    private mutating func commit(_ commitment: KeyCommitment, by peer: NodeKey) {
+        if commitments[peer] == nil { commitments[peer] = commitment }
     }
 
     /// A name that is another peer's stays with that one.
@@ -248,6 +257,8 @@ struct TrustBook: Sendable {
         for relationship in kept.sorted(by: { $0.since < $1.since }) { facts.append(.trusted(relationship)) }
         // A name stays its peer's for good, also when the trust with it has ended.
         facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
+        facts += commitments.sorted { $0.key < $1.key }.map { .committed($0.value, by: $0.key) }
+        facts += contradictions.sorted { $0.key < $1.key }.map { .contradicted($0.value, by: $0.key) }
         facts += blocked.sorted().map { .blocked($0) }
         facts += trust.revocations.map { .revoked($0) }
         let remembered = offered.filter { now < $0.value + Self.offerMemory }

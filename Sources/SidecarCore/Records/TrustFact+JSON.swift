@@ -28,12 +28,14 @@ extension TrustFact {
             ["fact": "trusted", "trust": relationship.document]
         case .revoked(let revocation):
             ["fact": "revoked", "revocation": revocation.document]
+        case .committed(let commitment, let peer):
+            ["fact": "committed", "nextKey": commitment.json, "by": .string(peer.did)]
+        case .contradicted(let commitment, let peer):
+            ["fact": "contradicted", "nextKey": commitment.json, "by": .string(peer.did)]
         case .bound(let name, let peer):
             ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
-        case .blocked(let peer):
-            ["fact": "blocked", "peer": .string(peer.did)]
-        case .unblocked(let peer):
-            ["fact": "unblocked", "peer": .string(peer.did)]
+        case .blocked(let peer): ["fact": "blocked", "peer": .string(peer.did)]
+        case .unblocked(let peer): ["fact": "unblocked", "peer": .string(peer.did)]
         case .invited(let invitation, let uses, let name, let time):
             [
                 "fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses)),
@@ -69,8 +71,7 @@ extension TrustFact {
         switch try fields.text("fact", limit: 32) {
         case "asked":
             self = .asked(try TrustRequest(verifying: try fields.value("request")))
-        case "answered":
-            self = .answered(try fields.recordID("id"))
+        case "answered": self = .answered(try fields.recordID("id"))
         case "offered":
             self = .offered(try fields.key("to"), at: try fields.time("at"))
         case "received":
@@ -82,20 +83,21 @@ extension TrustFact {
                 throw .invalid("token")
             }
             self = .carded(token, at: try fields.time("at"))
-        case "uncarded":
-            self = .uncarded(try fields.recordID("id"))
+        case "uncarded": self = .uncarded(try fields.recordID("id"))
         case "decided":
             self = .decided(try fields.recordID("id"), until: try fields.time("until"))
         case "trusted":
             self = .trusted(try TrustRelationship(try fields.value("trust")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
+        case "committed":
+            self = .committed(try KeyCommitment(try fields.value("nextKey")), by: try fields.key("by"))
+        case "contradicted":
+            self = .contradicted(try KeyCommitment(try fields.value("nextKey")), by: try fields.key("by"))
         case "bound":
             self = .bound(try fields.text("name", limit: RecordLimits.name), to: try fields.key("to"))
-        case "blocked":
-            self = .blocked(try fields.key("peer"))
-        case "unblocked":
-            self = .unblocked(try fields.key("peer"))
+        case "blocked": self = .blocked(try fields.key("peer"))
+        case "unblocked": self = .unblocked(try fields.key("peer"))
         case "invited":
             let invitation = try Invitation(token: try fields.text("invitation", limit: 8_192))
             let uses = Int(clamping: try fields.integer("uses"))

@@ -24,6 +24,10 @@ package enum TrustFact: Hashable, Sendable {
     case trusted(TrustRelationship)
     /// A trust was ended by either side.
     case revoked(Revocation)
+    /// A peer said, for the first time, which key comes after its own.
+    case committed(KeyCommitment, by: NodeKey)
+    /// A peer said something else later.
+    case contradicted(KeyCommitment, by: NodeKey)
     /// The operator bound this name to a peer.
     case bound(String, to: NodeKey)
     /// The operator shut a peer out.

@@ -23,6 +23,10 @@ package struct AuditEvent: Hashable, Sendable {
         case accessRefused = "access.refuse"
         /// Two programs use the key that is the subject.
         case identityShared = "identity.shared"
+        /// A peer has said which key comes after its own, for the first time.
+        case keyCommitted = "key.commit"
+        /// A peer says that another key comes after its own than it said first: `old`, which counts on.
+        case keyContradicted = "key.contradict"
         case renamed = "peer.rename"
         /// The log of a network has a new entry; `new` is its number and hash, the log has the rest (RULES N17).
         case networkChanged = "network.entry"

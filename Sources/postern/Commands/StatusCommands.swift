@@ -64,6 +64,9 @@ struct StatusCommand: AsyncParsableCommand {
                     : "two programs use the key \(key), so calls to it fail now and then; one of them has to stop"
             )
         }
+        lines += status.contradictions.map {
+            "\($0) names another next key than it did first, as a thief of its key would: ask its operator"
+        }
         for entry in status.unbound {
             lines.append(
                 "nobody has the name \(entry.name), on which these wait: \(entry.uses.joined(separator: ", "))"

@@ -113,6 +113,16 @@ struct Doctor {
                 )
             )
         }
+        for key in status.contradictions {
+            findings.append(
+                .broken(
+                    "key",
+                    "the peer \(key) names another next key than it did first",
+                    why: "that is what a thief of its key would do; the first one counts on",
+                    hint: "ask its operator, and if it was not he: postern trust revoke \(key)"
+                )
+            )
+        }
         for name in status.unbound {
             findings.append(
                 .warning(
