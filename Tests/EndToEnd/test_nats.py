@@ -43,12 +43,13 @@ BLOCKED = list(itertools.product(nats.WITHOUT_UDP, [*CLEAN, *nats.SYMMETRIC, *na
 
 
 class Cell:
-    """A hub outside, two sidecars behind their routers and an MCP server beside b, which a has called."""
+    """A hub outside, two sidecars behind their routers and an MCP server beside b, on demand an A2A agent too."""
 
-    def __init__(self, folder, place):
+    def __init__(self, folder, place, planner=False):
         """`place`: two kinds of routers, or another internet of `nats`."""
         self.internet = nats.Internet(*place) if isinstance(place, tuple) else place
         self.folder = folder
+        self.planner = planner
 
     def __enter__(self):
         self.internet.__enter__()
@@ -57,6 +58,8 @@ class Cell:
         self.world = World(self.folder, address=nats.HUB, namespaces=self.internet.names)
         world = self.world.__enter__()
         world.serve("tools", "mcp", f"http://127.0.0.1:{world.agent('mcp_agent').port}")
+        if self.planner:
+            world.serve("planner", "a2a", f"http://127.0.0.1:{world.agent('a2a_agent').port}")
         world.start(trusted=False)
         befriend(world.b, world.a)
         return self
@@ -67,12 +70,16 @@ class Cell:
 
     def call(self, seconds=45):
         """A real MCP client beside a calls a tool of the agent beside b."""
-        arguments = {"url": self.world.url("tools", "/mcp"), "era": "modern"}
-        order = json.dumps({"check": "mcp.tools", "arguments": arguments})
+        self.check("mcp.tools", {"url": self.world.url("tools", "/mcp"), "era": "modern"}, seconds)
+
+    def check(self, name, arguments, seconds):
+        """Runs a check beside a; returns its result."""
+        order = json.dumps({"check": name, "arguments": arguments})
         run = subprocess.run(
             [*self.internet.prefix("a"), sys.executable, "-m", "checks", order], cwd=HERE, capture_output=True,
             text=True, timeout=seconds, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
         assert run.returncode == 0, run.stderr[-1500:]
+        return json.loads(run.stdout)
 
     def ends(self):
         return (self.world.a, self.world.b), (self.world.b, self.world.a)
@@ -141,3 +148,10 @@ def test_where_udp_is_blocked_the_relay_carries_over_websocket(tmp_path, kinds):
         for kind, node in zip(kinds, (cell.world.a, cell.world.b)):
             transport = node.cli("status")["hubs"][0]["transport"]
             assert transport == ("websocket" if kind in nats.WITHOUT_UDP else "udp")
+
+
+@pytest.mark.parametrize("kinds", [("port-restricted", "symmetric"), ("symmetric", "udp-blocked")], ids="-x-".join)
+def test_a_notification_of_an_agent_behind_one_translator_reaches_a_client_behind_another(tmp_path, kinds):
+    """RULES P: neither the client's receiver nor the agent has an address that the other could call."""
+    with Cell(tmp_path, kinds, planner=True) as cell:
+        assert cell.check("push.notified", {"url": cell.world.url("planner")}, seconds=60) == "/hook?for=me"
