@@ -150,31 +150,62 @@ extension Sidecar {
     }
 
     /// A peer has accepted what this side no longer offers: it is told so, or it would believe in a trust for good. An
-    /// earlier revocation is repeated where it says that; a new one must not end an offer that is still open.
+    /// earlier revocation is repeated where it says that. A new one ends an offer that is still open too, so a request
+    /// is made again behind it.
     private mutating func withdrawOffer(answering acceptance: TrustAcceptance, at now: Clocks) -> [SidecarAction] {
         let peer = acceptance.giver
         guard book.hasOffered(peer), !standing(of: peer, at: now).isMutual else { return [] }
-        let earlier = book.ownRevocation(of: peer)
         let waitingCount = book.outbox.values.count { entry in
             if case .deposit(let target, _, _) = entry.request { target == peer } else { false }
         }
         guard waitingCount < settings.waitingMailCount else { return [] }
+        let open = book.outgoing.values.first { $0.target == peer }
         let revocation: Revocation
-        if let earlier, book.isEnded(by: earlier) || book.hasOpenOffer(to: peer) {
+        var actions: [SidecarAction] = []
+        // The claim on an invitation is shown again until it has its answer.
+        let isJoining = open == nil && book.hasOpenOffer(to: peer)
+        if let earlier = book.ownRevocation(of: peer),
+            isJoining || book.isEnded(by: earlier) || earlier.isRightBefore(open?.grant)
+        {
             revocation = earlier
         } else {
-            guard !book.hasOpenOffer(to: peer) else { return [] }
-            let issued = book.issueTime(towards: peer, now: now.wall)
-            revocation = Revocation(from: identity, to: peer, issued: issued)
+            guard !isJoining else { return [] }
+            revocation = Revocation(from: identity, to: peer, issued: book.issueTime(towards: peer, now: now.wall))
+            actions.append(record([.revoked(revocation)] + (open.map { [.answered($0.id)] } ?? [])))
         }
-        guard let sealed = try? Mail.revocation(revocation).sealed(using: random) else { return [] }
-        let facts = outboxEntry(
-            .deposit(target: peer, sealed: sealed, evidence: .grant(acceptance.grant)),
-            at: acceptance.hubs + homeHubs,
-            until: now.wall + settings.requestLifetime
+        let places = acceptance.hubs + homeHubs
+        let evidence = DepositEvidence.grant(acceptance.grant)
+        if let sealed = try? Mail.revocation(revocation).sealed(using: random) {
+            let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence)
+            actions.append(record(outboxEntry(deposit, at: places, until: now.wall + settings.requestLifetime)))
+        }
+        if let open, !actions.isEmpty { actions += askAgain(open, at: places, with: evidence, at: now) }
+        return actions + reconcileHubs(at: now) + deliverOutbox(at: now)
+    }
+
+    /// Makes `former` again: the peer may have it no more, or need not have had it, and the same as the newest word
+    /// from here leaves no doubt.
+    private mutating func askAgain(
+        _ former: TrustRequest,
+        at places: [HubURL],
+        with evidence: DepositEvidence,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        let peer = former.target
+        let terms = TrustRequest.Terms(
+            name: profile.name,
+            note: former.note,
+            services: former.services,
+            hubs: former.hubs,
+            issued: now.wall.inMilliseconds,
+            expires: (now.wall + settings.requestLifetime).inMilliseconds,
+            nonce: random.bytes(16)
         )
-        let revoked: [TrustFact] = earlier == revocation ? [] : [.revoked(revocation)]
-        return [record(revoked + facts)] + reconcileHubs(at: now) + deliverOutbox(at: now)
+        let grant = newGrant(to: peer, services: former.grant.services, at: now)
+        let request = TrustRequest(from: identity, terms: terms, grant: grant)
+        guard let sealed = try? Mail.request(request).sealed(using: random) else { return [] }
+        let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence)
+        return [record([.asked(request)] + outboxEntry(deposit, at: places, until: request.expires))]
     }
 
     mutating func received(_ rejection: TrustRejection, at now: Clocks) -> [SidecarAction] {
@@ -205,5 +236,13 @@ extension Sidecar {
         let old: JSONValue = book.relationships[peer].map { ["services": $0.received.services.json] } ?? .null
         let event = AuditEvent(.trustRevoked, actor: peer, subject: key.did, old: old)
         return [written, .audit(event)] + reconcile(peer, at: now)
+    }
+}
+
+extension Revocation {
+    /// Whether nothing was offered between it and `grant`.
+    fileprivate func isRightBefore(_ grant: Grant?) -> Bool {
+        guard let grant else { return false }
+        return issued < grant.issued && grant.issued <= issued + .milliseconds(1)
     }
 }

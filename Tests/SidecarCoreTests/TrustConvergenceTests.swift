@@ -234,6 +234,34 @@ import TrustCore
         }
     }
 
+    /// Alice has asked, Bob has approved that; before she hears of it the request was answered by an earlier one of his,
+    /// which he has withdrawn, and her next one is lost.
+    private func approvalTooLate() -> (ends: Ends, told: [[UInt8]]) {
+        var ends = Ends()
+        let withdrawn = ends.perform(request(ends.alice), at: \.bob).mail
+        let revoked = ends.perform(RevokeTrust(peer: PeerName(ends.alice.key)), at: \.bob).mail
+        let asked = ends.perform(request(ends.bob), at: \.alice).mail
+        _ = ends.deliver(asked, to: \.bob)
+        let approval = ends.perform(ApproveRequest(id: ends.alice.key.did), at: \.bob).mail
+        _ = ends.deliver(withdrawn + revoked, to: \.alice)
+        let lost = ends.perform(request(ends.bob, for: .names([])), at: \.alice).mail
+        #expect(lost.count == 1)
+        let told = ends.deliver(approval, to: \.alice)
+        return (ends, told)
+    }
+
+    @Test func `an approval of what is no longer open has the open request made again`() {
+        var (ends, told) = approvalTooLate()
+        #expect(told.count == 2)
+        for mail in told.reversed() { _ = ends.deliver([mail], to: \.bob) }
+        #expect(ends.secrets == [nil, nil])
+        #expect(ends.bob.trustList(at: ends.now.wall, seeing: Unseen()).pending.map(\.services) == [.names([])])
+        let approval = ends.perform(ApproveRequest(id: ends.alice.key.did), at: \.bob).mail
+        _ = ends.deliver(approval, to: \.alice)
+        #expect(ends.secrets[0] != nil)
+        #expect(ends.secrets[0] == ends.secrets[1])
+    }
+
     @Test func `a refused request gives nothing to whoever asks in return`() {
         var ends = Ends()
         let asked = ends.perform(request(ends.bob), at: \.alice).mail
