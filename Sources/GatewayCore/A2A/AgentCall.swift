@@ -12,7 +12,7 @@ final class AgentCall: Exchange, BodyInspector {
     private var method: String?
     private var coding = ContentCoding.identity
 
-    /// Bytes of a message that is collected; a longer one passes as it comes.
+    /// Bytes of a message that is collected; a longer one is edited as it comes.
     private static let limit = 1 << 20
     /// A2A 1.0 §9.4.11, 0.3 §7.10, and before that.
     private static let cardMethods: Set<String> = [
@@ -29,7 +29,11 @@ final class AgentCall: Exchange, BodyInspector {
     var requestBody: BodyTransform {
         guard let callbacks else { return .inspect(self) }
         let editor = ContentEditor { content in self.registering(content, callbacks) }
-        return .collect(editor, limit: Self.limit, overflow: .pass)
+        let stream = JSONStringStream(named: Self.names) { member in
+            if member.path == ["method"] { self.method = member.text }
+            return self.forwarded(member, callbacks)
+        }
+        return .collect(editor, limit: Self.limit, overflow: .stream(stream))
     }
 
     func inspect(_ content: Span<UInt8>) {
@@ -40,11 +44,17 @@ final class AgentCall: Exchange, BodyInspector {
     private func registering(_ content: [UInt8], _ callbacks: any CallbackMapping) -> [UInt8]? {
         guard let members = JSONMembers.strings(named: Self.names, in: content) else { return nil }
         method = members.first { $0.path == ["method"] }?.text
-        let isConfiguration = isAboutConfigurations || method.map(PushConfigurations.areReturned) ?? false
-        return JSONMembers.replace(members, in: content) { member in
-            guard PushConfigurations.isReceiver(member, isConfiguration: isConfiguration) else { return nil }
-            return callbacks.forward(member.text)
-        }
+        return JSONMembers.replace(members, in: content) { self.forwarded($0, callbacks) }
+    }
+
+    private func forwarded(_ member: JSONMember, _ callbacks: any CallbackMapping) -> String? {
+        guard PushConfigurations.isReceiver(member, isConfiguration: isAboutReceivers) else { return nil }
+        return callbacks.forward(member.text)
+    }
+
+    /// Whether the call, as far as it was read, is about a configuration with a receiver.
+    private var isAboutReceivers: Bool {
+        isAboutConfigurations || method.map(PushConfigurations.areReturned) ?? false
     }
 
     func receive(response head: ResponseHead) -> BodyTransform? {
@@ -56,11 +66,14 @@ final class AgentCall: Exchange, BodyInspector {
             let editor = ContentEditor { (content) throws(GatewayError) in try self.answer(content, card) }
             return .collect(editor, limit: DocumentExchange.limit, overflow: .reject(.cardTooLarge))
         }
-        guard let callbacks, isAboutConfigurations || method.map(PushConfigurations.areReturned) ?? false else {
-            return nil
-        }
+        guard let callbacks, isAboutReceivers else { return nil }
         let editor = ContentEditor { content in self.answer(content, callbacks) }
-        return .collect(editor, limit: Self.limit, overflow: .pass)
+        let stream = JSONStringStream(named: Self.names) { self.givenBack($0, callbacks) }
+        return .collect(editor, limit: Self.limit, overflow: coding == .identity ? .stream(stream) : .pass)
+    }
+
+    private func givenBack(_ member: JSONMember, _ callbacks: any CallbackMapping) -> String? {
+        member.path.last == "url" ? callbacks.giveBack(member.text) : nil
     }
 
     private func answer(_ content: [UInt8], _ card: CardRewriter) throws(GatewayError) -> [UInt8]? {
@@ -76,7 +89,7 @@ final class AgentCall: Exchange, BodyInspector {
         guard let text = coding.decode(content, limit: Self.limit),
             let members = JSONMembers.strings(named: Self.names, in: text)
         else { return nil }
-        return JSONMembers.replace(members, in: text) { $0.path.last == "url" ? callbacks.giveBack($0.text) : nil }
+        return JSONMembers.replace(members, in: text) { self.givenBack($0, callbacks) }
     }
 }
 

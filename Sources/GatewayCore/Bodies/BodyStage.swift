@@ -6,6 +6,7 @@ struct BodyStage {
         case inspecting(any BodyInspector, ChunkedFraming?)
         case collecting(Collection)
         case gating(GatedBody)
+        case streaming(StreamedBody)
     }
 
     /// A message that is withheld.
@@ -27,7 +28,7 @@ struct BodyStage {
         switch state {
         case .collecting: true
         case .gating(let body): body.isWithheld
-        case .passing, .inspecting: false
+        case .passing, .inspecting, .streaming: false
         }
     }
 
@@ -58,22 +59,22 @@ struct BodyStage {
             )
             return
         case .collect(let editor, let limit, let overflow):
-            if !scratch.head.lines.contains(where: { $0.field == .expect }) {
-                var head: [UInt8] = []
-                scratch.edits.apply(to: bytes, into: &head)
-                let collection = Collection(
-                    editor: editor,
-                    limit: limit,
-                    overflow: overflow,
-                    isChunked: isChunked,
-                    share: WithheldShare(of: scratch.withheld),
-                    head: head
-                )
+            var head: [UInt8] = []
+            scratch.edits.apply(to: bytes, into: &head)
+            let collection = Collection(
+                editor: editor,
+                limit: limit,
+                overflow: overflow,
+                isChunked: isChunked,
+                share: WithheldShare(of: scratch.withheld),
+                head: head
+            )
+            if scratch.head.lines.contains(where: { $0.field == .expect }) {
+                try overflowed(collection, &scratch.plan)
+            } else {
                 state = .collecting(collection)
-                return
             }
-            if case .reject(let error) = overflow { throw error }
-            state = .passing
+            return
         }
         scratch.forwardHead(bytes, at: range)
     }
@@ -82,7 +83,7 @@ struct BodyStage {
     var isPassing: Bool {
         switch state {
         case .passing: true
-        case .inspecting, .collecting, .gating: false
+        case .inspecting, .collecting, .gating, .streaming: false
         }
     }
 
@@ -114,11 +115,35 @@ struct BodyStage {
             state = .passing
             collection.body.append(contentsOf: input, range)
             guard collection.body.count <= collection.limit, collection.share.take(range.count) else {
-                if case .reject(let error) = collection.overflow { throw error }
-                collection.sendAsItCame(&plan)
-                return
+                return try overflowed(collection, ends: ends, &plan)
             }
             if ends { try collection.send(&plan) } else { state = .collecting(collection) }
+        case .streaming(var body):
+            state = .passing
+            let part = input.extracting(range)
+            plan.append { body.take(part, ends: ends, into: &$0) }
+            if !ends { state = .streaming(body) }
+        }
+    }
+
+    /// What was withheld of a message that cannot be collected is sent, and the rest of it follows.
+    private mutating func overflowed(
+        _ collection: Collection,
+        ends: Bool = false,
+        _ plan: inout ForwardPlan
+    ) throws(GatewayError) {
+        state = .passing
+        switch collection.overflow {
+        case .reject(let error): throw error
+        case .pass: collection.sendAsItCame(&plan)
+        case .stream(let editor):
+            guard HeadFraming.canBeChunked(collection.head) else { return collection.sendAsItCame(&plan) }
+            var body = StreamedBody(editor, isChunked: collection.isChunked)
+            plan.append { output in
+                HeadFraming.append(collection.head, framedBy: .chunks, to: &output)
+                body.take(collection.body.span, ends: ends, into: &output)
+            }
+            if !ends { state = .streaming(body) }
         }
     }
 
@@ -126,7 +151,11 @@ struct BodyStage {
     mutating func end(plan: inout ForwardPlan) throws(GatewayError) {
         let ended = state
         state = .passing
-        if case .collecting(let collection) = ended { try collection.send(&plan) }
+        switch ended {
+        case .collecting(let collection): try collection.send(&plan)
+        case .streaming(var body): plan.append { body.take(Span(), ends: true, into: &$0) }
+        case .passing, .inspecting, .gating: break
+        }
     }
 }
 
@@ -135,7 +164,7 @@ extension BodyStage.Collection {
     fileprivate func send(_ plan: inout ForwardPlan) throws(GatewayError) {
         guard let replacement = try editor.replacement(for: content) else { return sendAsItCame(&plan) }
         plan.append { output in
-            appendHead(length: replacement.count, to: &output)
+            HeadFraming.append(head, framedBy: .length(replacement.count), to: &output)
             output.append(contentsOf: replacement)
         }
     }
@@ -153,27 +182,5 @@ extension BodyStage.Collection {
         var framing = ChunkedFraming()
         framing.forEachContent(of: body.span) { content.append(contentsOf: body[$0]) }
         return content
-    }
-
-    /// The head with another length, whatever framed the message before, and without what was true of its former
-    /// content only.
-    private func appendHead(length: Int, to output: inout [UInt8]) {
-        var start = 0
-        while let end = head[start...].firstIndex(of: ASCII.lineFeed).map({ $0 + 1 }), end - start > 2 {
-            let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) ?? start
-            let name = start..<(start == 0 ? start : colon)
-            if !Self.describesContent(head.span, name) { output.append(contentsOf: head[start..<end]) }
-            start = end
-        }
-        output.append(contentsOf: "Content-Length: \(length)\r\n\r\n".utf8)
-    }
-
-    /// Whether the field of this name frames the content, or says how its bytes were coded (RFC 9110 §6.6, §8.4;
-    /// RFC 9530).
-    private static func describesContent(_ head: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        head.matches(name, "content-length") || head.matches(name, "transfer-encoding")
-            || head.matches(name, "content-encoding") || head.matches(name, "trailer")
-            || head.matches(name, "content-digest") || head.matches(name, "repr-digest")
-            || head.matches(name, "digest") || head.matches(name, "content-md5")
     }
 }

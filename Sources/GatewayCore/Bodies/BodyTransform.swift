@@ -17,6 +17,8 @@ enum BodyTransform {
         case pass
         /// It goes no further.
         case reject(GatewayError)
+        /// It passes through this editor, in chunks.
+        case stream(any StreamEditor)
     }
 }
 
@@ -41,4 +43,13 @@ final class ContentEditor: BodyEditor {
 protocol BodyEditor: AnyObject {
     /// What is sent in place of `content`; nil sends the message as it came. Throwing refuses the message.
     func replacement(for content: [UInt8]) throws(GatewayError) -> [UInt8]?
+}
+
+/// Edits the content of a body while it passes.
+protocol StreamEditor: AnyObject {
+    /// Takes the next part of the content, and appends to `output` what goes on now.
+    func edit(_ content: Span<UInt8>, into output: inout [UInt8])
+
+    /// The content has ended: what was held back goes on.
+    func finish(into output: inout [UInt8])
 }

@@ -11,30 +11,26 @@ struct JSONMember: Equatable {
 
 /// Finds and replaces strings in a JSON text and leaves every other byte of it alone.
 enum JSONMembers {
+    /// Bytes of a string that is looked at.
+    static let textLimit = 8192
+
     /// The members in `content` that have one of `names` and a string; nil when it is not JSON.
     static func strings(named names: Set<String>, in content: [UInt8]) -> [JSONMember]? {
-        var tokens = JSONTokenizer(textLimit: 8192)
+        var tokens = JSONTokenizer(textLimit: textLimit)
         var members: [JSONMember] = []
-        // A place for each open object and array; nil in an array and before an object's first member.
-        var path: [String?] = []
+        var path = JSONPath()
         var position = 0
         do throws(JSONTokenizer.Fault) {
             while let token = try tokens.next(content.span, &position) {
-                switch token {
-                case .beginObject, .beginArray: path.append(nil)
-                case .endObject, .endArray: path.removeLast()
-                case .key: path[path.count - 1] = String(decoding: tokens.text, as: UTF8.self)
-                case .string:
-                    guard let name = path.last ?? nil, names.contains(name), tokens.isTextWhole else { continue }
-                    members.append(
-                        JSONMember(
-                            path: path.compactMap(\.self),
-                            text: String(decoding: tokens.text, as: UTF8.self),
-                            range: tokens.textStart..<position
-                        )
+                path.take(token, tokens)
+                guard token == .string, let name = path.name, names.contains(name), tokens.isTextWhole else { continue }
+                members.append(
+                    JSONMember(
+                        path: path.names,
+                        text: String(decoding: tokens.text, as: UTF8.self),
+                        range: tokens.textStart..<position
                     )
-                case .scalar: break
-                }
+                )
             }
         } catch {
             return nil
@@ -57,5 +53,26 @@ enum JSONMembers {
             copied = member.range.upperBound
         }
         return copied == 0 ? nil : result + content[copied...]
+    }
+}
+
+/// The names that lead to where a text is being read.
+struct JSONPath {
+    /// A place for each open object and array; nil in an array and before an object's first member.
+    private var places: [String?] = []
+
+    /// The name of the member whose value is read; nil in an array.
+    var name: String? { places.last ?? nil }
+
+    /// The names from the outermost object on. Places in arrays are left out.
+    var names: [String] { places.compactMap(\.self) }
+
+    mutating func take(_ token: JSONTokenizer.Token, _ tokens: JSONTokenizer) {
+        switch token {
+        case .beginObject, .beginArray: places.append(nil)
+        case .endObject, .endArray: places.removeLast()
+        case .key: places[places.count - 1] = String(decoding: tokens.text, as: UTF8.self)
+        case .string, .scalar: break
+        }
     }
 }

@@ -69,6 +69,11 @@ struct JSONTokenizer {
         }
     }
 
+    /// Whether the input was used up in a string that is no name.
+    var isInValue: Bool {
+        if case .string(let string) = state { !string.isKey } else { false }
+    }
+
     /// Reads on at `position`; nil when the input is used up.
     mutating func next(_ input: Span<UInt8>, _ position: inout Int) throws(Fault) -> Token? {
         while position < input.count {

@@ -68,6 +68,77 @@ import Testing
         ("/v1/tasks/t/pushNotificationConfigs?x=1", #"{"config":{"pushNotificationConfig":{"url":"URL"}}}"#),
     ]
 
+    /// A message of more than a megabyte whose receiver stands behind most of it.
+    private static func large(_ url: String) -> String {
+        let part = String(repeating: "0123456789abcdef", count: 80_000)
+        return #"{"method":"SendMessage","params":{"message":{"parts":[{"raw":"\#(part)","url":"\#(receiver)"}]},"#
+            + #""configuration":{"taskPushNotificationConfig":{"url":"\#(url)"}}}}"#
+    }
+
+    /// The content of a message in chunks.
+    private static func dechunked(_ text: String) -> String {
+        var (rest, content) = (body(text)[...], "")
+        while let end = rest.firstRange(of: "\r\n"), let count = Int(rest[..<end.lowerBound], radix: 16), count > 0 {
+            content += rest[end.upperBound...].prefix(count)
+            // A line end is one character.
+            rest = rest[end.upperBound...].dropFirst(count + 1)
+        }
+        return content
+    }
+
+    @Test(arguments: [false, true])
+    func `a receiver in a long message is found while it passes`(isChunked: Bool) {
+        let asked = Self.large(Self.receiver)
+        let request =
+            isChunked
+            ? message(
+                "POST /rpc HTTP/1.1",
+                "Host: 127.0.0.1:7701",
+                "Transfer-Encoding: chunked",
+                body: String(asked.utf8.count, radix: 16) + "\r\n" + asked + "\r\n0\r\n\r\n"
+            )
+            : Self.post(asked)
+        let reach = Self.reach()
+        var forwarded = ""
+        var rest = request[...]
+        while !rest.isEmpty {
+            forwarded += reach.ask(String(rest.prefix(60_000)))
+            rest = rest.dropFirst(60_000)
+        }
+        #expect(forwarded.contains("Transfer-Encoding: chunked\r\n") && !forwarded.contains("Content-Length"))
+        // Too long to be shown.
+        let isRight = Self.dechunked(forwarded) == Self.large(Self.overlay)
+        #expect(isRight)
+    }
+
+    @Test(arguments: registrations)
+    func `a receiver is found wherever its message comes apart`(path: String, text: String) {
+        let content = Array(text.replacing("URL", with: Self.receiver).utf8)
+        let mapping = OneReceiver()
+        for cut in 0...content.count {
+            let stream = JSONStringStream(named: ["url"]) { mapping.forward($0.text) }
+            var output: [UInt8] = []
+            stream.edit(content.span.extracting(0..<cut), into: &output)
+            stream.edit(content.span.extracting(cut..<content.count), into: &output)
+            stream.finish(into: &output)
+            #expect(String(decoding: output, as: UTF8.self) == text.replacing("URL", with: Self.overlay))
+        }
+    }
+
+    @Test func `what is not JSON passes as it comes`() {
+        let long = "{\"url\":\"\(String(repeating: "u", count: 9_000))\",\"url\":\"\(Self.receiver)\"} and more"
+        for cut in stride(from: 0, through: long.utf8.count, by: 97) {
+            let stream = JSONStringStream(named: ["url"]) { _ in "other" }
+            var output: [UInt8] = []
+            for part in [Array(long.utf8)[..<cut], Array(long.utf8)[cut...]] {
+                stream.edit(Array(part).span, into: &output)
+            }
+            stream.finish(into: &output)
+            let expected = long.replacing("\"\(Self.receiver)\"", with: "\"other\"")
+            #expect(String(decoding: output, as: UTF8.self) == expected)
+        }
+    }
+
     @Test(arguments: registrations)
     func `a registered receiver becomes an address of the next hop, and nothing else changes`(
         path: String,
