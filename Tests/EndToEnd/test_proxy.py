@@ -153,6 +153,43 @@ def test_a_page_gets_no_further_through_a_tunnel(proxied):
         assert client.response()[0] == 403
 
 
+@pytest.fixture
+def passing_on(tmp_path):
+    """The proxy of `a` passes on what is for other hosts; `b` offers an HTTP service."""
+    with RawAgent() as agent, World(tmp_path) as world:
+        agent.handler = echo
+        world.raw = agent
+        world.b.expose("echo", 80, "http", f"http://127.0.0.1:{agent.port}")
+        world.proxy = free_port()
+        world.a.config["proxy"] = {"listen": f"127.0.0.1:{world.proxy}", "others": "direct"}
+        world.start(trusted=False)
+        befriend(world.b, world.a)
+        world.b.cli("name", world.a.did, "alice")
+        yield world
+
+
+def test_what_is_for_other_hosts_goes_there_where_that_is_configured(passing_on):
+    world, host = passing_on, f"127.0.0.1:{passing_on.raw.port}"
+    with httpx.Client(proxy=proxy_url(world), trust_env=False) as client:
+        # The host itself, without a peer's name; beside it the overlay as before.
+        assert client.post(f"http://{host}/direct", content="x").json() == ["/direct", None, "x"]
+        assert client.post("http://b.postern.alt/over", content="x").json() == ["/over", "alice", "x"]
+    with RawClient(world.proxy) as client:
+        client.send(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        client.send(b"GET /tunnel HTTP/1.1\r\nHost: whatever\r\n\r\n")
+        assert client.response()[2] == b'["/tunnel", null, ""]'
+    own = f"127.0.0.1:{world.proxy}"
+    for line, headers, status in [
+        # Through itself again and again; a port where nobody listens; a peer that nobody knows.
+        (f"GET http://{own}/", {"Host": own}, 403),
+        ("GET http://127.0.0.1:1/", {"Host": "127.0.0.1:1"}, 502),
+        ("GET http://eve.postern.alt/", {"Host": "eve.postern.alt"}, 503),
+    ]:
+        fields = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Connection": "close"}.items())
+        assert int(send(world, f"{line} HTTP/1.1\r\n{fields}\r\n".encode()).split()[1]) == status, line
+
+
 # Ports that open by themselves
 
 
