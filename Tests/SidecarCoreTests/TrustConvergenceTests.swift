@@ -234,8 +234,8 @@ import TrustCore
         }
     }
 
-    /// Alice has asked, Bob has approved that; before she hears of it the request was answered by an earlier one of his,
-    /// which he has withdrawn, and her next one is lost.
+    /// Alice has asked, Bob has approved that; before she hears of it the request was answered by an earlier one of
+    /// his, which he has withdrawn, and her next one is lost.
     private func approvalTooLate() -> (ends: Ends, told: [[UInt8]]) {
         var ends = Ends()
         let withdrawn = ends.perform(request(ends.alice), at: \.bob).mail
