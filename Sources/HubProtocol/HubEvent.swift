@@ -8,12 +8,14 @@ package enum HubEvent: Hashable, Sendable {
     case mail(id: RecordID, sealed: [UInt8], as: MailClass)
     /// All mail that was waiting has been sent.
     case ready
-    /// A relay channel to `peer` is open.
-    case channel(RelayChannel, peer: NodeKey)
+    /// A relay channel to `peer` is open, which comes with the credential that makes it a fellow member, if that does.
+    case channel(RelayChannel, peer: NodeKey, credential: NetworkCredential? = nil)
     /// The log of a network has come to this head.
     case network(NetworkID, NetworkHead)
     /// The word of an owner or administrator of a network.
     case beat(NetworkBeat)
+    /// Somebody is a member of a network by certificate.
+    case credential(NetworkCredential)
     /// A relay channel is closed.
     case closed(RelayChannel)
     /// The other hubs that share this one's registry, and by what an older copy of the registry is known. A hub that is
@@ -31,7 +33,9 @@ package enum HubEvent: Hashable, Sendable {
             let sealed = try fields.bytes("sealed", limit: RecordLimits.sealed)
             self = .mail(id: try fields.recordID("id"), sealed: sealed, as: try MailClass(in: fields))
         case "ready": self = .ready
-        case "channel": self = .channel(try fields.channel(), peer: try fields.key("peer"))
+        case "channel":
+            let credential = fields.optionalValue("credential").flatMap { try? NetworkCredential(verifying: $0) }
+            self = .channel(try fields.channel(), peer: try fields.key("peer"), credential: credential)
         case "network":
             let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
             self = .network(NetworkID(try fields.hash("network")), head)
@@ -44,6 +48,8 @@ package enum HubEvent: Hashable, Sendable {
             }
             self = .hubs(hubs, store: store, isDraining: try fields.bool("draining"))
         case "beat": self = .beat(try NetworkBeat(verifying: try fields.value("beat")))
+        case "credential":
+            self = .credential(try NetworkCredential(verifying: try fields.value("credential")))
         case "closed": self = .closed(try fields.channel())
         case _: throw .invalid("event")
         }
@@ -59,8 +65,8 @@ package enum HubEvent: Hashable, Sendable {
             ]
         case .ready:
             ["event": "ready"]
-        case .channel(let channel, let peer):
-            ["event": "channel", "channel": channel.json, "peer": .string(peer.did)]
+        case .channel(let channel, let peer, let credential):
+            Self.channel(channel, peer, credential)
         case .network(let network, let head):
             [
                 "event": "network", "network": .string(network.description), "sequence": .integer(head.sequence),
@@ -68,6 +74,8 @@ package enum HubEvent: Hashable, Sendable {
             ]
         case .beat(let beat):
             ["event": "beat", "beat": beat.document]
+        case .credential(let credential):
+            ["event": "credential", "credential": credential.document]
         case .closed(let channel):
             ["event": "closed", "channel": channel.json]
         case .hubs(let hubs, let store, let isDraining):
@@ -76,5 +84,14 @@ package enum HubEvent: Hashable, Sendable {
                 "draining": .bool(isDraining),
             ]
         }
+    }
+
+    private static func channel(_ channel: RelayChannel, _ peer: NodeKey, _ credential: NetworkCredential?) -> JSONValue {
+        var members = JSONObject()
+        members["event"] = "channel"
+        members["channel"] = channel.json
+        members["peer"] = .string(peer.did)
+        if let credential { members["credential"] = credential.document }
+        return .object(members)
     }
 }

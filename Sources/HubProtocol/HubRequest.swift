@@ -26,6 +26,9 @@ package enum HubRequest: Hashable, Sendable {
     case read(NetworkID, after: [NetworkHash], proof: NetworkProof?)
     /// Keep the words of owners and administrators of a network, and tell its members.
     case beat(NetworkID, [NetworkBeat])
+    /// Take note of the requester's credential in a network, where it has one, and tell it of those that others have
+    /// shown.
+    case show(NetworkCredential?, in: NetworkID)
     /// Close a channel of the requester.
     case release(RelayChannel)
     /// Refuse the requester's earlier grants to one subject from now on.
@@ -77,6 +80,11 @@ package enum HubRequest: Hashable, Sendable {
         case "beat":
             let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
             self = .beat(NetworkID(try fields.hash("network")), beats)
+        case "show":
+            let credential = try fields.optionalValue("credential").map { value throws(RecordError) in
+                try NetworkCredential(verifying: value)
+            }
+            self = .show(credential, in: NetworkID(try fields.hash("network")))
         case "release":
             self = .release(try fields.channel())
         case "revoke":
@@ -132,6 +140,10 @@ package enum HubRequest: Hashable, Sendable {
         case .beat(let network, let beats):
             [
                 "do": "beat", "network": .string(network.description), "beats": .array(beats.map(\.document)),
+            ]
+        case .show(let credential, let network):
+            [
+                "do": "show", "network": .string(network.description), "credential": credential?.document ?? .null,
             ]
         case .release(let channel):
             ["do": "release", "channel": channel.json]

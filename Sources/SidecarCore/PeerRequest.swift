@@ -10,8 +10,8 @@ package enum PeerRequest: Hashable, Sendable {
     /// Keep the asker's mark, and give back the one that it left before (RULES N19).
     case mark(StateMark)
     /// Which entries of a network's log does the asker lack, whose locator this is, and which words of owners and
-    /// administrators other than these?
-    case entries(NetworkID, after: [NetworkHash], beats: [NetworkBeat])
+    /// administrators other than these? The credential makes the asker a member, where the log does not.
+    case entries(NetworkID, after: [NetworkHash], beats: [NetworkBeat], credential: NetworkCredential? = nil)
 
     /// The request in `document`; throws when it is none, or one that this version does not know.
     package init(_ document: JSONValue) throws(RecordError) {
@@ -24,7 +24,13 @@ package enum PeerRequest: Hashable, Sendable {
                 value.string.flatMap { NetworkHash($0) }
             }
             let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
-            self = .entries(NetworkID(try fields.hash("network")), after: locator, beats: beats)
+            let credential = fields.optionalValue("credential").flatMap { try? NetworkCredential(verifying: $0) }
+            self = .entries(
+                NetworkID(try fields.hash("network")),
+                after: locator,
+                beats: beats,
+                credential: credential
+            )
         case "mark": self = .mark(try StateMark(verifying: try fields.value("mark")))
         case _: throw .invalid("do")
         }
@@ -36,10 +42,10 @@ package enum PeerRequest: Hashable, Sendable {
         case .services: ["do": "services"]
         case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
         case .mark(let mark): ["do": "mark", "mark": mark.document]
-        case .entries(let network, let locator, let beats):
+        case .entries(let network, let locator, let beats, let credential):
             [
                 "do": "entries", "network": .string(network.description), "after": .texts(locator),
-                "beats": .array(beats.map(\.document)),
+                "beats": .array(beats.map(\.document)), "credential": credential?.document ?? .null,
             ]
         }
     }
@@ -54,8 +60,9 @@ package enum PeerAnswer: Hashable, Sendable {
     case redeemed(answer: [UInt8])
     /// The mark that the asker has left before, if one is kept.
     case marked(StateMark?)
-    /// Entries of a network's log, each behind the one that it follows, and the words of its owners and administrators.
-    case entries([NetworkEntry], beats: [NetworkBeat])
+    /// Entries of a network's log, each behind the one that it follows, and the words of its owners and administrators;
+    /// for whoever is a member by certificate the content key, sealed to it.
+    case entries([NetworkEntry], beats: [NetworkBeat], key: [UInt8]? = nil)
     /// This cannot be asked, or not by this peer: the same in both cases.
     case refused
 
@@ -77,7 +84,8 @@ package enum PeerAnswer: Hashable, Sendable {
                 entries.append(try NetworkEntry(verifying: document))
             }
             let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
-            self = .entries(entries, beats: beats)
+            let key = fields.has("key") ? try fields.bytes("key", limit: 128) : nil
+            self = .entries(entries, beats: beats, key: key)
         } else {
             let mark = try fields.value("mark")
             self = .marked(mark == .null ? nil : try StateMark(verifying: mark))
@@ -90,8 +98,11 @@ package enum PeerAnswer: Hashable, Sendable {
         case .services(let services, let version):
             ["ok": true, "services": JSONValue(encoding: services), "version": version.map { .string($0) } ?? .null]
         case .redeemed(let answer): ["ok": true, "answer": .string(Base64URL.encode(answer))]
-        case .entries(let entries, let beats):
-            ["ok": true, "entries": .array(entries.map(\.document)), "beats": .array(beats.map(\.document))]
+        case .entries(let entries, let beats, let key):
+            [
+                "ok": true, "entries": .array(entries.map(\.document)), "beats": .array(beats.map(\.document)),
+                "key": key.map { .string(Base64URL.encode($0)) } ?? .null,
+            ]
         case .marked(let mark): ["ok": true, "mark": mark?.document ?? .null]
         case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         }

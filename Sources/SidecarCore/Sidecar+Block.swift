@@ -47,7 +47,8 @@ extension Sidecar {
             let head = book.networks.network(named: network)?.log?.state.head
             reason = "network"
             text =
-                "both are members of \(network) at its entry \(head?.sequence ?? 0), its policy permits the service, "
+                "both are members of \(network) at its entry \(head?.sequence ?? 0)\(certificate(of: peer, in: network)), "
+                + "its policy permits the service, "
                 + "and the rule \"\(rule.map(\.description) ?? "")\" of the service's `allow` admits the peer"
             hint = nil
         case .refused(let refusal):
@@ -65,6 +66,14 @@ extension Sidecar {
             explanation: text,
             hint: hint
         )
+    }
+
+    /// What makes `peer` a member, where the log does not.
+    private func certificate(of peer: NodeKey, in network: String) -> String {
+        guard let network = book.networks.network(named: network), network.certified.contains(peer),
+            let credential = network.credentials[peer]
+        else { return "" }
+        return ", the peer by a certificate of \(credential.authority.did) until \(credential.until)"
     }
 
     private func explanation(

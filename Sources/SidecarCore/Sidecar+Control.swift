@@ -21,9 +21,10 @@ extension Sidecar {
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             let services = policy.services(for: subject(peer, at: now))
             return [.answerPeer(id, .services(services, version: profile.version))]
-        case .entries(let network, let locator, let beats):
+        case .entries(let network, let locator, let beats, let credential):
+            let shown = isGuest(peer) ? [] : take([credential].compactMap(\.self), of: peer, at: now)
             let answer = answer(to: peer, lacking: locator, of: network)
-            return [.answerPeer(id, answer)] + take(beats, of: network, from: .fellow(peer), at: now)
+            return shown + [.answerPeer(id, answer)] + take(beats, of: network, from: .fellow(peer), at: now)
         case .mark(let mark):
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .marked(keep(mark, of: peer))), .remember]
@@ -52,8 +53,8 @@ extension Sidecar {
             guard case .marked(let mark) = answer else { return [] }
             return told(mark, by: peer, at: now)
         case .entries(let network, let peer):
-            guard case .entries(let entries, let beats) = answer else { return [] }
-            return compared(entries, of: network, with: peer, at: now)
+            guard case .entries(let entries, let beats, let box) = answer else { return [] }
+            return learn(box, of: network) + compared(entries, of: network, with: peer, at: now)
                 + take(beats, of: network, from: .fellow(peer), at: now)
         case nil:
             return []

@@ -64,8 +64,11 @@ extension Sidecar {
                 return []
             }
             return actions + [.hubRequest(nextHubRequest(.acknowledge), hub: hub, .acknowledge([id]))]
-        case .channel(let channel, let peer):
-            return relayOpened(channel, for: peer, at: hub, now: now)
+        case .credential(let credential):
+            return take([credential], of: credential.subject, at: now)
+        case .channel(let channel, let peer, let credential):
+            return take([credential].compactMap(\.self), of: peer, at: now)
+                + relayOpened(channel, for: peer, at: hub, now: now)
         case .closed(let channel):
             let ended = peers.links.filter { $0.value.relays[hub] == channel }.keys
             for peer in ended {
@@ -106,6 +109,7 @@ extension Sidecar {
             if case .refused(.invalid) = answer { hubs[hub]?.keepsMarks = false }
             return []
         case .read(let network, let hub): return read(answer, of: network, at: hub, now: now)
+        case .show(let network, let hub): return shown(answer, in: network, to: hub, at: now)
         case .append(let network, let hub): return appended(answer, to: network, at: hub, now: now)
         case .recall(let hub):
             guard case .revocations(let revocations) = answer else { return recalled(nil, by: hub, at: now) }
@@ -173,7 +177,7 @@ extension Sidecar {
             switch purpose {
             case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
                 .refusal(let other), .mark(let other, _), .recall(let other), .read(_, let other),
-                .append(_, let other):
+                .append(_, let other), .show(_, let other):
                 other != hub
             case .acknowledge: true
             }

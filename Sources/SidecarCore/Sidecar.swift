@@ -69,6 +69,7 @@ package struct Sidecar {
         case recall(NodeKey)
         case read(NetworkID, hub: NodeKey)
         case append(NetworkID, hub: NodeKey)
+        case show(NetworkID, hub: NodeKey)
     }
 
     /// What a request to a peer's sidecar was made for.

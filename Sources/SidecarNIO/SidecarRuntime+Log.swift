@@ -26,6 +26,7 @@ extension SidecarRuntime {
         case .keyContradicted: tellContradicted(event)
         case .renamed: note("a name was bound to a peer", event)
         case .networkOffered: note("a peer has added this node to a network: see `postern network list`", event)
+        case .memberCertified: note("a network's authority has made a member by certificate", event)
         case .membershipExpired: note("a membership has ended", event)
         case .networkForked: note("two histories of a network are known: its owner ends that by `network heal`", event)
         case .networkFreshness: note("what is known of a network is fresh, or is stale", event)

@@ -80,12 +80,18 @@ package struct FellowMembership: Hashable, Sendable {
     /// Whether too long nothing was heard of the network's owners and administrators.
     fileprivate let isStale: Bool
 
-    /// The membership of `key` in a network of `content`, which is called `network` here.
-    package init(of key: NodeKey, in content: NetworkContent, called network: String, isStale: Bool) {
+    /// The membership of `key`, which is in `groups`, in a network of `content`, which is called `network` here.
+    package init(
+        of key: NodeKey,
+        in content: NetworkContent,
+        called network: String,
+        groups: Set<String>,
+        isStale: Bool
+    ) {
         self.isStale = isStale
         self.network = network
         name = content.name(of: key).map { "\($0).\(network)" }
-        groups = content.groups(of: key)
+        self.groups = groups
         policies = content.policies
         isPolicyKnown = !content.isPolicyUnknown
     }

@@ -14,13 +14,16 @@ struct LookUp: Hashable, Sendable {
     let requester: NodeKey
     let target: NodeKey
     let basis: Basis
+    /// What makes the requester a member of that network, where it is one by certificate.
+    let credential: NetworkCredential?
 
     /// The look-up that `grant` allows its subject.
     init(by grant: Grant) {
         self.init(requester: grant.subject, target: grant.giver, basis: .grant(grant))
     }
 
-    init(requester: NodeKey, target: NodeKey, basis: Basis) {
+    init(requester: NodeKey, target: NodeKey, basis: Basis, credential: NetworkCredential? = nil) {
+        self.credential = credential
         self.requester = requester
         self.target = target
         self.basis = basis

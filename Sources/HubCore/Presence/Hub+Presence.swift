@@ -16,9 +16,14 @@ extension Hub {
             return [.push(target, mailEvent(mail, for: target))]
         case .lookUp(let id, let lookUp, let homes):
             return self.lookUp(lookUp, id: id, homes: homes)
-        case .announce(let network, let head, let members, let ended):
+        case .announce(let network, let head, let members, let ended, let credentials):
             let closed = ended.flatMap { relays.closeAll(of: $0, by: network) }
-            return closed + members.filter { presence.watchers.contains($0) }.map { .push($0, .network(network, head)) }
+            let news = presence.note(credentials, of: network)
+            return closed
+                + members.filter { presence.watchers.contains($0) }.flatMap { member in
+                    [.push(member, .network(network, head))]
+                        + news.filter { $0.subject != member }.map { .push(member, .credential($0)) }
+                }
         case .beat(let beats, let members):
             for beat in beats { presence.keep(beat, limit: settings.beatCount) }
             return members.filter { presence.watchers.contains($0) }.flatMap { member in

@@ -12,6 +12,17 @@ struct Presence: Sendable {
     /// The newest word of each owner and administrator. Members bring it again after a restart.
     private var beats: [NetworkID: [NodeKey: NetworkBeat]] = [:]
 
+    /// The credentials of which members were told.
+    private var toldCredentials: [NetworkID: [NodeKey: NetworkCredential]] = [:]
+
+    /// Those of `credentials` of which nobody was told; they are all of a network that count, or there are none to tell.
+    mutating func note(_ credentials: [NetworkCredential], of network: NetworkID) -> [NetworkCredential] {
+        guard !credentials.isEmpty else { return [] }
+        let told = toldCredentials[network] ?? [:]
+        toldCredentials[network] = Dictionary(credentials.map { ($0.subject, $0) }) { first, _ in first }
+        return credentials.filter { told[$0.subject] != $0 }
+    }
+
     /// What is kept of a network, in a stable order.
     func beats(of network: NetworkID) -> [NetworkBeat] {
         (beats[network] ?? [:]).sorted { $0.key < $1.key }.map(\.value)

@@ -14,8 +14,9 @@ enum PresenceChange: Hashable, Sendable {
     /// A node looks up another, which is at home at these other hubs; nil: it may not.
     case lookUp(HubRequestID, LookUp, homes: [NodeKey]?)
     /// The log of a network has come to a head: its members that are present are told, and no packets are relayed any
-    /// longer for those who are members no more, as far as they were by the network.
-    case announce(NetworkID, NetworkHead, to: [NodeKey], ended: [NodeKey])
+    /// longer for those who are members no more, as far as they were by the network. They are told of the `credentials`
+    /// that are news.
+    case announce(NetworkID, NetworkHead, to: [NodeKey], ended: [NodeKey], credentials: [NetworkCredential])
     /// Words of owners and administrators of a network are kept, and its members that are present are told.
     case beat([NetworkBeat], to: [NodeKey])
     /// A node closes one of its channels.

@@ -34,7 +34,7 @@ extension Hub {
             facts.mailboxes[target]?.first { $0.id == id }.map { .deliver($0, to: target) }
         case .network(let network):
             facts.networks[network].map {
-                .announce($0.id, $0.head, to: Self.audience(of: $0), ended: $0.former.keys.sorted())
+                announcement(of: $0)
             }
         case .revoked(let hidden): tags.names(hidden).map { .endTrust($0) }
         case .deregistered(let node): .closeChannels(of: node)
@@ -87,6 +87,9 @@ extension Hub {
             return read(network, after: locator, proof, id: id, from: node, at: now.wall, over: facts)
         case .beat(let network, let beats):
             return keep(beats, of: network, id: id, from: node, at: now.wall, over: facts)
+        case .show(let credential, let network):
+            let (subjects, decision) = show(credential, in: network, id: id, from: node, at: now.wall, over: facts)
+            return within(subjects, decision)
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):
@@ -243,9 +246,14 @@ extension Hub {
         at now: Timestamp,
         over facts: HubFacts
     ) -> HubDecision {
-        let members = facts.networks[network]?.members
-        let until = [members?[node]?.expires, members?[target]?.expires].compactMap(\.self).min()
-        let lookUp = LookUp(requester: node, target: target, basis: .network(network, until: until))
+        let state = facts.networks[network]
+        let until = [node, target].compactMap { state?.end(of: $0, at: now) }.min()
+        let lookUp = LookUp(
+            requester: node,
+            target: target,
+            basis: .network(network, until: until),
+            credential: state?.credential(of: node, at: now)
+        )
         let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, at: now, over: facts)
         return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
     }

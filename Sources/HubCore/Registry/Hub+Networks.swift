@@ -43,7 +43,7 @@ extension Hub {
     ) -> HubDecision {
         guard let state = facts.networks[network] else { return .answer(id, .refused(.unknown)) }
         let isGuest = proof.map { state.admits($0, of: node, at: now) } ?? false
-        let end = state.contains(node, at: now) || isGuest ? state.head.sequence : state.former[node]
+        let end = isGuest ? state.head.sequence : state.lastReadable(by: node, at: now)
         guard let end else { return .answer(id, .refused(.unknown)) }
         let readers = [node] + (isGuest ? proof.map { [$0.guest] } ?? [] : [])
         let part = facts.entries[self.entries(of: network, after: locator)] ?? []
@@ -76,7 +76,7 @@ extension Hub {
         let isListening = presence.watchers.contains(node)
         let told: [HubAction] = (isListening ? lacking.map { .push(node, .beat($0)) } : []) + [.answer(id, .done)]
         guard !news.isEmpty else { return HubDecision(actions: told) }
-        let members = state.members.keys.filter { $0 != node && state.contains($0, at: now) }.sorted()
+        let members = state.everybody(at: now).filter { $0 != node }
         return HubDecision(change: .beat(news, to: members), actions: told)
     }
 
@@ -112,21 +112,64 @@ extension Hub {
             )
         }
         let answer = HubAction.answer(id, .appended(receipt(for: state, at: now)))
-        let members = Set(state.members.keys).union(former.members.keys)
-        let ended = members.filter { former.contains($0) && !state.contains($0) }
-        let told = members.filter { ended.contains($0) || state.contains($0, at: now) }
+        let present = state.everybody(at: now)
+        let ended = Set(former.members.keys.filter { !state.contains($0) } + former.everybody(at: now))
+            .subtracting(present)
         let decision = HubDecision(
             writes: [.extend(state, all), .tell(.network(state.id))],
-            change: .announce(state.id, state.head, to: told.sorted(), ended: ended.sorted()),
+            change: .announce(
+                state.id,
+                state.head,
+                to: ended.union(present).sorted(),
+                ended: ended.sorted(),
+                credentials: []
+            ),
             actions: audits + [answer]
         )
         return ([.appends(to: state.id)] + (genesis.isEmpty ? [] : [.changes(of: node)]), decision)
     }
 
-    /// Who is told that another hub has added entries: members, and those whom these entries may have removed.
-    static func audience(of state: NetworkState) -> [NodeKey] {
+    /// What another hub has added to a network: told to members, and to those whom it may have ended.
+    func announcement(of state: NetworkState) -> PresenceChange {
         let justRemoved = state.former.filter { $0.value > state.head.sequence - Int64(HubRequest.appendedCount) }
-        return Set(state.members.keys).union(justRemoved.keys).sorted()
+        let certified = state.credentials.values.sorted { $0.subject < $1.subject }
+        let ended = certified.filter { !state.counts($0) }.map(\.subject)
+        let told = Set(state.members.keys).union(justRemoved.keys).union(certified.map(\.subject))
+        return .announce(
+            state.id,
+            state.head,
+            to: told.sorted(),
+            ended: Set(state.former.keys).union(ended).sorted(),
+            credentials: certified.filter { state.counts($0) }
+        )
+    }
+
+    /// Takes note of what makes `node` a member by certificate, where it shows that, and tells it who else is one. To
+    /// whoever is no member the network does not exist.
+    func show(
+        _ credential: NetworkCredential?,
+        in network: NetworkID,
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp,
+        over facts: HubFacts
+    ) -> (subjects: [RateSubject], decision: HubDecision) {
+        let refused = ([RateSubject](), HubDecision.answer(id, .refused(.unknown)))
+        guard var state = facts.networks[network] else { return refused }
+        var isNew = false
+        if let credential {
+            guard credential.subject == node, let isNews = try? state.show(credential, at: now) else { return refused }
+            isNew = isNews
+        }
+        guard state.contains(node, at: now) else { return refused }
+        let shown = state.shownCredentials(at: now)
+        let others = presence.watchers.contains(node) ? shown.filter { $0.subject != node } : []
+        var decision = HubDecision(actions: others.map { .push(node, .credential($0)) } + [.answer(id, .done)])
+        guard isNew else { return ([], decision) }
+        decision.writes = [.extend(state, []), .tell(.network(network))]
+        let members = state.everybody(at: now).filter { $0 != node }
+        decision.change = .announce(network, state.head, to: members, ended: [], credentials: shown)
+        return ([.changes(of: node)], decision)
     }
 
     private func receipt(for state: NetworkState, at now: Timestamp) -> NetworkReceipt {

@@ -48,7 +48,7 @@ extension Hub {
         case .meet(let target, let network):
             reads.registrations.insert(target)
             reads.networks.insert(network)
-        case .beat(let network, _):
+        case .beat(let network, _), .show(_, let network):
             reads.networks.insert(network)
         case .append(let network, _):
             reads.registrations.insert(node)

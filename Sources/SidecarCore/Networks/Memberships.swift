@@ -13,6 +13,12 @@ struct Memberships: Sendable {
         var invitation: NetworkInvitation?
         /// The word by which it is joined, of whoever added us.
         var notice: NetworkNotice?
+        /// The certificate by which we take part.
+        var certificate: CredentialLink?
+        /// What makes others, and us, members by certificate, as it was shown.
+        var credentials: [NodeKey: NetworkCredential] = [:]
+        /// Those who are members by certificate, and not by the log, when that was last looked at.
+        var certified: Set<NodeKey> = []
         /// Nil until its genesis is known.
         var log: NetworkLog?
         var keys = NetworkKeyring()
@@ -23,18 +29,30 @@ struct Memberships: Sendable {
         var lapsed: Set<NodeKey> = []
 
         /// Whether `key` is a member, as far as this node knows.
-        func contains(_ key: NodeKey) -> Bool { log?.state.contains(key) == true && !lapsed.contains(key) }
+        func contains(_ key: NodeKey) -> Bool { isListed(key) || certified.contains(key) }
+
+        /// Whether the log makes `key` a member: it may write there.
+        func isListed(_ key: NodeKey) -> Bool { log?.state.contains(key) == true && !lapsed.contains(key) }
 
         /// All members, as far as this node knows.
-        var members: [NodeKey] { (log?.state.members.keys).map { $0.filter { !lapsed.contains($0) } } ?? [] }
+        var members: [NodeKey] {
+            (log?.state.members.keys).map { $0.filter { !lapsed.contains($0) } + certified.sorted() } ?? []
+        }
+
+        /// The groups that `key` is in, by the log or by certificate.
+        func groups(of key: NodeKey) -> Set<String> {
+            guard let content else { return [] }
+            guard certified.contains(key), let credential = credentials[key] else { return content.groups(of: key) }
+            return content.groups(of: credential, openedBy: keys)
+        }
 
         /// The entry that has to be in the log, as whoever let us in has pinned it.
-        var pinned: NetworkHead? { invitation?.head ?? notice?.head }
+        var pinned: NetworkHead? { invitation?.head ?? notice?.head ?? certificate?.head }
 
         /// Where the log is kept.
         var hubs: [HubURL] {
             let told = content?.hubs ?? []
-            return told.isEmpty ? invitation?.hubs ?? notice?.hubs ?? [] : told
+            return told.isEmpty ? invitation?.hubs ?? notice?.hubs ?? certificate?.hubs ?? [] : told
         }
     }
 
@@ -86,6 +104,10 @@ struct Memberships: Sendable {
         case .accepted(let notice):
             notices[notice.network] = nil
             all[notice.network]?.notice = notice
+        case .certified(let link):
+            let id = link.credential.network
+            all[id]?.certificate = link
+            all[id]?.credentials[link.credential.subject] = link.credential
         case .keyed(let id, let key):
             all[id]?.keys.add(key)
             refresh(id)
@@ -114,22 +136,57 @@ struct Memberships: Sendable {
     }
 
     /// Looks again whose membership has ended by itself at `time`; returns those of whom that is news, by network.
-    mutating func lapse(at time: Timestamp) -> [(network: NetworkID, member: NodeKey)] {
-        var ended: [(network: NetworkID, member: NodeKey)] = []
+    mutating func lapse(at time: Timestamp) -> [Ended] {
+        var ended: [Ended] = []
         for network in sorted {
-            guard let members = network.log?.state.members.filter({ $0.value.expires != nil }) else { continue }
-            let lapsed = Set(members.filter { $0.value.isExpired(at: time) }.keys)
-            guard lapsed != network.lapsed else { continue }
-            ended += lapsed.subtracting(network.lapsed).sorted().map { (network.id, $0) }
-            all[network.id]?.lapsed = lapsed
+            guard let state = network.log?.state else { continue }
+            let expired = state.members.filter { $0.value.isExpired(at: time) }
+            let certified = Set(network.credentials.filter { state.admits($0.value, at: time) }.keys)
+                .subtracting(state.members.keys)
+            guard Set(expired.keys) != network.lapsed || certified != network.certified else { continue }
+            for (key, member) in expired where !network.lapsed.contains(key) {
+                ended.append(Ended(network: network.id, member: key, end: member.expires))
+            }
+            for key in network.certified.subtracting(certified) where !state.contains(key) {
+                guard let end = network.credentials[key]?.until, end <= time else { continue }
+                ended.append(Ended(network: network.id, member: key, end: end))
+            }
+            all[network.id]?.lapsed = Set(expired.keys)
+            all[network.id]?.certified = certified
+            all[network.id]?.credentials = network.credentials.filter { $0.value.until > time }
         }
-        return ended
+        return ended.sorted { ($0.network, $0.member) < ($1.network, $1.member) }
+    }
+
+    /// A membership that has ended by itself.
+    struct Ended {
+        let network: NetworkID
+        let member: NodeKey
+        let end: Timestamp?
+    }
+
+    /// Takes what makes somebody a member by certificate, in the place of what ends earlier; false when it is no news,
+    /// or makes nobody a member at `time`.
+    mutating func show(_ credential: NetworkCredential, at time: Timestamp) -> Bool {
+        guard let network = all[credential.network], network.log?.state.admits(credential, at: time) == true else {
+            return false
+        }
+        let known = network.credentials[credential.subject]
+        let counts = known.map { network.log?.state.counts($0) == true } ?? false
+        guard !counts || known.map({ $0.until < credential.until }) ?? true,
+            known != nil || network.credentials.count < NetworkLimits.credentials
+        else { return false }
+        all[credential.network]?.credentials[credential.subject] = credential
+        _ = lapse(at: time)
+        return true
     }
 
     /// When the first membership ends by itself after `time`.
     func nextExpiry(after time: Timestamp) -> Timestamp? {
-        all.values.flatMap { $0.log.map { Array($0.state.members.values) } ?? [] }.compactMap(\.expires)
-            .filter { $0 > time }.min()
+        all.values.flatMap { network in
+            (network.log.map { $0.state.members.values.compactMap(\.expires) } ?? [])
+                + network.credentials.values.map(\.until)
+        }.filter { $0 > time }.min()
     }
 
     /// Facts from which the same arises: the content of a compacted journal.
@@ -140,6 +197,7 @@ struct Memberships: Sendable {
                 var facts: [NetworkFact] = [.named(membership.id, membership.name)]
                 if let invitation = membership.invitation { facts.append(.invited(invitation)) }
                 if let notice = membership.notice { facts.append(.accepted(notice)) }
+                if let certificate = membership.certificate { facts.append(.certified(certificate)) }
                 facts += membership.keys.all.map { .keyed(membership.id, $0) }
                 if let log = membership.log { facts.append(.entries(membership.id, log.all)) }
                 return facts.map { .network($0) }

@@ -15,6 +15,8 @@ package struct NetworkDocument: Codable, Hashable, Sendable {
         package let address: OverlayAddress
         /// Those in the network: the canonical one, and one for each group.
         package let addresses: [OverlayAddress]
+        /// Whose certificate makes it a member; nil: the log does.
+        package let authority: NodeKey?
         /// When the membership ends by itself; nil: it does not.
         package let expires: Timestamp?
     }
@@ -24,6 +26,15 @@ package struct NetworkDocument: Codable, Hashable, Sendable {
         package let name: String
         /// In the addresses of its members.
         package let number: Int
+    }
+
+    /// A key that makes members by certificate.
+    package struct Authority: Codable, Hashable, Sendable {
+        package let did: NodeKey
+        /// The groups into which it may put them.
+        package let groups: [String]
+        /// How long a certificate of it lasts at most.
+        package let lifetimeMs: Int64
     }
 
     /// What it is called here.
@@ -46,6 +57,7 @@ package struct NetworkDocument: Codable, Hashable, Sendable {
     package let hubs: [HubURL]
     package let members: [Member]
     package let groups: [Group]
+    package let authorities: [Authority]
     package let policy: JSONValue
     /// How many milliseconds old the word of owners and administrators may be: `warn`, and `refuse`, null for never.
     package let freshness: JSONValue
@@ -87,23 +99,19 @@ extension Sidecar {
 
     func networkDocument(of network: Memberships.Membership, at now: Timestamp) -> NetworkDocument {
         let state = network.log?.state
-        let members = (state?.members ?? [:]).map { key, member in
-            NetworkDocument.Member(
-                did: key,
-                name: network.content?.name(of: key),
-                role: member.role.rawValue,
-                groups: network.content?.groups(of: key).sorted() ?? [],
-                address: key.personalAddress,
-                addresses: network.addresses(of: key),
-                expires: member.expires
-            )
+        let listed = (state?.members ?? [:]).map { key, member in
+            network.document(of: key, as: member.role, by: nil, until: member.expires)
         }
+        let certified = network.certified.compactMap { network.credentials[$0] }.map { credential in
+            network.document(of: credential.subject, as: .member, by: credential.authority, until: credential.until)
+        }
+        let members = listed + certified
         return NetworkDocument(
             name: network.name,
             id: network.id.description,
             head: state?.head.hash.description,
             sequence: state?.head.sequence,
-            role: state?.role(of: key)?.rawValue,
+            role: network.role(of: key)?.rawValue,
             fresh: trouble(with: network, at: now) == nil,
             problem: trouble(with: network, at: now),
             heard: lastWord(of: network),
@@ -113,6 +121,7 @@ extension Sidecar {
             groups: (network.content?.groups ?? [:]).sorted { $0.value.number < $1.value.number }.map {
                 NetworkDocument.Group(name: $0.key, number: Int($0.value.number))
             },
+            authorities: network.authorityDocuments,
             policy: network.content?.policies.last?.document ?? .null,
             freshness: (network.content?.freshness ?? .defaults).document
         )
@@ -122,13 +131,46 @@ extension Sidecar {
         NetworkSummary(
             name: network.name,
             id: network.id.description,
-            role: network.log?.state.role(of: key)?.rawValue,
-            members: network.log?.state.members.count ?? 0,
+            role: network.role(of: key)?.rawValue,
+            members: (network.log?.state.members.count ?? 0) + network.certified.count,
             fresh: trouble(with: network, at: now) == nil,
             forked: network.log?.isForked ?? false,
             problem: trouble(with: network, at: now),
             offeredBy: nil
         )
+    }
+}
+
+extension Memberships.Membership {
+    /// The role of `key`: whoever takes part by certificate is a member.
+    func role(of key: NodeKey) -> NetworkRole? { log?.state.role(of: key) ?? (certified.contains(key) ? .member : nil) }
+
+    fileprivate func document(
+        of key: NodeKey,
+        as role: NetworkRole,
+        by authority: NodeKey?,
+        until end: Timestamp?
+    ) -> NetworkDocument.Member {
+        NetworkDocument.Member(
+            did: key,
+            name: content?.name(of: key),
+            role: role.rawValue,
+            groups: groups(of: key).sorted(),
+            address: key.personalAddress,
+            addresses: addresses(of: key),
+            authority: authority,
+            expires: end
+        )
+    }
+
+    var authorityDocuments: [NetworkDocument.Authority] {
+        (log?.state.authorities ?? [:]).sorted { $0.key < $1.key }.map { key, authority in
+            NetworkDocument.Authority(
+                did: key,
+                groups: content?.authorities[key]?.sorted() ?? [],
+                lifetimeMs: authority.lifetime
+            )
+        }
     }
 }
 

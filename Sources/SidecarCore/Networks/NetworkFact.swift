@@ -12,6 +12,8 @@ package enum NetworkFact: Hashable, Sendable {
     case noticed(NetworkNotice)
     /// The operator joins what was noticed.
     case accepted(NetworkNotice)
+    /// The certificate by which we take part, in the place of a former one.
+    case certified(CredentialLink)
     /// A content key of it.
     case keyed(NetworkID, ContentKey)
     /// Entries of its log, each behind the one that it follows.
@@ -28,6 +30,7 @@ extension NetworkFact {
         case .invited(let invitation): ["invitation": .string(invitation.token)]
         case .noticed(let notice): ["notice": notice.document]
         case .accepted(let notice): ["notice": notice.document, "accepted": true]
+        case .certified(let link): ["certificate": .string(link.token)]
         case .keyed(let id, let key):
             ["id": .string(id.description), "key": .string(Base64URL.encode(key.copyBytes()))]
         case .entries(let id, let entries):
@@ -41,6 +44,10 @@ extension NetworkFact {
         let fields = try JSONFields(document)
         if fields.has("invitation") {
             self = .invited(try NetworkInvitation(token: try fields.text("invitation", limit: 8_192)))
+            return
+        }
+        if fields.has("certificate") {
+            self = .certified(try CredentialLink(token: try fields.text("certificate", limit: 16_384)))
             return
         }
         if fields.has("notice") {

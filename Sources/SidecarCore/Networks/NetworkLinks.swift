@@ -10,6 +10,8 @@ struct NetworkLinks: Sendable {
         var isReading = false
         /// Whether entries of ours are on their way to a hub.
         var isAppending = false
+        /// The hubs that were shown our certificate, where we have one, and asked for those of others.
+        var shown: Set<NodeKey> = []
         /// The hubs that have nothing that we lack, as far as they have said.
         var synced: Set<NodeKey> = []
         /// The last entry that each hub has, as far as it has said.
@@ -66,6 +68,7 @@ struct NetworkLinks: Sendable {
     mutating func forget(_ hub: NodeKey) {
         for id in links.keys {
             links[id]?.synced.remove(hub)
+            links[id]?.shown.remove(hub)
             links[id]?.isReading = false
             links[id]?.isAppending = false
         }

@@ -14,6 +14,9 @@ enum NetworkWork: Hashable, Sendable {
     case leave
     case add(NodeKey, label: String?, expires: Timestamp?)
     case expire(NodeKey, at: Timestamp?)
+    /// Let a new key make members by certificate.
+    case authorize(GuestSeed, groups: [String], lifetime: Interval)
+    case unauthorize(NodeKey)
     case heal
     case remove(NodeKey)
     case role(NodeKey, NetworkRole)
@@ -68,7 +71,7 @@ extension NetworkWork {
             guard let pinned = membership.pinned, log.contains(pinned.hash) else {
                 throw .badInvitation("the hub shows another history")
             }
-        case .leave, .add, .expire, .remove, .role, .transfer, .name, .group, .policy, .publish, .invite: break
+        case .leave, .add, .expire, .authorize, .unauthorize, .remove, .role, .transfer, .name, .group, .policy, .publish, .invite: break
         }
         if case .enter = self {
             guard membership.contains(identity.key) else { throw .notMember(membership.name) }
@@ -82,7 +85,7 @@ extension NetworkWork {
             let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
             return [author.write(.join(guest: guest.key, proof: proof.signature), content, using: random)]
         }
-        return try entries(by: &author, who: identity.key, over: log.state, of: membership.name, at: now, using: random)
+        return try entries(by: &author, who: identity.key, over: log.state, of: membership, at: now, using: random)
     }
 
     /// The same for what changes something that is there.
@@ -90,12 +93,12 @@ extension NetworkWork {
         by author: inout NetworkAuthor,
         who actor: NodeKey,
         over state: NetworkState,
-        of name: String,
+        of membership: Memberships.Membership,
         at now: Timestamp,
         using random: RandomSource
     ) throws(Problem) -> [NetworkEntry] {
         func role(of subject: NodeKey) throws(Problem) -> NetworkRole {
-            guard let role = state.role(of: subject) else { throw .noMember(subject.did, name) }
+            guard let role = state.role(of: subject) else { throw .noMember(subject.did, membership.name) }
             return role
         }
         switch self {
@@ -108,10 +111,20 @@ extension NetworkWork {
             // It may have missed a new key while its membership was over.
             let change = NetworkChange.expiry(subject, from: state.members[subject]?.expires, to: expires)
             return [author.write(change, keyFor: [subject], using: random)]
+        case .authorize(let authority, let groups, let lifetime):
+            let change = NetworkChange.authorize(authority.key, lifetime: lifetime.nanoseconds / 1_000_000)
+            return [author.write(change, ["groups": .texts(groups)], using: random)]
+        case .unauthorize(let authority): return [author.write(.unauthorize(authority), using: random)]
         case .remove(let subject):
-            let removal = author.write(.remove(subject, from: try role(of: subject)), using: random)
-            let readers = state.members.keys.filter { $0 != subject && state.contains($0, at: now) }.sorted()
-            return [removal, author.rekey(for: readers + state.guests, using: random)]
+            // Whoever is a member by certificate is in no entry: what its authority has signed so far counts no more.
+            let isListed = state.contains(subject) || !membership.isCertifiable(subject)
+            let latest = max(now, membership.credentials[subject]?.from ?? now)
+            let removal = isListed ? NetworkChange.remove(subject, from: try role(of: subject))
+                : .void(subject, from: latest.inMilliseconds)
+            let ending = author.write(removal, using: random)
+            let members = state.members.keys.filter { state.contains($0, at: now) } + membership.certified
+            let readers = members.filter { $0 != subject }.sorted().prefix(NetworkLimits.members - state.guests.count)
+            return [ending, author.rekey(for: readers + state.guests, using: random)]
         case .role(let subject, let new):
             return [author.write(.role(subject, from: try role(of: subject), to: new), using: random)]
         case .transfer(let subject):

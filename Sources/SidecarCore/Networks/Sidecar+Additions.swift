@@ -126,8 +126,9 @@ extension Sidecar {
             return [record([.network(.forgotten(notice.network))]), .answer(id, document)]
         }
         let network = try joinedNetwork(named: name)
-        guard network.log?.isForked != true else {
-            // Nothing can be written into a forked log: we take part in it no longer, and its owner removes us.
+        guard network.log?.isForked != true, network.isListed(key) else {
+            // Nothing can be written into a forked log: we take part in it no longer, and its owner removes us. Whoever
+            // is a member by certificate is in no entry.
             let document = networkDocument(of: network, at: now.wall)
             let forgotten = record([.network(.forgotten(network.id))])
             let failed = networkLinks.forget(network.id).compactMap(\.command).map {
@@ -142,13 +143,13 @@ extension Sidecar {
     mutating func lapseMemberships(at now: Clocks) -> [SidecarAction] {
         let ended = book.networks.lapse(at: now.wall)
         guard !ended.isEmpty else { return [] }
-        let events = ended.map { network, member in
+        let events = ended.map { ended in
             let event = AuditEvent(
                 .membershipExpired,
                 actor: key,
-                subject: member.did,
-                network: network.description,
-                old: .time(book.networks[network]?.log?.state.members[member]?.expires)
+                subject: ended.member.did,
+                network: ended.network.description,
+                old: .time(ended.end)
             )
             return SidecarAction.audit(event)
         }

@@ -16,7 +16,15 @@ extension Sidecar {
     func fellowMemberships(of peer: NodeKey, at now: Timestamp? = nil) -> [FellowMembership] {
         fellowNetworks(of: peer).compactMap { network in
             let isStale = now.map { isRefused(network, at: $0) } ?? false
-            return network.content.map { FellowMembership(of: peer, in: $0, called: network.name, isStale: isStale) }
+            return network.content.map { content in
+                FellowMembership(
+                    of: peer,
+                    in: content,
+                    called: network.name,
+                    groups: network.groups(of: peer),
+                    isStale: isStale
+                )
+            }
         }
     }
 
@@ -64,14 +72,24 @@ extension Sidecar {
     mutating func ask(_ peer: NodeKey, of id: NetworkID, after log: NetworkLog) -> SidecarAction {
         let request = nextPeerRequest(.entries(id, peer))
         let beats = networkLinks[id].beatList
-        return .peerRequest(request, peer: peer, .entries(id, after: log.locator, beats: beats))
+        let certificate = book.networks[id].flatMap { $0.isListed(key) ? nil : $0.certificate?.credential }
+        return .peerRequest(
+            request,
+            peer: peer,
+            .entries(id, after: log.locator, beats: beats, credential: certificate)
+        )
     }
 
     /// What `peer` lacks of a network's log: only who is in it hears anything (R10).
     func answer(to peer: NodeKey, lacking locator: [NetworkHash], of id: NetworkID) -> PeerAnswer {
-        guard let log = fellowNetworks(of: peer).first(where: { $0.id == id })?.log else { return .refused }
+        guard let network = fellowNetworks(of: peer).first(where: { $0.id == id }), let log = network.log else {
+            return .refused
+        }
         let entries = log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) }
-        return .entries(entries, beats: networkLinks[id].beatList)
+        // The key that a certificate came with may have been changed since: no entry has a box for its subject.
+        let key = network.isListed(peer) ? nil : network.keys[log.state.key]
+        let box = key.flatMap { peer.seal($0.copyBytes(), using: random) }
+        return .entries(entries, beats: networkLinks[id].beatList, key: box)
     }
 
     /// `peer` told us entries that we lacked; it is asked for more while there are new ones.
@@ -91,7 +109,7 @@ extension Sidecar {
 extension Memberships.Membership {
     /// The addresses of `key` in the network: the canonical one, and one for each of its groups (R2).
     func addresses(of key: NodeKey) -> [OverlayAddress] {
-        let groups = (content?.groups.values.filter { $0.members.contains(key) }.map(\.number) ?? []).sorted()
+        let groups = groups(of: key).compactMap { content?.groups[$0]?.number }.sorted()
         return ([0] + groups).map { key.address(inNetwork: id.label, group: $0) }
     }
 }

@@ -103,7 +103,10 @@ extension Sidecar {
         case .heal:
             guard network.log?.isForked == true else { return answer(task, with: network, at: now) }
             return task.command.map { [.fail($0, .stillForked(network.name))] } ?? []
-        case .restore, .join, .enter, .remove, .expire, .role, .transfer, .name, .group, .policy, .publish:
+        case .authorize(let authority, let groups, let lifetime):
+            guard let command = task.command, let head = task.entries.last?.place else { return [] }
+            return [answer(command, with: authority, for: groups, lifetime, of: network, at: head)]
+        case .restore, .join, .enter, .remove, .expire, .unauthorize, .role, .transfer, .name, .group, .policy, .publish:
             return answer(task, with: network, at: now)
         }
     }

@@ -49,7 +49,7 @@ extension Sidecar {
             }
             networkLinks[id].synced.insert(hub)
             networkLinks[id].heads[hub] = head.hash
-            return actions + compareReceipt(of: hub, for: id, with: head) + restore(id, after: head.hash, at: now)
+            return actions + askWhoElse(in: id, at: hub) + compareReceipt(of: hub, for: id, with: head) + restore(id, after: head.hash, at: now)
                 + joinIfInvited(id, at: now)
                 + doTasks(for: id, at: now)
         case .refused(.unknown):
@@ -123,6 +123,10 @@ extension Sidecar {
         let link = networkLinks[network.id]
         guard !link.isReading, !link.synced.contains(hub), hubs[hub]?.isWatched == true else { return [] }
         networkLinks[network.id].isReading = true
+        // Whoever is a member by certificate is none to a hub that has not seen it.
+        if let certificate = network.certificate, !link.shown.contains(hub), !network.isListed(key) {
+            return [show(certificate.credential, in: network.id, to: hub)]
+        }
         let guest = network.contains(key) ? nil : network.invitation?.guest
         let proof = guest.map { NetworkProof(of: $0, for: key, joining: network.id) }
         let request = HubRequest.read(network.id, after: network.log?.locator ?? [], proof: proof)
@@ -211,7 +215,7 @@ extension NetworkWork {
     var isRestoring: Bool {
         switch self {
         case .restore: true
-        case .join, .enter, .leave, .add, .expire, .heal, .remove, .role, .transfer, .name, .group, .policy, .invite,
+        case .join, .enter, .leave, .add, .expire, .authorize, .unauthorize, .heal, .remove, .role, .transfer, .name, .group, .policy, .invite,
             .publish:
             false
         }

@@ -147,7 +147,7 @@ extension Sidecar {
             let service = test["to"]?.string.flatMap({ ServiceName($0) })
         else { throw .badPolicy("a test is {\"from\": MEMBER, \"to\": SERVICE, \"expect\": true or false}") }
         let member = try member(from, of: network)
-        let isPermitted = policy.permits(network.content?.groups(of: member) ?? [], service)
+        let isPermitted = policy.permits(network.groups(of: member), service)
         guard isPermitted == expected else {
             let verdict = isPermitted ? "may use" : "may not use"
             throw .badPolicy("a test fails: \(from) \(verdict) \(service)")

@@ -8,7 +8,7 @@ extension Sidecar {
     mutating func reconcilePublications(at now: Clocks) -> [SidecarAction] {
         guard let publishing, book.outdated == nil else { return [] }
         return book.networks.joined.flatMap { network -> [SidecarAction] in
-            guard let content = network.content, network.log?.isForked == false else { return [] }
+            guard let content = network.content, network.log?.isForked == false, network.isListed(key) else { return [] }
             let wanted = publications(publishing, to: network.name)
             let isWaiting = networkLinks.tasks.contains { task in
                 if case .publish = task.work { task.network == network.id } else { false }
@@ -46,7 +46,7 @@ extension Sidecar {
         var found: [FindServices.Found] = []
         for entry in book.networks.joined where network == nil || entry.name == network {
             guard let content = entry.content, book.outdated == nil else { continue }
-            let ours = content.groups(of: key)
+            let ours = entry.groups(of: key)
             for (member, publications) in content.publications.sorted(by: { $0.key < $1.key }) {
                 guard member != key, entry.contains(member), !book.blocked.contains(member) else { continue }
                 let name = content.name(of: member).map { "\($0).\(entry.name)" }

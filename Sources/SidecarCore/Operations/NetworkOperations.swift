@@ -185,6 +185,10 @@ package struct RemoveMember: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         let network = try sidecar.joinedNetwork(named: name)
+        // Of members by certificate those may be out of reach, and unknown here, that are to be kept out.
+        if case .key(let key) = peer.meaning, network.isCertifiable(key) {
+            return sidecar.begin(.remove(key), in: network, for: id, at: now)
+        }
         return sidecar.begin(.remove(try sidecar.member(peer, of: network)), in: network, for: id, at: now)
     }
 }

@@ -87,6 +87,7 @@ package enum Operations {
         CreateNetwork.self, ListNetworks.self, ShowNetwork.self, InviteToNetwork.self, JoinNetwork.self,
         LeaveNetwork.self, RemoveMember.self, SetRole.self, TransferNetwork.self, SetGroup.self, NameMember.self,
         SetPolicy.self, AddMember.self, AcceptNetwork.self, HealNetwork.self,
+        AddAuthority.self, RemoveAuthority.self, EnterNetwork.self,
         PublishServices.self, FindServices.self,
         PingPeer.self, ConnectPeer.self, OpenLocalPort.self, CloseLocalPort.self,
         ListStreams.self, CutStream.self, ShowTraffic.self, ShowLog.self,

@@ -32,6 +32,8 @@ package struct AuditEvent: Hashable, Sendable {
         case networkChanged = "network.entry"
         /// Somebody says that this node is a member of a network; nothing comes of it until the operator joins.
         case networkOffered = "network.offer"
+        /// Somebody is a member of a network by the certificate of the actor.
+        case memberCertified = "member.certify"
         /// A membership has ended by itself.
         case membershipExpired = "member.expire"
         /// A network's log has two entries behind one: `new` names the heads.

@@ -36,6 +36,13 @@ package enum NetworkChange: Hashable, Sendable {
     case freshness
     /// The body has the hubs that serve the network.
     case hubs
+    /// A key may make members by certificate, for so many milliseconds each at most; the body has the groups into which
+    /// it may put them.
+    case authorize(NodeKey, lifetime: Int64)
+    /// It may no longer, and those that it has made have ended.
+    case unauthorize(NodeKey)
+    /// Credentials of a subject that are good from this time on, or before, have ended.
+    case void(NodeKey, from: Timestamp)
     /// Of two histories the one that this stands in goes on, and those that end in these heads do not.
     case heal([NetworkHash])
 
@@ -58,6 +65,9 @@ package enum NetworkChange: Hashable, Sendable {
         case .publish: "publish"
         case .freshness: "freshness"
         case .hubs: "hubs"
+        case .authorize: "authority.add"
+        case .unauthorize: "authority.remove"
+        case .void: "credential.void"
         case .heal: "heal"
         }
     }
@@ -67,6 +77,7 @@ package enum NetworkChange: Hashable, Sendable {
         switch self {
         case .add(let key, _), .remove(let key, _), .role(let key, _, _), .expiry(let key, _, _): key
         case .name(let key), .group(let key): key
+        case .authorize(let key, _), .unauthorize(let key), .void(let key, _): key
         case .join(let key, _), .open(let key, _, _, _), .close(let key): key
         case .genesis, .leave, .rekey, .policy, .publish, .freshness, .hubs, .heal: nil
         }
@@ -75,8 +86,8 @@ package enum NetworkChange: Hashable, Sendable {
     /// Whether it needs a body to mean anything.
     var hasBody: Bool {
         switch self {
-        case .genesis, .add, .join, .rekey, .name, .group, .policy, .publish, .freshness, .hubs: true
-        case .leave, .remove, .role, .expiry, .open, .close, .heal: false
+        case .genesis, .add, .join, .rekey, .name, .group, .policy, .publish, .freshness, .hubs, .authorize: true
+        case .leave, .remove, .role, .expiry, .open, .close, .unauthorize, .void, .heal: false
         }
     }
 }
@@ -117,10 +128,12 @@ extension NetworkChange {
             Fields(old: old.map { .time($0) } ?? .null, new: new.map { .time($0) } ?? .null)
         case .open(_, let uses, let expires, let membership):
             Self.opening(uses, expires, membership)
+        case .authorize(_, let lifetime): Fields(new: ["lifetime": .integer(lifetime)])
+        case .void(_, let from): Fields(new: ["from": .time(from)])
         case .heal(let heads): Fields(new: ["heads": .texts(heads)])
         case .rekey(let key): Fields(new: ["key": .string(key.description)])
         case .policy(let critical): Fields(critical: critical)
-        case .leave, .close, .name, .group, .publish, .freshness, .hubs: Fields()
+        case .leave, .close, .name, .group, .publish, .freshness, .hubs, .unauthorize: Fields()
         }
     }
 
@@ -171,6 +184,12 @@ extension NetworkChange {
         case "publish": self = .publish
         case "freshness": self = .freshness
         case "hubs": self = .hubs
+        case "authority.add":
+            let lifetime = try JSONFields(try fields.value("new")).integer("lifetime")
+            self = .authorize(try fields.key("subject"), lifetime: lifetime)
+        case "authority.remove": self = .unauthorize(try fields.key("subject"))
+        case "credential.void":
+            self = .void(try fields.key("subject"), from: try JSONFields(try fields.value("new")).time("from"))
         case "heal":
             let new = try JSONFields(try fields.value("new"))
             let heads = try new.list("heads", limit: NetworkLimits.branches) { $0.string.flatMap { NetworkHash($0) } }

@@ -22,6 +22,8 @@ package struct NetworkContent: Hashable, Sendable {
     package private(set) var policies: [NetworkPolicy] = []
     /// What members publish.
     package private(set) var publications: [NodeKey: [NetworkPublication]] = [:]
+    /// The groups into which each authority may put members.
+    package private(set) var authorities: [NodeKey: Set<String>] = [:]
     /// How old the word of owners and administrators may be.
     package private(set) var freshness = NetworkFreshness.defaults
     /// Whether a policy stands that this version cannot go by.
@@ -41,8 +43,7 @@ package struct NetworkContent: Hashable, Sendable {
             switch entry.header.change {
             case .genesis(_, let new), .rekey(let new): key = new
             case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
-                .freshness,
-                .hubs, .heal:
+                .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
                 break
             }
             follow(entry, keys.body(of: entry, under: key))
@@ -52,6 +53,11 @@ package struct NetworkContent: Hashable, Sendable {
     /// The names of the groups that `key` is in.
     package func groups(of key: NodeKey) -> Set<String> {
         Set(groups.filter { $0.value.members.contains(key) }.keys)
+    }
+
+    /// The groups in which `credential` puts its subject: those that its authority may give.
+    package func groups(of credential: NetworkCredential, openedBy keys: NetworkKeyring) -> Set<String> {
+        credential.groups(openedBy: keys).intersection(authorities[credential.authority] ?? [])
     }
 
     /// What `key` is called.
@@ -92,7 +98,11 @@ package struct NetworkContent: Hashable, Sendable {
             publications[actor] = services.isEmpty ? nil : services
         case .freshness: freshness = body.flatMap { try? NetworkFreshness($0) } ?? freshness
         case .hubs: hubs = Self.hubs(in: body)
-        case .rekey, .role, .expiry, .open, .close, .heal: break
+        case .authorize(let subject, _):
+            let groups = body?["groups"]?.array?.prefix(NetworkLimits.authorityGroups) ?? []
+            authorities[subject] = Set(groups.compactMap(\.string))
+        case .unauthorize(let subject): authorities[subject] = nil
+        case .rekey, .role, .expiry, .open, .close, .void, .heal: break
         }
     }
 
@@ -133,6 +143,9 @@ package struct NetworkContent: Hashable, Sendable {
                 number: entry.value.number,
                 members: entry.value.members.intersection(theirs.members)
             )
+        }
+        authorities = authorities.reduce(into: [:]) { authorities, entry in
+            authorities[entry.key] = other.authorities[entry.key].map { entry.value.intersection($0) }
         }
         publications = publications.filter { other.publications[$0.key] == $0.value }
         policies += other.policies.filter { !policies.contains($0) }

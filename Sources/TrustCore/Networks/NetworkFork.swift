@@ -55,7 +55,7 @@ struct NetworkFork {
                 case .remove(let key, _): subject = key
                 case .role(let key, let old, let new) where new < old: subject = key
                 case .role, .genesis, .add, .join, .leave, .expiry, .open, .close, .rekey, .name, .group, .policy,
-                    .publish, .freshness, .hubs, .heal:
+                    .publish, .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
                     continue
                 }
                 if subject != judge, base.isSenior(judge, to: subject) { condemned.insert(subject) }
@@ -87,6 +87,13 @@ struct NetworkFork {
                     membership: entry.value.membership
                 )
             }
+            result.authorities = result.authorities.reduce(into: [:]) { authorities, entry in
+                guard let theirs = other.authorities[entry.key] else { return }
+                let lifetime = min(entry.value.lifetime, theirs.lifetime)
+                authorities[entry.key] = NetworkState.Authority(lifetime: lifetime)
+            }
+            result.formerAuthorities.merge(other.formerAuthorities) { min($0, $1) }
+            result.voided.merge(other.voided) { one, two in one.from >= two.from ? one : two }
             if other.head.sequence > result.head.sequence { result.head = other.head }
             result.key = min(result.key, other.key)
         }

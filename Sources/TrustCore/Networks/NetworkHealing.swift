@@ -57,6 +57,14 @@ package struct NetworkHealing {
             let expires = left.role == member.role ? member.expires : nil
             if left.expires != expires { changes.append(.expiry(key, from: expires, to: left.expires)) }
         }
+        for (key, authority) in state.authorities.sorted(by: { $0.key < $1.key })
+        where common.authorities[key] != authority {
+            changes.append(.unauthorize(key))
+        }
+        for (key, void) in common.voided.sorted(by: { $0.key < $1.key })
+        where state.voided[key].map({ $0.from < void.from }) ?? true {
+            changes.append(.void(key, from: void.from))
+        }
         return changes.map { ($0, nil) }
     }
 
@@ -95,7 +103,11 @@ extension NetworkState {
             let ends = theirs.expires.map { limit in member.expires.map { $0 <= limit } ?? false } ?? true
             return member.role <= theirs.role && ends
         }
-        return isCovered
+        let certifiesNoMore = authorities.allSatisfy { key, authority in
+            other.authorities[key].map { authority.lifetime <= $0.lifetime } ?? false
+        }
+        let voidsNoLess = other.voided.allSatisfy { key, void in voided[key].map { $0.from >= void.from } ?? false }
+        return isCovered && certifiesNoMore && voidsNoLess
             && invitations.allSatisfy { guest, invitation in
                 other.invitations[guest].map { invitation.uses <= $0.uses } ?? false
             }

@@ -103,6 +103,14 @@ package enum NetworkLimits {
     static let freshness: ClosedRange<Int64> = 1_000...3_650 * 86_400_000
     /// Uses of one invitation.
     package static let invitationUses: Int64 = 1_000
+    /// Milliseconds that a credential may last: a day.
+    package static let credential: Int64 = 86_400_000
+    /// Credentials that are shown at one time, and subjects whose credentials are void.
+    package static let credentials = 256
+    /// Authorities, and those that were some whose credentials may not have ended.
+    package static let authorities = 16
+    /// Groups that one authority may give.
+    package static let authorityGroups = 32
     /// Branches of one log that are kept apart.
     static let branches = 16
     /// Groups, and services that a policy names.

@@ -32,8 +32,7 @@ package struct NetworkKeyring: Hashable, Sendable {
             switch entry.header.change {
             case .genesis(_, let new), .rekey(let new): current[entry.hash] = new
             case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
-                .freshness,
-                .hubs, .heal:
+                .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
                 current[entry.hash] = entry.header.previous.flatMap { current[$0] }
             }
             guard let named = current[entry.hash], keys[named] == nil else { continue }

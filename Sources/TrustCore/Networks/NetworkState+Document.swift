@@ -4,6 +4,7 @@ package import PosternModel
 extension NetworkState {
     /// `{"network", "sequence", "head", "key", "members": {did: [role, since, expires]}, "former": {did: sequence},
     /// "invitations": {did: [uses, expires, opened, membership]}}`; what does not end by itself lacks the last part.
+    /// Where there are authorities, ``certificates`` stand in it as well.
     package var document: JSONValue {
         var members = JSONObject()
         for (key, member) in self.members.sorted(by: { $0.key < $1.key }) {
@@ -19,11 +20,54 @@ extension NetworkState {
                 [.integer(invitation.uses), .time(invitation.expires), .integer(invitation.opened)] + membership
             )
         }
-        return [
-            "network": .string(id.description), "sequence": .integer(head.sequence),
-            "head": .string(head.hash.description), "key": .string(key.description),
-            "members": .object(members), "former": .object(former), "invitations": .object(invitations),
-        ]
+        var object = certificates
+        object["network"] = .string(id.description)
+        object["sequence"] = .integer(head.sequence)
+        object["head"] = .string(head.hash.description)
+        object["key"] = .string(key.description)
+        object["members"] = .object(members)
+        object["former"] = .object(former)
+        object["invitations"] = .object(invitations)
+        return .object(object)
+    }
+
+    /// `{"authorities": {did: lifetime}, "ended": {did: sequence}, "voided": {did: [from, sequence]},
+    /// "credentials": {did: credential}}`, without what is empty.
+    private var certificates: JSONObject {
+        var parts: [(String, JSONValue)] = []
+        func add<Value>(_ name: String, _ table: [NodeKey: Value], _ value: (Value) -> JSONValue) {
+            guard !table.isEmpty else { return }
+            var object = JSONObject()
+            for (key, entry) in table.sorted(by: { $0.key < $1.key }) { object[key.did] = value(entry) }
+            parts.append((name, .object(object)))
+        }
+        add("authorities", authorities) { .integer($0.lifetime) }
+        add("ended", formerAuthorities) { .integer($0) }
+        add("voided", voided) { .array([.time($0.from), .integer($0.sequence)]) }
+        add("credentials", credentials) { $0.document }
+        var object = JSONObject()
+        for (name, value) in parts { object[name] = value }
+        return object
+    }
+
+    private mutating func takeCertificates(_ fields: JSONFields) throws(RecordError) {
+        for (key, value) in try fields.optionalTable("authorities") {
+            guard let lifetime = value.integer else { throw .invalid("authorities") }
+            authorities[key] = Authority(lifetime: lifetime)
+        }
+        for (key, value) in try fields.optionalTable("ended") {
+            guard let sequence = value.integer else { throw .invalid("ended") }
+            formerAuthorities[key] = sequence
+        }
+        for (key, value) in try fields.optionalTable("voided") {
+            guard let parts = value.array, parts.count == 2, let sequence = parts[1].integer,
+                let from = parts[0].string.flatMap({ Timestamp($0) })
+            else { throw .invalid("voided") }
+            voided[key] = Void(from: from, sequence: sequence)
+        }
+        for (key, value) in try fields.optionalTable("credentials") {
+            credentials[key] = try NetworkCredential(stored: value)
+        }
     }
 
     /// The state in `document`, which somebody who is trusted has written.
@@ -66,10 +110,15 @@ extension NetworkState {
             invitations: invitations,
             key: try fields.hash("key")
         )
+        try takeCertificates(fields)
     }
 }
 
 extension JSONFields {
+    fileprivate func optionalTable(_ name: String) throws(RecordError) -> [(NodeKey, JSONValue)] {
+        has(name) ? try table(name) : []
+    }
+
     fileprivate func table(_ name: String) throws(RecordError) -> [(NodeKey, JSONValue)] {
         guard let object = try value(name).object else { throw .invalid(name) }
         var rows: [(NodeKey, JSONValue)] = []

@@ -55,6 +55,14 @@ package struct NetworkState: Hashable, Sendable {
     package internal(set) var former: [NodeKey: Int64] = [:]
     /// By the guest key.
     var invitations: [NodeKey: Invitation] = [:]
+    /// Who may make members by certificate.
+    package internal(set) var authorities: [NodeKey: Authority] = [:]
+    /// Who might, and the number of the entry that ended that.
+    var formerAuthorities: [NodeKey: Int64] = [:]
+    /// Whose credentials have ended before their time.
+    var voided: [NodeKey: Void] = [:]
+    /// What was shown, by subject; beside the log.
+    package internal(set) var credentials: [NodeKey: NetworkCredential] = [:]
     /// Names the content key that seals what follows.
     package internal(set) var key: NetworkHash
 
@@ -109,8 +117,13 @@ package struct NetworkState: Hashable, Sendable {
     /// Whether `key` is a member.
     package func contains(_ key: NodeKey) -> Bool { members[key] != nil }
 
-    /// Whether `key` is a member whose membership has not ended by itself at `time`.
+    /// Whether `key` is a member at `time`: by the log, if its membership has not ended by itself, or by certificate.
     package func contains(_ key: NodeKey, at time: Timestamp) -> Bool {
+        isListed(key, at: time) || credential(of: key, at: time) != nil
+    }
+
+    /// Whether the log makes `key` a member, and that has not ended by itself at `time`.
+    private func isListed(_ key: NodeKey, at time: Timestamp) -> Bool {
         members[key].map { !$0.isExpired(at: time) } ?? false
     }
 
@@ -142,7 +155,7 @@ extension NetworkState {
         if case .join(let guest, let signature) = header.change {
             return try join(actor, NetworkProof(guest: guest, signature: signature), header)
         }
-        guard let role = members[actor]?.role, contains(actor, at: header.time) else { throw .notAllowed }
+        guard let role = members[actor]?.role, isListed(actor, at: header.time) else { throw .notAllowed }
         switch header.change {
         case .genesis: throw .otherNetwork
         case .join: break
@@ -188,6 +201,9 @@ extension NetworkState {
         case .publish: break
         case .hubs, .freshness:
             guard role == .owner else { throw .notAllowed }
+        case .authorize(let subject, let lifetime): try authorize(subject, for: lifetime, by: role)
+        case .unauthorize(let subject): try endAuthority(subject, by: role, at: header.sequence)
+        case .void(let subject, let from): try void(subject, from: from, by: role, at: header.sequence)
         case .heal(let heads):
             guard role == .owner, !heads.isEmpty else { throw .notAllowed }
         }

@@ -70,7 +70,7 @@ package enum Mail: Hashable, Sendable {
             throw .wrongType
         }
         switch type {
-        case .grant, .mark, .receipt, .beat, .node: throw .wrongType
+        case .grant, .mark, .receipt, .beat, .node, .credential: throw .wrongType
         case .request: self = .request(try TrustRequest(verifying: document))
         case .acceptance: self = .acceptance(try TrustAcceptance(verifying: document))
         case .rejection: self = .rejection(try TrustRejection(verifying: document))

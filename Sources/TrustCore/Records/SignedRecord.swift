@@ -37,6 +37,7 @@ package enum RecordType: String, Sendable {
     case beat = "postern.beat.1"
     case notice = "postern.network-notice.1"
     case node = "postern.node.1"
+    case credential = "postern.credential.1"
 }
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.
@@ -44,7 +45,7 @@ package enum RecordType: String, Sendable {
 /// The members `type`, `by` (the signer's did) and `signature` (base64url) are in every record. What is signed is the
 /// text `postern record 1`, a line feed, and the canonical form of the object without `signature`; the type inside
 /// keeps one kind of record from passing for another. A value of this type has always been verified: there is no way
-/// to hold one with a wrong signature. Members that a reader does not know are covered by the signature and are kept.
+/// to hold one with a wrong signature, other than to store one. Members that a reader does not know are covered by the signature and are kept.
 package struct SignedRecord: Hashable, Sendable {
     package let signer: NodeKey
     /// The whole object, signature included.
@@ -75,6 +76,14 @@ package struct SignedRecord: Hashable, Sendable {
         object["signature"] = nil
         let message = Self.context + JSONValue.object(object).canonicalBytes
         guard signer.verify(signature, of: message) else { throw .badSignature }
+        self.document = document
+    }
+
+    /// The record in `document`, which was verified before it was stored here: its signature is not looked at again.
+    init(stored document: JSONValue, as type: RecordType) throws(RecordError) {
+        let fields = try JSONFields(document)
+        guard try fields.text("type", limit: 64) == type.rawValue else { throw .wrongType }
+        signer = try fields.key("by")
         self.document = document
     }
 

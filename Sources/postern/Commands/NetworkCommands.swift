@@ -21,7 +21,8 @@ struct NetworkCommand: AsyncParsableCommand {
             NetworkJoinCommand.self, NetworkLeaveCommand.self, NetworkAddCommand.self, NetworkRemoveCommand.self,
             NetworkRoleCommand.self,
             NetworkTransferCommand.self, NetworkGroupCommand.self, NetworkNameCommand.self,
-            NetworkPolicyCommand.self, NetworkHealCommand.self,
+            NetworkPolicyCommand.self, NetworkHealCommand.self, NetworkAuthorityCommand.self,
+            NetworkCertifyCommand.self,
         ]
     )
 }
@@ -147,7 +148,9 @@ struct NetworkJoinCommand: AsyncParsableCommand {
         discussion: """
             `postern network list` shows the networks to which we were added: join one by its name or id. \
             Members see our did and the `name` of our configuration, which becomes our label in the network if no \
-            other member has it. What members may use of ours, `allow` says: joining alone opens nothing.
+            other member has it. What members may use of ours, `allow` says: joining alone opens nothing. Whoever joins \
+            by --credential takes part until that ends, without a name there, and reads the network's log as it is \
+            told by a fellow member.
             """
     )
 
@@ -157,7 +160,16 @@ struct NetworkJoinCommand: AsyncParsableCommand {
             valueName: "link"
         )
     )
-    var link: String
+    var link: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Join by what `postern network certify` printed, in a file or - for standard input; again before it ends.",
+            valueName: "file"
+        )
+    )
+    var credential: String?
 
     @Option(
         name: .customLong("as"),
@@ -168,8 +180,22 @@ struct NetworkJoinCommand: AsyncParsableCommand {
     @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard (link == nil) != (credential == nil) else {
+            throw ValidationError("name a link, a network to which we were added, or a --credential")
+        }
+    }
+
     func run() async throws {
-        guard !isNameOrID else {
+        if let credential {
+            let text = try FileText.read(credential, code: "bad-certificate", what: "the credential")
+            let certificate: CredentialLink
+            do throws(Problem) { certificate = try CredentialLink(text: text) } catch { throw CommandFailure(error) }
+            show(try await sidecar.ask(EnterNetwork(certificate: certificate, name: name)))
+            return
+        }
+        guard let link else { return }
+        guard !isNameOrID(link) else {
             show(try await sidecar.ask(AcceptNetwork(offer: link, name: name)))
             return
         }
@@ -185,7 +211,7 @@ struct NetworkJoinCommand: AsyncParsableCommand {
         show(try await sidecar.ask(JoinNetwork(invitation: invitation, name: name)))
     }
 
-    private var isNameOrID: Bool { HostName.isLowercaseLabel(link) || NetworkID(link) != nil }
+    private func isNameOrID(_ text: String) -> Bool { HostName.isLowercaseLabel(text) || NetworkID(text) != nil }
 
     private func show(_ network: NetworkDocument) {
         output.console.show(network) { answer in
@@ -211,7 +237,7 @@ struct NetworkLeaveCommand: AsyncParsableCommand {
 struct NetworkRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Remove a member.",
+        abstract: "Remove a member, or end the certificates of a did.",
         discussion: """
             Members that are online cut it off at once, others when they next meet a hub or an informed member. What \
             follows in the network is sealed under another key. A trust between two sidecars ends by `postern trust \
@@ -391,7 +417,7 @@ extension Shown {
         var table = TextTable(["MEMBER", "ROLE", "GROUPS", "ENDS", "ADDRESSES", "DID"])
         for member in network.members {
             table.add([
-                member.name ?? "", member.role, member.groups.joined(separator: ","),
+                member.name ?? (member.authority == nil ? "" : "(certificate)"), member.role, member.groups.joined(separator: ","),
                 member.expires.map(\.description) ?? "", Shown.list(member.addresses), member.did.did,
             ])
         }

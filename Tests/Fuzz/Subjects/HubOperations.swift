@@ -131,7 +131,7 @@ private struct HubUnderFire {
     private mutating func note(_ event: HubEvent) {
         switch event {
         case .mail(let id, _, _): mail.append(id)
-        case .channel(let channel, _), .closed(let channel): channels.append(channel)
+        case .channel(let channel, _, _), .closed(let channel): channels.append(channel)
         case .ready, .network, .beat, .hubs: break
         }
     }

@@ -36,6 +36,7 @@ import Testing
         (.ignoresMarks, .copies, .rollback),
         (.mistakesCallers, .calm, .calls),
         (.keepsCalls, .crashes, .calls),
+        (.hidesForks, .deceit, .deceit),
     ])
     func `a broken program is reported`(flaw: SystemFlaw, scenario: SystemScenario, invariant: SystemInvariant) {
         let isFound = (UInt64(1)...40).contains { seed in
@@ -45,7 +46,7 @@ import Testing
     }
 
     @Test func `every flaw and every invariant has its test`() {
-        #expect(SystemFlaw.allCases.count == 12)
-        #expect(SystemInvariant.allCases.count == 9)
+        #expect(SystemFlaw.allCases.count == 13)
+        #expect(SystemInvariant.allCases.count == 10)
     }
 }

@@ -108,7 +108,10 @@ struct NetworkWorld {
         func role() -> NetworkRole { NetworkRole.allCases.randomElement(using: &generator)! }
         let (author, subject) = (person(), person())
         let known = (state ?? log.state).role(of: subject.key) ?? role()
-        switch Int.random(in: 0..<16, using: &generator) {
+        switch Int.random(in: 0..<19, using: &generator) {
+        case 16: return entry(by: author, .authorize(people[5].key, lifetime: 1_000), ["groups": []], after: state)
+        case 17: return entry(by: author, .unauthorize(people[5].key), after: state)
+        case 18: return entry(by: author, .void(subject.key, from: time(20)), after: state)
         case 12: return entry(by: author, .add(subject.key, expires: nil), ["label": nil], after: state)
         case 13: return entry(by: author, .expiry(subject.key, from: nil, to: time(500)), after: state)
         case 15: return entry(by: author, .publish, ["services": []], after: state)

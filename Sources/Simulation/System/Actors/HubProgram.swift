@@ -57,6 +57,8 @@ struct HubProgram {
     let url: HubURL
     /// What survives every crash: a transaction is there as a whole or not at all.
     private var store = UnreliableStore()
+    /// What it lies about.
+    var lies = HubLies()
     var audit: SimulatedAudit
     /// Nil while it does not run.
     var life: Life?
@@ -91,7 +93,8 @@ struct HubProgram {
         reads.revocations = Set(revoked.keys)
         reads.registrations = Set(marks.keys)
         let facts = store.facts(reads)
-        guard facts.mail == reads.mail else { throw .lostRow("mail that it had taken") }
+        if !lies.isHonest { (taken, revoked, marks) = ([:], [:], [:]) }
+        guard !lies.isHonest || facts.mail == reads.mail else { throw .lostRow("mail that it had taken") }
         for (key, until) in revoked {
             guard let kept = facts.revocations[key], kept.issued >= until else { throw .lostRow("a revocation") }
         }
@@ -147,7 +150,9 @@ struct HubProgram {
     mutating func endTransaction() -> [HubAction] {
         guard var life = life.take() else { return [] }
         let batch = life.underWay
-        let (actions, failure) = life.hub.process(batch, in: &store)
+        let deceived = batch.filter { $0.node.map(lies.isDeceived) ?? false }
+        var (actions, failure) = life.hub.process(batch.filter { !deceived.contains($0) }, in: &store)
+        actions = lies.kept(actions, isOther: false) + lies.process(deceived)
         life.underWay = []
         self.life = life
         if failure == nil { noteFetched(batch) }
@@ -169,9 +174,24 @@ struct HubProgram {
             revoked[key] = max(revoked[key] ?? revocation.issued, revocation.issued)
         case .mark(let mark): marks[mark.node] = mark
         case .acknowledge, .register, .visit, .deregister, .resolve, .release, .recall, .meet, .append, .read, .beat,
-            nil:
+            .show, nil:
             break
         }
+    }
+
+    /// From here on it shows some nodes another history than the others.
+    mutating func fork(for nodes: Set<NodeKey>) {
+        guard let hub = life?.hub else { return }
+        lies.fork(HubLies.Face(hub: hub, store: store, nodes: nodes))
+    }
+
+    /// Keeps a copy of its store, which it may bring back.
+    mutating func copyStore() { lies.copies.append(store) }
+
+    /// Puts an old copy in the place of its store.
+    mutating func bringBack(_ number: Int) {
+        lies.isHonest = false
+        store = lies.copies[number]
     }
 
     /// Mail that nodes have acknowledged in a committed `batch` is gone, and so is what made way for later mail.
@@ -187,7 +207,7 @@ struct HubProgram {
 }
 
 /// A hub's store on a disk that can fail.
-private struct UnreliableStore: HubStore {
+struct UnreliableStore: HubStore {
     private struct Failure: Error {}
 
     private var rows = MemoryHubStore()

@@ -62,6 +62,7 @@ struct SidecarProgram {
     var audit: SimulatedAudit
     private var cache: JSONValue = nil
     var isDiskFailing = false
+    var settings = SidecarSettings.defaults
     /// Nil while it does not run.
     var life: Life?
     private(set) var lifeNumber = LifeNumber()
@@ -111,7 +112,8 @@ struct SidecarProgram {
             journal: journal.head,
             past: journal.past,
             memory: cache,
-            random: random
+            random: random,
+            settings: settings
         )
         life = Life(sidecar: sidecar)
         ends.append(journal.head)

@@ -59,7 +59,9 @@ struct AcknowledgedRevocation {
 // What an old copy of a state directory changes about what is right.
 extension SystemWorld {
     /// Whether `number` may admit `peer` as far as it can know.
-    func isAllowed(_ number: Int, _ peer: Int) -> Bool { ledger.isAllowed(number, peer) || isForgotten(number, peer) }
+    func isAllowed(_ number: Int, _ peer: Int) -> Bool {
+        ledger.isAllowed(number, peer) || isForgotten(number, peer) || network.mayAdmit(number, peer)
+    }
 
     func isForgotten(_ number: Int, _ peer: Int) -> Bool { rollbacks[number]?.isForgotten(peer) ?? false }
 

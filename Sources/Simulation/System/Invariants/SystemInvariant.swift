@@ -10,6 +10,7 @@ package enum SystemInvariant: String, Sendable, CaseIterable {
     case cut = "the streams of a revoked peer are cut"
     case answers = "every command gets exactly one answer"
     case calls = "a call through two gateways reaches whom it is for once, and is over at both when it is over"
+    case deceit = "what a hub lies about is told, and who was removed stays out"
     case storms = "nobody sends without bound"
 }
 

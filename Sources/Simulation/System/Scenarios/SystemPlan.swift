@@ -20,7 +20,8 @@ package struct SystemPlan: Sendable {
         self.seed = seed
         self.scenario = scenario
         self.flaw = flaw
-        sidecarCount = random.number(in: 2...5)
+        // With a founder, a member, and somebody who is none.
+        sidecarCount = scenario == .deceit ? random.number(in: 4...6) : random.number(in: 2...5)
         hubCount = random.number(in: 1...2)
         activity = .seconds(Int64(random.number(in: 60...240)))
         commandCount = random.number(in: 10...40)
@@ -37,6 +38,8 @@ package enum SystemScenario: String, Sendable, CaseIterable {
     case network
     case clocks
     case copies
+    /// Hubs that lie, under a network and under trust.
+    case deceit
     case everything
 
     /// The kinds of faults, each as likely as the others.
@@ -48,7 +51,8 @@ package enum SystemScenario: String, Sendable, CaseIterable {
         case .network: [.partition, .watchEnd, .hubCrash]
         case .clocks: [.clockStep, .sidecarCrash]
         case .copies: [.oldCopy, .sidecarCrash, .partition]
-        case .everything: FaultKind.allCases
+        case .deceit: [.deceit, .deceit, .deceit, .sidecarCrash, .hubCrash, .partition, .watchEnd]
+        case .everything: FaultKind.allCases.filter { $0 != .deceit }
         }
     }
 }
@@ -62,6 +66,7 @@ enum FaultKind: CaseIterable {
     case clockStep
     case watchEnd
     case oldCopy
+    case deceit
 }
 
 /// What a broken program does wrong. Each is there for one checker, whose test it is.
@@ -90,4 +95,6 @@ package enum SystemFlaw: String, Sendable, CaseIterable {
     case mistakesCallers
     /// Leaves calls in its gateway whose session is over.
     case keepsCalls
+    /// Says nothing of a network that has two histories.
+    case hidesForks
 }

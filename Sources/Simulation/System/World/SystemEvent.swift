@@ -31,6 +31,8 @@ enum SystemEvent {
     case gateway(Int, GatewayStep)
     case disturb
     case mend(SystemFault)
+    case replay(hub: Int, count: Int)
+    case flood(hub: Int, count: Int)
     case restoreCopy(Int)
     case inspect
 }
@@ -51,4 +53,5 @@ enum SystemFault {
     case down(ProgramID)
     case partition(ProgramPair)
     case failingDisk(ProgramID)
+    case deceit(HubDeceit, hub: Int)
 }

@@ -31,6 +31,7 @@ extension SystemWorld {
             note("the state of s\(number) is copied")
             sidecars[number].makeCopy()
             schedule(.restoreCopy(number), in: .seconds(10) ... .seconds(90))
+        case .deceit: deceive(hub, for: span)
         case .watchEnd:
             if hubs[hub].life != nil { endWatch(of: number, atHub: hub) }
         }
@@ -49,6 +50,7 @@ extension SystemWorld {
         case .down(.hub(let number)): startHub(number)
         case .partition(let pair): partitions.remove(pair)
         case .failingDisk(let program): setDisk(of: program, isFailing: false)
+        case .deceit(let deceit, let hub): endDeceit(deceit, at: hub)
         }
     }
 
@@ -57,6 +59,7 @@ extension SystemWorld {
         note("everything is mended")
         partitions = []
         for number in hubs.indices {
+            for deceit in HubDeceit.allCases { endDeceit(deceit, at: number) }
             setDisk(of: .hub(number), isFailing: false)
             startHub(number)
         }

@@ -71,14 +71,29 @@ extension SystemWorld {
         switch action {
         case .answer(let id, let answer):
             guard let asked = hubs[number].life?.requests.removeValue(forKey: id) else { return }
-            let content = MessageContent.answer(asked.id, answer.document)
-            send(Message(from: .hub(number), to: .sidecar(asked.sidecar), session: asked.session, content: content))
-        case .push(let node, let event): push(event, to: node, from: number)
+            let told = hubs[number].lies.twist(answer, for: sidecars[asked.sidecar].key, &faults)
+            let content = MessageContent.answer(asked.id, told.document)
+            let message = Message(
+                from: .hub(number),
+                to: .sidecar(asked.sidecar),
+                session: asked.session,
+                content: content
+            )
+            guard hubs[number].lies.active.contains(.delays) else { return send(message) }
+            events.add(.message(message), at: now + faults.interval(in: .seconds(1) ... .seconds(30)))
+        case .push(let node, let event):
+            guard let told = hubs[number].lies.twist(event, for: node, among: sidecars.map(\.key), &faults) else {
+                return
+            }
+            push(told, to: node, from: number)
         case .endWatch(let node):
             guard case .sidecar(let sidecar)? = programs[node] else { return }
             endWatch(of: sidecar, atHub: number)
         case .bridge(let a, let channelA, let b, let channelB):
-            let ends = (RelayEnd(node: a, channel: channelA), RelayEnd(node: b, channel: channelB))
+            var ends = (RelayEnd(node: a, channel: channelA), RelayEnd(node: b, channel: channelB))
+            if hubs[number].lies.active.contains(.swapsKeys) {
+                ends.1 = RelayEnd(node: faults.pick(sidecars.map(\.key)), channel: channelB)
+            }
             hubs[number].life?.bridges[ends.0] = ends.1
             hubs[number].life?.bridges[ends.1] = ends.0
         case .unbridge(let node, let channel):
@@ -92,7 +107,7 @@ extension SystemWorld {
     }
 
     /// Events of one stream arrive in their order; now and then a hub tells mail a second time, much later.
-    private mutating func push(_ event: HubEvent, to node: NodeKey, from number: Int) {
+    mutating func push(_ event: HubEvent, to node: NodeKey, from number: Int) {
         guard let watch = hubs[number].life?.watches[node] else { return }
         let message = Message(
             from: .hub(number),
@@ -100,7 +115,9 @@ extension SystemWorld {
             session: watch.session,
             content: .event(watch.number, event)
         )
-        let arrival = max(now + timing.interval(in: Self.latency), watch.lastArrival)
+        let isLate = hubs[number].lies.active.contains(.delays)
+        let delay = isLate ? faults.interval(in: .seconds(1) ... .seconds(30)) : timing.interval(in: Self.latency)
+        let arrival = max(now + delay, watch.lastArrival)
         hubs[number].life?.watches[node]?.lastArrival = arrival
         events.add(.message(message), at: arrival)
         if case .mail = event, timing.happens(0.1) {

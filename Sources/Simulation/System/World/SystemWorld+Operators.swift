@@ -16,6 +16,8 @@ struct CommandRecord {
         case invites(ServiceSet, uses: Int)
         case renames(Int)
         case recovers
+        /// Something in the network.
+        case networks(NetworkDeed)
     }
 
     let sidecar: Int
@@ -47,6 +49,7 @@ extension SystemWorld {
         if rollbacks[number]?.isRecoveryNeeded == true, operators.happens(0.7) {
             return perform(RecoverTrust(confirm: operators.happens(0.2)), .recovers, at: number)
         }
+        if plan.scenario == .deceit, operators.happens(0.7) { return operateNetwork(number) }
         let other = (number + 1 + operators.below(sidecars.count - 1)) % sidecars.count
         switch operators.below(100) {
         case 0..<25: request(number, other)
@@ -146,7 +149,7 @@ extension SystemWorld {
         return id
     }
 
-    private mutating func perform<Asked: SidecarCore.Operation>(
+    mutating func perform<Asked: SidecarCore.Operation>(
         _ operation: Asked,
         _ effect: CommandRecord.Effect,
         at number: Int
@@ -172,6 +175,7 @@ extension SystemWorld {
         case .invites(_, let uses): "invites \(uses)"
         case .renames(let peer): "renames s\(peer)"
         case .recovers: "recovers"
+        case .networks(let deed): "\(deed)"
         }
     }
 }
@@ -186,6 +190,7 @@ extension SystemWorld {
         let key = sidecars[number].key
         switch record.effect {
         case .lists, .asksServices, .joins, .recovers: break
+        case .networks(let deed): done(deed, answer, by: number, order: record.order)
         case .asks(let peer):
             guard let given = answer.as(RequestTrust.Answer.self) else {
                 return violate(.answers, "s\(number) answers a request with something else")
@@ -201,7 +206,7 @@ extension SystemWorld {
             revocations.append(AcknowledgedRevocation(sidecar: number, peer: peer, head: head))
             acknowledge(number, .trustRevoked, sidecars[peer].key.did)
             guard sessions[.sidecar(number)]?[.sidecar(peer)] != nil,
-                sidecars[number].life?.admitted[sidecars[peer].key] == nil || !ledger.isAllowed(number, peer)
+                sidecars[number].life?.admitted[sidecars[peer].key] == nil || !isAllowed(number, peer)
             else { return }
             violate(.cut, "s\(number) has revoked s\(peer) and keeps its session")
         case .invites(let services, let uses):

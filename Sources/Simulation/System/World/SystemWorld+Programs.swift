@@ -49,7 +49,8 @@ extension SystemWorld {
 
     /// Rules for the services of a sidecar: each admits all trusted peers, one peer, or nobody.
     mutating func randomRules() -> [ExposedRule] {
-        Self.services.map { service in
+        if plan.scenario == .deceit { return randomRulesOfMembers() }
+        return Self.services.map { service in
             let allow: [AllowRule]
             switch operators.below(4) {
             case 0: allow = []

@@ -91,7 +91,8 @@ extension SystemWorld {
     private mutating func record(_ entry: CommitGate.Entry, of number: Int) {
         let event = entry.event
         note("s\(number) records \(event.action.rawValue) of \(name(event.actor))")
-        if plan.flaw != .skipsAudit {
+        let isHidden = plan.flaw == .skipsAudit || plan.flaw == .hidesForks && event.action == .networkForked
+        if !isHidden {
             let isFailing = sidecars[number].isDiskFailing
             let isDue = sidecars[number].audit.record(event, at: entry.time, isDiskFailing: isFailing)
             if isDue { schedule(.auditFlush(.sidecar(number), sidecars[number].lifeNumber), in: .seconds(1)) }

@@ -42,7 +42,7 @@ extension SystemWorld {
         let service = Self.services[stream.service]
         let clocks = sidecars[number].clocks(at: now)
         guard let sidecar = sidecars[number].life?.sidecar else { return }
-        let isTrusted = sidecar.isTrusted(client, at: clocks)
+        let isTrusted = sidecar.isAdmissible(client, at: clocks)
         let access = sidecar.decide(client, service.port, at: clocks)
         let isAccepted = access.isAdmitted || isTrusted && plan.flaw == .ignoresGrants
         note("s\(stream.client) calls \(service.name) of s\(number): \(isAccepted ? "accepted" : "refused")")
@@ -59,6 +59,7 @@ extension SystemWorld {
     }
 
     private mutating func checkAccess(of peer: Int, to service: ServiceName, at number: Int) {
+        guard !isAllowedByNetwork(peer, service, at: number) else { return }
         let client = sidecars[peer].key
         let rules = sidecars[number].profile.exposed.filter { $0.service.name == service }
         let isInRules = rules.contains { rule in
@@ -106,7 +107,7 @@ extension SystemWorld {
         {
             let peer = stream.client == number ? stream.server : stream.client
             let key = sidecars[peer].key
-            guard sidecars[number].life?.sidecar.isTrusted(key, at: clocks) == false else { continue }
+            guard sidecars[number].life?.sidecar.isAdmissible(key, at: clocks) == false else { continue }
             violate(.cut, "s\(number) has no trust with s\(peer) any more, and a stream goes on")
         }
     }

@@ -31,6 +31,8 @@ package struct SystemWorld {
     /// The sidecars that run on old copies of their state directories.
     var rollbacks: [Int: Rollback] = [:]
     var ledger = AccessLedger()
+    /// Who may be in the network that there is where hubs lie.
+    var network = NetworkLedger()
     var timing: SeededRandom
     var operators: SeededRandom
     var faults: SeededRandom
@@ -51,6 +53,7 @@ package struct SystemWorld {
         report = SystemReport()
         makeHubs()
         makeSidecars()
+        if plan.scenario == .deceit { quickenBeats() }
     }
 
     /// Runs the system to its end.
@@ -67,6 +70,7 @@ package struct SystemWorld {
         run(for: .seconds(240))
         for isConfirmed in [false, true] where recoverEverything(isConfirmed: isConfirmed) { run(for: .seconds(30)) }
         for _ in 0..<3 where decideEverything() { run(for: .seconds(150)) }
+        if plan.scenario == .deceit { settleNetwork() }
         inspectEnd()
         probe()
         run(for: .seconds(60))
@@ -74,7 +78,7 @@ package struct SystemWorld {
         report.span = Interval(nanoseconds: now.nanoseconds)
     }
 
-    private mutating func run(for span: Interval) { run(until: now + span) }
+    mutating func run(for span: Interval) { run(until: now + span) }
 
     private mutating func run(until end: Instant) {
         while report.violation == nil, let next = events.earliest, next <= end {
@@ -128,6 +132,8 @@ package struct SystemWorld {
         case .gateway(let index, let step): self.step(index, step)
         case .disturb: disturb()
         case .mend(let fault): mend(fault)
+        case .replay(let hub, let count): replay(hub, count)
+        case .flood(let hub, let count): flood(hub, count)
         case .restoreCopy(let number):
             crash(.sidecar(number), .process)
             restoreCopy(number)
