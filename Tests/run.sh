@@ -170,6 +170,8 @@ simulation() {
         "$2/postern-sim"
     say "whole system, 500 seeds"
     simulated system 300 "$2/postern-sim" system --seeds 500
+    say "hubs that lie, 50 systems"
+    simulated deceit 300 "$2/postern-sim" system --seeds 50 --scenario deceit
     say "throughput and latency in virtual time, against Fixtures/Throughput/figures.txt"
     # What takes half a minute of all that is measured; Fixtures/Throughput/figures.txt has the same.
     simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt \
@@ -199,6 +201,9 @@ nightly() {
     say "2 000 wild worlds and 5 000 whole systems"
     simulated wild 3600 "$programs/postern-sim" swarm --seeds 2000 --scenario wild
     simulated systems 3600 "$programs/postern-sim" system --seeds 5000
+    say "hubs that lie, 500 systems; programs killed while a network changes, 20 times"
+    simulated deceits 3600 "$programs/postern-sim" system --seeds 500 --scenario deceit
+    POSTERN_TEST_NETWORK_KILLS=20 end_to_end kills .build/release -k test_crashes
     say "the whole table of throughput"
     simulated figures 3600 "$programs/postern-sim" throughput --check Fixtures/Throughput/figures.txt
     say "every pair of address translators, and 2 000 simulated ones"

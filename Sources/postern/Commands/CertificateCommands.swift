@@ -52,7 +52,7 @@ struct AuthorityAddCommand: AsyncParsableCommand {
 
     func run() async throws {
         // Before anything changes: an authority that cannot be written is lost.
-        let file = try out.map { try SecretFile(creating: $0) }
+        let file = try out.map { try OwnersFile(creating: $0) }
         let answer: AddAuthority.Answer
         do {
             answer = try await sidecar.ask(

@@ -10,7 +10,7 @@ extension SystemWorld {
     /// A hub does what it must not, for a while.
     mutating func deceive(_ hub: Int, for span: Interval) {
         guard hubs[hub].life != nil else { return }
-        let deceit = faults.pick(HubDeceit.allCases)
+        let deceit = faults.pick([.forks, .forks, .restores] + HubDeceit.allCases)
         note("h\(hub) \(deceit)")
         let nodes = Set(sidecars.map(\.key).filter { _ in faults.happens(0.5) })
         // Long enough that who relies on it has to notice.

@@ -24,7 +24,8 @@ package struct SystemPlan: Sendable {
         sidecarCount = scenario == .deceit ? random.number(in: 4...6) : random.number(in: 2...5)
         hubCount = random.number(in: 1...2)
         activity = .seconds(Int64(random.number(in: 60...240)))
-        commandCount = random.number(in: 10...40)
+        // A network takes more words than a trust until there is something to lie about.
+        commandCount = scenario == .deceit ? random.number(in: 40...100) : random.number(in: 10...40)
         callCount = random.number(in: 5...25)
         faultCount = scenario.faults.isEmpty ? 0 : random.number(in: 2...14)
     }

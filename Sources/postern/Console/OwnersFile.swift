@@ -10,7 +10,7 @@ import PosternModel
 import TrustCore
 
 /// A new file for a secret, which its owner alone may read. No file is overwritten.
-struct SecretFile {
+struct OwnersFile {
     private let path: String
     private let descriptor: Int32
 
