@@ -112,6 +112,7 @@ package struct Sidecar {
         marks = OwnMarks(head: .empty, past: [])
         book = TrustBook(owner: identity.key)
         for fact in facts { book.apply(fact) }
+        book.networks.readBodies()
         book.networks.active = profile.networks
         marks = OwnMarks(head: journal, past: book.pastEnds + past)
         peers.remember(memory)
@@ -210,6 +211,7 @@ package struct Sidecar {
     /// Makes `facts` true here and asks to make them durable.
     mutating func record(_ facts: [TrustFact]) -> SidecarAction {
         for fact in facts { book.apply(fact) }
+        book.networks.readBodies()
         return .persist(facts)
     }
 

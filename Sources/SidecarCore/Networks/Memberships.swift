@@ -25,6 +25,8 @@ struct Memberships: Sendable {
         /// What the bodies say, as far as the keys open them.
         var content: NetworkContent?
 
+        /// Whether a key has come that may open more of them.
+        var isContentDue = false
         /// Members whose membership had ended by itself when that was last looked at.
         var lapsed: Set<NodeKey> = []
 
@@ -110,10 +112,11 @@ struct Memberships: Sendable {
             all[id]?.credentials[link.credential.subject] = link.credential
         case .keyed(let id, let key):
             all[id]?.keys.add(key)
-            refresh(id)
+            all[id]?.isContentDue = true
         case .entries(let id, let entries):
+            let head = all[id]?.log?.state.head.hash
             for entry in entries { take(entry, of: id) }
-            refresh(id)
+            follow(entries, behind: head, in: id)
         case .forgotten(let id):
             notices[id] = nil
             guard let gone = all.removeValue(forKey: id) else { return }
@@ -130,9 +133,25 @@ struct Memberships: Sendable {
         }
     }
 
-    private mutating func refresh(_ id: NetworkID) {
-        guard let membership = all[id], let log = membership.log else { return }
-        all[id]?.content = NetworkContent(of: log, keys: membership.keys)
+    /// What is new in the log is new in what its bodies say: all of that is looked at again only where it is not the end
+    /// of one line.
+    private mutating func follow(_ entries: [NetworkEntry], behind head: NetworkHash?, in id: NetworkID) {
+        guard let membership = all[id], let log = membership.log, let first = entries.first, let last = entries.last,
+            !log.isForked, membership.content != nil, first.header.previous == head, log.state.head.hash == last.hash
+        else {
+            all[id]?.isContentDue = true
+            return
+        }
+        all[id]?.content?.follow(entries, keys: membership.keys)
+    }
+
+    /// Reads bodies again where a key or another line has come: once for all facts that are recorded together.
+    mutating func readBodies() {
+        for (id, membership) in all where membership.isContentDue {
+            all[id]?.isContentDue = false
+            guard let log = membership.log else { continue }
+            all[id]?.content = NetworkContent(of: log, keys: membership.keys)
+        }
     }
 
     /// Looks again whose membership has ended by itself at `time`; returns those of whom that is news, by network.

@@ -7,25 +7,11 @@ extension Sidecar {
     /// Takes those of `entries` that are valid where they stand, and does what follows from them.
     mutating func take(_ entries: [NetworkEntry], of id: NetworkID, at now: Clocks) -> [SidecarAction] {
         guard let network = book.networks[id] else { return [] }
-        var log = network.log
-        var new: [NetworkEntry] = []
-        for entry in entries {
-            guard var current = log else {
-                guard NetworkID(entry.hash) == id, let begun = try? NetworkLog(entry) else { break }
-                log = begun
-                new.append(entry)
-                continue
-            }
-            guard let isNew = try? current.insert(entry) else { break }
-            log = current
-            if isNew { new.append(entry) }
-        }
-        guard let log, !new.isEmpty else { return [] }
-        var keys = network.keys
-        let readers = [identity] + [network.invitation?.guest].compactMap(\.self)
-        let hasLearned = keys.learn(from: log.all, as: readers)
-        var facts: [NetworkFact] = [.entries(id, new)]
-        if hasLearned { facts += keys.all.filter { !network.keys.all.contains($0) }.map { .keyed(id, $0) } }
+        let line = network.log?.news(in: entries)
+        let new = line ?? Self.news(in: entries, for: network)
+        guard !new.isEmpty else { return [] }
+        let learned = newKeys(in: new, goingOn: line != nil, of: network)
+        let facts: [NetworkFact] = [.entries(id, new)] + learned.map { .keyed(id, $0) }
         let written = [record(facts.map { .network($0) })] + audits(of: new, of: id, over: network)
         _ = book.networks.lapse(at: now.wall)
         // Whoever has just come in knows no words of owners and administrators yet.
@@ -34,6 +20,41 @@ extension Sidecar {
         return written + reconcilePeers(at: now) + reconcileHubs(at: now) + [.reviewAccess]
             + asked.map { tell($0, of: id) } + beat(at: now) + reviewFreshness(at: now)
             + reconcilePublications(at: now)
+    }
+
+    /// Those of `entries` that are news and valid, wherever in the log they stand.
+    private static func news(in entries: [NetworkEntry], for network: Memberships.Membership) -> [NetworkEntry] {
+        var log = network.log
+        var new: [NetworkEntry] = []
+        for entry in entries {
+            guard log != nil else {
+                guard NetworkID(entry.hash) == network.id, let begun = try? NetworkLog(entry) else { break }
+                log = begun
+                new.append(entry)
+                continue
+            }
+            guard let isNew = try? log?.insert(entry) else { break }
+            if isNew { new.append(entry) }
+        }
+        return new
+    }
+
+    /// The content keys that `new` bring us, which are about to be in the log; `isLine`: they go on where it ends.
+    private func newKeys(
+        in new: [NetworkEntry],
+        goingOn isLine: Bool,
+        of network: Memberships.Membership
+    ) -> [ContentKey] {
+        let readers = [identity] + [network.invitation?.guest].compactMap(\.self)
+        var keys = network.keys
+        if let state = network.log?.state, isLine {
+            // Where the new entries bring none, the old ones do not either.
+            guard keys.learn(from: new, under: state.key, as: readers) else { return [] }
+        }
+        let all = ((network.log?.all ?? []) + new).sorted { $0.header.sequence < $1.header.sequence }
+        _ = keys.learn(from: all, as: readers)
+        let known = Set(network.keys.all)
+        return keys.all.filter { !known.contains($0) }
     }
 
     /// What the audit trail says of `entries`: of those that a newcomer reads, its own alone.

@@ -28,6 +28,8 @@ package struct NetworkContent: Hashable, Sendable {
     package private(set) var freshness = NetworkFreshness.defaults
     /// Whether a policy stands that this version cannot go by.
     package private(set) var isPolicyUnknown = false
+    /// Names the content key under which the next entry stands.
+    private var key: NetworkHash?
 
     /// The content of `log`, as far as `keys` open it.
     package init(of log: NetworkLog, keys: NetworkKeyring) {
@@ -38,8 +40,12 @@ package struct NetworkContent: Hashable, Sendable {
 
     /// What one line of entries from the genesis on adds up to.
     init(of branch: [NetworkEntry], keys: NetworkKeyring) {
-        var key: NetworkHash?
-        for entry in branch {
+        follow(branch, keys: keys)
+    }
+
+    /// Goes on with `entries`, which stand behind all that it is of; not for a log with several branches.
+    package mutating func follow(_ entries: [NetworkEntry], keys: NetworkKeyring) {
+        for entry in entries {
             switch entry.header.change {
             case .genesis(_, let new), .rekey(let new): key = new
             case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,

@@ -23,8 +23,12 @@ package struct NetworkKeyring: Hashable, Sendable {
 
     /// Takes the keys that `entries` of one log, in their order, hold for one of `identities`: each is in the box of
     /// the entry that names it or in that of an invitation, and each new one opens the one before it. Returns whether
-    /// there were new ones.
-    package mutating func learn(from entries: [NetworkEntry], as identities: [NodeIdentity]) -> Bool {
+    /// there were new ones. `key` names the one under which the first of `entries` stands, where that does not say so.
+    package mutating func learn(
+        from entries: [NetworkEntry],
+        under key: NetworkHash? = nil,
+        as identities: [NodeIdentity]
+    ) -> Bool {
         let before = keys.count
         // The key under which each entry stands: two branches may have changed it.
         var current: [NetworkHash: NetworkHash] = [:]
@@ -33,7 +37,7 @@ package struct NetworkKeyring: Hashable, Sendable {
             case .genesis(_, let new), .rekey(let new): current[entry.hash] = new
             case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
                 .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
-                current[entry.hash] = entry.header.previous.flatMap { current[$0] }
+                current[entry.hash] = entry.header.previous.flatMap { current[$0] } ?? key
             }
             guard let named = current[entry.hash], keys[named] == nil else { continue }
             for identity in identities {

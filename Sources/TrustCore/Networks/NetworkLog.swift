@@ -63,6 +63,20 @@ package struct NetworkLog: Sendable {
     /// Whether the entry is here.
     package func contains(_ hash: NetworkHash) -> Bool { entries[hash] != nil }
 
+    /// Those of `entries` that are news and valid, where all of them are of the one line that there is; nil: where they
+    /// belong ``insert(_:)`` finds out. Costs what the entries do, however long the log is.
+    package func news(in entries: [NetworkEntry]) -> [NetworkEntry]? {
+        guard leaves.count == 1 else { return nil }
+        var next = state
+        var news: [NetworkEntry] = []
+        for entry in entries where !contains(entry.hash) {
+            guard entry.header.previous == next.head.hash else { return nil }
+            guard (try? next.apply(entry)) != nil else { break }
+            news.append(entry)
+        }
+        return news
+    }
+
     /// All entries, each behind the one that it follows.
     package var all: [NetworkEntry] {
         entries.values.sorted { ($0.header.sequence, $0.hash) < ($1.header.sequence, $1.hash) }
@@ -72,7 +86,7 @@ package struct NetworkLog: Sendable {
     package var locator: [NetworkHash] {
         var hashes = leaves.keys.sorted()
         for head in hashes {
-            let chain = chain(to: head)
+            let chain = leaves.count == 1 ? branches[0] : chain(to: head)
             var step = 1
             var position = chain.count - 2
             while position > 0, hashes.count < Self.locatorCount {
@@ -90,6 +104,11 @@ package struct NetworkLog: Sendable {
     /// The entries that a holder of `locator` lacks, each behind the one that it follows, of at most `byteCount` bytes,
     /// but one at least.
     package func entries(after locator: [NetworkHash], byteCount: Int) -> [NetworkEntry] {
+        guard leaves.count > 1 || locator.isEmpty else {
+            let found = Set(locator)
+            let last = branches[0].lastIndex { found.contains($0.hash) }
+            return Self.prefix(branches[0].dropFirst(last.map { $0 + 1 } ?? 0), byteCount)
+        }
         var known: Set<NetworkHash> = []
         for hash in locator {
             var next: NetworkHash? = hash
@@ -97,9 +116,14 @@ package struct NetworkLog: Sendable {
                 next = entry.header.previous
             }
         }
+        return Self.prefix(all.filter { !known.contains($0.hash) }[...], byteCount)
+    }
+
+    /// The first of `entries`, of at most `byteCount` bytes, but one at least.
+    private static func prefix(_ entries: ArraySlice<NetworkEntry>, _ byteCount: Int) -> [NetworkEntry] {
         var size = 0
         return Array(
-            all.filter { !known.contains($0.hash) }.prefix { entry in
+            entries.prefix { entry in
                 let isFirst = size == 0
                 size += entry.document.canonicalBytes.count
                 return isFirst || size <= byteCount
@@ -111,17 +135,9 @@ package struct NetworkLog: Sendable {
     /// entry `head` is not of the line that counts; nil: it has none.
     package func line(after head: NetworkHash?, byteCount: Int) -> [NetworkEntry] {
         guard !isForked, let line = branches.first else { return [] }
-        let known = head.map { head in line.firstIndex { $0.hash == head } }
+        let known = head.map { head in line.lastIndex { $0.hash == head } }
         guard known != .some(nil) else { return [] }
-        var size = 0
-        let rest = line.dropFirst((known.flatMap(\.self) ?? -1) + 1)
-        return Array(
-            rest.prefix { entry in
-                let isFirst = size == 0
-                size += entry.document.canonicalBytes.count
-                return isFirst || size <= byteCount
-            }
-        )
+        return Self.prefix(line.dropFirst((known.flatMap(\.self) ?? -1) + 1), byteCount)
     }
 
     /// Finds out what counts, of several branches.
