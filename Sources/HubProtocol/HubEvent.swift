@@ -86,7 +86,11 @@ package enum HubEvent: Hashable, Sendable {
         }
     }
 
-    private static func channel(_ channel: RelayChannel, _ peer: NodeKey, _ credential: NetworkCredential?) -> JSONValue {
+    private static func channel(
+        _ channel: RelayChannel,
+        _ peer: NodeKey,
+        _ credential: NetworkCredential?
+    ) -> JSONValue {
         var members = JSONObject()
         members["event"] = "channel"
         members["channel"] = channel.json

@@ -47,8 +47,8 @@ extension Sidecar {
             let head = book.networks.network(named: network)?.log?.state.head
             reason = "network"
             text =
-                "both are members of \(network) at its entry \(head?.sequence ?? 0)\(certificate(of: peer, in: network)), "
-                + "its policy permits the service, "
+                "both are members of \(network) at its entry \(head?.sequence ?? 0)"
+                + "\(certificate(of: peer, in: network)), its policy permits the service, "
                 + "and the rule \"\(rule.map(\.description) ?? "")\" of the service's `allow` admits the peer"
             hint = nil
         case .refused(let refusal):

@@ -95,8 +95,7 @@ extension Sidecar {
                 let sequence = mark.flatMap { $0.node == key ? $0.head.sequence : nil }
                 hubs[hub]?.marked = sequence ?? 0
                 return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)
-            case .done:
-                return registered(at: hub, contacts)
+            case .done: return registered(at: hub, contacts)
             case .refused(.full), .refused(.closed):
                 hubs[hub]?.isFull = answer == .refused(.full)
                 hubs[hub]?.isClosed = answer == .refused(.closed)

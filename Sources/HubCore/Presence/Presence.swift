@@ -15,7 +15,7 @@ struct Presence: Sendable {
     /// The credentials of which members were told.
     private var toldCredentials: [NetworkID: [NodeKey: NetworkCredential]] = [:]
 
-    /// Those of `credentials` of which nobody was told; they are all of a network that count, or there are none to tell.
+    /// Those of `credentials` of which nobody was told: they are all of a network that count, or nothing is to be told.
     mutating func note(_ credentials: [NetworkCredential], of network: NetworkID) -> [NetworkCredential] {
         guard !credentials.isEmpty else { return [] }
         let told = toldCredentials[network] ?? [:]

@@ -75,9 +75,7 @@ extension Hub {
         case .acknowledge(let ids):
             return acknowledge(ids, id: id, from: node, over: facts)
         case .resolve(let target, let grant):
-            let isAllowed = allows(grant, to: node, target, at: now.wall, over: facts)
-            let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
-            return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
+            return resolve(target, by: grant, id: id, from: node, at: now.wall, over: facts)
         case .meet(let target, let network):
             return meet(target, in: network, id: id, from: node, at: now.wall, over: facts)
         case .append(let network, let entries):
@@ -93,9 +91,7 @@ extension Hub {
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):
-            guard let decision = revoke(revocation, id: id, from: node, over: facts) else {
-                return .answer(id, .done)
-            }
+            guard let decision = revoke(revocation, id: id, from: node, over: facts) else { return .answer(id, .done) }
             return within([.revocations(of: node)], decision)
         case .mark(let mark):
             if let answer = Self.answer(to: mark, from: node, over: facts) { return .answer(id, answer) }
@@ -235,6 +231,20 @@ extension Hub {
     ) -> Bool {
         guard grant.giver == target, grant.subject == requester, !grant.isExpired(at: now) else { return false }
         return facts.registrations[target] != nil && !isRevoked(grant, over: facts)
+    }
+
+    /// The look-up of whoever gave a grant.
+    private func resolve(
+        _ target: NodeKey,
+        by grant: Grant,
+        id: HubRequestID,
+        from node: NodeKey,
+        at now: Timestamp,
+        over facts: HubFacts
+    ) -> HubDecision {
+        let isAllowed = allows(grant, to: node, target, at: now, over: facts)
+        let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
+        return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
     }
 
     /// The look-up of a fellow member.

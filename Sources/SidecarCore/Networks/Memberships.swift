@@ -133,8 +133,8 @@ struct Memberships: Sendable {
         }
     }
 
-    /// What is new in the log is new in what its bodies say: all of that is looked at again only where it is not the end
-    /// of one line.
+    /// What is new in the log is new in what its bodies say: all of that is read again only where it is not the end of
+    /// one line.
     private mutating func follow(_ entries: [NetworkEntry], behind head: NetworkHash?, in id: NetworkID) {
         guard let membership = all[id], let log = membership.log, let first = entries.first, let last = entries.last,
             !log.isForked, membership.content != nil, first.header.previous == head, log.state.head.hash == last.hash

@@ -71,7 +71,9 @@ extension NetworkWork {
             guard let pinned = membership.pinned, log.contains(pinned.hash) else {
                 throw .badInvitation("the hub shows another history")
             }
-        case .leave, .add, .expire, .authorize, .unauthorize, .remove, .role, .transfer, .name, .group, .policy, .publish, .invite: break
+        case .leave, .add, .expire, .authorize, .unauthorize, .remove, .role, .transfer, .name, .group, .policy,
+            .publish, .invite:
+            break
         }
         if case .enter = self {
             guard membership.contains(identity.key) else { throw .notMember(membership.name) }
@@ -85,7 +87,14 @@ extension NetworkWork {
             let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
             return [author.write(.join(guest: guest.key, proof: proof.signature), content, using: random)]
         }
-        return try entries(by: &author, who: identity.key, over: log.state, of: membership, at: now, using: random)
+        return try entries(
+            by: &author,
+            who: identity.key,
+            over: log.state,
+            of: membership,
+            at: now,
+            using: random
+        )
     }
 
     /// The same for what changes something that is there.
@@ -116,15 +125,15 @@ extension NetworkWork {
             return [author.write(change, ["groups": .texts(groups)], using: random)]
         case .unauthorize(let authority): return [author.write(.unauthorize(authority), using: random)]
         case .remove(let subject):
-            // Whoever is a member by certificate is in no entry: what its authority has signed so far counts no more.
-            let isListed = state.contains(subject) || !membership.isCertifiable(subject)
-            let latest = max(now, membership.credentials[subject]?.from ?? now)
-            let removal = isListed ? NetworkChange.remove(subject, from: try role(of: subject))
-                : .void(subject, from: latest.inMilliseconds)
-            let ending = author.write(removal, using: random)
-            let members = state.members.keys.filter { state.contains($0, at: now) } + membership.certified
-            let readers = members.filter { $0 != subject }.sorted().prefix(NetworkLimits.members - state.guests.count)
-            return [ending, author.rekey(for: readers + state.guests, using: random)]
+            let ending: NetworkChange
+            if membership.isCertifiable(subject) {
+                // It is in no entry: what its authority has signed so far counts no more.
+                ending = .void(subject, from: max(now, membership.credentials[subject]?.from ?? now).inMilliseconds)
+            } else {
+                ending = .remove(subject, from: try role(of: subject))
+            }
+            let readers = membership.readers(without: subject, at: now)
+            return [author.write(ending, using: random), author.rekey(for: readers, using: random)]
         case .role(let subject, let new):
             return [author.write(.role(subject, from: try role(of: subject), to: new), using: random)]
         case .transfer(let subject):
@@ -139,13 +148,7 @@ extension NetworkWork {
             let content: JSONValue = ["group": .string(group), "member": .bool(isMember)]
             return [author.write(.group(subject), content, using: random)]
         case .policy(let document, let freshness):
-            var entries: [NetworkEntry] = []
-            if let freshness { entries.append(author.write(.freshness, freshness.document, using: random)) }
-            if let document {
-                let critical = (try? NetworkPolicy(document))?.critical ?? []
-                entries.append(author.write(.policy(critical: critical), document, using: random))
-            }
-            return entries
+            return Self.policy(document, freshness, by: &author, using: random)
         case .publish(let services):
             let content: JSONValue = ["services": .array(services.map(\.document))]
             return [author.write(.publish, content, using: random)]
@@ -153,5 +156,20 @@ extension NetworkWork {
             let change = NetworkChange.open(guest: guest.key, uses: uses, expires: expires, membership: lifetime)
             return [author.write(change, keyFor: [guest.key], using: random)]
         }
+    }
+
+    private static func policy(
+        _ document: JSONValue?,
+        _ freshness: NetworkFreshness?,
+        by author: inout NetworkAuthor,
+        using random: RandomSource
+    ) -> [NetworkEntry] {
+        var entries: [NetworkEntry] = []
+        if let freshness { entries.append(author.write(.freshness, freshness.document, using: random)) }
+        if let document {
+            let critical = (try? NetworkPolicy(document))?.critical ?? []
+            entries.append(author.write(.policy(critical: critical), document, using: random))
+        }
+        return entries
     }
 }

@@ -86,7 +86,8 @@ extension Sidecar {
             return ask(hub, of: network)
         case .refused(.unknown):
             networkLinks[id].synced.insert(hub)
-            let why = Problem.badCertificate("the hub knows no such network, or it has ended, was voided or is too long")
+            let reason = "the hub knows no such network, or it has ended, was voided or lasts too long"
+            let why = Problem.badCertificate(reason)
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
             return failed + (network.log == nil ? [record([.network(.forgotten(id))])] : [])
         case .registered, .revocations, .online, .offline, .away, .entries, .appended, .refused, nil:
@@ -161,6 +162,14 @@ extension Sidecar {
 }
 
 extension Memberships.Membership {
+    /// Who gets the new content key when `subject` is cut off: members and guests, as many as one entry has boxes for.
+    func readers(without subject: NodeKey, at now: Timestamp) -> [NodeKey] {
+        guard let state = log?.state else { return [] }
+        let listed = state.members.keys.filter { $0 != subject && state.contains($0, at: now) }.sorted()
+        let others = certified.subtracting([subject]).sorted()
+        return Array((listed + state.guests + others).prefix(NetworkLimits.members))
+    }
+
     /// Whether `key` may be a member by certificate, and by nothing else.
     func isCertifiable(_ key: NodeKey) -> Bool {
         guard let state = log?.state, !state.contains(key) else { return false }

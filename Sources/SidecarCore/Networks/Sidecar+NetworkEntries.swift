@@ -127,7 +127,8 @@ extension Sidecar {
         case .authorize(let authority, let groups, let lifetime):
             guard let command = task.command, let head = task.entries.last?.place else { return [] }
             return [answer(command, with: authority, for: groups, lifetime, of: network, at: head)]
-        case .restore, .join, .enter, .remove, .expire, .unauthorize, .role, .transfer, .name, .group, .policy, .publish:
+        case .restore, .join, .enter, .remove, .expire, .unauthorize, .role, .transfer, .name, .group, .policy,
+            .publish:
             return answer(task, with: network, at: now)
         }
     }

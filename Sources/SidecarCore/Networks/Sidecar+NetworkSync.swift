@@ -49,7 +49,8 @@ extension Sidecar {
             }
             networkLinks[id].synced.insert(hub)
             networkLinks[id].heads[hub] = head.hash
-            return actions + askWhoElse(in: id, at: hub) + compareReceipt(of: hub, for: id, with: head) + restore(id, after: head.hash, at: now)
+            return actions + askWhoElse(in: id, at: hub) + compareReceipt(of: hub, for: id, with: head)
+                + restore(id, after: head.hash, at: now)
                 + joinIfInvited(id, at: now)
                 + doTasks(for: id, at: now)
         case .refused(.unknown):
@@ -215,8 +216,8 @@ extension NetworkWork {
     var isRestoring: Bool {
         switch self {
         case .restore: true
-        case .join, .enter, .leave, .add, .expire, .authorize, .unauthorize, .heal, .remove, .role, .transfer, .name, .group, .policy, .invite,
-            .publish:
+        case .join, .enter, .leave, .add, .expire, .authorize, .unauthorize, .heal, .remove, .role, .transfer, .name,
+            .group, .policy, .invite, .publish:
             false
         }
     }

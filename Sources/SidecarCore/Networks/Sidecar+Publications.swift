@@ -8,7 +8,9 @@ extension Sidecar {
     mutating func reconcilePublications(at now: Clocks) -> [SidecarAction] {
         guard let publishing, book.outdated == nil else { return [] }
         return book.networks.joined.flatMap { network -> [SidecarAction] in
-            guard let content = network.content, network.log?.isForked == false, network.isListed(key) else { return [] }
+            guard let content = network.content, network.log?.isForked == false, network.isListed(key) else {
+                return []
+            }
             let wanted = publications(publishing, to: network.name)
             let isWaiting = networkLinks.tasks.contains { task in
                 if case .publish = task.work { task.network == network.id } else { false }

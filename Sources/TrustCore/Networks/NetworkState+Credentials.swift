@@ -69,7 +69,9 @@ extension NetworkState {
 
     /// When the membership of `key` ends by itself, as things stand at `time`; nil: it does not, or there is none.
     package func end(of key: NodeKey, at time: Timestamp) -> Timestamp? {
-        guard let member = members[key], !member.isExpired(at: time) else { return credential(of: key, at: time)?.until }
+        guard let member = members[key], !member.isExpired(at: time) else {
+            return credential(of: key, at: time)?.until
+        }
         return member.expires
     }
 

@@ -45,7 +45,8 @@ package enum RecordType: String, Sendable {
 /// The members `type`, `by` (the signer's did) and `signature` (base64url) are in every record. What is signed is the
 /// text `postern record 1`, a line feed, and the canonical form of the object without `signature`; the type inside
 /// keeps one kind of record from passing for another. A value of this type has always been verified: there is no way
-/// to hold one with a wrong signature, other than to store one. Members that a reader does not know are covered by the signature and are kept.
+/// to hold one with a wrong signature, other than to store one. Members that a reader does not know are covered by the
+/// signature and are kept.
 package struct SignedRecord: Hashable, Sendable {
     package let signer: NodeKey
     /// The whole object, signature included.

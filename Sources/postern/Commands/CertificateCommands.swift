@@ -189,7 +189,9 @@ struct NetworkCertifyCommand: AsyncParsableCommand {
             at: Clocks.now().wall,
             using: RandomSource(seed: SystemEntropy.bytes())
         )
-        guard let link else { throw Self.failure("\(subject.did) cannot be the key of a sidecar", "see `postern init`") }
+        guard let link else {
+            throw Self.failure("\(subject.did) cannot be the key of a sidecar", "see `postern init`")
+        }
         let certificate = Certificate(
             credential: link,
             did: subject,

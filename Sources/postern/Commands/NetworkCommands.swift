@@ -148,9 +148,8 @@ struct NetworkJoinCommand: AsyncParsableCommand {
         discussion: """
             `postern network list` shows the networks to which we were added: join one by its name or id. \
             Members see our did and the `name` of our configuration, which becomes our label in the network if no \
-            other member has it. What members may use of ours, `allow` says: joining alone opens nothing. Whoever joins \
-            by --credential takes part until that ends, without a name there, and reads the network's log as it is \
-            told by a fellow member.
+            other member has it. What members may use of ours, `allow` says: joining alone opens nothing. Whoever \
+            joins by --credential takes part until that ends, without a name there.
             """
     )
 
@@ -391,36 +390,5 @@ struct NetworkPolicyCommand: AsyncParsableCommand {
             throw CommandFailure(Problem(code: "bad-policy", message: "\(file) is no JSON document", hint: hint))
         }
         return policy
-    }
-}
-
-extension NetworkSummary {
-    /// How far it can be relied on, in one word.
-    fileprivate var state: String {
-        offeredBy != nil ? "join: postern network join \(name)" : forked ? "forked" : fresh ? "fresh" : "stale"
-    }
-}
-
-extension Shown {
-    /// A network and its members.
-    static func network(_ network: NetworkDocument) -> String {
-        var lines = ["\(network.name) (\(network.id))", "our role: \(network.role ?? "no member")"]
-        if let head = network.head { lines.append("entry \(network.sequence ?? 0), \(head)") }
-        if network.forked {
-            lines.append("FORKED: two histories are known, and only what both say counts; an owner ends that:")
-            lines.append("postern network heal \(network.name)")
-        }
-        if let problem = network.problem, !network.forked { lines.append("STALE: \(problem)") }
-        if let heard = network.heard { lines.append("last heard of an owner or administrator: \(heard)") }
-        lines.append("hubs: \(Shown.list(network.hubs))")
-        if network.policy != .null { lines.append("policy: \(network.policy.compactText)") }
-        var table = TextTable(["MEMBER", "ROLE", "GROUPS", "ENDS", "ADDRESSES", "DID"])
-        for member in network.members {
-            table.add([
-                member.name ?? (member.authority == nil ? "" : "(certificate)"), member.role, member.groups.joined(separator: ","),
-                member.expires.map(\.description) ?? "", Shown.list(member.addresses), member.did.did,
-            ])
-        }
-        return lines.joined(separator: "\n") + (table.hasRows ? "\n" + table.text : "")
     }
 }

@@ -1,3 +1,7 @@
+import Foundation
+import PosternModel
+import TrustCore
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import Foundation
-import PosternModel
-import TrustCore
 
 /// A new file for a secret, which its owner alone may read. No file is overwritten.
 struct OwnersFile {

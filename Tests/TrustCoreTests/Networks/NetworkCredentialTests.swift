@@ -39,7 +39,8 @@ import Testing
         #expect(!world.log.state.admits(credential, at: time(120)), "nobody has made it an authority")
         try authorize()
         let state = world.log.state
-        for (seconds, counts) in [(-30, false), (-10, true), (100, true), (159, true), (160, false)] as [(Int64, Bool)] {
+        let moments: [(Int64, Bool)] = [(-30, false), (-10, true), (100, true), (159, true), (160, false)]
+        for (seconds, counts) in moments {
             #expect(state.admits(credential, at: time(seconds)) == counts, "\(seconds)")
         }
         #expect(try !state.admits(self.credential(until: 161), at: time(120)), "longer than the log allows")
@@ -85,7 +86,9 @@ import Testing
         #expect(state.lastReadable(by: subject, at: time(160)) == nil)
     }
 
-    @Test mutating func `a credential, and what it is handed over with, goes through its text, and nothing else does`() throws {
+    @Test mutating func `a credential goes through its text with what it is handed over with, and nothing else does`()
+        throws
+    {
         try authorize()
         let made = NetworkAuthority(
             network: world.id,

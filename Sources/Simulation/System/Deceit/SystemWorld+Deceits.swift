@@ -57,13 +57,16 @@ extension SystemWorld {
     mutating func flood(_ hub: Int, _ count: Int) {
         guard count > 0, hubs[hub].life != nil, hubs[hub].lies.active.contains(.floods) else { return }
         for node in sidecars.map(\.key) {
-            for _ in 0..<8 { if let event = madeUp(by: hubs[hub].identity, for: node) { push(event, to: node, from: hub) } }
+            for _ in 0..<8 {
+                guard let event = madeUp(by: hubs[hub].identity) else { continue }
+                push(event, to: node, from: hub)
+            }
         }
         schedule(.flood(hub: hub, count: count - 1), in: .milliseconds(200))
     }
 
     /// What somebody can make up who has no key but its own.
-    private mutating func madeUp(by identity: NodeIdentity, for node: NodeKey) -> HubEvent? {
+    private mutating func madeUp(by identity: NodeIdentity) -> HubEvent? {
         let random = RandomSource(seed: faults.bytes(32))
         guard let hash = NetworkHash(bytes: faults.bytes(32)), let key = ContentKey(bytes: faults.bytes(32)) else {
             return nil
