@@ -1,3 +1,4 @@
+import PosternModel
 import SidecarCore
 
 extension Shown {
