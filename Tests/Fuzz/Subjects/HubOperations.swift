@@ -132,7 +132,7 @@ private struct HubUnderFire {
         switch event {
         case .mail(let id, _, _): mail.append(id)
         case .channel(let channel, _, _), .closed(let channel): channels.append(channel)
-        case .ready, .network, .beat, .hubs: break
+        case .ready, .network, .beat, .credential, .hubs: break
         }
     }
 }

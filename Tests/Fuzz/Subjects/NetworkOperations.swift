@@ -21,6 +21,7 @@ private struct NetworkUnderFire {
     private let random = RandomSource(seed: Array(repeating: 1, count: 32))
     private var guests: [NodeIdentity] = []
     private let key: ContentKey
+    private let stranger: NodeKey
     private let people: [NodeIdentity] = (1...5 as ClosedRange<UInt8>).compactMap {
         try? NodeIdentity(seed: Array(repeating: $0, count: 32))
     }
@@ -35,9 +36,12 @@ private struct NetworkUnderFire {
             at: now,
             using: random
         )
-        guard let log = try? NetworkLog(genesis), let state = try? NetworkState(genesis) else { return nil }
+        guard let log = try? NetworkLog(genesis), let state = try? NetworkState(genesis),
+            let stranger = try? NodeIdentity(seed: Array(repeating: 9, count: 32)).key
+        else { return nil }
         self.log = log
         self.key = key
+        self.stranger = stranger
         taken = [genesis]
         states = [state]
     }
@@ -68,7 +72,16 @@ private struct NetworkUnderFire {
     ) -> NetworkEntry {
         let subject = choices.pick(people)
         let role = state.role(of: subject.key) ?? .member
-        switch choices.byte() % 9 {
+        // Some are nobody's key, some are a member's.
+        let authority = choices.byte() % 4 == 0 ? choices.pick(people).key : stranger
+        switch choices.byte() % 12 {
+        case 9:
+            let lifetime = Int64(choices.byte()) * 1_000
+            return author.write(.authorize(authority, lifetime: lifetime), ["groups": []], using: random)
+        case 10: return author.write(.unauthorize(authority), using: random)
+        case 11:
+            let from = Timestamp(seconds: 1_795_000_000 + Int64(choices.byte() % 4))
+            return author.write(.void(subject.key, from: from), using: random)
         case 7: return author.write(.add(subject.key, expires: nil), ["label": nil], using: random)
         case 8: return author.write(.heal([choices.pick(states).head.hash]), using: random)
         case 0: return author.write(.leave, using: random)
