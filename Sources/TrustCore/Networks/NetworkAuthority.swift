@@ -24,8 +24,8 @@ package struct NetworkAuthority: Hashable, Sendable {
     private static let type = "postern.network-authority.1"
     private static let scheme = "postern-authority:"
 
-    /// The authority of `network` whose key comes of `seed`; `key` seals what members alone read. A list of hubs that is
-    /// too long for a record is cut.
+    /// The authority of `network` whose key comes of `seed`; `key` seals what members alone read. A list of hubs that
+    /// is too long for a record is cut.
     package init(
         network: NetworkID,
         name: String,
