@@ -1,3 +1,4 @@
+package import OverlayCore
 import OverlayWire
 import PosternModel
 
@@ -54,4 +55,6 @@ package struct AddressTranslationStatus: Hashable, Sendable {
     package let mapping: String?
     /// The protocol by which the gateway leads a port here, or `none` when it does not; nil when it is not asked.
     package let portMapping: String?
+    /// How long a silent mapping is kept, as far as it was tried.
+    package let lifetime: MappingLifetime
 }

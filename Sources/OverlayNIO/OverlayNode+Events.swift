@@ -48,6 +48,10 @@ extension OverlayNode {
         case .observedAddress(_, let key, let candidate):
             noteObserved(candidate, by: key)
             observer?.overlayObserved(candidate.endpoint, by: key)
+        case .portsWanted(let peer, let base, let count):
+            openPorts(for: peer, like: base, count: count)
+        case .mappingAlive(let hub, let silence):
+            noteMappingAlive(hub, after: silence)
         case .candidates(_, let key, let candidates):
             observer?.overlayLearned(candidates: candidates.map(\.endpoint), of: key)
         case .sessionEstablished, .sessionLost, .unresponsive, .responsive, .handshakeFailed, .pathChanged,
@@ -90,7 +94,8 @@ extension OverlayNode {
             observer?.overlaySession(with: key, is: .pathBelowBase(endpoint, isBelow))
         case .streamReadable, .streamWritable, .streamOpened, .streamStopped, .streamEnded, .datagramReceived, .pong,
             .replayFloor, .sharedFloor, .observedAddress, .candidates, .localPathSilent, .countersLow,
-            .duplicateIdentity, .identityShared, .rekeyOverdue:
+            .duplicateIdentity, .identityShared, .rekeyOverdue, .portsWanted,
+            .mappingAlive:
             preconditionFailure("only events of sessions come here")
         }
     }

@@ -56,6 +56,7 @@ extension OverlayNode: UnderlayClient {
             guard let self, case .running = self.phase else { return }
             // Each of them is asked.
             if self.underlays.filter({ $0.refresh() }).isEmpty == false { self.networkChanged() }
+            self.udp?.closeSpares(at: self.core.takeUnusedSpares())
             self.watchHost()
         }
     }
@@ -63,7 +64,9 @@ extension OverlayNode: UnderlayClient {
     /// The network attachment changed: paths are tried again.
     private func networkChanged() {
         translation.forget()
+        core.setMapping(mapping)
         gatewayMapping?.start()
+        relearnLifetime()
         tellAddresses()
         core.networkChanged(at: now)
         needsTurn()
@@ -107,21 +110,43 @@ extension OverlayNode: UnderlayClient {
         return nil
     }
 
+    /// The same for the core.
+    private var mapping: AddressMapping {
+        switch translation.mapping(own: underlays.flatMap(\.reachable).map(\.endpoint)) {
+        case nil: .unknown
+        case .some(.none), .endpointIndependent: .independent
+        case .endpointDependent: .dependent
+        }
+    }
+
+    /// Opens ports for a peer to guess.
+    func openPorts(for peer: PeerHandle, like base: Endpoint, count: Int) {
+        guard let udp else { return }
+        udp.openSpares(like: base, count: count).assumeIsolated().whenComplete { result in
+            guard case .running = self.phase else { return }
+            self.core.spread(peer, from: (try? result.get()) ?? [], at: self.now)
+            self.needsTurn()
+        }
+    }
+
     /// What is known of the address translation in front of this host.
     package var addressTranslation: AddressTranslationStatus {
         AddressTranslationStatus(
             mapping: translation.mapping(own: underlays.flatMap(\.reachable).map(\.endpoint))?.rawValue,
-            portMapping: gatewayMapping.map { $0.mapping?.method.rawValue ?? "none" }
+            portMapping: gatewayMapping.map { $0.mapping?.method.rawValue ?? "none" },
+            lifetime: trial?.lifetime ?? MappingLifetime()
         )
     }
 
     /// A peer sees this node at `candidate`. Hubs are believed: peers could send others elsewhere with it.
     func noteObserved(_ candidate: Candidate, by hub: NodeKey) {
         translation.note(candidate.endpoint, of: candidate.base, by: hub)
+        core.setMapping(mapping)
         switch candidate.kind {
         case .serverReflexive: break
         case .host, .peerReflexive, .relayed: return
         }
+        if candidate.endpoint.scope == .global { learnLifetime(with: hub, base: candidate.base) }
         guard reflexive.note(candidate, by: hub) else { return }
         tellAddresses()
         needsTurn()

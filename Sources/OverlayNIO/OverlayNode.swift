@@ -26,6 +26,8 @@ package final class OverlayNode {
 
     // Underlay
     var underlays: [any Underlay] = []
+    /// The one of them that has UDP sockets, while the node runs.
+    var udp: UDPUnderlay?
     /// The one of them that holds WebSocket connections, while the node runs.
     var webSockets: WebSocketUnderlay?
     /// Hubs that take WebSocket connections.
@@ -41,6 +43,9 @@ package final class OverlayNode {
     var reflexive = ReflexiveAddresses()
     /// What that says of translators.
     var translation = AddressTranslation()
+    /// How long it keeps a mapping that is silent, and how often that was looked for.
+    var trial: MappingTrial?
+    var trialCount = 0
     /// The port that the gateway leads here; nil: none is asked for.
     var gatewayMapping: GatewayMapping?
     /// Whether the log says already that secrets are not locked into memory.
@@ -147,6 +152,7 @@ package final class OverlayNode {
             logger: log
         )
         underlays = [udp, webSockets]
+        self.udp = udp
         self.webSockets = webSockets
         tellAddresses()
         let bound = udp.localAddresses.compactMap(\.socketAddress)
@@ -192,6 +198,7 @@ package final class OverlayNode {
         gatewayMapping?.stop()
         gatewayMapping = nil
         underlays.removeAll()
+        udp = nil
         webSockets = nil
         hubConnections.removeAll()
         return EventLoopFuture.andAllComplete(closed, on: eventLoop)

@@ -7,6 +7,8 @@ extension Frame {
         package static let candidates = 16
         /// Bytes of the text in CLOSE.
         package static let reason = 256
+        /// Milliseconds of a DELAYED_CHALLENGE.
+        package static let challengeDelay: UInt64 = 120_000
     }
 
     /// The frame at `offset` of the decrypted payload `span`; `offset` moves past it.
@@ -84,6 +86,17 @@ extension Frame {
             return .candidates(try CandidatesFrame(parsing: span, at: &offset))
         case FrameType.punch:
             return .punch(try PunchFrame(parsing: span, at: &offset))
+        case FrameType.attest, FrameType.attested:
+            let channel = RelayChannel(try span.load(UInt32.self, at: offset))
+            offset += 4
+            guard type == FrameType.attested else { return .attest(channel) }
+            return .attested(channel, try span.loadEndpoint(at: &offset))
+        case FrameType.delayedChallenge:
+            let token = try span.load(UInt64.self, at: offset)
+            offset += 8
+            let delay = try span.loadVarint(at: &offset)
+            guard delay <= Limits.challengeDelay else { throw .invalidValue }
+            return .delayedChallenge(token, delay: delay)
         case _:
             throw .unknownFrame
         }

@@ -79,6 +79,26 @@ extension PacketWriter {
         append(varint: punch.delay)
     }
 
+    /// DELAYED_CHALLENGE: to be answered after `delay` milliseconds.
+    package mutating func append(delayedChallenge token: UInt64, delay: UInt64) {
+        append(FrameType.delayedChallenge)
+        append(bigEndian: token)
+        append(varint: delay)
+    }
+
+    /// ATTEST: asks a hub to tell the other end of a conversation where it sees the sender.
+    package mutating func append(attest channel: RelayChannel) {
+        append(FrameType.attest)
+        append(bigEndian: channel.rawValue)
+    }
+
+    /// ATTESTED: where the hub sees the other end of a conversation.
+    package mutating func append(attested channel: RelayChannel, at endpoint: Endpoint) {
+        append(FrameType.attested)
+        append(bigEndian: channel.rawValue)
+        append(endpoint)
+    }
+
     /// The head of a STREAM frame; `byteCount` bytes must follow. Without a length they fill the packet.
     package mutating func appendStreamHead(
         _ id: StreamID,

@@ -21,6 +21,9 @@ package enum FrameType {
     package static let observedAddress: UInt8 = 0x29
     package static let candidates: UInt8 = 0x2a
     package static let punch: UInt8 = 0x2b
+    package static let attest: UInt8 = 0x2c
+    package static let attested: UInt8 = 0x2d
+    package static let delayedChallenge: UInt8 = 0x2e
 
     /// Flags of a STREAM frame: the stream ends here; a length follows; the port follows and the offset is 0.
     package static let streamFin: UInt8 = 0x01
@@ -50,6 +53,10 @@ package enum Frame: Equatable, Sendable {
     case observedAddress(sequence: UInt64, Endpoint)
     case candidates(CandidatesFrame)
     case punch(PunchFrame)
+    case attest(RelayChannel)
+    case attested(RelayChannel, Endpoint)
+    /// To be answered by PATH_RESPONSE after so many milliseconds.
+    case delayedChallenge(UInt64, delay: UInt64)
 }
 
 /// One step of a simultaneous opening (`Protocol.md` §9.2).
@@ -62,6 +69,10 @@ package struct PunchFrame: Hashable, Sendable {
         case ready = 1
         /// "Now."
         case go = 2
+        /// "Many ports of mine are open to your first public address: guess one."
+        case spread = 3
+        /// "Mine would not help: open yours."
+        case turn = 4
     }
 
     /// What its sender says.

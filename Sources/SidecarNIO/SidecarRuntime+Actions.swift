@@ -190,6 +190,8 @@ extension SidecarRuntime {
                 key: url.key,
                 candidates: Candidate.hosts(endpoints),
                 relays: true,
+                // Peers' hubs are the peers' choice.
+                attests: settings.hubs.contains { $0.key == url.key },
                 sharesCandidates: false,
                 replayFloor: floor,
                 isFloorCertain: settings.areFloorsCertain

@@ -192,7 +192,12 @@ private struct View: SidecarView {
     var configuration: StatusDocument.Configuration { host.configurationStatus }
     var translation: StatusDocument.NAT {
         let known = node.addressTranslation
-        return StatusDocument.NAT(mapping: known.mapping, filtering: nil, portMapping: known.portMapping)
+        return StatusDocument.NAT(
+            mapping: known.mapping,
+            filtering: nil,
+            portMapping: known.portMapping,
+            lifetimeMs: known.lifetime.survived.map { Int64($0.milliseconds) }
+        )
     }
 
     func session(with peer: NodeKey) -> PeerStatus? { node.peerStatus(of: peer) }

@@ -37,19 +37,22 @@ DIRECT = list(itertools.product(CLEAN, repeat=2))
 NOISY = [cell for kind in CLEAN for cell in ((kind, "port-restricted-noisy"), ("port-restricted-noisy", kind))]
 OPEN = ["public", "full-cone", "full-cone-mapped", "address-restricted", "address-restricted-mapped"]
 REFLEXIVE = [cell for one, other in itertools.product(OPEN, nats.SYMMETRIC) for cell in ((one, other), (other, one))]
-RELAYED = [
-    *itertools.product(nats.SYMMETRIC, repeat=2), *itertools.product(["firewall", "port-restricted"], nats.SYMMETRIC)]
+# One side takes another port for each destination, and the other lets in only what it has sent to.
+CLOSED = ["firewall", "port-restricted", "port-restricted-mapped"]
+GUESSED = [cell for one, other in itertools.product(CLOSED, nats.SYMMETRIC) for cell in ((one, other), (other, one))]
+RELAYED = list(itertools.product(nats.SYMMETRIC, repeat=2))
 BLOCKED = list(itertools.product(nats.WITHOUT_UDP, [*CLEAN, *nats.SYMMETRIC, *nats.WITHOUT_UDP]))
 
 
 class Cell:
     """A hub outside, two sidecars behind their routers and an MCP server beside b, on demand an A2A agent too."""
 
-    def __init__(self, folder, place, planner=False):
+    def __init__(self, folder, place, planner=False, **underlay):
         """`place`: two kinds of routers, or another internet of `nats`."""
         self.internet = nats.Internet(*place) if isinstance(place, tuple) else place
         self.folder = folder
         self.planner = planner
+        self.underlay = underlay
 
     def __enter__(self):
         self.internet.__enter__()
@@ -60,6 +63,8 @@ class Cell:
         world.serve("tools", "mcp", f"http://127.0.0.1:{world.agent('mcp_agent').port}")
         if self.planner:
             world.serve("planner", "a2a", f"http://127.0.0.1:{world.agent('a2a_agent').port}")
+        for node in (world.a, world.b):
+            node.config["underlay"].update(self.underlay)
         world.start(trusted=False)
         befriend(world.b, world.a)
         return self
@@ -128,7 +133,44 @@ def test_a_peer_that_is_let_in_shows_its_address(tmp_path, kinds):
         check_direct(cell)
 
 
-@pytest.mark.parametrize("kinds", part(RELAYED, 2), ids="-x-".join)
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kinds", part(GUESSED, 2), ids="-x-".join)
+def test_a_port_that_depends_on_the_destination_is_guessed(tmp_path, kinds):
+    """One side opens 256 ports, the other guesses one of them; the calls that are under way go on meanwhile."""
+    with Cell(tmp_path, kinds) as cell:
+        deadline = time.monotonic() + 100
+        while cell.kinds() != ["direct", "direct"]:
+            assert time.monotonic() < deadline, (cell.kinds(), cell.world.a.program.tail(8))
+            cell.call()
+        before = cell.relayed()
+        cell.call()
+        assert cell.relayed() == before
+        for node in (cell.world.a, cell.world.b):
+            deadline = time.monotonic() + 30
+            while udp_sockets(node) > 4:
+                assert time.monotonic() < deadline, f"{udp_sockets(node)} sockets are still open"
+                time.sleep(0.5)
+
+
+def udp_sockets(node):
+    """How many UDP sockets the sidecar has bound: each has two descriptors."""
+    run = subprocess.run(
+        ["ip", "netns", "exec", node.namespace, "ss", "-Huanp"], capture_output=True, text=True, check=True)
+    return sum(f"pid={node.program.pid}," in line for line in run.stdout.splitlines())
+
+
+@pytest.mark.timeout(120)
+def test_ports_are_not_guessed_where_that_is_switched_off(tmp_path):
+    with Cell(tmp_path, ("port-restricted", "symmetric"), guessPorts=False) as cell:
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            cell.call()
+            assert udp_sockets(cell.world.a) <= 4 and udp_sockets(cell.world.b) <= 4
+            time.sleep(0.5)
+        assert cell.kinds() == ["relay", "relay"]
+
+
+@pytest.mark.parametrize("kinds", part(RELAYED, 1), ids="-x-".join)
 def test_where_no_direct_path_is_the_relay_carries(tmp_path, kinds):
     with Cell(tmp_path, kinds) as cell:
         cell.call()

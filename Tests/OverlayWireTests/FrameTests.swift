@@ -55,6 +55,13 @@ struct FrameTests {
         Sample("CANDIDATES", .candidates(CandidatesFrame(sequence: 9, count: 2, offset: 3))) {
             $0.appendCandidates(sequence: 9, [ipv4, ipv6])
         },
+        Sample("ATTEST", .attest(RelayChannel(7))) { $0.append(attest: RelayChannel(7)) },
+        Sample("ATTESTED", .attested(RelayChannel(7), .ipv4(address: 0xc633_6401, port: 9))) {
+            $0.append(attested: RelayChannel(7), at: .ipv4(address: 0xc633_6401, port: 9))
+        },
+        Sample("DELAYED_CHALLENGE", .delayedChallenge(7, delay: 30_000)) {
+            $0.append(delayedChallenge: 7, delay: 30_000)
+        },
         Sample("PUNCH", .punch(PunchFrame(.go, sequence: 70, delay: 100))) {
             $0.append(PunchFrame(.go, sequence: 70, delay: 100))
         },
@@ -120,7 +127,8 @@ struct FrameTests {
     @Test func `all types that this version does not define are refused`() {
         let defined: Set<UInt8> = [
             0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x12, 0x18,
-            0x1a, 0x1b, 0x1c, 0x20, 0x21, 0x28, 0x29, 0x2a, 0x2b,
+            0x1a, 0x1b, 0x1c, 0x20, 0x21, 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d,
+            0x2e,
         ]
         for type in UInt8.min...UInt8.max {
             let body = [UInt8](repeating: 0x01, count: 64)

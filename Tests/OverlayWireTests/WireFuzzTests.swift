@@ -52,7 +52,7 @@ struct WireFuzzTests {
                 }
             }
         case .padding, .ping, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
-            .pathChallenge, .pathResponse, .observedAddress, .punch:
+            .pathChallenge, .pathResponse, .observedAddress, .punch, .attest, .attested, .delayedChallenge:
             break
         }
     }

@@ -62,7 +62,47 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    @Test func `ports are taken one after the other, or at random`() {
+        func ports(isSequential: Bool) -> [Int] {
+            var settings = NAT.Settings.symmetric
+            settings.isSequential = isSequential
+            var nat = nat(settings)
+            return (0..<20 as Range<UInt16>).map { number in
+                let outside = Endpoint.ipv4(address: 20 << 24 | 1, port: 1000 + number)
+                guard case .ipv4(_, let port) = nat.translate(inside, to: outside, at: start) else { return 0 }
+                return Int(port)
+            }
+        }
+        let sequential = ports(isSequential: true)
+        #expect(zip(sequential, sequential.dropFirst()).allSatisfy { $1 == $0 + 1 })
+        let random = ports(isSequential: false)
+        #expect(Set(random).count == 20 && zip(random, random.dropFirst()).allSatisfy { $1 != $0 + 1 })
+    }
+
+    @Test(arguments: [
+        // Of the kinds that only guesses bring together, both ways round, and one with two of which neither helps.
+        (NAT.Settings.portRestricted, NAT.Settings.symmetric, true), (.symmetric, .portRestricted, true),
+        (.symmetric, .symmetric, false),
+    ])
+    func `a port that depends on the destination is guessed where the other side's does not`(
+        low: NAT.Settings,
+        high: NAT.Settings,
+        isDirect: Bool
+    ) throws {
+        for isSequential in [true, false] {
+            var scenario = Scenario.natPairs(seed: 1)
+            scenario.nats = [low, high].enumerated().map { host, kind in
+                var kind = kind
+                kind.isSequential = isSequential
+                return ([HostID(host)], kind)
+            }
+            scenario.directPairs = isDirect ? [HostPair(HostID(0), HostID(1))] : []
+            scenario.faults = []
+            _ = try World(scenario).runToEnd()
+        }
+    }
+
+    @Test(arguments: [1290] + (1...8) as [UInt64])
     func `hosts behind all kinds of translators talk, and meet where those let them`(seed: UInt64) throws {
         _ = try World(.natPairs(seed: seed)).runToEnd()
     }

@@ -38,6 +38,11 @@ package enum Event: Sendable {
     case observedAddress(by: PeerHandle, NodeKey, Candidate)
     /// Where the peer has answered, the latest first.
     case candidates(of: PeerHandle, NodeKey, [Candidate])
+    /// So many sockets like the one at `base` are wanted, on any ports, for the peer to guess one
+    /// (``Node/spread(_:from:at:)``).
+    case portsWanted(PeerHandle, base: Endpoint, count: Int)
+    /// The answer to ``Node/probeMapping(_:from:delay:at:)``: the mapping lets it in after so long a silence.
+    case mappingAlive(PeerHandle, delay: Interval)
     /// The peer opened a stream to a virtual port.
     case streamOpened(StreamHandle, NodeKey, VirtualPort)
     /// Bytes or the end can be read. Comes again only after a read that emptied the stream.

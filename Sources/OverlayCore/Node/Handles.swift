@@ -35,6 +35,8 @@ package struct PeerConfiguration: Sendable {
     package var candidates: [Candidate]
     /// Whether the peer may relay for us. It is always reached directly.
     package var relays: Bool
+    /// Whether it is believed where peers are: a hub of this node's own choice.
+    package var attests: Bool
     /// Whether the peer is told where this node can be reached. A hub is not: it must not learn locators (DESIGN §8).
     package var sharesCandidates: Bool
     /// Handshakes with this counter or a smaller one are replays.
@@ -51,6 +53,7 @@ package struct PeerConfiguration: Sendable {
         preSharedKey: PreSharedKey = .none,
         candidates: [Candidate] = [],
         relays: Bool = false,
+        attests: Bool = false,
         sharesCandidates: Bool = true,
         replayFloor: UInt64 = 0,
         isFloorCertain: Bool = true,
@@ -60,6 +63,7 @@ package struct PeerConfiguration: Sendable {
         self.preSharedKey = preSharedKey
         self.candidates = candidates
         self.relays = relays
+        self.attests = attests
         self.sharesCandidates = sharesCandidates
         self.replayFloor = replayFloor
         self.isFloorCertain = isFloorCertain

@@ -50,6 +50,12 @@ struct Rate: Hashable {
         tolerance = spacing * Int64(max(perSecond, 0)) - spacing
     }
 
+    /// One in each `spacing`, and `burst` at once after a rest.
+    init(each spacing: Interval, burst: Int64) {
+        self.spacing = spacing
+        tolerance = spacing * (burst - 1)
+    }
+
     /// Takes one, whose account is `due`: when everything taken so far will have been paid off. False when none is
     /// left.
     func take(_ due: inout Instant, at now: Instant) -> Bool {

@@ -9,6 +9,8 @@ extension Node {
         while let response = session.pendingResponses.popLast() {
             if let transmit = send(response, of: session, into: &writer, at: now) { return transmit }
         }
+        if let transmit = mappingPacket(of: session, into: &writer, at: now) { return transmit }
+        if let transmit = guessingPacket(of: session, into: &writer, at: now) { return transmit }
         var position = 0
         while position < session.probes.count {
             defer { position += 1 }
@@ -71,7 +73,7 @@ extension Node {
         }
     }
 
-    private mutating func send(
+    mutating func send(
         _ type: UInt8,
         tokens: [UInt64],
         byteCount: Int,
@@ -81,7 +83,7 @@ extension Node {
         at now: Instant
     ) -> Transmit? {
         // An address that this node has no more proves nothing.
-        guard path.isDetour || shared.localAddresses.contains(path.local) else { return nil }
+        guard path.isDetour || shared.hasAddress(path.local) else { return nil }
         let isWritten = session.writePathPacket(
             type,
             tokens: tokens,

@@ -14,6 +14,7 @@ extension Node {
             guard !peer.isAdmitted || peer.relays == configuration.relays else { return nil }
             peer.preSharedKey = configuration.preSharedKey
             peer.relays = configuration.relays
+            peer.attests = configuration.attests
             peer.sharesCandidates = configuration.sharesCandidates
             peer.isAdmitted = true
             peer.replayFloor = max(peer.replayFloor, configuration.replayFloor)

@@ -54,8 +54,9 @@ package struct NodeSettings: Sendable, Hashable {
     package var maxAckDelay: Interval
     /// The longest probe time-out. Default 2 s.
     package var maxProbeTimeout: Interval
-    /// Silence of ours after which a packet keeps mappings alive: twice as long on local networks and in connections,
-    /// four times through a relay, and half as long again at the end that only answers. Default 25 s.
+    /// Silence of ours after which a packet keeps mappings alive: twice as long on local networks, in connections and
+    /// at a hub, four times through a relay, and an eighth longer at the end that only answers. Default 25 s, until
+    /// ``Node/setKeepAlive(_:)`` knows better.
     package var keepAlive: Interval
     /// Silence of a peer, with streams open, after which it is asked whether it is there, and then when it has
     /// been silent for half as long again; within a host each time. Who has been given packets to relay is asked after
@@ -86,6 +87,10 @@ package struct NodeSettings: Sendable, Hashable {
     package var padsPackets: Bool
     /// Whether direct paths are used. False: only relays. Default true.
     package var usesDirectPaths: Bool
+    /// Whether the port of a peer is guessed where its translator takes another one for each destination, and ports of
+    /// our own are opened to be guessed: up to 256 sockets and 2000 small packets to a peer in use (`Protocol.md`
+    /// §9.3). Default true.
+    package var guessesPorts: Bool
     /// Whether every sealed packet's key and number is kept for ``Node/takeSeals()``: only for simulation. Default
     /// false.
     package var tracesSeals: Bool
@@ -125,6 +130,7 @@ package struct NodeSettings: Sendable, Hashable {
         congestion: .bbr,
         padsPackets: false,
         usesDirectPaths: true,
+        guessesPorts: true,
         tracesSeals: false
     )
 

@@ -5,7 +5,7 @@ import PosternModel
 /// What all sessions of a node share and change: passed down, never kept.
 struct Shared: ~Copyable {
     let identity: NodeIdentity
-    let settings: NodeSettings
+    var settings: NodeSettings
     let hasAES: Bool
     var pool: BlockPool
     let random: RandomSource
@@ -28,6 +28,15 @@ struct Shared: ~Copyable {
     var indices = IndexTable()
     /// Our end of every path: the addresses that the shell's sockets are bound to.
     var localAddresses: [Endpoint] = []
+    /// Further ends of paths: sockets that were opened for a peer to guess their ports.
+    var spareAddresses: Set<Endpoint> = []
+    /// What is known of the translator in front of the node.
+    var mapping = AddressMapping.unknown
+    /// Requests to hubs to tell the other end of a conversation where this node is; what this node, as a hub, tells;
+    /// and what hubs told.
+    var attestRequests = RingQueue<RelayHandle>()
+    var attestsOut = RingQueue<(relay: RelayHandle, endpoint: Endpoint)>()
+    var attestsIn = RingQueue<(relay: RelayHandle, endpoint: Endpoint)>()
     /// Where the node can be reached on its own networks, the highest priority first.
     var localCandidates: [Candidate] = []
     var candidatesSequence: UInt64 = 0
@@ -55,6 +64,9 @@ struct Shared: ~Copyable {
         nextSerial &+= 1
         return nextSerial
     }
+
+    /// Whether packets may leave from `local`.
+    func hasAddress(_ local: Endpoint) -> Bool { localAddresses.contains(local) || spareAddresses.contains(local) }
 
     /// Whether an address of this scope that somebody else names makes sense here: one of a private network does if
     /// this node has an address in such a network as well.

@@ -10,6 +10,9 @@ import PosternModel
 ///   IDLE ─────────▶ ASKING ─────────▶ OPENING ──────────────────────────────────▶ RESTING ──▶ the next try, or IDLE
 ///     │  the peer asks            go  ▲
 ///     └────────────────▶ ANSWERING ───┘
+///
+/// Behind the last try, where the ports of one side are to be guessed (`Protocol.md` §9.3):
+///   RESTING ──▶ SPREADING, the peer guesses ──▶ GUESSING, the peer spreads ──▶ IDLE
 /// ```
 struct Opening {
     /// Tries of the first round and after something changed, each after an exchange of its own: one wrong round trip
@@ -32,6 +35,10 @@ struct Opening {
         case opening(at: Instant)
         /// They have left, and may be answered.
         case resting(until: Instant)
+        /// Ports of ours are open, or will be, for the peer to guess.
+        case spreading(until: Instant)
+        /// We guess, or wait for the peer to open its ports.
+        case guessing(until: Instant)
     }
 
     private(set) var phase = Phase.idle
@@ -50,7 +57,9 @@ struct Opening {
     var deadline: Instant? {
         switch phase {
         case .idle: nil
-        case .asking(_, let until), .answering(_, let until), .resting(let until): until
+        case .asking(_, let until), .answering(_, let until), .resting(let until), .spreading(let until),
+            .guessing(let until):
+            until
         case .opening(let at): at
         }
     }
@@ -59,7 +68,7 @@ struct Opening {
     var isIdle: Bool {
         switch phase {
         case .idle: true
-        case .asking, .answering, .opening, .resting: false
+        case .asking, .answering, .opening, .resting, .spreading, .guessing: false
         }
     }
 
@@ -112,6 +121,18 @@ struct Opening {
 
     /// Challenges leave now.
     mutating func rest(at now: Instant) { phase = .resting(until: now + Self.patience) }
+
+    /// Ports of ours are to be guessed; `isOurs`: by our own decision, after the tries.
+    mutating func beginSpreading(isOurs: Bool, until: Instant) {
+        self.isOurs = isOurs
+        phase = .spreading(until: until)
+    }
+
+    /// Ports of the peer are guessed.
+    mutating func beginGuessing(isOurs: Bool, until: Instant) {
+        self.isOurs = isOurs
+        phase = .guessing(until: until)
+    }
 
     /// What was under way led to nothing.
     mutating func end() { phase = .idle }

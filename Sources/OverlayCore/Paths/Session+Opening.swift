@@ -18,6 +18,7 @@ extension Session {
             peer.sharesCandidates
         else { return opening.end() }
         control.areCandidatesDue = true
+        requestAttest(shared: &shared)
         control.punch = opening.ask(tries: tries, patience: openingPatience, at: now)
     }
 
@@ -34,12 +35,19 @@ extension Session {
             // Each side's numbers are even or odd as its streams are; between two questions the lower key's counts.
             let answer = opening.answer(frame, yields: !opensEvenStreams, patience: openingPatience, at: now)
             guard let answer else { return }
+            // Who asks has not heard of ports that are to be guessed.
+            endGuessing()
             control.areCandidatesDue = true
+            requestAttest(shared: &shared)
             control.punch = answer
         case .ready:
             if let answer = opening.begin(frame, at: now) { control.punch = answer }
         case .go:
             opening.go(frame, at: now)
+        case .spread:
+            beginGuessing(shared: &shared, at: now)
+        case .turn:
+            beginSpreading(isOurs: false, shared: &shared, at: now)
         }
     }
 
@@ -50,7 +58,7 @@ extension Session {
         control.punch = nil
         switch punch.step {
         case .ask: opening.asked(at: now)
-        case .ready, .go: break
+        case .ready, .go, .spread, .turn: break
         }
     }
 
@@ -66,9 +74,15 @@ extension Session {
             let candidates = peer.candidatesToProbe.filter { $0.endpoint.scope == .global }
             probe(candidates, reason: .opening, shared: &shared, at: now)
         case .asking, .resting:
-            guard opening.isOurs, opening.triesLeft > 0 else { return opening.end() }
+            guard opening.isOurs else { return opening.end() }
+            guard opening.triesLeft > 0 else { return tryGuessing(shared: &shared, at: now) }
             ask(tries: nil, shared: &shared, at: now)
         case .answering:
+            opening.end()
+        case .spreading:
+            endSpreading(shared: &shared, at: now)
+        case .guessing:
+            endGuessing()
             opening.end()
         }
     }
@@ -76,6 +90,8 @@ extension Session {
     /// This node is elsewhere: the peer is told, and a direct path is looked for anew if there is none.
     func candidatesChanged(shared: inout Shared, at now: Instant) {
         control.areCandidatesDue = true
+        peer.guessing = GuessingRest()
+        peer.spreading = GuessingRest()
         guard selector(settings: shared.settings, at: now).wantsDirectPath else { return }
         probeCandidates(shared: &shared, at: now)
     }

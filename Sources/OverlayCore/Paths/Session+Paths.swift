@@ -123,9 +123,21 @@ extension Session {
         )
         guard selector(settings: shared.settings, at: now).follows(migration) else { return }
         if let forwarder, forwarder.addresses == addresses, now < forwarder.until, !isPathSilent { return }
+        guard mayFollow(addresses, at: now) else { return }
         probe(addresses, reason: .followed, at: now)
         // RFC 9000 §9.3.3: the path in use is asked as well, in case the peer is still there.
         if let path, isDoubtful(addresses) { probe(path.addresses, reason: .previous, at: now) }
+    }
+
+    /// How often a direct path that carries packets is left for another one because the peer sends from there. Two
+    /// translators that take another port for each destination and let everybody in show another address after each
+    /// change: both sides would follow each other for ever.
+    private static let followRate = Rate(each: .seconds(30), burst: 4)
+
+    private func mayFollow(_ addresses: AddressPair, at now: Instant) -> Bool {
+        guard let path, !path.isDetour, !addresses.isDetour, !isPathSilent else { return true }
+        if probes.contains(where: { $0.reason == .followed && $0.path == addresses }) { return true }
+        return Self.followRate.take(&followDue, at: now)
     }
 
     /// Whether the peer may be at the far end of the path in use and somebody else at that of `addresses`.
@@ -153,6 +165,8 @@ extension Session {
             validated(probe, roundTrip: now - answered.sentAt, isDoubtful: isDoubtful, shared: &shared, at: now)
             return
         }
+        if let probe = mappingProbe, probe.token == token { return mappingAnswered(probe, shared: &shared) }
+        if let remote = guesses?.endpoint(answeredBy: token) { guessed(remote, shared: &shared, at: now) }
     }
 
     /// The path of `probe` carries packets in both directions.
@@ -267,7 +281,8 @@ extension Session {
             return .wait(until: now + Self.indexPatience)
         }
         if isProven(addresses.remote) { return .allowed(recovery.isOutage ? smallest : wanted) }
-        return unproven.judge(addresses.remote, wanted: wanted, smallest: smallest, at: now)
+        let isAttested = isAttested(addresses.remote, at: now)
+        return unproven.judge(addresses.remote, wanted: wanted, smallest: smallest, isAttested: isAttested, at: now)
     }
 
     /// Such a packet left.
@@ -275,7 +290,8 @@ extension Session {
         if addresses == path?.addresses {
             path?.spend(byteCount)
         } else if !isProven(addresses.remote) {
-            unproven.spend(addresses.remote, byteCount: byteCount, at: now)
+            let isAttested = isAttested(addresses.remote, at: now)
+            unproven.spend(addresses.remote, byteCount: byteCount, isAttested: isAttested, at: now)
         }
     }
 
@@ -311,6 +327,7 @@ extension Session {
         upgradeAt = next.isDetour ? now + firstUpgradeWait(shared.settings) : nil
         upgradeWait = nil
         opening = Opening(after: opening)
+        endGuessing()
         use(next, shared: &shared)
         guard !isFirst else { return }
         if wasSilent { loseEverything(shared: &shared, at: now) }
@@ -334,7 +351,7 @@ extension Session {
     /// Our end of the path in use is gone: goes on from another of our addresses to the same remote one, which has
     /// proven itself (RFC 9000 §9.2), or looks for another path.
     func leaveLostAddress(shared: inout Shared, at now: Instant) {
-        guard let lost = path?.addresses, !lost.isDetour, !shared.localAddresses.contains(lost.local) else { return }
+        guard let lost = path?.addresses, !lost.isDetour, !shared.hasAddress(lost.local) else { return }
         guard let next = AddressPair.all(from: shared.localAddresses, to: lost.remote).first else {
             probeAlternatives(shared: &shared, at: now)
             return
@@ -349,11 +366,14 @@ extension Session {
         probes.removeAll { $0.nextAt <= now && $0.isUsedUp }
         if let upgradeAt, upgradeAt <= now { probeCandidates(isEvent: false, shared: &shared, at: now) }
         advanceOpening(to: now, shared: &shared)
+        answerDelayed(at: now)
     }
 
     var probeDeadline: Instant? {
         var next = probes.map(\.nextAt).min()
-        for deadline in [upgradeAt, opening.deadline] {
+        // Guesses wait for an index of their own, which comes in a packet.
+        let guessAt = sendEpoch?.probingIndex == nil ? nil : guesses?.nextAt
+        for deadline in [upgradeAt, opening.deadline, guessAt, delayedAnswer?.at] {
             guard let deadline else { continue }
             next = min(next ?? deadline, deadline)
         }

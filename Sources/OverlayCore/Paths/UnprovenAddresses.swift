@@ -64,18 +64,19 @@ struct UnprovenAddresses {
         }
     }
 
-    /// Whether a packet of `wanted` bytes, or else of `smallest`, may go there.
-    func judge(_ remote: Endpoint, wanted: Int, smallest: Int, at now: Instant) -> Verdict {
+    /// Whether a packet of `wanted` bytes, or else of `smallest`, may go there. `isAttested`: a hub of ours sees the
+    /// peer at that address, and only what the one endpoint may have counts.
+    func judge(_ remote: Endpoint, wanted: Int, smallest: Int, isAttested: Bool, at now: Instant) -> Verdict {
         guard let position = position(of: remote), entries[position].limit.left >= smallest else { return .refused }
         let credit = due - Self.spacing * (Self.burst - 1)
-        guard credit <= now else { return .wait(until: credit) }
+        guard isAttested || credit <= now else { return .wait(until: credit) }
         // RFC 9000 §8.2.1: padded as far as the limit allows; less than all of it proves no size.
         return .allowed(entries[position].limit.left >= wanted ? wanted : smallest)
     }
 
     /// A packet leaves.
-    mutating func spend(_ remote: Endpoint, byteCount: Int, at now: Instant) {
-        due = max(due, now) + Self.spacing
+    mutating func spend(_ remote: Endpoint, byteCount: Int, isAttested: Bool, at now: Instant) {
+        if !isAttested { due = max(due, now) + Self.spacing }
         if let position = position(of: remote) { entries[position].limit.spend(byteCount) }
     }
 

@@ -176,9 +176,11 @@ extension Session {
             case .relay?: 4
             case nil: 1
             }
-        // One side begins: with its acknowledgement the other has spoken as well.
+        // One side begins: with its acknowledgement the other has spoken as well. The other keeps to its own pace, with
+        // some room; a hub, that nothing translates, leaves it to nodes.
         let begins = peer.relays || (peer.isAdmitted && opensEvenStreams)
-        return settings.keepAlive * (begins ? pace * 2 : pace * 3) / 2
+        if settings.acceptsUnknownPeers { return settings.keepAlive * pace * 2 }
+        return settings.keepAlive * (begins ? pace * 8 : pace * 9) / 8
     }
 
     /// Asks a silent peer.

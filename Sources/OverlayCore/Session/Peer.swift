@@ -10,6 +10,8 @@ final class Peer {
     var preSharedKey: PreSharedKey
     /// Whether it may relay for us.
     var relays: Bool
+    /// Whether it is believed where peers are.
+    var attests: Bool
     /// Whether it is told where this node can be reached.
     var sharesCandidates: Bool
     /// Whether the shell admitted it. An unknown peer of a hub is forgotten when its session ends.
@@ -38,6 +40,11 @@ final class Peer {
     private(set) var told: [Candidate] = []
     /// Addresses at which it has answered, the latest first.
     private(set) var answered: [Endpoint] = []
+    /// When its ports may be guessed again, and ours opened to it.
+    var guessing = GuessingRest()
+    var spreading = GuessingRest()
+    /// Where a hub of ours saw it last.
+    var attestation: Attestation?
     /// The relay, once a hub offered one.
     var relay: RelayHandle?
     var session: Session?
@@ -55,6 +62,12 @@ final class Peer {
     private var relayMeter = RelayMeter()
     /// Whether it stands in the node's queue of peers with something to send.
     var isReady = false
+
+    /// A hub of ours saw the peer there.
+    struct Attestation {
+        let endpoint: Endpoint
+        let at: Instant
+    }
 
     /// What is remembered of a session that is over.
     struct FormerLife {
@@ -90,6 +103,7 @@ final class Peer {
         self.exchangeKey = exchangeKey
         preSharedKey = configuration.preSharedKey
         relays = configuration.relays
+        attests = configuration.attests
         sharesCandidates = configuration.sharesCandidates
         self.isAdmitted = isAdmitted
         replayFloor = configuration.replayFloor

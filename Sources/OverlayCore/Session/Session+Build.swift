@@ -115,6 +115,7 @@ extension Session {
     /// Whether something waits to be sent, were it only an acknowledgement or a challenge.
     var hasMore: Bool {
         hasContentToSend || received.isAckDue || !pendingResponses.isEmpty || !probes.isEmpty || !relayQueue.isEmpty
+            || isGuessing || mappingProbe?.isDue == true
     }
 
     // MARK: Frames
@@ -158,6 +159,7 @@ extension Session {
         }
         writeCandidates(to: &writer, shared: &shared)
         writePunch(to: &writer, at: now)
+        writeAttests(to: &writer)
     }
 
     /// Tells the peer where we are, if it may know.
@@ -324,6 +326,7 @@ extension Session {
     func writePathPacket(
         _ type: UInt8,
         tokens: [UInt64],
+        delay: Interval? = nil,
         size: Int,
         on addresses: AddressPair,
         to writer: inout PacketWriter,
@@ -333,7 +336,11 @@ extension Session {
         guard let epoch = sendEpoch else { return false }
         let index = addresses == path?.addresses ? nil : epoch.probingIndex
         let start = begin(&writer, epoch: epoch, size: size, index: index)
-        for token in tokens { writer.appendPathToken(type, token) }
+        if let delay {
+            for token in tokens { writer.append(delayedChallenge: token, delay: UInt64(delay.milliseconds)) }
+        } else {
+            for token in tokens { writer.appendPathToken(type, token) }
+        }
         writer.appendZeros(writer.remaining)
         end(&writer, from: start, epoch: epoch, isTracked: false, shared: &shared, at: now)
         writer.limit = writer.capacity

@@ -39,7 +39,8 @@ extension Session {
                 throw .violation(.protocolViolation)
             }
             switch frame {
-            case .padding, .pathChallenge, .pathResponse, .newIndex, .observedAddress, .candidates, .punch:
+            case .padding, .pathChallenge, .pathResponse, .newIndex, .observedAddress, .candidates, .punch,
+                .attest, .attested, .delayedChallenge:
                 break
             case .ping, .ack, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .close,
                 .datagram, .relay:
@@ -49,7 +50,8 @@ extension Session {
             case .padding, .ack, .close, .relay:
                 break
             case .ping, .resetStream, .stopSending, .stream, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates, .punch:
+                .pathChallenge, .pathResponse, .datagram, .observedAddress, .candidates, .punch,
+                .attest, .attested, .delayedChallenge:
                 summary.isAckEliciting = true
             }
             try handle(frame, in: payload, on: path, epoch: epoch, shared: &shared, at: now)
@@ -75,7 +77,8 @@ extension Session {
                 guard frame.id.ordinal < NodeSettings.earlyStreams else { throw .violation(.flowControl) }
                 try receive(frame, in: payload, shared: &shared, at: now)
             case .ping, .ack, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .close, .datagram, .relay, .observedAddress, .candidates, .punch:
+                .pathChallenge, .pathResponse, .close, .datagram, .relay, .observedAddress, .candidates, .punch,
+                .attest, .attested, .delayedChallenge:
                 throw .violation(.protocolViolation)
             }
         }
@@ -132,6 +135,12 @@ extension Session {
             receive(candidates, in: payload, shared: &shared, at: now)
         case .punch(let punch):
             receive(punch, on: path, shared: &shared, at: now)
+        case .attest(let channel):
+            receive(attest: channel, shared: &shared, at: now)
+        case .attested(let channel, let endpoint):
+            receive(attested: endpoint, channel: channel, shared: &shared)
+        case .delayedChallenge(let token, let delay):
+            answerLater(token, on: path, after: .milliseconds(Int64(delay)), shared: shared, at: now)
         }
     }
 

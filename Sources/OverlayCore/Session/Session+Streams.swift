@@ -190,6 +190,7 @@ extension Session {
         guard streams[slot].isOver else { return }
         let isOurs = streams[slot].id.isEven == opensEvenStreams
         streams.remove(slot)
+        streamEndedAt = max(heardAt, sentAt)
         if !isOurs, flow.closePeerStream() { control.isMaxStreamsDue = true }
     }
 

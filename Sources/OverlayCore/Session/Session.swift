@@ -48,6 +48,19 @@ final class Session {
     var upgradeWait: Interval?
     /// How a direct path is opened from both sides at once.
     var opening = Opening()
+    /// Ports of the peer that are guessed, and ports of ours that are open for the peer to guess.
+    var guesses: PortGuesses?
+    var spread: SpreadPorts?
+    /// A challenge that is to be answered later, and one of ours from a socket of its own that waits to leave or for
+    /// its answer.
+    var delayedAnswer: (response: PathResponse, at: Instant)?
+    var mappingProbe: MappingProbe?
+    /// When all changes to addresses that the peer sends from will be paid off.
+    var followDue = Instant(nanoseconds: .min)
+    /// When the last stream ended.
+    var streamEndedAt: Instant?
+    /// When the peer may have its address told again.
+    var attestDue = Instant(nanoseconds: .min)
     /// When a direct path was last looked for.
     var probedAt: Instant?
     var observedSequence: UInt64 = 0
@@ -228,11 +241,14 @@ struct Control {
     var isObservedDue = false
     /// A step of a simultaneous opening.
     var punch: PunchFrame?
+    /// Conversations whose other end is to be told where this node is, and what this node as a hub tells.
+    var attestRequests: [RelayChannel] = []
+    var attests: [(channel: RelayChannel, endpoint: Endpoint)] = []
     /// Sequences of spare indices, of the keys in use.
     var newIndices: [UInt64] = []
 
     var isEmpty: Bool {
         !isPingDue && !isMaxDataDue && !isMaxStreamsDue && !areCandidatesDue && !isObservedDue && newIndices.isEmpty
-            && punch == nil
+            && punch == nil && attestRequests.isEmpty && attests.isEmpty
     }
 }

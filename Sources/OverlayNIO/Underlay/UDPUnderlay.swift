@@ -14,6 +14,10 @@ final class UDPUnderlay: Underlay {
     private let log: Logger
 
     private(set) var sockets: [DatagramSocket] = []
+    /// Those that were opened for a peer to guess their ports, by where they are bound.
+    private var spares: [Endpoint: DatagramSocket] = [:]
+    /// The most of them.
+    private static let maximumSpares = 512
     /// The addresses of the host when they were last looked at.
     private var interfaces: [Endpoint] = []
     private var client: (any UnderlayClient)?
@@ -58,9 +62,11 @@ final class UDPUnderlay: Underlay {
 
     func stop() -> EventLoopFuture<Void> {
         client = nil
-        let closed = sockets.compactMap { $0.channel?.closeFuture }
-        for socket in sockets { socket.close() }
+        let all = sockets + spares.values
+        let closed = all.compactMap { $0.channel?.closeFuture }
+        for socket in all { socket.close() }
         sockets.removeAll()
+        spares.removeAll()
         return EventLoopFuture.andAllComplete(closed, on: eventLoop)
     }
 
@@ -71,7 +77,8 @@ final class UDPUnderlay: Underlay {
     }
 
     func send(_ bytes: UnsafeRawBufferPointer, _ transmit: Transmit) -> SendOutcome {
-        guard let socket = sockets.first(where: { $0.localEndpoint == transmit.source }) else { return .unbound }
+        let socket = sockets.first { $0.localEndpoint == transmit.source } ?? spares[transmit.source]
+        guard let socket else { return .unbound }
         return socket.send(bytes, transmit)
     }
 
@@ -80,10 +87,38 @@ final class UDPUnderlay: Underlay {
         return socket.startReading(into: receiver, on: eventLoop)
     }
 
+    // MARK: Spare sockets
+
+    /// Opens `count` further sockets like the one at `base`, each on any port, and begins to read from them. The result
+    /// is where they are bound; empty when the system does not give all of them.
+    func openSpares(like base: Endpoint, count: Int) -> EventLoopFuture<[Endpoint]> {
+        guard let client, spares.count + count <= Self.maximumSpares, let address = base.onAnyPort.socketAddress else {
+            return eventLoop.makeSucceededFuture([])
+        }
+        var opened: [DatagramSocket] = []
+        for _ in 0..<count {
+            guard let socket = try? DatagramSocket(binding: address, bufferSize: bufferSize) else {
+                // What is left of descriptors is for clients and agents.
+                for socket in opened { socket.close() }
+                return eventLoop.makeSucceededFuture([])
+            }
+            opened.append(socket)
+        }
+        for socket in opened { spares[socket.localEndpoint] = socket }
+        let endpoints = opened.map(\.localEndpoint)
+        return EventLoopFuture.andAllSucceed(opened.map { read($0, for: client) }, on: eventLoop).map { endpoints }
+    }
+
+    /// Closes some of them.
+    func closeSpares(at endpoints: [Endpoint]) {
+        for endpoint in endpoints { spares.removeValue(forKey: endpoint)?.close() }
+    }
+
     // MARK: Sockets that close
 
     /// NIO closed the channel of `socket`: another socket takes its place, on the same port if that can be had.
     func closed(_ socket: DatagramSocket) {
+        if spares[socket.localEndpoint] === socket { return closeSpares(at: [socket.localEndpoint]) }
         guard client != nil, let index = sockets.firstIndex(where: { $0 === socket }) else { return }
         socket.close()
         log.notice("an underlay socket closed; opening it anew", metadata: ["endpoint": "\(socket.localEndpoint)"])

@@ -24,6 +24,7 @@ extension SidecarConfiguration {
             listen: underlay.place("listen"),
             relay: checked(UnderlayConfiguration.RelayUse(rawValue: underlay.required("relay"))),
             mapsPort: checked(underlay["portMapping"]?.flag),
+            guessesPorts: checked(underlay["guessPorts"]?.flag),
             padsPackets: underlay.required("padding") == "buckets",
             usesWebSocket: checked(underlay["websocket"]?.flag),
             authoritiesPath: underlay["ca"]?.text.map { surroundings.absolute($0, from: directory) }

@@ -68,6 +68,8 @@ package struct UnderlayConfiguration: Hashable, Sendable {
     package var relay: RelayUse
     /// Whether the gateway is asked to lead a port here.
     package var mapsPort: Bool
+    /// Whether ports are guessed where a translator takes another one for each peer.
+    package var guessesPorts: Bool
     /// Whether packets are padded to few sizes.
     package var padsPackets: Bool
     /// Whether hubs are reached over WebSocket where UDP does not lead to them.

@@ -157,6 +157,12 @@ extension Section {
                 summary: "whether the gateway is asked to lead a port here (PCP, NAT-PMP)",
                 fallback: .text("true")
             ),
+            Key(
+                name: "guessPorts",
+                shape: .flag,
+                summary: "whether ports are guessed where a NAT takes another one for each peer",
+                fallback: .text("true")
+            ),
         ]
     )
 

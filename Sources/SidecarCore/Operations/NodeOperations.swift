@@ -32,11 +32,15 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let filtering: String?
         /// How the gateway leads a port here: `pcp` or `nat-pmp`, or `none` when it does not; nil when it is not asked.
         package let portMapping: String?
+        /// The longest silence after which a hub's answer still came in, by trial (RFC 5780 §4.6); nil: none was tried
+        /// yet, or none did.
+        package let lifetimeMs: Int64?
 
-        package init(mapping: String?, filtering: String?, portMapping: String?) {
+        package init(mapping: String?, filtering: String?, portMapping: String?, lifetimeMs: Int64? = nil) {
             self.mapping = mapping
             self.filtering = filtering
             self.portMapping = portMapping
+            self.lifetimeMs = lifetimeMs
         }
     }
 

@@ -31,6 +31,8 @@ package struct NAT: Sendable {
         package var mapping: Dependence
         /// Who is let in by one: everybody, or those to whom something was sent.
         package var filtering: Dependence
+        /// Whether ports are taken one after the other, or at random.
+        package var isSequential = true
         /// Whether what is sent from inside to its public address comes back in (RFC 4787 §6).
         package var hairpins = false
 
@@ -50,14 +52,9 @@ package struct NAT: Sendable {
         package static let symmetric = Settings(mapping: .addressAndPortDependent, filtering: .addressAndPortDependent)
 
         /// Whether a host behind it and one behind `other` are to end on a direct path: where both have one mapping
-        /// they open it from both sides, where one has, that has to let the other in from a port that it did not name.
+        /// they open it from both sides; where one has, it lets the other in, or guesses the port of the other.
         package func isDirect(with other: Settings) -> Bool {
-            switch (mapping, other.mapping) {
-            case (.endpointIndependent, .endpointIndependent): true
-            case (.endpointIndependent, _): filtering != .addressAndPortDependent
-            case (_, .endpointIndependent): other.filtering != .addressAndPortDependent
-            case (_, _): false
-            }
+            mapping == .endpointIndependent || other.mapping == .endpointIndependent
         }
     }
 
@@ -80,12 +77,23 @@ package struct NAT: Sendable {
     private var ports: [Key: UInt16] = [:]
     private var mappings: [UInt16: Mapping] = [:]
     private var lastPort: UInt16
+    private var random: SeededRandom
 
     /// A translator with no mapping yet, whose public address is `address`.
     package init(address: UInt32, settings: Settings) {
         self.address = address
         self.settings = settings
         lastPort = 20_000
+        random = SeededRandom(seed: UInt64(address))
+    }
+
+    /// A port that no mapping has.
+    private mutating func freePort() -> UInt16 {
+        guard !settings.isSequential else { return lastPort == .max ? 20_000 : lastPort + 1 }
+        while true {
+            let port = UInt16(random.number(in: 1024...65_535))
+            if mappings[port] == nil { return port }
+        }
     }
 
     /// Whether `endpoint` is at its public address.
@@ -105,7 +113,7 @@ package struct NAT: Sendable {
             }
             mappings[port] = nil
         }
-        lastPort = lastPort == .max ? 20_000 : lastPort + 1
+        lastPort = freePort()
         ports[key] = lastPort
         mappings[lastPort] = Mapping(key: key, usedAt: now, contacts: [settings.filtering.part(of: outside)])
         return .ipv4(address: address, port: lastPort)

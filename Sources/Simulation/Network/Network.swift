@@ -14,6 +14,8 @@ package struct Network {
         package var host: HostID
         package var from: Endpoint
         package var to: Endpoint
+        /// The port of the receiver's own at which it arrives.
+        package var port: UInt16
         package var bytes: [UInt8]
         /// The congestion mark that it arrives with.
         package var ecn: ECNCodepoint
@@ -76,12 +78,14 @@ package struct Network {
     }
 
     /// What the socket of every host is bound to: all its addresses, of which the network picks one for each packet.
-    package static let anyAddress = Endpoint.ipv4(address: 0, port: 4242)
+    package static let anyAddress = Endpoint.ipv4(address: 0, port: port)
+    /// The port of that socket.
+    package static let port: UInt16 = 4242
 
     /// The address `version` of `host` in `segment`.
     package static func endpoint(segment: UInt8, host: UInt8, version: UInt8) -> Endpoint {
         let network: UInt32 = segment == 0 ? 20 : 10
-        return .ipv4(address: network << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: 4242)
+        return .ipv4(address: network << 24 | UInt32(segment) << 16 | UInt32(host) << 8 | UInt32(version), port: port)
     }
 
     /// The addresses of `host`, its internet address first.
@@ -97,8 +101,11 @@ package struct Network {
 
     /// Who has `endpoint` now, or is behind it.
     package func owner(of endpoint: Endpoint) -> HostID? {
-        owners[endpoint] ?? nats.lazy.compactMap { $0.owner(of: endpoint) }.first.flatMap { owners[$0] }
+        host(at: endpoint) ?? nats.lazy.compactMap { $0.owner(of: endpoint) }.first.flatMap { host(at: $0) }
     }
+
+    /// Who has the address of `endpoint`, whatever the port.
+    private func host(at endpoint: Endpoint) -> HostID? { owners[endpoint.with(port: Self.port)] }
 
     /// Moves `hosts` off the internet and behind a translator of their own.
     package mutating func hide(_ hosts: [HostID], behind settings: NAT.Settings) {
@@ -193,19 +200,20 @@ package struct Network {
         return both.allSatisfy { partitions[$0] == 0 && !firewalls[$0] }
     }
 
-    /// Decides what becomes of `bytes` that `sender` sends to `destination` at `now`.
+    /// Decides what becomes of `bytes` that `sender` sends from its `port` to `destination` at `now`.
     package mutating func send(
         _ bytes: [UInt8],
         ecn: ECNCodepoint = .notECT,
         from sender: HostID,
+        port: UInt16 = Network.port,
         to destination: Endpoint,
         at now: Instant
     ) -> Verdict {
         guard let segment = Self.segment(of: destination) else { return .dropped(.noRoute, from: nil) }
-        guard let source = source(of: sender, in: segment, to: destination, at: now) else {
+        guard let source = source(of: sender, port: port, in: segment, to: destination, at: now) else {
             return .dropped(.noRoute, from: nil)
         }
-        guard let receiver = receiver(of: destination, from: source, at: now) else {
+        guard let (receiver, ownPort) = receiver(of: destination, from: source, at: now) else {
             return .dropped(.noRoute, from: source)
         }
         let pair = index(sender, receiver)
@@ -215,6 +223,7 @@ package struct Network {
             host: receiver,
             from: source,
             to: destination,
+            port: ownPort,
             bytes: bytes,
             ecn: ecn,
             isCorrupted: false
@@ -237,23 +246,31 @@ package struct Network {
     /// The endpoint that a receiver in `segment` sees; nil when `sender` has no way there.
     private mutating func source(
         of sender: HostID,
+        port: UInt16,
         in segment: UInt8,
         to destination: Endpoint,
         at now: Instant
     ) -> Endpoint? {
         if let interface = interfaces[sender.index].first(where: { $0.segment == segment }) {
-            return interface.endpoint
+            return interface.endpoint.with(port: port)
         }
         guard segment == 0, let site = sites[sender.index] else { return nil }
         guard nats[site].settings.hairpins || !nats[site].isPublic(destination) else { return nil }
         let inside = interfaces[sender.index].first { $0.segment == Self.privateSegment(site) }
-        return inside.map { nats[site].translate($0.endpoint, to: destination, at: now) }
+        return inside.map { nats[site].translate($0.endpoint.with(port: port), to: destination, at: now) }
     }
 
-    private func receiver(of destination: Endpoint, from source: Endpoint, at now: Instant) -> HostID? {
-        if let owner = owners[destination] { return owner }
-        guard let nat = nats.first(where: { $0.isPublic(destination) }) else { return nil }
-        return nat.admit(from: source, to: destination, at: now).flatMap { owners[$0] }
+    /// Who gets a datagram, and at which port of its own.
+    private func receiver(
+        of destination: Endpoint,
+        from source: Endpoint,
+        at now: Instant
+    ) -> (host: HostID, port: UInt16)? {
+        if let owner = host(at: destination) { return destination.port.map { (owner, $0) } }
+        guard let nat = nats.first(where: { $0.isPublic(destination) }),
+            let inside = nat.admit(from: source, to: destination, at: now), let owner = host(at: inside)
+        else { return nil }
+        return inside.port.map { (owner, $0) }
     }
 
     /// The copies of `arrival` that `carriage` brings.
@@ -293,5 +310,27 @@ package struct Network {
 
     private func index(_ sender: HostID, _ receiver: HostID) -> Int {
         sender.index * hostCount + receiver.index
+    }
+}
+
+extension Endpoint {
+    /// The UDP port.
+    var port: UInt16? {
+        switch self {
+        case .ipv4(_, let port), .ipv6(_, _, let port): port
+        case .connection, .relay: nil
+        }
+    }
+
+    /// Whether both are at one address, whatever the port.
+    func isSameHost(as other: Endpoint) -> Bool { with(port: 0) == other.with(port: 0) }
+
+    /// The same address with another port.
+    func with(port: UInt16) -> Endpoint {
+        switch self {
+        case .ipv4(let address, _): .ipv4(address: address, port: port)
+        case .ipv6(let high, let low, _): .ipv6(high: high, low: low, port: port)
+        case .connection, .relay: self
+        }
     }
 }

@@ -29,6 +29,8 @@ extension Scenario {
             let isDirect = (kinds[0].nat ?? .fullCone).isDirect(with: kinds[1].nat ?? .fullCone)
             if isDirect { scenario.directPairs = [pair] }
         }
+        var ports = SeededRandom(seed: seed, purpose: .topology, index: 1)
+        for index in scenario.nats.indices { scenario.nats[index].settings.isSequential = ports.happens(0.5) }
         for index in 0..<8 {
             let at = Interval.milliseconds(500 + Int64(index) * 4700)
             scenario.stream(index % 2, 1 - index % 2, at: at, .echo, byteCount: random.number(in: 100...20_000))

@@ -43,6 +43,9 @@ package final class Host {
     var plannedWake: Instant?
     /// Datagrams that wait in the socket of a stopped process.
     var backlog: [Network.Arrival] = []
+    /// Ports of its own beside ``Network/port``, at which it listens: opened one after the other.
+    private var sparePorts = Host.firstSparePort..<Host.firstSparePort
+    private static let firstSparePort: UInt16 = 10_000
     /// What a socket buffer holds (`net.core.rmem_default`).
     static let backlogByteCount = 212_992
 
@@ -84,6 +87,7 @@ package final class Host {
         hasFormerGenerator = false
         condition = .running
         reflexive = nil
+        sparePorts = Self.firstSparePort..<Self.firstSparePort
         backlog = []
         plannedWake = nil
     }
@@ -126,6 +130,17 @@ package final class Host {
         reservedCounters = max(reservedCounters, node.wantedCounters)
         node.reserveCounters(to: reserve().upperBound)
     }
+
+    /// Opens so many more ports; none when there are no more.
+    func openPorts(_ count: Int) -> [UInt16] {
+        guard Int(sparePorts.upperBound) + count <= Int(UInt16.max) else { return [] }
+        let opened = sparePorts.upperBound..<sparePorts.upperBound + UInt16(count)
+        sparePorts = sparePorts.lowerBound..<opened.upperBound
+        return Array(opened)
+    }
+
+    /// Whether what comes to this port is received.
+    func isListening(at port: UInt16) -> Bool { port == Network.port || sparePorts.contains(port) }
 
     func index(of peer: HostID) -> Int? {
         acquaintances.firstIndex { $0.host == peer }

@@ -183,6 +183,7 @@ extension World {
             preSharedKey: acquaintance.preSharedKey,
             candidates: Candidate.hosts(network.openEndpoints(of: acquaintance.host)),
             relays: acquaintance.relays,
+            attests: acquaintance.relays,
             sharesCandidates: !acquaintance.relays && host.id != scenario.hub,
             replayFloor: host.replayFloors[acquaintance.key] ?? 0,
             isFloorCertain: host.areFloorsCertain

@@ -13,7 +13,7 @@ extension World {
             let held = host.backlog.reduce(0) { $0 + $1.bytes.count }
             if held + arrival.bytes.count <= Host.backlogByteCount { host.backlog.append(arrival) }
         case .running:
-            guard passes(arrival) else { return }
+            guard passes(arrival), host.isListening(at: arrival.port) else { return }
             receive(arrival, at: host)
             settle(host)
         }
@@ -32,7 +32,7 @@ extension World {
         host.node.receive(
             arrival.bytes.span.bytes,
             from: arrival.from,
-            to: Network.anyAddress,
+            to: Network.anyAddress.with(port: arrival.port),
             ecn: arrival.ecn,
             at: host.clock.local(now)
         )
@@ -125,7 +125,7 @@ extension World {
             }
             for start in stride(from: 0, to: bytes.count, by: transmit.segmentSize) {
                 let packet = Array(bytes[start..<min(bytes.count, start + transmit.segmentSize)])
-                send(packet, ecn: transmit.ecn, from: host, to: transmit.destination)
+                send(packet, ecn: transmit.ecn, from: host, port: transmit.source.port, to: transmit.destination)
                 count += 1
             }
         }
@@ -135,14 +135,21 @@ extension World {
         return count
     }
 
-    private func send(_ packet: [UInt8], ecn: ECNCodepoint, from host: Host, to destination: Endpoint) {
+    private func send(
+        _ packet: [UInt8],
+        ecn: ECNCodepoint,
+        from host: Host,
+        port: UInt16?,
+        to destination: Endpoint
+    ) {
         // Who was restored from a backup takes a recorded handshake once more.
         if !host.hasLostFloors { reflections.sent(packet, by: host.id, to: destination, findings: findings) }
         ephemerals.sent(packet, by: host.id, findings: findings)
         SizeChecker().sent(packet, by: host.id, findings: findings)
         quiet?.sent(by: host.id, peerCount: conversationCount(of: host), at: now, findings: findings)
         passOn(packet, from: host.id, sentTo: destination)
-        let verdict = network.send(packet, ecn: ecn, from: host.id, to: destination, at: now)
+        let port = port ?? Network.port
+        let verdict = network.send(packet, ecn: ecn, from: host.id, port: port, to: destination, at: now)
         trace.add(.sent, packet, from: verdict.source, to: destination, at: now)
         if let drop = verdict.drop {
             trace.add(.dropped, packet, from: verdict.source, to: destination, at: now, note: drop.rawValue)
@@ -207,6 +214,11 @@ extension World {
             guard hostID(of: key) == scenario.hub, host.reflexive != candidate else { return }
             host.reflexive = candidate
             tellAddresses(host)
+        case .portsWanted(let peer, let base, let count):
+            host.node.spread(peer, from: host.openPorts(count).map { base.with(port: $0) }, at: host.clock.local(now))
+        case .mappingAlive:
+            // Nobody here tries mappings.
+            break
         case .pathBelowBase, .unresponsive, .responsive, .candidates, .pong, .duplicateIdentity,
             .identityShared, .rekeyOverdue:
             break

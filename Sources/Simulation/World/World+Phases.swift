@@ -86,15 +86,22 @@ extension World {
 
     /// How long pairs that can have one are given for a direct path: two rounds of ``NodeSettings/upgradeInterval``.
     private static let meetingSpan = Interval.seconds(200)
+    /// How often they have something to say meanwhile.
+    private static let meetingPace = Interval.seconds(3)
 
     /// Every pair that translators let meet ends on a direct path, at both ends.
     private func meet() throws(Violation) {
         let deadline = now + Self.meetingSpan
+        var nextProbe = now
         while let apart = scenario.directPairs.first(where: { !isDirect($0.low, $0.high) || !isDirect($0.high, $0.low) }
         ) {
             guard now < deadline else {
                 findings.report(.liveness, "\(apart.low) and \(apart.high) could meet and stay on the relay")
                 break
+            }
+            if nextProbe <= now {
+                _ = openProbe(from: apart.low, to: apart.high)
+                nextProbe = now + Self.meetingPace
             }
             try run(until: now + Self.reviewInterval)
         }

@@ -136,6 +136,7 @@ struct Doctor {
         let nat = [
             status.nat.mapping.map { "mapping \($0)" }, status.nat.filtering.map { "filtering \($0)" },
             status.nat.portMapping.map { "port mapping \($0)" },
+            status.nat.lifetimeMs.map { "a mapping that is silent is kept for \($0 / 1000) s at least" },
         ].compactMap(\.self)
         if !nat.isEmpty { findings.append(.note("address translation", nat.joined(separator: ", "))) }
         return findings

@@ -71,6 +71,7 @@ final class SidecarProgram {
         var settings = OverlayNode.Settings.defaults
         settings.node.usesDirectPaths = configuration.underlay.relay != .only
         settings.mapsPort = configuration.underlay.mapsPort && settings.node.usesDirectPaths
+        settings.node.guessesPorts = configuration.underlay.guessesPorts
         settings.node.padsPackets = configuration.underlay.padsPackets
         settings.webSocket.isUsed = configuration.underlay.usesWebSocket
         settings.webSocket.authorities = configuration.underlay.authorities

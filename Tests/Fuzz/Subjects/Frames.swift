@@ -33,7 +33,8 @@ enum Frames {
                     precondition(range.upperBound <= ack.largest.rawValue, "nothing lies above the largest")
                 }
             case .padding, .ping, .resetStream, .stopSending, .maxData, .maxStreamData, .maxStreams, .newIndex,
-                .pathChallenge, .pathResponse, .observedAddress, .candidates, .punch:
+                .pathChallenge, .pathResponse, .observedAddress, .candidates, .punch,
+                .attest, .attested, .delayedChallenge:
                 break
             }
         }

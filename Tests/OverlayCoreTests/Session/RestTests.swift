@@ -28,6 +28,23 @@ import Testing
         #expect(pair.a.status(of: peer)?.isConnected == true)
     }
 
+    @Test func `where a silent mapping lives for a minute a session at rest sends three packets a minute`() throws {
+        let (a, b) = (Endpoint.ipv4(address: 0xcb00_7101, port: 1), Endpoint.ipv4(address: 0xcb00_7102, port: 2))
+        var pair = try Pair()
+        pair.a.setLocalAddresses([a], candidates: [], at: pair.now)
+        pair.b.setLocalAddresses([b], candidates: [], at: pair.now)
+        pair.a.admit(PeerConfiguration(key: pair.keyB, candidates: Candidate.hosts([b])), at: pair.now)
+        let known = pair.a.peer(with: pair.keyB)
+        try pair.a.connect(#require(known), at: pair.now)
+        pair.a.setKeepAlive(MappingLifetime.longestKeepAlive)
+        pair.b.setKeepAlive(MappingLifetime.longestKeepAlive)
+        pair.run(for: .seconds(300))
+        let before = pair.sentCount
+        pair.run(for: .seconds(3600))
+        let count = Double(pair.sentCount - before) / 60
+        #expect(count <= 3, "\(count) packets a minute")
+    }
+
     @Test func `keys that have sealed something are replaced in time`() throws {
         var settings = NodeSettings.defaults
         settings.rekeyAfter = .seconds(100)
