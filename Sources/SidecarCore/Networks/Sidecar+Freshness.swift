@@ -195,22 +195,11 @@ extension Sidecar {
         return actions
     }
 
-    /// A hub shows that a log ends at `head`: with less than it has signed, or something else, it has gone back. Nil:
-    /// it does so again and again, which is told, and given back to it, once in a while.
-    mutating func compareReceipt(
-        of hub: NodeKey,
-        for id: NetworkID,
-        with head: NetworkHead,
-        at now: Clocks
-    ) -> [SidecarAction]? {
+    /// A hub shows that a log ends at `head`: with less than it has signed, or something else, it has gone back.
+    mutating func compareReceipt(of hub: NodeKey, for id: NetworkID, with head: NetworkHead) -> [SidecarAction] {
         guard let signed = networkLinks[id].receipts[hub], signed != head, head.sequence <= signed.sequence else {
             return []
         }
-        if let end = networkLinks[id].disbelieved[hub], now.instant < end {
-            networkLinks.retry = min(networkLinks.retry ?? end, end)
-            return nil
-        }
-        networkLinks[id].disbelieved[hub] = now.instant + settings.networkPatience
         networkLinks[id].receipts[hub] = nil
         let event = AuditEvent(
             .networkRolledBack,

@@ -49,12 +49,8 @@ extension Sidecar {
             }
             networkLinks[id].synced.insert(hub)
             networkLinks[id].heads[hub] = head.hash
-            guard let told = compareReceipt(of: hub, for: id, with: head, at: now) else {
-                // What it is given it loses again: it waits for that, and for everything else.
-                networkLinks[id].synced.remove(hub)
-                return actions
-            }
-            return actions + askWhoElse(in: id, at: hub) + told + restore(id, after: head.hash, at: now)
+            return actions + askWhoElse(in: id, at: hub) + compareReceipt(of: hub, for: id, with: head)
+                + restore(id, after: head.hash, at: now)
                 + joinIfInvited(id, at: now)
                 + doTasks(for: id, at: now)
         case .refused(.unknown):
