@@ -170,8 +170,6 @@ simulation() {
         "$2/postern-sim"
     say "whole system, 500 seeds"
     simulated system 300 "$2/postern-sim" system --seeds 500
-    say "hubs that lie, 50 systems"
-    simulated deceit 300 "$2/postern-sim" system --seeds 50 --scenario deceit
     say "throughput and latency in virtual time, against Fixtures/Throughput/figures.txt"
     # What takes half a minute of all that is measured; Fixtures/Throughput/figures.txt has the same.
     simulated throughput 300 "$2/postern-sim" throughput --fast --check Fixtures/Throughput/figures.txt \
