@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -81,6 +82,19 @@ class Page:
                 "captureBeyondViewport": True,
                 "clip": {"x": 0, "y": 0, "width": width, "height": min(height, 4000), "scale": 1}})
             Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+
+    def scan(self, selector, folder):
+        """What a camera reads in that part of the page."""
+        clip = self.run("""const part = document.querySelector(arguments[0]);
+            part.scrollIntoView();
+            const box = part.getBoundingClientRect();
+            return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, scale: 3}""", selector)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+        picture = Path(folder) / "code.png"
+        picture.write_bytes(base64.b64decode(shot["data"]))
+        run = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20)
+        return run.stdout.strip()
 
 
 @pytest.fixture
@@ -176,9 +190,21 @@ def an_invitation_is_made_and_withdrawn(place):
     page.run("document.querySelector('#invite-for').value = 'tools'")
     page.run("document.querySelector('#invite button').click()")
     page.wait(lambda: "postern:" in page.text("#invitation") or len(page.text("#invitation")) > 100, "the invitation")
+    if shutil.which("qrencode") and shutil.which("zbarimg"):
+        page.wait(lambda: page.run("return !!document.querySelector('#invitation svg.code')"), "a QR code")
+        assert page.scan("#invitation svg.code", place.folder) == page.text("#invitation code")
     page.press("withdraw ")
     page.say_yes()
     page.wait(lambda: "None is open" in page.text("#invitations"), "the invitation is withdrawn")
+
+
+def the_doctor_looks_and_what_is_broken_needs_attention(place):
+    page = place.page
+    page.run("document.querySelector('#doctor-look').click()")
+    page.wait(lambda: "planner" in page.text("#doctor"), "the doctor's findings", timeout=40)
+    first = page.text("#doctor tbody tr")
+    assert "broken" in first and "planner" in first and "start" in first, first
+    assert "The doctor found" in page.text("#attention")
 
 
 def the_audit_trail_is_filtered(place):
@@ -256,7 +282,7 @@ def test_an_operator_s_day(place):
     for step in [
         the_link_is_good_once_and_leaves_no_secret, what_is_there_is_shown,
         a_request_appears_by_itself_and_is_approved_for_some, a_request_is_rejected, a_running_stream_is_cut,
-        an_invitation_is_made_and_withdrawn, the_audit_trail_is_filtered, it_is_readable_at_any_width,
+        an_invitation_is_made_and_withdrawn, the_doctor_looks_and_what_is_broken_needs_attention, the_audit_trail_is_filtered, it_is_readable_at_any_width,
         nothing_went_wrong_and_nothing_left_the_origin, it_says_when_the_sidecar_is_gone,
     ]:
         step(place)

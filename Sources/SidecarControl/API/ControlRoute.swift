@@ -25,7 +25,7 @@ package enum ControlRoute: Sendable {
     case agent([UInt8])
     /// One of the table of operations.
     case operation(any Operation)
-    /// What only a hub answers.
+    /// What is no operation of a sidecar: a hub's, and what the page is helped with.
     case other(ControlCall)
 
     /// What who asks for it has to show over loopback TCP.
@@ -66,6 +66,8 @@ extension ControlRoute {
     static let api = "/api/v1/"
     /// Where what only hubs answer begins.
     private static let hub = api + "hub/"
+    /// What the page is helped with: the doctor's findings, and a text as a code for cameras.
+    private static let help: Set = [api + "doctor", api + "code"]
     /// Where a link for a browser is made, and where it leads.
     static let linkPath = api + "open"
     static let entryPath = "/open"
@@ -109,7 +111,7 @@ extension ControlRoute {
             return
         }
         guard let operation = Self.operations[path] else {
-            guard path.hasPrefix(Self.hub) else { throw .unknownPath }
+            guard path.hasPrefix(Self.hub) || Self.help.contains(path) else { throw .unknownPath }
             let changesState = method == "POST"
             let query = Query(parts.count == 2 ? parts[1] : "").object
             self = .other(

@@ -27,6 +27,10 @@ extension StatusPage {
         <section class="half" aria-labelledby="networks-title"><h2 id="networks-title">Networks</h2><div
         id="networks"></div>
         </section>
+        <section aria-labelledby="doctor-title"><h2 id="doctor-title">Doctor</h2><div class="row">
+        <button id="doctor-look" type="button">Look now</button></div><div id="doctor" role="status"><p
+        class="quiet">Looks at key and files, clock, disk, ports, hubs and agents, and says what to do.</p></div>
+        </section>
         <section aria-labelledby="audit-title"><h2 id="audit-title">Audit trail</h2><div class="row"><label>Filter
         <input id="audit-filter" type="search" placeholder="trust, a name, a did"></label>
         <button id="audit-again" type="button">Read again</button></div><div id="audit"></div></section>

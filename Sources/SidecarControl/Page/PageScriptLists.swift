@@ -142,6 +142,8 @@ extension StatusPage {
             const made = await ask('POST', 'invite', services.length ? {services} : {});
             put($('invitation'), 'Hand this over, to whom it is meant for alone: ', el('code', {}, made.invitation));
             $('invitation').dataset.text = made.invitation;
+            const picture = await drawn(made.invitation);
+            if (picture && $('invitation').dataset.text === made.invitation) $('invitation').append(picture);
           } catch (error) { $('invitation').textContent = error.message; }
         });
         addEventListener('resize', map);

@@ -20,7 +20,7 @@ enum StatusPage {
 
         """
 
-    private static let script = [scriptBasics, scriptPictures, scriptLists].joined(separator: "\n")
+    private static let script = [scriptBasics, scriptPictures, scriptDoctor, scriptLists].joined(separator: "\n")
 
     /// CSP level 3 §2.3.1: the hash of an inline script or style.
     private static func source(of text: String) -> String {

@@ -13,6 +13,7 @@ struct SidecarBackend: ControlBackend {
     let eventLoop: any EventLoop
     let key: NodeKey
     let permissions: AgentPermissions
+    let help: PageHelp
 
     var version: String { Postern.version }
 
@@ -24,6 +25,14 @@ struct SidecarBackend: ControlBackend {
 
     func noteAgentRefused(_ tool: String, by requester: Requester) {
         eventLoop.execute { program.value.runtime.noteAgentRefused(tool, by: requester) }
+    }
+
+    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>? {
+        switch (call.path, call.changesState) {
+        case ("doctor", false): help.findings(on: eventLoop)
+        case ("code", true): help.code(of: call.parameters["text"]?.string ?? "", on: eventLoop)
+        case _: nil
+        }
     }
 
     func readiness() -> EventLoopFuture<Readiness> {

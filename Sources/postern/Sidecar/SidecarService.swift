@@ -53,7 +53,13 @@ struct SidecarService {
         }.get()
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
-        let backend = SidecarBackend(program: program, eventLoop: loop, key: identity.key, permissions: permissions)
+        let backend = SidecarBackend(
+            program: program,
+            eventLoop: loop,
+            key: identity.key,
+            permissions: permissions,
+            help: PageHelp(state: settings.state, file: source)
+        )
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
