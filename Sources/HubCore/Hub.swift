@@ -17,7 +17,7 @@ import TrustCore
 package struct Hub: Sendable {
     let identity: NodeIdentity
     var key: NodeKey { identity.key }
-    let settings: HubSettings
+    private(set) var settings: HubSettings
     let tags: HubTags
     var presence = Presence()
     var rates: RateBook
@@ -34,6 +34,12 @@ package struct Hub: Sendable {
         self.settings = settings
         self.tags = tags ?? HubTags(of: identity)
         rates = RateBook(settings: settings)
+    }
+
+    /// What nodes and networks may take is this from now on; what they have taken counts.
+    package mutating func limit(by settings: HubSettings) {
+        self.settings = settings
+        rates.settings = settings
     }
 
     /// Takes a request of `node`, whose packets come from `network`, against the rates of both. It is read only when

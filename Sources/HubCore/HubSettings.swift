@@ -40,6 +40,9 @@ package struct HubSettings: Hashable, Sendable {
     package var revocations = RateLimit(burst: 64, perMinute: 6)
     /// Entries of one network's log. More are answered `over-limit`, and no other network notices (RULES N18).
     package var appends = RateLimit(burst: 256, perMinute: 60)
+    /// What members of one network ask about its log and each other: look-ups, reads, words of owners. More are
+    /// answered `over-limit`, and no other network notices (RULES N18).
+    package var questions = RateLimit(burst: 6_000, perMinute: 30_000)
     /// How far ahead of the hub's clock that of an entry's author may be.
     package var entrySkew = Interval.seconds(86_400)
     /// Networks of which the words of owners and administrators are kept, in memory.

@@ -37,7 +37,7 @@ package final class HubService {
 
     let node: OverlayNode
     let key: NodeKey
-    private let settings: Settings
+    var settings: Settings
     let worker: HubWorker
     let feed: HubFeed?
     private(set) var cluster = HubCluster()
@@ -46,8 +46,8 @@ package final class HubService {
     /// Where nodes reach it.
     private(set) var url: HubURL?
     let startedAt = NIODeadline.now()
-    private(set) var counts = Counts()
-    private let audit: any AuditTrail
+    package private(set) var counts = Counts()
+    let audit: any AuditTrail
     let log: Logger
 
     private var phase = Phase.idle
@@ -58,15 +58,17 @@ package final class HubService {
     private var watches: [NodeKey: EventStream.Writer] = [:]
     /// The calls on port 1; made by ``start()``.
     private var calls: RPCServer?
+    /// Who may administer the hub from afar, and what answers them.
+    var administration: Administration?
     private var tidying: Scheduled<Void>?
     /// When it was last said that another hub has the same key.
     private var warned: NIODeadline?
     private var drained: EventLoopPromise<Void>?
 
     /// What has happened since the start.
-    struct Counts {
-        var requests: UInt64 = 0
-        var refused: UInt64 = 0
+    package struct Counts {
+        package internal(set) var requests: UInt64 = 0
+        package internal(set) var refused: UInt64 = 0
         var storeFailures: UInt64 = 0
     }
 
@@ -261,6 +263,8 @@ extension HubService: OverlayObserver {
         switch port {
         case HubPort.requests:
             return calls?.accept(stream)
+        case HubPort.admin:
+            return administration?.accept(stream)
         case HubPort.events:
             let watch = EventStream.Writer(stream, bound: settings.waitingEvents) { watch in
                 guard self.watches[watch.peer] === watch else { return }

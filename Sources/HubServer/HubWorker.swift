@@ -12,6 +12,8 @@ enum HubArrival: Sendable {
     case cluster(HubCluster)
     /// The operator has decided whom the hub serves.
     case admission(HubAdmission)
+    /// The operator has decided what nodes and networks may take.
+    case settings(HubSettings)
 }
 
 /// The hub's core and its store, on a queue of their own: the event loop neither waits for a disk nor verifies the
@@ -80,6 +82,7 @@ final class HubWorker: @unchecked Sendable {
             case .input(let input): inputs.append(input)
             case .cluster(let cluster): others += hub.join(cluster)
             case .admission(let admission): others += hub.admit(by: admission)
+            case .settings(let settings): hub.limit(by: settings)
             case .request(let id, let document, let node, let network, let now):
                 let admitted = hub.admit(from: node, in: network, at: now) { () throws(HubRefusal) in
                     try HubRequest(received: document)

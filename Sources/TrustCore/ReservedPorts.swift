@@ -6,6 +6,8 @@ package enum HubPort {
     package static let requests = VirtualPort(1)
     /// Events, one JSON document a line.
     package static let events = VirtualPort(2)
+    /// One JSON call of an administrator and its answer per stream. To everybody else there is nothing.
+    package static let admin = VirtualPort(3)
 }
 
 /// Virtual ports of a sidecar that are not for services.

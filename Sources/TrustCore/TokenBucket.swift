@@ -20,6 +20,9 @@ package struct RateLimit: Hashable, Sendable {
         self.burst = burst
         cost = Interval.seconds(3_600) / Int64(perHour)
     }
+
+    /// Events an hour.
+    package var perHour: Int { Int(Interval.seconds(3_600).nanoseconds / cost.nanoseconds) }
 }
 
 /// The state of one rate limit for one subject, as a single instant: when the bucket will be full again.

@@ -7,7 +7,7 @@ import sqlite3
 import yaml
 
 from test_failures import wait_until
-from world import Hub, World, postern
+from world import Hub, Sidecar, World, postern
 
 
 def admin(hub, *arguments):
@@ -82,3 +82,55 @@ def test_a_closed_hub_takes_whom_it_names(tmp_path):
         wait_until(lambda: hub_of(world.b)["closed"], 20, "it was not told")
         wait_until(lambda: hub_of(world.a)["connected"] and not hub_of(world.a)["closed"], 20, "it was not taken")
         assert admin(hub, "status")["closed"] and admin(hub, "status")["registered"] == 1
+
+
+def test_a_hub_is_administered_from_afar_by_whom_it_names(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        hub = world.hub = world.add(configured(tmp_path, admins=[world.a.did]).start())
+        for node in (world.a, world.b):
+            node.config["hubs"] = [hub.url]
+        world.start(trusted=False)
+        for node in (world.a, world.b):
+            wait_until(lambda node=node: hub_of(node)["connected"], 20, "the hub is there")
+
+        def asked(node, *arguments):
+            run = postern("hub", "admin", *arguments, "--at", hub.url, "--state", node.state, "--json")
+            return run.returncode, json.loads(run.stdout)
+
+        code, status = asked(world.a, "status")
+        assert code == 0 and (status["did"], status["online"]) == (admin(hub, "status")["did"], 2)
+        assert {node["did"] for node in asked(world.a, "list")[1]} == {world.a.did, world.b.did}
+        # To everybody else there is nothing, and the hint says how it would be.
+        code, refused = asked(world.b, "status")
+        assert code == 1 and refused["error"]["code"] == "not-permitted" and world.b.did in refused["error"]["hint"]
+        code, unknown = asked(world.a, "quota", "nods", "2")
+        assert code == 1 and "did you mean nodes?" in unknown["error"]["hint"]
+        # What is changed holds at once.
+        assert asked(world.a, "quota")[1]["nodes"] == 1_000_000
+        assert asked(world.a, "quota", "nodes", "2")[1]["nodes"] == 2
+        c = world.add(Sidecar(tmp_path, "c", hub.url))
+        c.write_config()
+        c.start()
+        wait_until(lambda: hub_of(c)["full"], 20, "the hub takes a third node")
+        assert asked(world.a, "ban", world.b.did)[0] == 0
+        wait_until(lambda: hub_of(world.b)["closed"], 20, "the banned node was not told")
+        assert asked(world.a, "drain")[0] == 0 and hub.program.process.wait(20) == 0
+        # Each change is in the hub's audit trail, with who made it.
+        run = postern("audit", "list", "--state", hub.state, "--json")
+        entries = [json.loads(line) for line in run.stdout.splitlines()]
+        changes = [(entry["subject"], entry["actor"]) for entry in entries if entry["action"] == "hub.admin"]
+        assert changes == [(f"hub/{what}", world.a.did) for what in ("quota", "ban", "drain")]
+
+
+def test_the_page_of_a_hub_tells_rates(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        hub = world.hub = world.add(configured(tmp_path, control="127.0.0.1:0").start())
+        world.a.config["hubs"] = world.b.config["hubs"] = [hub.url]
+        world.start()
+        token = (hub.state / "control.token").read_text().strip()
+
+        def page():
+            return get(hub.ready["control"], "/", token)[1]
+
+        assert 'http-equiv="refresh"' in page(), "it is live without a script"
+        wait_until(lambda: "a second in the last minute" in page(), 20, "no rate is shown")

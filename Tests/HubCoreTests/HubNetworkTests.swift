@@ -183,6 +183,21 @@ import TrustCore
         #expect(busy.world.ask(.append(NetworkID(genesis.hash), [genesis]), from: bob).answer.isGood)
     }
 
+    @Test mutating func `a network that asks too much is told so, and no stranger uses that up (N18)`() throws {
+        var settings = HubSettings.defaults
+        settings.questions = RateLimit(burst: 2, perMinute: 1)
+        var busy = HubNetworkTests.founded(by: alice, settings)
+        let question = HubRequest.read(busy.state.id, after: [], proof: nil)
+        for _ in 0..<3 { #expect(busy.world.ask(question, from: bob).answer == .refused(.unknown)) }
+        let answers = (0..<3).map { _ in busy.world.ask(question, from: alice).answer }
+        #expect(answers[0].isGood && answers[1].isGood && answers[2] == .refused(.overLimit))
+        // A quota that is raised holds at once; what was taken counts.
+        settings.questions = RateLimit(burst: 3, perMinute: 1)
+        busy.world.hub.limit(by: settings)
+        #expect(busy.world.ask(question, from: alice).answer.isGood)
+        #expect(busy.world.ask(question, from: alice).answer == .refused(.overLimit))
+    }
+
     /// A network of one, at a hub of its own.
     private struct Founded {
         var world: HubWorld

@@ -17,6 +17,8 @@ enum RateSubject: Hashable, Sendable {
     case changes(of: NodeKey)
     /// Entries of a network's log.
     case appends(to: NetworkID)
+    /// What members of a network ask about it and about each other.
+    case questions(in: NetworkID)
     /// Revocations of a node.
     case revocations(of: NodeKey)
 }
@@ -24,7 +26,7 @@ enum RateSubject: Hashable, Sendable {
 /// The rates of many subjects, bounded in memory.
 struct RateBook: Sendable {
     private var buckets: [RateSubject: TokenBucket] = [:]
-    private let settings: HubSettings
+    var settings: HubSettings
     /// When subjects that are within their rates were last forgotten.
     private var swept: Instant?
 
@@ -70,6 +72,7 @@ extension HubSettings {
         case .registrations: registrations
         case .changes: changes
         case .appends: appends
+        case .questions: questions
         case .revocations: revocations
         }
     }

@@ -50,15 +50,13 @@ extension Hub {
         over facts: HubFacts,
         spent: [RateSubject: Int]
     ) -> HubDecision {
-        /// A decision that counts against rates, unless one of them is used up.
         func within(_ subjects: [RateSubject], _ decision: HubDecision) -> HubDecision {
-            let isWithin = subjects.allSatisfy { subject in
-                rates.allows(spent[subject, default: 0] + 1, of: subject, at: now.instant)
-            }
-            guard isWithin else { return .answer(id, .refused(.overLimit)) }
-            var decision = decision
-            (decision.spent, decision.spentAt) = (subjects, now.instant)
-            return decision
+            count(decision, against: subjects, id: id, at: now.instant, spent: spent)
+        }
+        // What a member asks counts for its network. Whoever is none uses nothing of it up.
+        func asked(in network: NetworkID, _ decision: HubDecision) -> HubDecision {
+            let isMember = facts.networks[network]?.contains(node, at: now.wall) ?? false
+            return isMember ? within([.questions(in: network)], decision) : decision
         }
         switch request {
         case .register(let contacts):
@@ -77,14 +75,15 @@ extension Hub {
         case .resolve(let target, let grant):
             return resolve(target, by: grant, id: id, from: node, at: now.wall, over: facts)
         case .meet(let target, let network):
-            return meet(target, in: network, id: id, from: node, at: now.wall, over: facts)
+            return asked(in: network, meet(target, in: network, id: id, from: node, at: now.wall, over: facts))
         case .append(let network, let entries):
             let (subjects, decision) = append(entries, to: network, id: id, from: node, at: now.wall, over: facts)
             return within(subjects, decision)
         case .read(let network, let locator, let proof):
-            return read(network, after: locator, proof, id: id, from: node, at: now.wall, over: facts)
+            let answer = read(network, after: locator, proof, id: id, from: node, at: now.wall, over: facts)
+            return asked(in: network, answer)
         case .beat(let network, let beats):
-            return keep(beats, of: network, id: id, from: node, at: now.wall, over: facts)
+            return asked(in: network, keep(beats, of: network, id: id, from: node, at: now.wall, over: facts))
         case .show(let credential, let network):
             let (subjects, decision) = show(credential, in: network, id: id, from: node, at: now.wall, over: facts)
             return within(subjects, decision)
@@ -99,6 +98,21 @@ extension Hub {
         case .recall(let keys):
             return .answer(id, .revocations(revocations(between: node, and: keys, over: facts)))
         }
+    }
+
+    /// A decision that counts against rates, unless one of them is used up.
+    private func count(
+        _ decision: HubDecision,
+        against subjects: [RateSubject],
+        id: HubRequestID,
+        at now: Instant,
+        spent: [RateSubject: Int]
+    ) -> HubDecision {
+        let isWithin = subjects.allSatisfy { rates.allows(spent[$0, default: 0] + 1, of: $0, at: now) }
+        guard isWithin else { return .answer(id, .refused(.overLimit)) }
+        var decision = decision
+        (decision.spent, decision.spentAt) = (subjects, now)
+        return decision
     }
 
     private func acknowledge(

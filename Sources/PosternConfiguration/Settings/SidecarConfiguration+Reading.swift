@@ -150,6 +150,7 @@ extension HubConfiguration {
         let admission: DocumentValue = checked(document["admission"])
         let allow = admission["allow"]?.elements.compactMap { $0.value?.key } ?? []
         allowed = admission["closed"]?.flag == true ? Set(allow) : nil
+        admins = Set(document["admins"]?.elements.compactMap { $0.value?.key } ?? [])
         limits = HubLimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
     }
@@ -173,6 +174,10 @@ extension HubLimitsConfiguration {
         newNodesPerHour = document["newNodesPerHour"]?.integer
         strangerMailPerHour = document["strangerMailPerHour"]?.integer
         strangerMailMiB = document["strangerMailMiB"]?.integer
+        requestsPerMinute = document["requestsPerMinute"]?.integer
+        sourceRequestsPerMinute = document["sourceRequestsPerMinute"]?.integer
+        entriesPerMinute = document["entriesPerMinute"]?.integer
+        questionsPerMinute = document["questionsPerMinute"]?.integer
         relayMbitPerPair = document["relayMbitPerPair"]?.integer
         relayMbitPerNode = document["relayMbitPerNode"]?.integer
     }

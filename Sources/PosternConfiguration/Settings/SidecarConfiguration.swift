@@ -260,6 +260,8 @@ package struct HubConfiguration: Hashable, Sendable {
     package var hasOpenMetrics: Bool
     /// The nodes that may register; nil: any.
     package var allowed: Set<NodeKey>?
+    /// The nodes whose operators may administer it.
+    package var admins: Set<NodeKey>
     /// What nodes may take.
     package var limits: HubLimitsConfiguration
     /// What is logged.
@@ -306,6 +308,12 @@ package struct HubLimitsConfiguration: Hashable, Sendable {
     package var strangerMailPerHour: Int?
     /// Disk for strangers' mail, in MiB.
     package var strangerMailMiB: Int?
+    /// Requests of one node, and of all that come from one network, in a minute.
+    package var requestsPerMinute: Int?
+    package var sourceRequestsPerMinute: Int?
+    /// Entries of one network of members, and what these ask, in a minute.
+    package var entriesPerMinute: Int?
+    package var questionsPerMinute: Int?
     /// Relayed Mbit/s between two nodes, each way.
     package var relayMbitPerPair: Int?
     /// Relayed Mbit/s that one node sends.

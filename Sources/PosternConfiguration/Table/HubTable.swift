@@ -44,6 +44,13 @@ extension Section {
                 example: "127.0.0.1:7601"
             ),
             Key(name: "admission", shape: .section(admission), summary: "whom the hub serves"),
+            Key(
+                name: "admins",
+                shape: .list(.text(.key), distinct: [""], limit: 64),
+                summary: "keys of sidecars from which the hub may be administered: postern hub admin … --at URL",
+                fallback: .empty,
+                example: "did:key:z6Mk..."
+            ),
             Key(name: "limits", shape: .section(hubLimits), summary: "what nodes may take, and networks (/24, /48)"),
             Key(name: "log", shape: .section(log), summary: "what is written to standard error"),
         ]
@@ -160,6 +167,34 @@ extension Section {
             summary: "disk for requests of strangers that wait",
             fallback: .told("256"),
             example: "1024"
+        ),
+        Key(
+            name: "requestsPerMinute",
+            shape: .integer(1...100_000_000),
+            summary: "requests of one node",
+            fallback: .told("1200"),
+            example: "600"
+        ),
+        Key(
+            name: "sourceRequestsPerMinute",
+            shape: .integer(1...100_000_000),
+            summary: "requests of all nodes that come from one network (/24, /48)",
+            fallback: .told("24000"),
+            example: "12000"
+        ),
+        Key(
+            name: "entriesPerMinute",
+            shape: .integer(1...100_000_000),
+            summary: "entries that one network of members writes",
+            fallback: .told("60"),
+            example: "30"
+        ),
+        Key(
+            name: "questionsPerMinute",
+            shape: .integer(1...100_000_000),
+            summary: "what the members of one network ask about it and about each other",
+            fallback: .told("30000"),
+            example: "6000"
         ),
         Key(
             name: "relayMbitPerPair",

@@ -47,6 +47,8 @@ package struct AuditEvent: Hashable, Sendable {
         case receiverRegistered = "receiver.register"
         case receiversEnded = "receiver.end"
         case reconfigured = "configuration.reload"
+        /// The operator of a hub has changed what `subject` names, here or from afar; `new` is the call.
+        case administered = "hub.admin"
         /// The agent asked for what `subject` names, and the sidecar set about it.
         case agentAsked = "agent.ask"
         /// The agent asked for what the configuration does not let it do.

@@ -12,8 +12,12 @@ struct HubAdminCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "admin",
         abstract: "What the operator of a hub that runs on this machine can see and do.",
-        discussion: "The hub is named by --state DIR or --config FILE, as for `postern hub`; --json prints documents.",
-        subcommands: [Status.self, List.self, Ban.self, Unban.self, Drain.self]
+        discussion: """
+            The hub is named by --state DIR or --config FILE, as for `postern hub`; --json prints documents. A hub on \
+            another machine is named by --at URL: then --state and --config name a sidecar here whose key stands under \
+            `admins:` in the hub's file.
+            """,
+        subcommands: [Status.self, List.self, Quota.self, Ban.self, Unban.self, Drain.self]
     )
 
     /// `postern hub admin status`
@@ -58,6 +62,37 @@ struct HubAdminCommand: ParsableCommand {
             hub.output.console.show(nodes) { nodes in
                 let lines = nodes.map { "\($0.did.did)  last here \($0.seen), since \($0.registered)" }
                 return lines.isEmpty ? "no node is registered" : lines.joined(separator: "\n")
+            }
+        }
+    }
+
+    /// `postern hub admin quota`
+    struct Quota: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What nodes and networks may take; with a name and a number it is changed until the next start.",
+            discussion: "`limits:` in hub.yaml has the same names, and what is relayed besides."
+        )
+
+        @Argument(help: ArgumentHelp("Which one.", valueName: "name"))
+        var name: String?
+
+        @Argument(help: ArgumentHelp("What it is from now on.", valueName: "n"))
+        var value: Int?
+
+        @ParentCommand var hub: HubCommand
+
+        func validate() throws {
+            guard (name == nil) == (value == nil) else { throw ValidationError("give a name and a number, or neither") }
+        }
+
+        func run() async throws {
+            var call = ControlCall(path: "hub/quota", changesState: false, parameters: [:])
+            if let name, let value {
+                let parameters: JSONValue = ["name": .string(name), "value": .integer(Int64(value))]
+                call = ControlCall(path: "hub/quota", changesState: true, parameters: parameters)
+            }
+            hub.output.console.show(try await hub.ask(call)) { quotas in
+                (quotas.object?.members ?? []).map { "\($0.key): \(Shown.text($0.value))" }.joined(separator: "\n")
             }
         }
     }
@@ -171,6 +206,7 @@ extension HubCommand {
     }
 
     func ask(_ call: ControlCall) async throws -> JSONValue {
+        if let at { return try await ask(call, at: at) }
         let client = ControlClient(
             group: MultiThreadedEventLoopGroup.singleton,
             socketPath: try stateDirectory().socketPath
@@ -181,6 +217,26 @@ extension HubCommand {
             throw CommandFailure(error)
         } catch let error as ControlClientError {
             throw CommandFailure(error, asking: .hub)
+        }
+    }
+
+    /// Asks a hub elsewhere, by a sidecar here.
+    private func ask(_ call: ControlCall, at hub: String) async throws -> JSONValue {
+        var parameters = call.parameters.object ?? JSONObject()
+        parameters["hub"] = .string(hub)
+        let passed = ControlCall(path: call.path, changesState: call.changesState, parameters: .object(parameters))
+        let options = (config.map { ["--config", $0] } ?? []) + (state.map { ["--state", $0] } ?? [])
+        let sidecar = try SidecarOptions.parse(options)
+        let client = ControlClient(
+            group: MultiThreadedEventLoopGroup.singleton,
+            socketPath: try sidecar.stateDirectory().socketPath
+        )
+        do {
+            return try await client.answer(to: passed)
+        } catch let error as Problem {
+            throw CommandFailure(error)
+        } catch let error as ControlClientError {
+            throw CommandFailure(error)
         }
     }
 

@@ -49,12 +49,28 @@ struct HubCommand: AsyncParsableCommand {
     )
     var database: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "For `admin`: a hub elsewhere, reached by a sidecar here; then --state and --config are that sidecar's.",
+            valueName: "url"
+        )
+    )
+    var at: String?
+
     @Flag(name: .long, help: .hidden)
     var untilInputEnds = false
 
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard at == nil || (listen == nil && publicHost == nil && database == nil) else {
+            throw ValidationError("--listen, --public and --database do not go with --at")
+        }
+    }
+
     func run() async throws {
+        if at != nil { throw ValidationError("--at is for `postern hub admin`") }
         restrictNewFiles()
         if untilInputEnds { Shutdown.whenInputEnds() }
         var file = try configuration()

@@ -22,6 +22,8 @@ struct HubBackend: ControlBackend {
 
     /// The longest list of nodes.
     private static let listLimit = 10_000
+    /// The call that ends the hub.
+    private static let drain = "hub/drain"
 
     var version: String { Postern.version }
 
@@ -51,7 +53,32 @@ struct HubBackend: ControlBackend {
         }
     }
 
-    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>? {
+    func answer(_ call: ControlCall) -> EventLoopFuture<JSONValue>? { answer(call, to: key) }
+
+    /// Answers a call of an operator: `caller` is the hub's own key for who calls on this machine.
+    func answer(_ call: ControlCall, to caller: NodeKey) -> EventLoopFuture<JSONValue>? {
+        let answer = answerUnrecorded(call, to: caller)
+        guard call.changesState, call.path != Self.drain, let answer else { return answer }
+        return answer.flatMap { value in
+            eventLoop.submit {
+                parts.value.service.noteAdministration(of: call.path, by: caller, call.parameters)
+                return value
+            }
+        }
+    }
+
+    /// Answers the document of a call that came over the overlay.
+    func answer(_ document: JSONValue, of caller: NodeKey) -> EventLoopFuture<JSONValue> {
+        let call = ControlCall(
+            path: document["path"]?.string ?? "",
+            changesState: document["change"]?.bool ?? false,
+            parameters: document["with"] ?? [:]
+        )
+        return answer(call, to: caller)
+            ?? eventLoop.makeFailedFuture(Problem.unknownCall)
+    }
+
+    private func answerUnrecorded(_ call: ControlCall, to caller: NodeKey) -> EventLoopFuture<JSONValue>? {
         switch (call.path, call.changesState) {
         case ("hub/status", false):
             return status { JSONValue(encoding: $0) }
@@ -60,12 +87,17 @@ struct HubBackend: ControlBackend {
             return eventLoop.flatSubmit {
                 parts.value.service.nodes(limit: max(1, min(limit, Self.listLimit))).map { JSONValue(encoding: $0) }
             }
-        case ("hub/drain", true):
+        case (Self.drain, true):
             // As a signal from outside would: what follows is the same.
             return eventLoop.submit {
+                parts.value.service.noteAdministration(of: Self.drain, by: caller, call.parameters)
                 kill(getpid(), SIGTERM)
                 return ["draining": true]
             }
+        case ("hub/quota", false):
+            return eventLoop.submit { parts.value.quotas }
+        case ("hub/quota", true):
+            return eventLoop.flatSubmit { parts.value.limit(call.parameters) }
         case ("hub/ban", true):
             return eventLoop.flatSubmit { parts.value.ban(call.parameters) }
         case _: return nil
@@ -73,19 +105,28 @@ struct HubBackend: ControlBackend {
     }
 
     func page() -> EventLoopFuture<ProgramPage>? {
-        status { status in
+        let rates = eventLoop.submit {
+            let rates = parts.value.rates
+            return [\HubRates.Counts.requests, \.refused, \.relayedPackets].map { Self.shown(rates.rate($0)) }
+        }
+        return status { $0 }.and(rates).map { status, rates in
             ProgramPage(
                 title: "hub " + (status.url?.description ?? status.did.did),
                 facts: [
                     ("nodes online", "\(status.online)"),
                     ("registered", status.registeredText), ("relayed pairs", "\(status.relayed)"),
-                    ("requests", "\(status.requests)"), ("refused", "\(status.refused)"),
+                    ("requests", "\(status.requests), \(rates[0])"), ("refused", "\(status.refused), \(rates[1])"),
+                    ("relayed packets", "\(status.relayedPackets), \(rates[2])"),
                     ("waiting mail", "\(status.mailBytes) bytes"), ("store", status.storeText),
                     ("other hubs", status.hubs.map(\.description).joined(separator: ", ")),
                     ("state", status.state),
                 ]
             )
         }
+    }
+
+    private static func shown(_ rate: Double?) -> String {
+        rate.map { "\($0) a second in the last minute" } ?? "no rate known yet"
     }
 
     private func status<Result: Sendable>(
@@ -129,4 +170,12 @@ extension HubStatus {
             draining ? "draining" : nil,
         ].compactMap(\.self).joined(separator: "; ")
     }
+}
+
+extension Problem {
+    fileprivate static let unknownCall = Problem(
+        code: "bad-arguments",
+        message: "this hub knows no such call",
+        hint: "bring hub and sidecar to one version"
+    )
 }

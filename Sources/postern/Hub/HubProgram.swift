@@ -62,6 +62,9 @@ struct HubProgram {
         }
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let backend = HubBackend(parts: parts, eventLoop: loop, key: identity.key)
+        try await loop.submit {
+            parts.value.service.administer(by: settings.admins) { backend.answer($1, of: $0) }
+        }.get()
         let control = try await serve(ControlServer(group: controlGroup, backend: backend, logger: logger), state)
         let ready = try await loop.submit {
             parts.value.readyDocument(settings: settings, key: identity.key, control: control.address)
@@ -139,6 +142,7 @@ extension HubProgram {
         let node: OverlayNode
         let service: HubService
         let bans: HubBans
+        let rates = HubRates()
         private let audit: AuditFile
         private let counters: HandshakeCounterFile
         private let udp: [SocketAddress]
@@ -196,6 +200,9 @@ extension HubProgram {
                     service.open(to: settings.allowed)
                     service.ban(banned)
                     service.start(as: parts.url(settings: settings))
+                    parts.rates.start(on: loop) { [weak service, weak node] in
+                        HubRates.Counts(service: service, node: node)
+                    }
                     return NIOLoopBound(parts, eventLoop: loop)
                 }.nonisolated()
             } catch {
@@ -240,7 +247,8 @@ extension HubProgram {
         }
 
         func stop() -> EventLoopFuture<Void> {
-            service.drain().assumeIsolated().flatMap {
+            rates.stop()
+            return service.drain().assumeIsolated().flatMap {
                 self.service.stop()
             }.flatMap {
                 self.audit.close(on: self.node.eventLoop)

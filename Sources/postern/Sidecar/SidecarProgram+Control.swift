@@ -31,6 +31,7 @@ struct SidecarBackend: ControlBackend {
         switch (call.path, call.changesState) {
         case ("doctor", false): help.findings(on: eventLoop)
         case ("code", true): help.code(of: call.parameters["text"]?.string ?? "", on: eventLoop)
+        case let (path, _) where path.hasPrefix("hub/"): eventLoop.flatSubmit { program.value.administer(call) }
         case _: nil
         }
     }
