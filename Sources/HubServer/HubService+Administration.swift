@@ -1,6 +1,9 @@
+import HubCore
+import Logging
 package import NIOCore
 import OverlayNIO
 package import PosternModel
+import StateStore
 import TrustCore
 
 // Operators who are elsewhere: their sidecars' keys stand in the hub's configuration.
