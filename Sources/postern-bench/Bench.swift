@@ -7,7 +7,7 @@ struct Bench: Sendable {
 
     static let all: [Bench] = [
         .aead, .packet, .stream, .rpc, .route, .relay, .http, .cold, .handshakes, .idle, .hubRegister, .hubLookup,
-        .allocations,
+        .hubIdle, .allocations,
         .instructions,
     ]
 }
@@ -17,6 +17,8 @@ struct Budget: Sendable {
     let seconds: Double
     /// A hub's store to measure with, a PostgreSQL database or a file of SQLite; nil: a new file.
     var database: String?
+    /// A running hub to measure with.
+    var hub: String?
     /// Enough for a median that one disturbed round does not move.
     let rounds = 5
 

@@ -154,7 +154,7 @@ private final class HandshakeServer {
 }
 
 /// Memory of this process that is in use, in bytes.
-private func residentBytes() throws -> Int {
+func residentBytes() throws -> Int {
     // proc(5): the second number of statm counts resident pages.
     let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
     guard fields.count > 1, let pages = Int(fields[1]) else { throw BenchError("/proc/self/statm cannot be read") }

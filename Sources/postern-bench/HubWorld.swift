@@ -203,7 +203,7 @@ private final class HubAnswerHandler: OverlayStreamHandler {
 }
 
 /// Reads and keeps nothing.
-private final class IgnoringHandler: OverlayStreamHandler {
+final class IgnoringHandler: OverlayStreamHandler {
     func streamReadable(_ stream: OverlayStream) { while stream.read() != nil {} }
     func streamWritable(_ stream: OverlayStream) {}
     func streamEnded(_ stream: OverlayStream, _ end: StreamEnd) {}

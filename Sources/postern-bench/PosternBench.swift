@@ -59,6 +59,9 @@ struct Run: ParsableCommand {
     @Option(help: "For hub-register and hub-lookup: a postgresql:// URL or a file of SQLite in place of a new file.")
     var database: String?
 
+    @Option(help: "For hub-idle: the URL of a running hub.")
+    var hub: String?
+
     func validate() throws {
         if name == NoiseVectorsCommand.name {
             guard !files.isEmpty else { throw ValidationError("name at least one file of vectors") }
@@ -71,15 +74,16 @@ struct Run: ParsableCommand {
         guard database == nil || ["hub-register", "hub-lookup"].contains(name) else {
             throw ValidationError("\(name) needs no --database")
         }
-        guard seconds > 0, seconds <= 600 else {
-            throw ValidationError("--seconds \(seconds) is not between 0 and 600")
+        guard hub == nil || name == "hub-idle" else { throw ValidationError("\(name) needs no --hub") }
+        guard seconds > 0, seconds <= 900 else {
+            throw ValidationError("--seconds \(seconds) is not between 0 and 900")
         }
     }
 
     func run() throws {
         if name == NoiseVectorsCommand.name { return try VectorCheck(files: files, isJSON: json).run() }
         guard let bench = Bench.all.first(where: { $0.name == name }) else { throw ExitCode.failure }
-        let measurements = try bench.run(Budget(seconds: seconds, database: database))
+        let measurements = try bench.run(Budget(seconds: seconds, database: database, hub: hub))
         let report = Report(bench: bench, measurements: measurements)
         print(json ? report.json.compactText : report.text)
         guard measurements.allSatisfy(\.isWithinLimit) else { throw ExitCode.failure }
