@@ -42,7 +42,7 @@ def fill_sqlite(path, count):
 
 def fill_postgresql(server, count):
     server.sql(
-        "SET postern.slot = '0'; INSERT INTO postern.node (key, contacts, registered, seen, homes)"
+        "SET search_path TO postern; SET postern.slot = '0'; INSERT INTO postern.node (key, contacts, registered, seen, homes)"
         " SELECT sha256(number::text::bytea), '', 1, 1700000000000000000 + number, '' FROM generate_series(1,"
         f" {count}) AS number; ANALYZE postern.node", timeout=900)
 
