@@ -12,8 +12,10 @@ import schemathesis
 from openapi_spec_validator import validate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from raw import RawClient, headers
+from processes import Program, free_port
+from raw import RawAgent, RawClient, headers
 from test_local import NOBODY, needs_root, wait_until
+from world import Hub, World
 
 
 def token(node):
@@ -198,3 +200,43 @@ def test_the_cookie_of_the_page_counts_only_from_the_same_user(world):
     assert status("/api/v1/status", NOBODY.pw_uid) == "401"
     assert status("/api/v1/contact", NOBODY.pw_uid, *forged) == "401"
     assert status("/api/v1/contact", 0, *forged) == "200"
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus (Debian: prometheus) is not installed")
+def test_a_real_prometheus_scrapes_a_sidecar_and_a_hub(tmp_path):
+    """With the token of the state directory, as README says; what was counted is found by a query."""
+    with RawAgent() as agent, World(tmp_path, hub=False) as world:
+        hub = Hub(tmp_path)
+        (hub.state / "hub.yaml").write_text('control: {listen: "127.0.0.1:0", metrics: open}')
+        world.hub = world.add(hub.start())
+        for node in (world.a, world.b):
+            node.config["hubs"] = [hub.url]
+        port = world.serve("raw", "http", f"http://127.0.0.1:{agent.port}")
+        world.start()
+        for _ in range(3):
+            assert httpx.get(f"http://127.0.0.1:{port}/", timeout=20).status_code == 200
+        (tmp_path / "prometheus.yml").write_text(json.dumps({
+            "global": {"scrape_interval": "1s"},
+            "scrape_configs": [
+                {"job_name": "sidecar", "static_configs": [{"targets": [world.a.ready["control"]]}],
+                 "authorization": {"credentials_file": str(world.a.state / "control.token")}},
+                {"job_name": "hub", "static_configs": [{"targets": [hub.ready["control"]]}]}]}))
+        place = f"127.0.0.1:{free_port()}"
+        world.add(Program("prometheus", [
+            "prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+            f"--web.listen-address={place}"], tmp_path))
+
+        def ask(path, **query):
+            try:
+                return httpx.get(f"http://{place}/api/v1/{path}", params=query, timeout=5).json()["data"]
+            except (httpx.HTTPError, KeyError, ValueError):
+                return {}
+
+        def found(query):
+            return [float(one["value"][1]) for one in ask("query", query=query).get("result", [])]
+
+        wait_until(lambda: found("up") == [1, 1], "both are scraped", 40)
+        wait_until(lambda: found('postern_requests_total{direction="reached",status="2xx"}') == [3], "the calls", 20)
+        wait_until(lambda: found("postern_hub_nodes_online") == [2], "the nodes of the hub", 20)
+        targets = ask("targets")["activeTargets"]
+        assert [target["lastError"] for target in targets] == ["", ""]
