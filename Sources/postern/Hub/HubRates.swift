@@ -1,5 +1,6 @@
 import HubServer
 import NIOCore
+import OverlayCore
 import OverlayNIO
 
 /// How fast a hub's counters grow, over the last minute.
@@ -15,14 +16,14 @@ final class HubRates {
     private static let count = 13
 
     private var samples: [(time: NIODeadline, counts: Counts)] = []
-    private var task: RepeatedTask?
+    private var task: Scheduled<Void>?
 
     /// Looks at `counts` each few seconds, on this loop.
     func start(on loop: any EventLoop, _ counts: @escaping () -> Counts) {
-        task = loop.assumeIsolated().scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { [weak self] _ in
-            guard let self else { return }
-            self.samples.append((.now(), counts()))
-            if self.samples.count > Self.count { self.samples.removeFirst() }
+        samples.append((.now(), counts()))
+        if samples.count > Self.count { samples.removeFirst() }
+        task = loop.assumeIsolated().scheduleTask(in: Self.interval) { [weak self] in
+            self?.start(on: loop, counts)
         }
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import OverlayCore
+import OverlayCrypto
 import OverlayNIO
 import PosternModel
 import SidecarControl
