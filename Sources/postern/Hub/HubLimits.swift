@@ -2,6 +2,7 @@ import HubCore
 import HubServer
 import NIOCore
 import OverlayCore
+import OverlayNIO
 import PosternConfiguration
 import PosternModel
 
