@@ -1,16 +1,18 @@
 import Foundation
+import HubProtocol
 import NIOCore
 import NIOPosix
 import OverlayCore
 import OverlayCrypto
 import OverlayNIO
+import OverlayWire
 import PosternModel
 
 extension Bench {
     /// Nodes that are at home at a hub and do nothing.
     static let hubIdle = Bench(
         name: "hub-idle",
-        summary: "10 000 nodes at the hub that --hub names, for --seconds: look at that process meanwhile; without it 200"
+        summary: "10 000 nodes at the hub that --hub names, for --seconds, to look at that process; without it 200"
     ) { budget in
         let before = try residentBytes()
         let world = budget.hub == nil ? try HubWorld() : nil
@@ -46,7 +48,8 @@ private final class HubCrowd {
     /// `text` is the hub's URL, whose host is an address.
     init(at text: String) throws {
         guard let url = try? HubURL(text), let address = url.place.address,
-            let place = try? SocketAddress(ipAddress: address, port: Int(url.place.port)), let endpoint = Endpoint(place)
+            let place = try? SocketAddress(ipAddress: address, port: Int(url.place.port)),
+            let endpoint = Endpoint(place)
         else {
             throw BenchError("\(text) is no hub's URL with an address: postern://127.0.0.1:4600/did:key:z…")
         }
@@ -61,7 +64,9 @@ private final class HubCrowd {
     /// A new node with the hub as its peer.
     func client() throws -> HubClient {
         let identity = try NodeIdentity(seed: SystemEntropy.bytes())
-        let node = try LoopbackPair.makeNode(identity, on: group.next()) { _ in AcceptingObserver { IgnoringHandler() } }
+        let node = try LoopbackPair.makeNode(identity, on: group.next()) { _ in
+            AcceptingObserver { IgnoringHandler() }
+        }
         _ = try LoopbackPair.start(node)
         let peer = hub
         try node.eventLoop.submit { _ = node.value.admit(peer) }.wait()
