@@ -10,7 +10,7 @@ extension Bench {
     ) { budget in
         let world = try HubWorld(database: budget.database)
         let client = try world.client()
-        let time = budget.perRound(parts: 3)
+        let time = budget.perRound(parts: 4)
         // Contact cards that change are written every time.
         let requests = { @Sendable (count: Int) in
             HubRequest.register(contacts: [RecordID(ofBytes: Array("\(count)".utf8))])
@@ -28,12 +28,14 @@ extension Bench {
             } while monotonicSeconds() - start < time
             return (monotonicSeconds() - start) / count * 1000
         }
+        let crowd = try budget.sample { try world.newcomers(inFlight: 32, for: time) }
         try client.stop()
         try world.stop()
         return [
             Measurement(what: "8 in flight", unit: "/s", samples: together.map(\.rate)),
             Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
             Measurement(what: "1 in flight, p99", unit: "µs", samples: alone.map(\.slow)),
+            Measurement(what: "new nodes, 32 at a time", unit: "/s", samples: crowd),
             Measurement(what: "a new node starts, shakes hands, registers and stops", unit: "ms", samples: fresh),
         ]
     }

@@ -78,14 +78,32 @@ final class HubWorld {
     /// A node that the hub has not met, with the hub as its peer.
     func client() throws -> HubClient {
         lastSeed += 1
-        var seed = Array(repeating: UInt8(10), count: 32)
-        for index in 0..<4 { seed[index] = UInt8(truncatingIfNeeded: lastSeed >> (8 * index)) }
-        let identity = try NodeIdentity(seed: seed)
+        let identity = try Self.identity(lastSeed)
         let node = try LoopbackPair.makeNode(identity, on: clientLoop) { _ in AcceptingObserver { IgnoringHandler() } }
         _ = try LoopbackPair.start(node)
         let peer = hubPeer
         try clientLoop.submit { _ = node.value.admit(peer) }.wait()
         return HubClient(identity: identity, node: node, hub: peer.key)
+    }
+
+    /// How many nodes that the hub has not met come in a second, `inFlight` at a time: each starts, shakes hands,
+    /// registers, and stops.
+    func newcomers(inFlight: Int, for seconds: Double) throws -> Double {
+        let (loop, hub, first) = (clientLoop, hubPeer, lastSeed)
+        let end = NIODeadline.now() + .nanoseconds(Int64(seconds * 1e9))
+        let count = try loop.flatSubmit {
+            let crowd = Newcomers(on: loop, at: hub, after: first, until: end)
+            return EventLoopFuture.andAllSucceed((0..<inFlight).map { _ in crowd.next() }, on: loop)
+                .assumeIsolated().map { crowd.count }.nonisolated()
+        }.wait()
+        lastSeed += count + inFlight
+        return Double(count) / seconds
+    }
+
+    fileprivate static func identity(_ number: Int) throws -> NodeIdentity {
+        var seed = Array(repeating: UInt8(10), count: 32)
+        for index in 0..<4 { seed[index] = UInt8(truncatingIfNeeded: number >> (8 * index)) }
+        return try NodeIdentity(seed: seed)
     }
 
     func stop() throws {
@@ -145,6 +163,40 @@ struct HubClient: Sendable {
             handler.answered.fail(error)
         }
         return handler.answered.futureResult
+    }
+}
+
+/// Nodes that follow one another until the time is over. Confined to the clients' loop.
+private final class Newcomers {
+    private let loop: any EventLoop
+    private let hub: PeerConfiguration
+    private let end: NIODeadline
+    private var last: Int
+    private(set) var count = 0
+
+    init(on loop: any EventLoop, at hub: PeerConfiguration, after last: Int, until end: NIODeadline) {
+        (self.loop, self.hub, self.last, self.end) = (loop, hub, last, end)
+    }
+
+    /// Lets one node come and go, and then another, until the time is over.
+    func next() -> EventLoopFuture<Void> {
+        guard NIODeadline.now() < end else { return loop.makeSucceededVoidFuture() }
+        last += 1
+        do {
+            let identity = try HubWorld.identity(last)
+            let place = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+            let node = LoopbackPair.node(identity, at: place, on: loop)
+            let client = HubClient(identity: identity, node: NIOLoopBound(node, eventLoop: loop), hub: hub.key)
+            return node.start().assumeIsolated().flatMap { _ in
+                node.admit(self.hub)
+                return client.ask(HubRequest.register(contacts: []).document.compactBytes)
+            }.flatMap {
+                self.count += 1
+                return node.stop()
+            }.flatMap { self.next() }.nonisolated()
+        } catch {
+            return loop.makeFailedFuture(error)
+        }
     }
 }
 

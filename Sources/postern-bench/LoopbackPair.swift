@@ -104,20 +104,37 @@ final class LoopbackPair {
     ) throws -> NIOLoopBound<OverlayNode> {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         return try eventLoop.submit {
-            var settings = OverlayNode.Settings.defaults
-            settings.listen = [loopback]
-            settings.node.acceptsUnknownPeers = acceptsUnknownPeers
-            settings.node.usesDirectPaths = usesDirectPaths
-            // Everything comes from one address, as fast as it can.
-            settings.node.maxHandshakesPerSecond = 1_000_000
-            settings.node.maxHandshakesPerSource = 1_000_000
-            settings.node.relayRate = .max
-            settings.node.relayRatePerPeer = .max
-            let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
-            let node = OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
+            let node = node(
+                identity,
+                at: loopback,
+                on: eventLoop,
+                acceptsUnknownPeers: acceptsUnknownPeers,
+                usesDirectPaths: usesDirectPaths
+            )
             node.observer = makeObserver(node)
             return NIOLoopBound(node, eventLoop: eventLoop)
         }.wait()
+    }
+
+    /// On its loop: a node that listens at `place` and takes as many packets as come.
+    static func node(
+        _ identity: NodeIdentity,
+        at place: SocketAddress,
+        on eventLoop: any EventLoop,
+        acceptsUnknownPeers: Bool = false,
+        usesDirectPaths: Bool = true
+    ) -> OverlayNode {
+        var settings = OverlayNode.Settings.defaults
+        settings.listen = [place]
+        settings.node.acceptsUnknownPeers = acceptsUnknownPeers
+        settings.node.usesDirectPaths = usesDirectPaths
+        // Everything comes from one address, as fast as it can.
+        settings.node.maxHandshakesPerSecond = 1_000_000
+        settings.node.maxHandshakesPerSource = 1_000_000
+        settings.node.relayRate = .max
+        settings.node.relayRatePerPeer = .max
+        let quiet = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+        return OverlayNode(eventLoop: eventLoop, identity: identity, settings: settings, logger: quiet)
     }
 
     /// Starts a node; where it is then.
