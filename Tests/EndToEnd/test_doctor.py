@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from namespaces import HUB_ADDRESS, Namespaces, why_not
 from processes import POSTERN, free_port
 from world import COMMAND_TIMEOUT, Sidecar, World, postern
 
@@ -249,3 +250,19 @@ def test_the_way_to_a_peer_is_looked_at_step_by_step(tmp_path):
         until("broken", "fails with upstream")
         b.stop()
         until("broken", "nothing comes back")
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_a_path_that_carries_too_little_is_told(tmp_path):
+    """The interface is made too small for a session's packets while one runs."""
+    with Namespaces(forwards=True) as hosts, World(tmp_path, address=HUB_ADDRESS, namespaces=hosts.names) as world:
+        world.start()
+        a, b = world.a, world.b
+        a.wait_for_peer(b.did, lambda peer: peer["path"] and peer["path"]["kind"] == "direct", "met directly")
+        inside = ["ip", "netns", "exec", hosts.names["a"]]
+        assert any("version" in step for step in found(doctor(a, "b", prefix=inside), "way to b", "ok"))
+        hosts.run("a", "ip", "link", "set", "up0", "mtu", "1000")
+        deadline = time.monotonic() + 30
+        while not any("less than 1200 bytes" in what
+                      for what in found(doctor(a, "b", prefix=inside), "way to b", "broken")):
+            assert time.monotonic() < deadline, a.peer(b.did)
