@@ -69,6 +69,10 @@ def test_a_service_is_exposed_and_reached_without_an_editor(tmp_path):
             assert stat.S_IMODE(b.config_file.stat().st_mode) == mode
 
             befriend(b, a)
+            # The two halves in the wrong order are told, and a name that is nearly one.
+            assert "did you mean `postern reach b:raw`?" in a.cli("reach", "raw:b")["hint"]
+            assert a.cli("unreach", "raw:b") and "postern name DID nobody" in a.cli("reach", "nobody:raw")["hint"]
+            a.cli("unreach", "nobody:raw")
             reached = a.cli("reach", "b:raw")
             assert (reached["peer"], reached["service"], reached["running"]) == ("b", "raw", True)
             assert wait_for(lambda: status_of(f"http://{reached['listen']}/") == 200, "the call passes")

@@ -47,6 +47,8 @@ struct ReachCommand: AsyncParsableCommand {
         let running: Bool
         /// As `status` shows it; nil without a running sidecar.
         let state: String?
+        /// What to do where nobody has the peer's name; nil: somebody has it, or no sidecar runs.
+        let hint: String?
     }
 
     func run() async throws {
@@ -55,13 +57,15 @@ struct ReachCommand: AsyncParsableCommand {
         }
         let isRunning = effect.isRunning && effect.warning == nil
         let status = isRunning ? try await sidecar.ask(ShowStatus()) : nil
+        let state = status?.reach.first { $0.listen == place }?.state
         let document = Document(
             peer: target.peer,
             service: target.service,
             listen: place,
             config: effect.file,
             running: isRunning,
-            state: status?.reach.first { $0.listen == place }?.state
+            state: state,
+            hint: status?.unbound.contains { "\($0.name)" == "\(target.peer)" } == true ? await nameHint() : nil
         )
         guard !output.json else { return output.console.show(document) { _ in "" } }
         let kind = isRunning ? await offeredKind() : nil
@@ -71,8 +75,21 @@ struct ReachCommand: AsyncParsableCommand {
                 \(place) leads to \(document.service) of \(document.peer)\(state)
                 \(effect.words)
                 \(ClientWords(target: target, listen: place).lines(for: kind).joined(separator: "\n"))
-                """
+                """ + (document.hint.map { "\n\($0)" } ?? "")
         }
+    }
+
+    /// What to do where nobody is called what was typed: the two halves may have changed places.
+    private func nameHint() async -> String {
+        let peers = (try? await sidecar.ask(ListPeers())) ?? []
+        if let service = target.service.name, peers.contains(where: { $0.name == "\(service)" }) {
+            return "nobody is called \(target.peer) here, but a peer is called \(service): "
+                + "did you mean `postern reach \(service):\(target.peer)`? Then take this one back: "
+                + "postern unreach \(target.peer):\(target.service)"
+        }
+        let near = Suggestion.nearest(to: "\(target.peer)", among: peers.compactMap(\.name))
+        return "nobody is called \(target.peer) here: " + (near.map { "did you mean \($0)? " } ?? "")
+            + "`postern name DID \(target.peer)` binds the name"
     }
 
     /// What the peer says the service is; nil when it does not say so at once.
