@@ -1,4 +1,4 @@
-package import HubCore
+import HubCore
 import TrustCore
 
 /// What the operator of a hub can limit while it runs: for a node, for all that come from one network (/24, /48), for a
@@ -31,7 +31,7 @@ package enum HubQuota: String, CaseIterable, Sendable {
 
 extension HubSettings {
     /// What `quota` is. A rate allows a fifth of a minute's at once, and entries and hourly ones all of theirs.
-    package subscript(quota: HubQuota) -> Int {
+    fileprivate subscript(quota: HubQuota) -> Int {
         get {
             switch quota {
             case .nodes: nodeCount
@@ -64,6 +64,12 @@ extension HubService.Settings {
     /// The defaults, but for these.
     package init(quotas: [HubQuota: Int]) {
         self = .defaults
-        for (quota, value) in quotas { hub[quota] = value }
+        for (quota, value) in quotas { self[quota] = value }
+    }
+
+    /// What `quota` is.
+    package subscript(quota: HubQuota) -> Int {
+        get { hub[quota] }
+        set { hub[quota] = newValue }
     }
 }

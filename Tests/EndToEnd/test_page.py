@@ -86,13 +86,10 @@ class Page:
 
     def scan(self, selector, folder):
         """What a camera reads in that part of the page."""
-        clip = self.run("""const part = document.querySelector(arguments[0]);
-            part.scrollIntoView();
-            const box = part.getBoundingClientRect();
-            return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, scale: 3}""", selector)
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": 1280, "height": 1000, "deviceScaleFactor": 2, "mobile": False})
         picture = Path(folder) / "code.png"
-        picture.write_bytes(base64.b64decode(shot["data"]))
+        self.driver.find_element("css selector", selector).screenshot(str(picture))
         run = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, timeout=20)
         return run.stdout.strip()
 

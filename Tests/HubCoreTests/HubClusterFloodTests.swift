@@ -17,10 +17,12 @@ extension HubFloodTests {
             let tags = HubTags(secret: [1])
             worlds = (0..<Self.count).map { number in
                 var world = HubWorld(settings)
-                world.hub = Hub(identity: identity(UInt8(90 + number)), tags: tags, settings: settings)
+                world.hub = Hub(identity: Self.hub(number), tags: tags, settings: settings)
                 return world
             }
         }
+
+        static func hub(_ number: Int) -> NodeIdentity { identity(UInt8(90 + number)) }
 
         /// Does `body` at hub `number`, over the store as the others left it.
         mutating func at<Result>(_ number: Int, _ body: (inout HubWorld) -> Result) -> Result {
@@ -38,8 +40,10 @@ extension HubFloodTests {
         }
         var taken = 0
         for number in 0..<900 {
-            let answer = hubs.at(number % Three.count) { world in
-                world.deposit(box(number), from: newcomer(number), in: network(number / 3 % 3)).answer
+            let hub = number % Three.count
+            let answer = hubs.at(hub) { world in
+                let source = network(number / 3 % 3)
+                return world.deposit(box(number), from: newcomer(number), in: source, at: Three.hub(hub).key).answer
             }
             if answer == .done { taken += 1 } else { #expect(answer == .refused(.overLimit)) }
         }
@@ -50,7 +54,7 @@ extension HubFloodTests {
         hubs.at(1) { world in
             _ = world.ask(.deposit(target: bob.key, sealed: box(9_001), evidence: grant), from: alice, in: network(0))
         }
-        _ = hubs.at(2) { $0.deposit(box(9_002), from: carol, in: network(9)) }
+        _ = hubs.at(2) { $0.deposit(box(9_002), from: carol, in: network(9), at: Three.hub(2).key) }
         let events = hubs.at(0) { pushes($0.watch(bob), to: bob) }
         let arrived = events.compactMap { event -> [UInt8]? in
             if case .mail(_, let sealed, _) = event { sealed } else { nil }

@@ -21,11 +21,11 @@ extension HubWorld {
         _ sealed: [UInt8],
         to target: NodeKey = bob.key,
         from node: NodeIdentity,
-        in network: SourceNetwork = .unknown
+        in network: SourceNetwork = .unknown,
+        at hub: NodeKey = hubIdentity.key
     ) -> (answer: HubAnswer, actions: [HubAction]) {
         let (answer, actions) = ask(.deposit(target: target, sealed: sealed), from: node, in: network)
         guard case .refused(.workNeeded(let bits, let hour)) = answer else { return (answer, actions) }
-        let hub = hubIdentity.key
         let challenge = WorkChallenge(hub: hub, sender: node.key, target: target, sealed: sealed, hour: hour)
         let evidence = challenge.solve(bits: bits).map { DepositEvidence.work($0) }
         return ask(.deposit(target: target, sealed: sealed, evidence: evidence), from: node, in: network)

@@ -64,7 +64,7 @@ import Testing
                 "h.yaml:1: listen: the number 4600, expected \(TextForm.listen.expected); write 0.0.0.0:4600",
                 "h.yaml:2: public[0]: \"a b\", expected \(TextForm.host.expected)",
                 "h.yaml:3: expose: an unknown key, expected one of listen, state, keyFileMode, public, websocket, "
-                    + "database, control, admission, limits, log",
+                    + "database, control, admission, admins, limits, log",
             ]
         )
     }

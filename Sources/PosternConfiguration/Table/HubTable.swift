@@ -47,7 +47,7 @@ extension Section {
             Key(
                 name: "admins",
                 shape: .list(.text(.key), distinct: [""], limit: 64),
-                summary: "keys of sidecars from which the hub may be administered: postern hub admin … --at URL",
+                summary: "keys of sidecars from which the hub may be administered: postern hub --at URL admin …",
                 fallback: .empty,
                 example: "did:key:z6Mk..."
             ),

@@ -30,7 +30,7 @@ extension StatusPage {
           const dark = rows.flatMap((row, y) => [...row].map((sign, x) => sign === '#' ? `M${x + 4} ${y + 4}h1v1h-1z`
               : ''));
           const picture = shape('svg', {viewBox: `0 0 ${side} ${side}`, class: 'code', role: 'img',
-            'aria-label': 'The invitation as a QR code', 'shape-rendering': 'crispEdges'});
+            'aria-label': 'The invitation as a QR code'});
           picture.append(shape('rect', {class: 'paper', width: side, height: side}),
             shape('path', {class: 'ink', d: dark.join('')}));
           return picture;

@@ -73,7 +73,7 @@ extension StatusPage {
         .request{border-top:1px solid var(--line);padding:.8rem 0}.request:first-of-type{border-top:0;padding-top:0}
         blockquote{margin:.4rem 0;padding:.3rem .8rem;border-left:3px solid var(--line);color:var(--muted)}
         #audit{margin-top:.75rem}h3+table{margin-top:.5rem}
-        .code{width:min(18rem,100%);margin:.6rem 0}.code .paper{fill:#fff}.code .ink{fill:#000}
+        .code{width:min(28rem,100%);margin:.6rem 0}.code .paper{fill:#fff}.code .ink{fill:#000}
         #doctor{margin-top:.75rem}
         .told{margin:.6rem 0 0;font-size:.9rem}
         dialog{border:1px solid var(--line);border-radius:12px;background:var(--card);color:var(--ink);

@@ -1,4 +1,3 @@
-import HubCore
 import HubServer
 import NIOCore
 import OverlayCore
@@ -33,7 +32,7 @@ extension HubProgram.Parts {
     /// The quotas that hold.
     var quotas: JSONValue {
         var document = JSONObject()
-        for quota in HubQuota.allCases { document[quota.rawValue] = .integer(Int64(service.limits.hub[quota])) }
+        for quota in HubQuota.allCases { document[quota.rawValue] = .integer(Int64(service.limits[quota])) }
         return .object(document)
     }
 
@@ -58,7 +57,7 @@ extension HubProgram.Parts {
             )
         }
         var limits = service.limits
-        limits.hub[quota] = value
+        limits[quota] = value
         service.limit(by: limits)
         return loop.makeSucceededFuture(quotas)
     }

@@ -61,10 +61,7 @@ struct HubProgram {
             throw CommandFailure(problem)
         }
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let backend = HubBackend(parts: parts, eventLoop: loop, key: identity.key)
-        try await loop.submit {
-            parts.value.service.administer(by: settings.admins) { backend.answer($1, of: $0) }
-        }.get()
+        let backend = try await backend(of: parts, on: loop, key: identity.key)
         let control = try await serve(ControlServer(group: controlGroup, backend: backend, logger: logger), state)
         let ready = try await loop.submit {
             parts.value.readyDocument(settings: settings, key: identity.key, control: control.address)
@@ -84,6 +81,20 @@ struct HubProgram {
         try await Shutdown.run([hub] + background, logger: logger) { reload(levels: levels, logger: logger) }
         logger.info("stopped")
         for group in [controlGroup, dataGroup, stateGroup] { try await group.shutdownGracefully() }
+    }
+
+    /// What answers operators: those on this machine, and those whom the file names.
+    private func backend(
+        of parts: NIOLoopBound<Parts>,
+        on loop: any EventLoop,
+        key: NodeKey
+    ) async throws -> HubBackend {
+        let backend = HubBackend(parts: parts, eventLoop: loop, key: key)
+        let admins = file.settings.admins
+        try await loop.submit {
+            parts.value.service.administer(by: admins) { backend.answer($1, of: $0) }
+        }.get()
+        return backend
     }
 
     private var directory: StateDirectory {

@@ -10,10 +10,11 @@ import Synchronization
 /// Lets the control API reach the program on its own loop.
 struct SidecarBackend: ControlBackend {
     let program: NIOLoopBound<SidecarProgram>
-    let eventLoop: any EventLoop
     let key: NodeKey
     let permissions: AgentPermissions
     let help: PageHelp
+
+    private var eventLoop: any EventLoop { program.eventLoop }
 
     var version: String { Postern.version }
 

@@ -53,13 +53,8 @@ struct SidecarService {
         }.get()
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
-        let backend = SidecarBackend(
-            program: program,
-            eventLoop: loop,
-            key: identity.key,
-            permissions: permissions,
-            help: PageHelp(state: settings.state, file: source)
-        )
+        let help = PageHelp(state: settings.state, file: source)
+        let backend = SidecarBackend(program: program, key: identity.key, permissions: permissions, help: help)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()
