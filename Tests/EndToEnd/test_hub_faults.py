@@ -15,7 +15,7 @@ from databases import PostgreSQL
 from raw import RawAgent
 from test_database import DatabaseHub
 from test_failures import wait_until
-from test_hubs import HEALING, Calls
+from test_hubs import HEALING, SECRET, Calls
 from world import Hub, Sidecar, World, befriend, postern
 
 pytestmark = pytest.mark.alone
@@ -79,6 +79,7 @@ class Way:
 @contextlib.contextmanager
 def relayed(folder, hub):
     """Two sidecars whose every packet `hub` relays, and a client that calls again and again."""
+    (hub.state / "cluster.secret").write_text(SECRET)
     with RawAgent() as agent, World(folder, hub=False) as world:
         world.hub = world.add(hub.start())
         for node in (world.a, world.b):
