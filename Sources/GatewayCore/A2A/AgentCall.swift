@@ -11,8 +11,10 @@ final class AgentCall: Exchange, BodyInspector {
     private var calls = CallReader()
     private var method: String?
     private var coding = ContentCoding.identity
+    /// What the request says of its body.
+    private var (isJSON, isCoded) = (false, false)
 
-    /// Bytes of a message that is collected; a longer one is edited as it comes.
+    /// Bytes of a message that is collected; a longer one is edited as it comes where it says that it is JSON.
     private static let limit = 1 << 20
     /// A2A 1.0 §9.4.11, 0.3 §7.10, and before that.
     private static let cardMethods: Set<String> = [
@@ -33,7 +35,17 @@ final class AgentCall: Exchange, BodyInspector {
             if member.path == ["method"] { self.method = member.text }
             return self.forwarded(member, callbacks)
         }
-        return .collect(editor, limit: Self.limit, overflow: .stream(stream))
+        return .collect(editor, limit: Self.limit, overflow: isJSON && !isCoded ? .stream(stream) : .pass)
+    }
+
+    func edit(request field: HeadField) -> FieldEdit {
+        let value = String(decoding: field.value, as: UTF8.self).lowercased()
+        switch field.name {
+        case "content-type": isJSON = value.contains("json")
+        case "content-encoding": isCoded = value != "identity"
+        case _: break
+        }
+        return .keep
     }
 
     func inspect(_ content: Span<UInt8>) {
@@ -69,7 +81,8 @@ final class AgentCall: Exchange, BodyInspector {
         guard let callbacks, isAboutReceivers else { return nil }
         let editor = ContentEditor { content in self.answer(content, callbacks) }
         let stream = JSONStringStream(named: Self.names) { self.givenBack($0, callbacks) }
-        return .collect(editor, limit: Self.limit, overflow: coding == .identity ? .stream(stream) : .pass)
+        let isStreamed = coding == .identity && head.contentType.contains("json")
+        return .collect(editor, limit: Self.limit, overflow: isStreamed ? .stream(stream) : .pass)
     }
 
     private func givenBack(_ member: JSONMember, _ callbacks: any CallbackMapping) -> String? {

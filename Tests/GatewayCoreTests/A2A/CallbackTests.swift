@@ -94,10 +94,17 @@ import Testing
             ? message(
                 "POST /rpc HTTP/1.1",
                 "Host: 127.0.0.1:7701",
+                "Content-Type: application/json",
                 "Transfer-Encoding: chunked",
                 body: String(asked.utf8.count, radix: 16) + "\r\n" + asked + "\r\n0\r\n\r\n"
             )
-            : Self.post(asked)
+            : message(
+                "POST /rpc HTTP/1.1",
+                "Host: 127.0.0.1:7701",
+                "Content-Type: application/a2a+json; charset=utf-8",
+                "Content-Length: \(asked.utf8.count)",
+                body: asked
+            )
         let reach = Self.reach()
         var forwarded = ""
         var rest = request[...]
@@ -109,6 +116,20 @@ import Testing
         // Too long to be shown.
         let isRight = Self.dechunked(forwarded) == Self.large(Self.overlay)
         #expect(isRight)
+    }
+
+    @Test(arguments: ["Content-Type: text/plain", "Content-Type: application/json\r\nContent-Encoding: gzip"])
+    func `a long message that is no plain JSON passes as it came`(fields: String) {
+        let body = Self.large(Self.receiver)
+        let request = message(
+            "POST /rpc HTTP/1.1",
+            "Host: 127.0.0.1:7701",
+            fields,
+            "Content-Length: \(body.utf8.count)",
+            body: body
+        )
+        let isSame = Self.body(Self.reach().ask(request)) == body
+        #expect(isSame)
     }
 
     @Test(arguments: registrations)
