@@ -86,6 +86,7 @@ extension Node {
             session.queue(attested: endpoint, channel: relay.channel)
             wake(peer)
         }
+        shared.hasAttests = !shared.attestsIn.isEmpty
     }
 
     /// Notes what hubs told of peers.
@@ -95,5 +96,6 @@ extension Node {
             guard let peer = peers.lazy.compactMap({ $0 }).first(where: { $0.relay == relay }) else { continue }
             peer.attestation = Peer.Attestation(endpoint: endpoint, at: now)
         }
+        shared.hasAttests = false
     }
 }

@@ -9,8 +9,10 @@ extension Node {
         while let response = session.pendingResponses.popLast() {
             if let transmit = send(response, of: session, into: &writer, at: now) { return transmit }
         }
-        if let transmit = mappingPacket(of: session, into: &writer, at: now) { return transmit }
-        if let transmit = guessingPacket(of: session, into: &writer, at: now) { return transmit }
+        if session.uncommon != nil {
+            if let transmit = mappingPacket(of: session, into: &writer, at: now) { return transmit }
+            if let transmit = guessingPacket(of: session, into: &writer, at: now) { return transmit }
+        }
         var position = 0
         while position < session.probes.count {
             defer { position += 1 }

@@ -16,7 +16,7 @@ extension Node {
         let path = AddressPair(local: local, remote: remote)
         receivePacket(datagram, on: path, ecn: ecn, into: scratch, at: now)
         forwardRelayed(at: now)
-        takeAttests(at: now)
+        if shared.hasAttests { takeAttests(at: now) }
         let relayScratch = relayScratch
         while let packet = shared.relayedIn.popFirst() {
             let path = AddressPair(packet.relay)

@@ -16,7 +16,7 @@ extension Node {
                 if let transmit = emit(next, into: &writer) { return transmit }
             }
             forwardRelayed(at: now)
-            forwardAttests()
+            if shared.hasAttests { forwardAttests() }
             guard let slot = ready.first else { return nil }
             guard let peer = peers[slot], peer.isReady else {
                 _ = ready.popFirst()

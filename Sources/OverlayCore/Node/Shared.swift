@@ -37,6 +37,8 @@ struct Shared: ~Copyable {
     var attestRequests = RingQueue<RelayHandle>()
     var attestsOut = RingQueue<(relay: RelayHandle, endpoint: Endpoint)>()
     var attestsIn = RingQueue<(relay: RelayHandle, endpoint: Endpoint)>()
+    /// Whether one of these three has something.
+    var hasAttests = false
     /// Where the node can be reached on its own networks, the highest priority first.
     var localCandidates: [Candidate] = []
     var candidatesSequence: UInt64 = 0

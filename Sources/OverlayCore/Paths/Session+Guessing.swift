@@ -10,7 +10,7 @@ extension Session {
     private static let attestationLifetime = Interval.seconds(60)
 
     /// Whether packets of §9.3 are to leave.
-    var isGuessing: Bool { guesses != nil || spread?.waiting.isEmpty == false }
+    var isGuessing: Bool { uncommon?.isGuessing == true }
 
     private func isInUse(at now: Instant) -> Bool {
         streams.count > 0 || streamEndedAt.map { now - $0 < Self.useMemory } ?? false
@@ -83,6 +83,7 @@ extension Session {
 
     /// Nothing is guessed any more.
     func endGuessing() {
+        guard uncommon != nil else { return }
         guesses = nil
         spread = nil
     }
@@ -145,6 +146,7 @@ extension Session {
     /// Asks the hub that relays to tell the peer where it sees this node.
     func requestAttest(shared: inout Shared) {
         guard shared.settings.guessesPorts, case .relay(let relay)? = path?.addresses.remote else { return }
+        shared.hasAttests = true
         shared.attestRequests.append(relay)
     }
 
@@ -160,34 +162,41 @@ extension Session {
             Self.attestRate.take(&attestDue, at: now)
         else { return }
         let relay = RelayHandle(hub: route.peer, channel: route.channel)
+        shared.hasAttests = true
         shared.attestsOut.append((relay, path.addresses.remote))
     }
 
     /// A hub says where the other end of `channel` is.
     func receive(attested endpoint: Endpoint, channel: RelayChannel, shared: inout Shared) {
         guard peer.relays, peer.attests else { return }
+        shared.hasAttests = true
         shared.attestsIn.append((RelayHandle(hub: peer.handle, channel: channel), endpoint))
     }
 
     /// Puts what waits into a packet.
     func writeAttests(to writer: inout PacketWriter) {
-        while let channel = control.attestRequests.last, writer.remaining >= 5 {
-            control.attestRequests.removeLast()
+        guard var attests = control.attests else { return }
+        while let channel = attests.requests.last, writer.remaining >= 5 {
+            attests.requests.removeLast()
             writer.append(attest: channel)
         }
-        while let attest = control.attests.last, writer.remaining >= 24 {
-            control.attests.removeLast()
+        while let attest = attests.told.last, writer.remaining >= 24 {
+            attests.told.removeLast()
             writer.append(attested: attest.channel, at: attest.endpoint)
         }
+        control.attests = attests.requests.isEmpty && attests.told.isEmpty ? nil : attests
     }
 
     /// One more waits in this session, which is a hub's or, at a hub, a node's.
     func queue(attestRequest channel: RelayChannel) {
-        if control.attestRequests.count < Self.maximumAttests { control.attestRequests.append(channel) }
+        guard control.attests?.requests.count ?? 0 < Self.maximumAttests else { return }
+        control.attests = control.attests ?? Attests()
+        control.attests?.requests.append(channel)
     }
 
     func queue(attested endpoint: Endpoint, channel: RelayChannel) {
-        guard control.attests.count < Self.maximumAttests else { return }
-        control.attests.append((channel, endpoint))
+        guard control.attests?.told.count ?? 0 < Self.maximumAttests else { return }
+        control.attests = control.attests ?? Attests()
+        control.attests?.told.append((channel, endpoint))
     }
 }

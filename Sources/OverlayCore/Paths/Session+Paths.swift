@@ -371,9 +371,14 @@ extension Session {
 
     var probeDeadline: Instant? {
         var next = probes.map(\.nextAt).min()
+        for deadline in [upgradeAt, opening.deadline] {
+            guard let deadline else { continue }
+            next = min(next ?? deadline, deadline)
+        }
+        guard let uncommon else { return next }
         // Guesses wait for an index of their own, which comes in a packet.
-        let guessAt = sendEpoch?.probingIndex == nil ? nil : guesses?.nextAt
-        for deadline in [upgradeAt, opening.deadline, guessAt, delayedAnswer?.at] {
+        let guessAt = sendEpoch?.probingIndex == nil ? nil : uncommon.guesses?.nextAt
+        for deadline in [guessAt, uncommon.delayedAnswer?.at] {
             guard let deadline else { continue }
             next = min(next ?? deadline, deadline)
         }

@@ -115,7 +115,7 @@ extension Session {
     /// Whether something waits to be sent, were it only an acknowledgement or a challenge.
     var hasMore: Bool {
         hasContentToSend || received.isAckDue || !pendingResponses.isEmpty || !probes.isEmpty || !relayQueue.isEmpty
-            || isGuessing || mappingProbe?.isDue == true
+            || uncommon?.hasMore == true
     }
 
     // MARK: Frames

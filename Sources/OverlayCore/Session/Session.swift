@@ -48,13 +48,8 @@ final class Session {
     var upgradeWait: Interval?
     /// How a direct path is opened from both sides at once.
     var opening = Opening()
-    /// Ports of the peer that are guessed, and ports of ours that are open for the peer to guess.
-    var guesses: PortGuesses?
-    var spread: SpreadPorts?
-    /// A challenge that is to be answered later, and one of ours from a socket of its own that waits to leave or for
-    /// its answer.
-    var delayedAnswer: (response: PathResponse, at: Instant)?
-    var mappingProbe: MappingProbe?
+    /// What few sessions have.
+    var uncommon: UncommonPaths?
     /// When all changes to addresses that the peer sends from will be paid off.
     var followDue = Instant(nanoseconds: .min)
     /// When the last stream ended.
@@ -241,14 +236,19 @@ struct Control {
     var isObservedDue = false
     /// A step of a simultaneous opening.
     var punch: PunchFrame?
-    /// Conversations whose other end is to be told where this node is, and what this node as a hub tells.
-    var attestRequests: [RelayChannel] = []
-    var attests: [(channel: RelayChannel, endpoint: Endpoint)] = []
+    /// What is asked and told of where nodes are.
+    var attests: Attests?
     /// Sequences of spare indices, of the keys in use.
     var newIndices: [UInt64] = []
 
     var isEmpty: Bool {
         !isPingDue && !isMaxDataDue && !isMaxStreamsDue && !areCandidatesDue && !isObservedDue && newIndices.isEmpty
-            && punch == nil && attestRequests.isEmpty && attests.isEmpty
+            && punch == nil && attests == nil
     }
+}
+
+/// Conversations whose other end is to be told where this node is, and what this node as a hub tells.
+struct Attests {
+    var requests: [RelayChannel] = []
+    var told: [(channel: RelayChannel, endpoint: Endpoint)] = []
 }
