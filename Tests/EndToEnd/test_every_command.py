@@ -26,10 +26,14 @@ ARGUMENTS = {
     "network leave": ["acme"], "network add": ["acme", "bob"], "network remove": ["acme", "bob"],
     "network role": ["acme", "bob", "admin"], "network transfer": ["acme", "bob"], "network name": ["acme", "bob", "b"],
     "network group": ["acme", "ops", "bob"], "network policy": ["acme"], "network heal": ["acme"],
+    "network authority add": ["acme"], "network authority list": ["acme"],
+    "network authority remove": ["acme", "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"],
+    "network certify": [
+        "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK", "--authority", "no-such-authority"],
 }
 # They serve, or work without a sidecar.
 SERVES = {"up", "hub", "demo", "mcp", "init", "service install", "service uninstall", "config schema", "config check",
-          "version", "doctor"}
+          "version", "doctor", "network certify"}
 
 
 def leaves(words=()):
@@ -112,7 +116,7 @@ def test_another_users_directory_is_called_that_and_not_missing(commands, tmp_pa
     sidecar = Sidecar(tmp_path, "a")
     sidecar.write_config()
     for words in commands:
-        if words in ("demo", "mcp", "service uninstall", "config schema", "version", "connect", "init"):
+        if words in ("demo", "mcp", "service uninstall", "config schema", "version", "connect", "init", "network certify"):
             continue
         run = subprocess.run(
             ["setpriv", f"--reuid={NOBODY.pw_uid}", "--clear-groups", POSTERN, *words.split(),
