@@ -6,7 +6,9 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
+import termios
 import time
 
 import pytest
@@ -204,6 +206,23 @@ def typed(arguments, lines):
             os.write(terminal, lines.pop(0).encode() + b"\n")
     os.close(terminal)
     return text.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_an_interrupt_at_the_prompt_leaves_the_terminal_as_it_was(tmp_path):
+    state = tmp_path / "node"
+    made(state)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(POSTERN, [str(word) for word in (POSTERN, "identity", "passphrase", "--state", state)])
+    text = b""
+    while not text.endswith(b": "):
+        assert select.select([terminal], [], [], COMMAND_TIMEOUT)[0], text
+        text += os.read(terminal, 65536)
+    assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.write(terminal, b"half a pass\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGINT
+    assert termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ISIG) == termios.ECHO | termios.ISIG
+    os.close(terminal)
 
 
 def test_a_passphrase_is_typed_unseen(tmp_path):

@@ -59,22 +59,29 @@ struct Console {
         return answer.isEmpty ? usual : String(answer)
     }
 
-    /// What the person at the terminal types without seeing it.
+    /// What the person at the terminal types without seeing it. An interrupt ends the program, after the terminal was
+    /// told to show again what is typed.
     static func secret(_ question: String) -> String {
-        var shown = termios()
-        let isTerminal = tcgetattr(STDIN_FILENO, &shown) == 0
-        if isTerminal {
-            var silent = shown
-            silent.c_lflag &= ~tcflag_t(ECHO)
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
-        }
-        defer {
-            if isTerminal { tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown) }
-            write("\n", to: STDERR_FILENO)
-        }
         write(question + " ", to: STDERR_FILENO)
-        return readLine() ?? ""
+        var shown = termios()
+        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return readLine() ?? "" }
+        var silent = shown
+        silent.c_lflag &= ~tcflag_t(ECHO | ISIG)
+        // With this one the line ends as well, and it is the last of it.
+        withUnsafeMutableBytes(of: &silent.c_cc) { $0[Int(VEOL)] = Self.interrupt }
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+        var line = [UInt8](repeating: 0, count: 4096)
+        let count = max(read(STDIN_FILENO, &line, line.count), 0)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+        write("\n", to: STDERR_FILENO)
+        if count > 0, line[count - 1] == Self.interrupt { raise(SIGINT) }
+        let text = String(decoding: line.prefix(count).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        for index in line.indices { line[index] = 0 }
+        return text
     }
+
+    /// Ctrl-C, as terminals send it.
+    private static let interrupt: UInt8 = 3
 
     /// `text` on one line.
     private static func line(_ text: String) -> String {
