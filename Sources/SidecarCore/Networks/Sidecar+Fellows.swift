@@ -86,9 +86,9 @@ extension Sidecar {
             return .refused
         }
         let entries = log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) }
-        // The key that a certificate came with may have been changed since: no entry has a box for its subject.
-        let key = network.isListed(peer) ? nil : network.keys[log.state.key]
-        let box = key.flatMap { peer.seal($0.copyBytes(), using: random) }
+        // No entry has a box of the newest key for who came by certificate, nor for a member of whom its author did not
+        // know when a hub showed him another history.
+        let box = network.keys[log.state.key].flatMap { peer.seal($0.copyBytes(), using: random) }
         return .entries(entries, beats: networkLinks[id].beatList, key: box)
     }
 
