@@ -61,18 +61,21 @@ extension SidecarRuntime {
         guard let write = life?.gate.begin(), let life else { return }
         let loop = node.eventLoop
         let runtime = NIOLoopBound(self, eventLoop: loop)
-        let audit = life.audit
         var base: (@Sendable () -> [UInt8])?
         if life.needsCompaction {
             let facts = life.sidecar.compactedFacts(at: Clocks.now().wall)
             base = { TrustJournal.content(facts) }
         }
         let minimum = TrustJournal.minimum(for: write.facts)
-        life.journal.append(TrustJournal.content(write.facts), minimum: minimum, base: base) { result in
-            for entry in write.entries { audit.record(entry.event, at: entry.time) }
-            // Nobody is told of a change before its entries are recorded.
-            audit.whenRecorded { loop.execute { runtime.value.wrote(result) } }
-        }
+        // Nobody is told of a change before its entries are recorded.
+        life.journal.append(
+            TrustJournal.content(write.facts),
+            minimum: minimum,
+            base: base,
+            recording: write.entries.map { ($0.event, $0.time) },
+            in: life.audit,
+            then: { result in loop.execute { runtime.value.wrote(result) } }
+        )
     }
 
     private func wrote(_ result: Result<JournalFile.Written, StateFileError>) {

@@ -151,6 +151,7 @@ package final class SidecarRuntime {
         do throws(StateFileError) {
             floors = try ReplayFloorFile(path: directory.floorsPath)
             guestFloors = try GuestFloorFile(path: directory.guestFloorsPath)
+            try audit.complete(behind: opened.reading.head)
         } catch {
             throw Problem(error)
         }

@@ -25,6 +25,8 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     private var byteCount: Int
     /// The flush that is due; nil: nothing was recorded since the head was last signed.
     private var flushing: Scheduled<Void>?
+    /// The file of ``AuditPending``, once it was needed.
+    private var pending: StateFile?
 
     /// Whether the node has recorded nothing yet, or nothing but what a former version has.
     package let isNew: Bool
@@ -70,6 +72,43 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
         queue.run(then)
     }
 
+    /// An event and when it happened.
+    package typealias Entry = (event: AuditEvent, time: Timestamp)
+
+    /// On the queue: does `write`, which writes the line of a journal that ends at `journal`, and appends `entries`
+    /// behind it. A process that ends in between has them in its trail all the same, by ``complete(behind:)``, if the
+    /// line was written.
+    func record<Written>(_ entries: [Entry], behind journal: ChainHead, _ write: () -> Written) -> Written {
+        queue.eventLoop.preconditionInEventLoop()
+        guard !entries.isEmpty else { return write() }
+        let (text, next, count) = lines(entries)
+        do throws(StateFileError) {
+            let content = AuditPending.content(text, count: count, behind: journal)
+            if pending == nil { pending = try StateFile(path: AuditPending.path(of: segments.path)) }
+            try pending?.truncate(to: 0)
+            try pending?.write(content, at: 0)
+        } catch {
+            failed(error)
+        }
+        defer { self.write(text, next) }
+        return write()
+    }
+
+    /// Appends what was to follow the last line of the journal, which ends at `journal` now, where the process before
+    /// ended between that line and the trail. Before anything is recorded.
+    package func complete(behind journal: ChainHead) throws(StateFileError) {
+        guard let pending = try AuditPending(of: segments.path), pending.journal != journal.hash else { return }
+        var next = chain
+        for line in pending.missing(behind: chain.head) {
+            var following = next
+            guard let seal = try? following.verify(line: line), following.isSealed(seal) else { break }
+            try file.write(line + [UInt8(ascii: "\n")], at: byteCount)
+            byteCount += line.count + 1
+            next = following
+        }
+        chain = next
+    }
+
     /// The lines recorded at `since` or later; nil: all. Told on `loop`; fails with ``StateFileError``.
     package func lines(since: Timestamp?, on loop: any EventLoop) -> EventLoopFuture<[String]> {
         queue.run(on: loop) { try Self.lines(path: self.segments.path, since: since) }
@@ -85,15 +124,23 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     }
 
     private func append(_ event: AuditEvent, at time: Timestamp) {
+        let (text, next, _) = lines([(event, time)])
+        write(text, next)
+    }
+
+    /// What `entries` are in the trail, each line with its line feed, and where it ends then.
+    private func lines(_ entries: [Entry]) -> (text: [UInt8], next: AuditChain, count: Int) {
         var next = chain
-        var text = ""
-        if byteCount == 0, chain.head != .empty { text += next.append(continuation, at: time) + "\n" }
-        text += next.append(event, at: time) + "\n"
-        let line = Array(text.utf8)
+        var lines = byteCount == 0 && chain.head != .empty ? [next.append(continuation, at: entries[0].time)] : []
+        for entry in entries { lines.append(next.append(entry.event, at: entry.time)) }
+        return (Array(lines.map { $0 + "\n" }.joined().utf8), next, lines.count)
+    }
+
+    private func write(_ text: [UInt8], _ next: AuditChain) {
         do throws(StateFileError) {
-            try file.write(line, at: byteCount)
+            try file.write(text, at: byteCount)
             chain = next
-            byteCount += line.count
+            byteCount += text.count
             if flushing == nil { flushing = queue.eventLoop.scheduleTask(in: Self.flushDelay) { self.flush() } }
             if byteCount >= limits.segmentByteCount { try rotate() }
         } catch {

@@ -131,14 +131,19 @@ package final class JournalFile: @unchecked Sendable {
     ///
     /// `base`, if given, makes the content of the line that takes the place of everything, `content` included. When it
     /// cannot be written, `content` is appended.
+    ///
+    /// `entries` come into `trail` behind the line, whether it could be written or not, and before `then` is called.
     package func append(
         _ content: [UInt8],
         minimum: Int64 = 0,
         base: (@Sendable () -> [UInt8])? = nil,
+        recording entries: [AuditFile.Entry] = [],
+        in trail: AuditFile? = nil,
         then: @escaping @Sendable (Result<Written, StateFileError>) -> Void
     ) {
         queue.run {
-            then(self.write(content, minimum: minimum, base: base))
+            let write = { self.write(content, minimum: minimum, base: base) }
+            then(trail?.record(entries, behind: self.head, write) ?? write())
             // Who waits for the line does not wait for this.
             do throws(StateFileError) { try self.sign() } catch { self.failed(error) }
         }

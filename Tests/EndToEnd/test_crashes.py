@@ -141,12 +141,9 @@ def test_nothing_acknowledged_is_lost_whoever_is_killed_and_whenever(tmp_path):
         # Who was removed reads nothing that came later: the new key is the next entry.
         entries = networks(ann)
         for (number, action, author), following in zip(entries, entries[1:]):
-            if action == "member.remove" and following[0] == number + 1:
+            if action == "member.remove":
                 assert following == (number + 1, "rekey", author), f"seed {seed}"
-        # A kill between the journal and the trail may cost the trail the entries that had just come, and no others.
-        numbers = [number for number, _, _ in entries]
-        assert numbers == sorted(set(numbers)), f"seed {seed}: each once, in order"
-        assert len(numbers) > len(operators.groups), f"seed {seed}: {numbers}"
+        assert [number for number, _, _ in entries] == list(range(len(entries))), f"seed {seed}: each once, in order"
         for node in (ann, bob, cid, dan, world.hub):
             run = postern("audit", "verify", "--state", node.state)
             assert run.returncode == 0, f"seed {seed}: {node.name}: {run.stdout} {run.stderr}"

@@ -56,6 +56,11 @@ package struct AuditChain: Sendable {
         return seal
     }
 
+    /// Whether `seal` is the chain's own under its last entry. Without a key there is none.
+    package func isSealed(_ seal: String) -> Bool {
+        key?.verify(Array(seal.utf8), of: Array(head.hash.utf8), byteCount: Self.sealSize) ?? false
+    }
+
     private static func hash(of entry: JSONObject) -> String {
         Hex.encode(Hash.blake2b(JSONValue.object(entry).canonicalBytes))
     }
@@ -116,7 +121,7 @@ extension AuditChain {
         _ key: ChainKey
     ) throws(AuditFault.Reason) -> Bool {
         guard let seal else { return false }
-        guard key.verify(Array(seal.utf8), of: Array(head.hash.utf8), byteCount: sealSize) else { throw .unsealed }
+        guard AuditChain(after: head, key: key).isSealed(seal) else { throw .unsealed }
         return true
     }
 }
