@@ -75,6 +75,8 @@ package struct SidecarSettings: Hashable, Sendable {
     /// How long a command for a network waits for a hub, and time between two attempts to talk with one.
     package var networkPatience = Interval.seconds(15)
     package var networkRetry = Interval.seconds(2)
+    /// How often a hub that has gone back is given again what it lacks of a network's log.
+    package var networkRollbacks = RateLimit(burst: 8, perMinute: 2)
     /// Time between two words of an owner or administrator about a network that has not changed, and at least between
     /// two about one that has.
     package var beatInterval = Interval.seconds(3_600)

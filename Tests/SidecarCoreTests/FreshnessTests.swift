@@ -132,4 +132,25 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         world.pass(5)
         #expect(try show(second).head == show(owner).head)
     }
+
+    @Test mutating func `a hub that goes back again and again is given the log again at a bounded pace (N3)`() throws {
+        let copy = world.hubStore
+        _ = try world.answer(SetGroup(name: "acme", group: "ops", peer: "second"), at: owner)
+        func tellings() -> Int {
+            world.nodes[owner]?.events.filter { $0.action == .networkRolledBack }.count ?? 0
+        }
+        func rollBack() {
+            world.hubStore = copy
+            world.hub = Hub(identity: hubIdentity)
+            world.hubDown(owner)
+            world.pass(1)
+        }
+        for _ in 0..<40 { rollBack() }
+        #expect((8...12).contains(tellings()), "\(tellings())")
+        // Once it holds still it has the log after a while.
+        world.pass(120)
+        world.hubDown(second)
+        world.pass(5)
+        #expect(try show(second).head == show(owner).head)
+    }
 }

@@ -18,6 +18,8 @@ struct NetworkLinks: Sendable {
         var heads: [NodeKey: NetworkHash] = [:]
         /// The furthest that each hub has signed that the log has come to with it.
         var receipts: [NodeKey: NetworkHead] = [:]
+        /// How often each hub has gone back behind that.
+        var rollbacks: [NodeKey: TokenBucket] = [:]
         /// The newest word of each signer, whether or not it is an owner or administrator by what we know.
         private(set) var beats: [NodeKey: NetworkBeat] = [:]
         /// What somebody has signed that the log has come to and we have not seen, since when.

@@ -195,19 +195,33 @@ extension Sidecar {
         return actions
     }
 
-    /// A hub shows that a log ends at `head`: with less than it has signed, or something else, it has gone back.
-    mutating func compareReceipt(of hub: NodeKey, for id: NetworkID, with head: NetworkHead) -> [SidecarAction] {
-        guard let signed = networkLinks[id].receipts[hub], signed != head, head.sequence <= signed.sequence else {
-            return []
+    /// A hub shows that a log ends at `head`, nil: that it has nothing of it. With less than it has signed, or something
+    /// else, it has gone back: that is told. Nil: it has done so too often to be given again what it lacks for a while.
+    mutating func compareReceipt(
+        of hub: NodeKey,
+        for id: NetworkID,
+        with head: NetworkHead?,
+        at now: Clocks
+    ) -> [SidecarAction]? {
+        guard let signed = networkLinks[id].receipts[hub], signed != head,
+            head.map({ $0.sequence <= signed.sequence }) ?? true
+        else { return [] }
+        guard networkLinks[id].rollbacks[hub, default: TokenBucket(at: now.instant)]
+            .take(settings.networkRollbacks, at: now.instant)
+        else {
+            networkLinks[id].synced.remove(hub)
+            networkLinks.retry = networkLinks.retry ?? now.instant + settings.networkPatience
+            return nil
         }
         networkLinks[id].receipts[hub] = nil
+        let shown: JSONValue? = head.map { ["sequence": .integer($0.sequence), "hash": .string($0.hash.description)] }
         let event = AuditEvent(
             .networkRolledBack,
             actor: hub,
             subject: id.description,
             network: id.description,
             old: ["sequence": .integer(signed.sequence), "hash": .string(signed.hash.description)],
-            new: ["sequence": .integer(head.sequence), "hash": .string(head.hash.description)]
+            new: shown ?? .null
         )
         return [.audit(event)]
     }

@@ -49,7 +49,8 @@ extension Sidecar {
             }
             networkLinks[id].synced.insert(hub)
             networkLinks[id].heads[hub] = head.hash
-            return actions + askWhoElse(in: id, at: hub) + compareReceipt(of: hub, for: id, with: head)
+            guard let told = compareReceipt(of: hub, for: id, with: head, at: now) else { return actions }
+            return actions + askWhoElse(in: id, at: hub) + told
                 + restore(id, after: head.hash, at: now)
                 + joinIfInvited(id, at: now)
                 + doTasks(for: id, at: now)
@@ -60,7 +61,8 @@ extension Sidecar {
                 guard network.contains(key) else { return [] }
                 // It has lost the log, or never had it: whoever has it restores it (RULES N3).
                 networkLinks[id].heads[hub] = nil
-                return restore(id, after: nil, at: now) + doTasks(for: id, at: now)
+                guard let told = compareReceipt(of: hub, for: id, with: nil, at: now) else { return [] }
+                return told + restore(id, after: nil, at: now) + doTasks(for: id, at: now)
             }
             let why = Problem.badInvitation("the hub knows no such network, or the invitation is used up or over")
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
