@@ -50,7 +50,7 @@ extension Sidecar {
             guard let due = nextBeat(of: network), due <= now.wall, let log = network.log else { return [] }
             let beat = NetworkBeat(of: identity, for: network.id, at: log.state.head, time: now.wall)
             guard networkLinks[network.id].keep(beat, trusted: { log.state.isLed(by: $0) }) else { return [] }
-            return [.remember] + spread([beat], of: network, but: nil)
+            return [.remember] + spread([beat], of: network, but: nil) + handBoxes(of: network.id)
         }
     }
 
@@ -195,8 +195,9 @@ extension Sidecar {
         return actions
     }
 
-    /// A hub shows that a log ends at `head`, nil: that it has nothing of it. With less than it has signed, or something
-    /// else, it has gone back: that is told. Nil: it has done so too often to be given again what it lacks for a while.
+    /// A hub shows that a log ends at `head`, nil: that it has nothing of it. With less than it has signed, or
+    /// something else, it has gone back: that is told. Nil: it has done so too often to be given again what it lacks
+    /// for a while.
     mutating func compareReceipt(
         of hub: NodeKey,
         for id: NetworkID,
@@ -206,8 +207,9 @@ extension Sidecar {
         guard let signed = networkLinks[id].receipts[hub], signed != head,
             head.map({ $0.sequence <= signed.sequence }) ?? true
         else { return [] }
-        guard networkLinks[id].rollbacks[hub, default: TokenBucket(at: now.instant)]
-            .take(settings.networkRollbacks, at: now.instant)
+        guard
+            networkLinks[id].rollbacks[hub, default: TokenBucket(at: now.instant)]
+                .take(settings.networkRollbacks, at: now.instant)
         else {
             networkLinks[id].synced.remove(hub)
             networkLinks.retry = networkLinks.retry ?? now.instant + settings.networkPatience
