@@ -17,10 +17,13 @@ package enum HubAnswer: Hashable, Sendable {
     case offline
     /// The same; it is at home at other hubs of those that share a registry, where it may be present.
     case away(homes: [HubURL])
-    /// Entries of a network's log, each behind the one that it follows, and how far the log has come.
-    case entries([NetworkEntry], head: NetworkHead)
+    /// Entries of a network's log, each behind the one that it follows, how far the log has come, and the boxes of its
+    /// content key that wait for the reader.
+    case entries([NetworkEntry], head: NetworkHead, boxes: [NodeKey: [UInt8]] = [:])
     /// The entries are in the log.
     case appended(NetworkReceipt)
+    /// The boxes are kept; these readers have none of the network's content key.
+    case boxed(lacking: [NodeKey])
     /// Nothing was done.
     case refused(HubRefusal)
 
@@ -47,7 +50,12 @@ package enum HubAnswer: Hashable, Sendable {
             var entries: [NetworkEntry] = []
             for document in documents { entries.append(try NetworkEntry(verifying: document)) }
             let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
-            self = .entries(entries, head: head)
+            self = .entries(entries, head: head, boxes: try fields.boxes(limit: 2))
+        } else if fields.has("lacking") {
+            let lacking = try fields.list("lacking", limit: HubRequest.boxCount) { value in
+                value.string.flatMap { NodeKey(did: $0) }
+            }
+            self = .boxed(lacking: lacking)
         } else if fields.has("receipt") {
             self = .appended(try NetworkReceipt(verifying: try fields.value("receipt")))
         } else {
@@ -75,11 +83,12 @@ package enum HubAnswer: Hashable, Sendable {
             ]
         case .revocations(let revocations):
             ["ok": true, "revocations": .array(revocations.map(\.document))]
-        case .entries(let entries, let head):
+        case .entries(let entries, let head, let boxes):
             [
                 "ok": true, "entries": .array(entries.map(\.document)), "sequence": .integer(head.sequence),
-                "head": .string(head.hash.description),
+                "head": .string(head.hash.description), "boxes": .boxes(boxes),
             ]
+        case .boxed(let lacking): ["ok": true, "lacking": .texts(lacking.map(\.did))]
         case .appended(let receipt): ["ok": true, "receipt": receipt.document]
         case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
         case .offline: ["ok": true, "online": false]

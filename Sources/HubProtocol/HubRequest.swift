@@ -29,6 +29,8 @@ package enum HubRequest: Hashable, Sendable {
     /// Take note of the requester's credential in a network, where it has one, and tell it of those that others have
     /// shown.
     case show(NetworkCredential?, in: NetworkID)
+    /// Keep the content key of this hash for readers in a network, sealed to each, and tell who has none.
+    case box(NetworkID, key: NetworkHash, [NodeKey: [UInt8]])
     /// Close a channel of the requester.
     case release(RelayChannel)
     /// Refuse the requester's earlier grants to one subject from now on.
@@ -44,6 +46,8 @@ package enum HubRequest: Hashable, Sendable {
     package static let recalledCount = 32
     /// How many entries one request may add.
     package static let appendedCount = 8
+    /// How many readers' boxes one request may hold, and one answer ask for.
+    package static let boxCount = 128
     /// How many contact cards one node may have.
     package static let contactCount = 256
 
@@ -85,6 +89,9 @@ package enum HubRequest: Hashable, Sendable {
                 try NetworkCredential(verifying: value)
             }
             self = .show(credential, in: NetworkID(try fields.hash("network")))
+        case "box":
+            let boxes = try fields.boxes(limit: Self.boxCount)
+            self = .box(NetworkID(try fields.hash("network")), key: try fields.hash("key"), boxes)
         case "release":
             self = .release(try fields.channel())
         case "revoke":
@@ -144,6 +151,11 @@ package enum HubRequest: Hashable, Sendable {
         case .show(let credential, let network):
             [
                 "do": "show", "network": .string(network.description), "credential": credential?.document ?? .null,
+            ]
+        case .box(let network, let key, let boxes):
+            [
+                "do": "box", "network": .string(network.description), "key": .string(key.description),
+                "boxes": .boxes(boxes),
             ]
         case .release(let channel):
             ["do": "release", "channel": channel.json]

@@ -226,7 +226,8 @@ extension HubRequest {
     fileprivate var isPromise: Bool {
         switch self {
         case .deposit, .acknowledge, .revoke, .append: true
-        case .register, .visit, .deregister, .resolve, .meet, .read, .release, .mark, .recall, .beat, .show: false
+        case .register, .visit, .deregister, .resolve, .meet, .read, .release, .mark, .recall, .beat, .show, .box:
+            false
         }
     }
 }

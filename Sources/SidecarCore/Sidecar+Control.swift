@@ -54,7 +54,8 @@ extension Sidecar {
             return told(mark, by: peer, at: now)
         case .entries(let network, let peer):
             guard case .entries(let entries, let beats, let box) = answer else { return [] }
-            return learn(box, of: network) + compared(entries, of: network, with: peer, at: now)
+            let key = box.flatMap { contentKey(in: $0, of: network) }
+            return learn(key, of: network) + compared(entries, of: network, with: peer, at: now)
                 + take(beats, of: network, from: .fellow(peer), at: now)
         case nil:
             return []

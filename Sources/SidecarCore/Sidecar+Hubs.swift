@@ -86,8 +86,7 @@ extension Sidecar {
         at now: Clocks
     ) -> [SidecarAction] {
         switch hubRequests.removeValue(forKey: id) {
-        case .acknowledge, .refusal, .work, nil:
-            return []
+        case .acknowledge, .refusal, .work, nil: return []
         case .register(let hub, let contacts):
             switch answer {
             case .registered(_, _, let time, let mark):
@@ -100,7 +99,7 @@ extension Sidecar {
                 hubs[hub]?.isFull = answer == .refused(.full)
                 hubs[hub]?.isClosed = answer == .refused(.closed)
                 return retryLater(after: answer, at: now)
-            case .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
+            case .online, .offline, .away, .revocations, .entries, .appended, .boxed, .refused, nil:
                 return retryLater(after: answer, at: now)
             }
         case .mark(let hub, let sequence):
@@ -110,6 +109,7 @@ extension Sidecar {
         case .read(let network, let hub): return read(answer, of: network, at: hub, now: now)
         case .show(let network, let hub): return shown(answer, in: network, to: hub, at: now)
         case .append(let network, let hub): return appended(answer, to: network, at: hub, now: now)
+        case .box(let network, let key, let hub): return boxed(answer, of: key, in: network, at: hub, now: now)
         case .recall(let hub):
             guard case .revocations(let revocations) = answer else { return recalled(nil, by: hub, at: now) }
             return recalled(revocations, by: hub, at: now)
@@ -120,7 +120,7 @@ extension Sidecar {
                 return delivered(entry, at: hub) + deliverOutbox(at: now) + leaveMarks(at: now)
             case .refused(.workNeeded(let bits, let hour)):
                 return work(on: entry, for: hub, bits: bits, hour: hour, at: now)
-            case .registered, .online, .offline, .away, .revocations, .entries, .appended, .refused, nil:
+            case .registered, .online, .offline, .away, .revocations, .entries, .appended, .boxed, .refused, nil:
                 return retryLater(after: answer, at: now)
             }
         case .resolve(let hub, let peer):
@@ -135,7 +135,7 @@ extension Sidecar {
                 guard peers[peer].homes != homes else { return [] }
                 peers[peer].homes = homes
                 return reconcileHubs(at: now)
-            case .done, .registered, .revocations, .entries, .appended, .refused, nil:
+            case .done, .registered, .revocations, .entries, .appended, .boxed, .refused, nil:
                 return []
             }
         }
@@ -176,7 +176,7 @@ extension Sidecar {
             switch purpose {
             case .register(let other, _), .outbox(_, let other), .work(_, let other), .resolve(let other, _),
                 .refusal(let other), .mark(let other, _), .recall(let other), .read(_, let other),
-                .append(_, let other), .show(_, let other):
+                .append(_, let other), .show(_, let other), .box(_, _, let other):
                 other != hub
             case .acknowledge: true
             }

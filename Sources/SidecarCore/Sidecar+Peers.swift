@@ -50,8 +50,15 @@ extension Sidecar {
 
     /// Admits peers with which a trust stands and fellow members, and expels those that are neither any longer.
     mutating func reconcilePeers(at now: Clocks) -> [SidecarAction] {
-        let known = Set(book.relationships.keys).union(book.networks.fellows).union(peers.admitted)
-        return known.sorted().flatMap { reconcile($0, at: now) }
+        reconcilePeers(
+            among: Set(book.relationships.keys).union(book.networks.fellows).union(peers.admitted),
+            at: now
+        )
+    }
+
+    /// The same among `known`.
+    mutating func reconcilePeers(among known: Set<NodeKey>, at now: Clocks) -> [SidecarAction] {
+        known.subtracting([key]).sorted().flatMap { reconcile($0, at: now) }
     }
 
     /// The same for one peer.

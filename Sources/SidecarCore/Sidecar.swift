@@ -70,6 +70,8 @@ package struct Sidecar {
         case read(NetworkID, hub: NodeKey)
         case append(NetworkID, hub: NodeKey)
         case show(NetworkID, hub: NodeKey)
+        /// Boxes of the content key of this hash.
+        case box(NetworkID, NetworkHash, hub: NodeKey)
     }
 
     /// What a request to a peer's sidecar was made for.
@@ -134,7 +136,8 @@ package struct Sidecar {
 
     /// Admits every trusted peer and the hubs, and greets the peers met last, so that they learn of a restart at once.
     package mutating func start(at now: Clocks) -> [SidecarAction] {
-        _ = book.networks.lapse(at: now.wall)
+        book.networks.lapse(at: now.wall)
+        _ = book.networks.takeLapses()
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))] + remindOutdated()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
@@ -182,7 +185,12 @@ package struct Sidecar {
         actions += redeemDirectly(at: now)
         actions += giveUpJoins(at: now)
         actions += fetchWithheld()
-        actions += reconcilePeers(at: now)
+        // What time does to memberships was looked at above.
+        let fellows = book.networks.fellows
+        actions += reconcilePeers(
+            among: Set(book.relationships.keys).union(peers.admitted.subtracting(fellows)),
+            at: now
+        )
         actions += reconcileGuests(at: now)
         actions += giveUpRecovery(at: now)
         actions += advanceNetworks(at: now)

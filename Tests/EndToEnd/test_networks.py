@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from crowds import Log
 from processes import POSTERN, Agent
 from world import Sidecar, World, befriend, postern
 
@@ -294,3 +295,33 @@ def test_published_services_are_found_by_members_with_the_skills_of_their_agent_
         assert bob.cli("find", "secret") == []
         ann.cli("network", "remove", "acme", "bob")
         wait("bob finds nothing any more", lambda: bob.cli("find") == [])
+
+
+def test_a_network_with_more_members_than_an_entry_has_boxes_for(tmp_path):
+    with World(tmp_path) as world, mirror() as agent:
+        ann = added(world, "ann", agent, ["network:acme"])
+        bob, cid = (added(world, name, reach=["ann.acme"]) for name in ("bob", "cid"))
+        ann.cli("network", "create", "acme")
+        link = ann.cli("network", "invite", "acme", "--uses", "300")["invitation"]
+        join(bob, link)
+        join(cid, link)
+        world.hub.stop()
+        log = Log(world.hub)
+        log.join([link], 200)
+        log.close()
+        world.hub.start()
+        for node in (ann, bob, cid):
+            wait(f"{node.name} knows all members", lambda: len(node.cli("network", "show", "acme")["members"]) == 203, 60)
+        assert calls(bob, "ann.acme")
+
+        # A removal changes the content key, and everybody finds the new one, also who was away.
+        bob.stop()
+        assert len(ann.cli("network", "remove", "acme", "cid")["members"]) == 202
+        ann.cli("network", "name", "acme", "bob", "robert")
+        wait("cid is cut off", lambda: not calls(cid, "ann.acme"))
+        bob.start()
+        wait("bob reads what was written under the new key", lambda: any(
+            m["did"] == bob.did and m["name"] == "robert" for m in bob.cli("network", "show", "acme")["members"]))
+        eve = added(world, "eve", reach=["ann.acme"])
+        assert any(m["name"] == "robert" for m in join(eve, link)["members"])
+        wait("eve reaches ann", lambda: calls(eve, "ann.acme"))

@@ -83,6 +83,33 @@ import TrustCore
         #expect(entries.count == 4 && head == state.head && Set(entries[3].boxes.keys) == [bob.key])
     }
 
+    @Test mutating func `boxes are kept of readers alone, from owners and admins, and given to each its own`() throws {
+        let box: [UInt8] = Array(repeating: 5, count: 80)
+        func give(_ boxes: [NodeKey: [UInt8]], of key: NetworkHash? = nil, by node: NodeIdentity) -> HubAnswer {
+            world.ask(.box(state.id, key: key ?? state.key, boxes), from: node).answer
+        }
+        #expect(give([:], by: alice) == .boxed(lacking: [bob.key]), "the invitation is used up")
+        #expect(give([:], by: bob).isInvalid)
+        #expect(give([:], by: carol) == .refused(.unknown))
+        #expect(give([:], of: state.head.hash, by: alice) == .refused(.behind))
+        let (answer, actions) = world.ask(.box(state.id, key: state.key, [bob.key: box, carol.key: box]), from: alice)
+        #expect(answer == .boxed(lacking: []) && pushes(actions, to: bob) == [.network(state.id, state.head)])
+        #expect(pushes(actions, to: carol).isEmpty)
+        guard case .entries(_, _, [bob.key: box]) = read(from: bob) else { throw HubRefusal.unknown }
+        guard case .entries(_, _, [:]) = read(from: alice) else { throw HubRefusal.unknown }
+        // An entry's own count, those of a former key do not, and an end takes them.
+        let other = identity(78).key
+        try append(.open(guest: other, uses: 1, expires: time(100)), by: alice, keyFor: [other])
+        #expect(give([:], by: alice) == .boxed(lacking: []))
+        try append(.rekey(state.key.successor), ["former": ""], by: alice, keyFor: [alice.key])
+        let lacking = [bob.key, other].sorted()
+        let start = lacking.firstIndex { alice.key < $0 } ?? 0
+        #expect(give([:], by: alice) == .boxed(lacking: Array(lacking[start...] + lacking[..<start])))
+        #expect(give([bob.key: box, other: box], by: alice) == .boxed(lacking: []))
+        try append(.remove(bob.key, from: .member), by: alice)
+        guard case .entries(_, _, [:]) = read(from: bob) else { throw HubRefusal.unknown }
+    }
+
     @Test mutating func `a network is answered like none to whoever is not in it (R10)`() throws {
         let nowhere = NetworkID(state.head.hash)
         let entry = entry(.policy(critical: []), [:], by: carol)
@@ -93,6 +120,7 @@ import TrustCore
             (.append(state.id, [entry]), .append(nowhere, [entry])),
             (.meet(target: bob.key, in: state.id), .meet(target: bob.key, in: nowhere)),
             (.beat(state.id, []), .beat(nowhere, [])),
+            (.box(state.id, key: state.key, [:]), .box(nowhere, key: state.key, [:])),
         ]
         // The first refusal is recorded, the others are counted.
         _ = world.ask(.meet(target: bob.key, in: nowhere), from: carol)
@@ -234,7 +262,7 @@ import TrustCore
 extension HubAnswer {
     /// The entries that it tells, and how far the log has come.
     fileprivate var told: ([NetworkEntry], NetworkHead)? {
-        if case .entries(let entries, let head) = self { (entries, head) } else { nil }
+        if case .entries(let entries, let head, _) = self { (entries, head) } else { nil }
     }
 }
 

@@ -29,6 +29,30 @@ enum StoreKind: CaseIterable {
     }
 }
 
+/// A network with a log that a test writes.
+struct FoundedNetwork {
+    private(set) var state: NetworkState
+    let genesis: NetworkEntry
+    private let founder: NodeIdentity
+    private let key: ContentKey
+    private let now: Timestamp
+    private let random = RandomSource(seed: Array(repeating: 3, count: 32))
+
+    init(by founder: NodeIdentity, at now: Timestamp) {
+        let found = NetworkAuthor.found(by: founder, name: "acme", label: nil, hubs: [], at: now, using: random)
+        (genesis, key) = (found.genesis, found.key)
+        (self.founder, self.now) = (founder, now)
+        state = try! NetworkState(genesis)
+    }
+
+    mutating func write(_ change: NetworkChange) throws -> NetworkEntry {
+        var author = NetworkAuthor(founder, after: state, key: key, at: now)
+        let entry = author.write(change, [:], using: random)
+        try state.apply(entry)
+        return entry
+    }
+}
+
 /// What every store does, in the words of ``HubCore/HubReads``, ``HubCore/HubFacts`` and ``HubCore/HubWrite``.
 @Suite struct HubStoreConformanceTests {
     let alice = identity(1).key
@@ -88,6 +112,39 @@ enum StoreKind: CaseIterable {
         #expect(try facts(&store).registrations[alice]?.mark == mark(3), "registering again leaves it")
         try write(.deregister(alice), .register(registration), to: &store)
         #expect(try facts(&store).registrations[alice]?.mark == nil)
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `of each reader the newest box is kept, and what a log has come to is read anew after each change`(
+        kind: StoreKind
+    ) throws {
+        var store = try kind.open()
+        var network = FoundedNetwork(by: identity(1), at: now)
+        let id = network.state.id
+        let (first, second) = (network.state.key, NetworkHash(bytes: Array(repeating: 1, count: 32))!)
+        func read(_ key: NetworkHash, _ readers: [NodeKey]) throws -> (NetworkState?, [NodeKey: [UInt8]], Set<NodeKey>)
+        {
+            var reads = HubReads()
+            reads.networks = [id]
+            let (boxes, boxed) = (
+                HubReads.Boxes(network: id, readers: readers), HubReads.Boxed(network: id, key: key)
+            )
+            (reads.boxes, reads.boxed) = ([boxes], [boxed])
+            var found = HubFacts()
+            try store.transaction(reads) { facts in
+                found = facts
+                return []
+            }
+            return (found.networks[id], found.boxes[boxes] ?? [:], found.boxed[boxed] ?? [])
+        }
+        try write(.extend(network.state, [network.genesis]), .keepBoxes(id, first, [alice: [1], bob: [2]]), to: &store)
+        #expect(try read(first, [alice, carol]) == (network.state, [alice: [1]], [alice, bob]))
+        let entry = try network.write(.add(bob, expires: nil))
+        try write(.extend(network.state, [entry]), .keepBoxes(id, second, [alice: [3]]), to: &store)
+        #expect(try read(second, [alice, bob]) == (network.state, [alice: [3], bob: [2]], [alice]))
+        #expect(try read(second, []).0 == network.state, "read again, it is the same")
+        try write(.removeBoxes(id, of: [alice, carol]), to: &store)
+        #expect(try read(first, [alice, bob]) == (network.state, [bob: [2]], [bob]))
     }
 
     @Test(arguments: StoreKind.allCases)

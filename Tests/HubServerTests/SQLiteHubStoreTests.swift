@@ -97,6 +97,37 @@ final class TemporaryDirectory {
         #expect(before.nodeCount == 0 && before.pools == [.known: 20 + MailHeader.overhead])
     }
 
+    @Test func `logs of a database without boxes are read, and written on`() throws {
+        var network = FoundedNetwork(by: identity(1), at: now)
+        var store: SQLiteHubStore? = try SQLiteHubStore(path: path, of: identity(9))
+        try store?.transaction(HubReads()) { _ in [.extend(network.state, [network.genesis])] }
+        store = nil
+        let old = try DatabaseQueue(path: path)
+        try old.write { database in
+            try database.execute(
+                sql: """
+                    DROP TABLE box;
+                    ALTER TABLE log DROP COLUMN edition;
+                    DELETE FROM grdb_migrations WHERE identifier = '7';
+                    """
+            )
+        }
+        try old.close()
+        let new = try SQLiteHubStore(path: path, of: identity(9))
+        var reads = HubReads()
+        reads.networks = [network.state.id]
+        for _ in 0..<3 {
+            var found: NetworkState?
+            try new.transaction(reads) { facts in
+                found = facts.networks[network.state.id]
+                return []
+            }
+            #expect(found == network.state)
+            let entry = try network.write(.policy(critical: []))
+            try new.transaction(HubReads()) { _ in [.extend(network.state, [entry])] }
+        }
+    }
+
     @Test func `a database of the first version keeps its nodes, their mail and what is revoked`() throws {
         let old = try DatabaseQueue(path: path)
         try old.write { database in

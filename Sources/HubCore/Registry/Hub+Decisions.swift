@@ -87,6 +87,8 @@ extension Hub {
         case .show(let credential, let network):
             let (subjects, decision) = show(credential, in: network, id: id, from: node, at: now.wall, over: facts)
             return within(subjects, decision)
+        case .box(let network, let key, let boxes):
+            return asked(in: network, keep(boxes, of: key, in: network, id: id, from: node, at: now.wall, over: facts))
         case .release(let channel):
             return HubDecision(change: .release(node, channel), actions: [.answer(id, .done)])
         case .revoke(let revocation):

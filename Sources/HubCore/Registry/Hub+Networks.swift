@@ -49,7 +49,8 @@ extension Hub {
         let part = facts.entries[self.entries(of: network, after: locator)] ?? []
         let entries = part.filter { $0.header.sequence <= end }.map { $0.boxes(for: readers) }
         let head = end == state.head.sequence ? state.head : entries.last?.place ?? state.head
-        return .answer(id, .entries(entries, head: head))
+        let waiting = facts.boxes[boxes(of: network, for: node, proof)] ?? [:]
+        return .answer(id, .entries(entries, head: head, boxes: waiting.filter { readers.contains($0.key) }))
     }
 
     /// Keeps those of `beats` that an owner or administrator has signed and that are news, tells the members, and tells
@@ -116,7 +117,8 @@ extension Hub {
         let ended = Set(former.members.keys.filter { !state.contains($0) } + former.everybody(at: now))
             .subtracting(present)
         let decision = HubDecision(
-            writes: [.extend(state, all), .tell(.network(state.id))],
+            writes: [.extend(state, all)] + boxWrites(of: all, since: former, over: state, at: now)
+                + [.tell(.network(state.id))],
             change: .announce(
                 state.id,
                 state.head,

@@ -53,8 +53,12 @@ extension Hub {
         case .append(let network, _):
             reads.registrations.insert(node)
             reads.networks.insert(network)
-        case .read(let network, let locator, _):
+        case .box(let network, let key, _):
             reads.networks.insert(network)
+            reads.boxed.insert(HubReads.Boxed(network: network, key: key))
+        case .read(let network, let locator, let proof):
+            reads.networks.insert(network)
+            reads.boxes.insert(boxes(of: network, for: node, proof))
             reads.entries.insert(entries(of: network, after: locator))
         case .revoke(let revocation):
             reads.registrations.insert(node)
@@ -67,6 +71,11 @@ extension Hub {
         case .release:
             break
         }
+    }
+
+    /// The boxes of `node` and of the guest whose proof it shows.
+    func boxes(of network: NetworkID, for node: NodeKey, _ proof: NetworkProof?) -> HubReads.Boxes {
+        HubReads.Boxes(network: network, readers: [node] + [proof?.guest].compactMap(\.self))
     }
 
     /// What one answer to `read` may hold.

@@ -17,6 +17,10 @@ package struct HubFacts: Hashable, Sendable {
     package var networks: [NetworkID: NetworkState] = [:]
     /// The parts of logs that are read.
     package var entries: [HubReads.Entries: [NetworkEntry]] = [:]
+    /// The boxes that wait for readers.
+    package var boxes: [HubReads.Boxes: [NodeKey: [UInt8]]] = [:]
+    /// The readers who have theirs.
+    package var boxed: [HubReads.Boxed: Set<NodeKey>] = [:]
     /// The registrations of nodes that have not been seen for long, the longest first.
     package var unseen: [Registration] = []
     /// How many nodes are registered; there with every answer, so a store keeps it at hand.
@@ -63,6 +67,16 @@ package struct HubFacts: Hashable, Sendable {
         case .extend(let state, _):
             // The entries themselves are read by the next batch.
             networks[state.id] = state
+        case .keepBoxes(let network, let key, let new):
+            boxed[HubReads.Boxed(network: network, key: key)]?.formUnion(new.keys)
+            for part in boxes.keys where part.network == network {
+                boxes[part]?.merge(new.filter { part.readers.contains($0.key) }) { $1 }
+            }
+        case .removeBoxes(let network, let readers):
+            for part in boxed.keys where part.network == network { boxed[part]?.subtract(readers) }
+            for part in boxes.keys where part.network == network {
+                for reader in readers { boxes[part]?[reader] = nil }
+            }
         case .revoke(let key, let revocation, _):
             let known = revocations[key]
             revocations[key] = known.map { $0.issued >= revocation.issued ? $0 : revocation } ?? revocation

@@ -17,6 +17,10 @@ package struct HubReads: Hashable, Sendable {
     package var networks: Set<NetworkID> = []
     /// Parts of their logs.
     package var entries: Set<Entries> = []
+    /// Content keys of networks that may wait for readers.
+    package var boxes: Set<Boxes> = []
+    /// Content keys whose readers are needed who have theirs.
+    package var boxed: Set<Boxed> = []
     /// Registrations whose nodes have not been seen since then.
     package var unseen: Unseen?
 
@@ -44,6 +48,28 @@ package struct HubReads: Hashable, Sendable {
             self.network = network
             self.locator = locator
             self.byteCount = byteCount
+        }
+    }
+
+    /// Names the boxes of readers in a network.
+    package struct Boxes: Hashable, Sendable {
+        package let network: NetworkID
+        package let readers: [NodeKey]
+
+        package init(network: NetworkID, readers: [NodeKey]) {
+            self.network = network
+            self.readers = readers
+        }
+    }
+
+    /// Names the readers in a network for whom a box of one content key is kept.
+    package struct Boxed: Hashable, Sendable {
+        package let network: NetworkID
+        package let key: NetworkHash
+
+        package init(network: NetworkID, key: NetworkHash) {
+            self.network = network
+            self.key = key
         }
     }
 

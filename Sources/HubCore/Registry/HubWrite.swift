@@ -21,6 +21,10 @@ package enum HubWrite: Hashable, Sendable {
     case removeMailDeposited(before: Timestamp)
     /// Add entries behind those of a log, which has come to this state by them.
     case extend(NetworkState, [NetworkEntry])
+    /// Keep boxes of the content key of this hash for readers in a network, in the place of those that they had.
+    case keepBoxes(NetworkID, NetworkHash, [NodeKey: [UInt8]])
+    /// Remove the boxes of readers in a network.
+    case removeBoxes(NetworkID, of: [NodeKey])
     /// Void grants up to a time; the later one counts when there is one already. Beyond `limit` revocations of one
     /// giver the one with the earliest time is removed.
     case revoke(RevocationKey, StoredRevocation, limit: Int)

@@ -8,6 +8,7 @@ package struct MemoryHubStore: HubStore {
     private var pools: [MailStanding.Kind: Int] = [:]
     private var networks: [NetworkID: NetworkState] = [:]
     private var logs: [NetworkID: [NetworkEntry]] = [:]
+    private var boxes: [NetworkID: [NodeKey: (key: NetworkHash, box: [UInt8])]] = [:]
     private var lastSequence = 0
     /// What other hubs are told, for tests.
     var notices: [HubNotice] = []
@@ -38,6 +39,13 @@ package struct MemoryHubStore: HubStore {
         }
         for id in reads.networks { facts.networks[id] = networks[id] }
         for part in reads.entries { facts.entries[part] = entries(part) }
+        for part in reads.boxes {
+            let kept = (boxes[part.network] ?? [:]).filter { part.readers.contains($0.key) }
+            facts.boxes[part] = kept.mapValues(\.box)
+        }
+        for part in reads.boxed {
+            facts.boxed[part] = Set((boxes[part.network] ?? [:]).filter { $0.value.key == part.key }.keys)
+        }
         facts.nodeCount = registrations.count
         facts.pools = pools.filter { $0.value > 0 }
         return facts
@@ -75,6 +83,10 @@ package struct MemoryHubStore: HubStore {
         case .extend(let state, let entries):
             networks[state.id] = state
             logs[state.id, default: []] += entries
+        case .keepBoxes(let network, let key, let new):
+            for (reader, box) in new { boxes[network, default: [:]][reader] = (key, box) }
+        case .removeBoxes(let network, let readers):
+            for reader in readers { boxes[network]?[reader] = nil }
         case .revoke(let key, let revocation, let limit):
             var given = revocations[key.giver] ?? [:]
             guard given[key].map({ $0.issued < revocation.issued }) ?? true else { return }

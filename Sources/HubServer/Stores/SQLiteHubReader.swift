@@ -7,6 +7,8 @@ import TrustCore
 /// What a transaction of ``SQLiteHubStore`` reads.
 struct SQLiteHubReader {
     let database: Database
+    /// What was read before of networks.
+    let states: NetworkStateCache
 
     func facts(for reads: HubReads) throws -> HubFacts {
         var facts = HubFacts()
@@ -33,13 +35,33 @@ struct SQLiteHubReader {
         }
         for id in reads.networks { facts.networks[id] = try network(id) }
         for part in reads.entries { facts.entries[part] = try entries(part) }
+        for part in reads.boxes { facts.boxes[part] = try boxes(part) }
+        for part in reads.boxed { facts.boxed[part] = try boxed(part) }
         return facts
     }
 
     private func network(_ id: NetworkID) throws -> NetworkState? {
+        let edition = try database.cachedStatement(sql: "SELECT edition FROM log WHERE id = ?")
+        guard let edition = try Int64.fetchOne(edition, arguments: [id.blob]) else { return nil }
+        if let known = states[id], known.edition == edition { return known.state }
         let statement = try database.cachedStatement(sql: "SELECT state FROM log WHERE id = ?")
-        let text = try String.fetchOne(statement, arguments: [id.blob])
-        return try text.map { try NetworkState(JSONValue(parsing: $0)) }
+        return try states.read(try String.fetchOne(statement, arguments: [id.blob]) ?? "", edition: edition)
+    }
+
+    private func boxes(_ part: HubReads.Boxes) throws -> [NodeKey: [UInt8]] {
+        let statement = try database.cachedStatement(sql: "SELECT box FROM box WHERE log = ? AND reader = ?")
+        var boxes: [NodeKey: [UInt8]] = [:]
+        for reader in part.readers {
+            let box = try Data.fetchOne(statement, arguments: [part.network.blob, reader.blob])
+            boxes[reader] = box.map { [UInt8]($0) }
+        }
+        return boxes
+    }
+
+    private func boxed(_ part: HubReads.Boxed) throws -> Set<NodeKey> {
+        let statement = try database.cachedStatement(sql: "SELECT reader FROM box WHERE log = ? AND key = ?")
+        let readers = try Data.fetchAll(statement, arguments: [part.network.blob, Data(part.key.bytes)])
+        return Set(readers.compactMap { NodeKey(bytes: [UInt8]($0)) })
     }
 
     private func entries(_ part: HubReads.Entries) throws -> [NetworkEntry] {
@@ -56,7 +78,7 @@ struct SQLiteHubReader {
         while let text = try rows.next() {
             size += text.utf8.count
             guard entries.isEmpty || size <= part.byteCount else { break }
-            entries.append(try NetworkEntry(verifying: JSONValue(parsing: text)))
+            entries.append(try NetworkEntry(stored: JSONValue(parsing: text)))
         }
         return entries
     }

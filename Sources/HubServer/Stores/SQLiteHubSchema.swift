@@ -1,6 +1,17 @@
 /// The tables of ``SQLiteHubStore``: how each version of them is made out of the one before.
 enum SQLiteHubSchema {
-    static let versions = [("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth), ("6", sixth)]
+    static let versions = [
+        ("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth), ("6", sixth), ("7", seventh),
+    ]
+
+    /// Content keys of networks lie beside the logs, a box for each reader. A number that each change of a log's state
+    /// draws tells whether it is still the one that was read before.
+    private static let seventh = """
+        CREATE TABLE box (
+            log BLOB NOT NULL, reader BLOB NOT NULL, key BLOB NOT NULL, box BLOB NOT NULL, PRIMARY KEY (log, reader)
+        ) WITHOUT ROWID;
+        ALTER TABLE log ADD COLUMN edition INTEGER NOT NULL DEFAULT 0;
+        """
 
     /// Nodes have homes, which are keys of hubs one behind the other.
     private static let sixth = "ALTER TABLE node ADD COLUMN homes BLOB NOT NULL DEFAULT x'';"

@@ -12,6 +12,7 @@ import PosternModel
 /// too long to count each time is counted by triggers, in the same transaction.
 package final class SQLiteHubStore: HubStore {
     private let queue: DatabaseQueue
+    private let states = NetworkStateCache()
 
     /// Opens or makes the file at `path` of the hub with `identity`; `:memory:` is a store that nothing survives.
     /// Throws GRDB's `DatabaseError`.
@@ -35,7 +36,7 @@ package final class SQLiteHubStore: HubStore {
         try queue.writeWithoutTransaction { database in
             // A batch that only reads takes no lock for writing.
             try database.inTransaction(.deferred) {
-                let facts = try SQLiteHubReader(database: database).facts(for: reads)
+                let facts = try SQLiteHubReader(database: database, states: states).facts(for: reads)
                 let writer = SQLiteHubWriter(database: database)
                 for write in decide(facts) { try writer.apply(write) }
                 return .commit

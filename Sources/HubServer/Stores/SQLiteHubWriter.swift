@@ -26,6 +26,20 @@ struct SQLiteHubWriter {
                 [mark.document.canonicalText, mark.node.blob]
             )
         case .extend(let state, let entries): try extend(state, by: entries)
+        case .keepBoxes(let network, let key, let boxes):
+            for (reader, box) in boxes {
+                try execute(
+                    """
+                    INSERT INTO box (log, reader, key, box) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (log, reader) DO UPDATE SET key = excluded.key, box = excluded.box
+                    """,
+                    [network.blob, reader.blob, Data(key.bytes), Data(box)]
+                )
+            }
+        case .removeBoxes(let network, let readers):
+            for reader in readers {
+                try execute("DELETE FROM box WHERE log = ? AND reader = ?", [network.blob, reader.blob])
+            }
         // Nobody shares the file.
         case .tell: break
         case .revoke(let key, let revocation, let limit): try revoke(key, revocation, limit: limit)
@@ -88,7 +102,10 @@ struct SQLiteHubWriter {
 
     private func extend(_ state: NetworkState, by entries: [NetworkEntry]) throws {
         try execute(
-            "INSERT INTO log (id, state) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+            """
+            INSERT INTO log (id, state, edition) VALUES (?, ?, random())
+            ON CONFLICT (id) DO UPDATE SET state = excluded.state, edition = excluded.edition
+            """,
             [state.id.blob, state.document.canonicalText]
         )
         for entry in entries {

@@ -30,6 +30,19 @@ struct Memberships: Sendable {
         /// Members whose membership had ended by itself when that was last looked at.
         var lapsed: Set<NodeKey> = []
 
+        func standing(of key: NodeKey) -> Standing {
+            Standing(isMember: contains(key), isForked: log?.isForked == true)
+        }
+
+        /// Whether the keys open all bodies: with the newest one the former ones come.
+        var isReadable: Bool {
+            guard let log, !log.isForked, !isContentDue else { return false }
+            return keys[log.state.key] != nil
+        }
+
+        /// Whether the content key under which new bodies stand is missing.
+        var lacksKey: Bool { log.map { !$0.isForked && keys[$0.state.key] == nil } ?? false }
+
         /// Whether `key` is a member, as far as this node knows.
         func contains(_ key: NodeKey) -> Bool { isListed(key) || certified.contains(key) }
 
@@ -58,7 +71,15 @@ struct Memberships: Sendable {
         }
     }
 
+    /// What somebody is in a network, without a second holder of its log.
+    struct Standing {
+        let isMember: Bool
+        let isForked: Bool
+    }
+
     private let owner: NodeKey
+    /// Whose membership has ended by itself, and of whom it is news that they are members, or are not.
+    private var lapses: (ended: [Ended], changed: Set<NodeKey>) = ([], [])
     private(set) var all: [NetworkID: Membership] = [:]
     private var ids: [String: NetworkID] = [:]
     /// Networks that we were added to and have not joined.
@@ -111,8 +132,10 @@ struct Memberships: Sendable {
             all[id]?.certificate = link
             all[id]?.credentials[link.credential.subject] = link.credential
         case .keyed(let id, let key):
+            // Who holds the key of the last entry reads all before: another one opens what comes.
+            let isNeeded = all[id].map { !$0.isReadable } ?? false
             all[id]?.keys.add(key)
-            all[id]?.isContentDue = true
+            if isNeeded { all[id]?.isContentDue = true }
         case .entries(let id, let entries):
             let head = all[id]?.log?.state.head.hash
             for entry in entries { take(entry, of: id) }
@@ -136,13 +159,14 @@ struct Memberships: Sendable {
     /// What is new in the log is new in what its bodies say: all of that is read again only where it is not the end of
     /// one line.
     private mutating func follow(_ entries: [NetworkEntry], behind head: NetworkHash?, in id: NetworkID) {
-        guard let membership = all[id], let log = membership.log, let first = entries.first, let last = entries.last,
-            !log.isForked, membership.content != nil, first.header.previous == head, log.state.head.hash == last.hash
+        guard all[id]?.log?.isForked == false, all[id]?.content != nil, let first = entries.first,
+            first.header.previous == head, all[id]?.log?.state.head.hash == entries.last?.hash
         else {
             all[id]?.isContentDue = true
             return
         }
-        all[id]?.content?.follow(entries, keys: membership.keys)
+        let keys = all[id]?.keys ?? NetworkKeyring()
+        all[id]?.content?.follow(entries, keys: keys)
     }
 
     /// Reads bodies again where a key or another line has come: once for all facts that are recorded together.
@@ -154,8 +178,8 @@ struct Memberships: Sendable {
         }
     }
 
-    /// Looks again whose membership has ended by itself at `time`; returns those of whom that is news, by network.
-    mutating func lapse(at time: Timestamp) -> [Ended] {
+    /// Looks again whose membership has begun or ended by itself at `time`: ``takeLapses()`` tells.
+    mutating func lapse(at time: Timestamp) {
         var ended: [Ended] = []
         for network in sorted {
             guard let state = network.log?.state else { continue }
@@ -170,11 +194,19 @@ struct Memberships: Sendable {
                 guard let end = network.credentials[key]?.until, end <= time else { continue }
                 ended.append(Ended(network: network.id, member: key, end: end))
             }
+            lapses.changed.formUnion(network.lapsed.symmetricDifference(expired.keys))
+            lapses.changed.formUnion(network.certified.symmetricDifference(certified))
             all[network.id]?.lapsed = Set(expired.keys)
             all[network.id]?.certified = certified
             all[network.id]?.credentials = network.credentials.filter { $0.value.until > time }
         }
-        return ended.sorted { ($0.network, $0.member) < ($1.network, $1.member) }
+        lapses.ended += ended.sorted { ($0.network, $0.member) < ($1.network, $1.member) }
+    }
+
+    /// What ``lapse(at:)`` has found since this was asked last.
+    mutating func takeLapses() -> (ended: [Ended], changed: Set<NodeKey>) {
+        defer { lapses = ([], []) }
+        return lapses
     }
 
     /// A membership that has ended by itself.
@@ -196,7 +228,7 @@ struct Memberships: Sendable {
             known != nil || network.credentials.count < NetworkLimits.credentials
         else { return false }
         all[credential.network]?.credentials[credential.subject] = credential
-        _ = lapse(at: time)
+        lapse(at: time)
         return true
     }
 

@@ -16,6 +16,10 @@ struct NetworkLinks: Sendable {
         var synced: Set<NodeKey> = []
         /// The last entry that each hub has, as far as it has said.
         var heads: [NodeKey: NetworkHash] = [:]
+        /// The content key of which each hub has said that it keeps everybody's box.
+        var boxed: [NodeKey: NetworkHash] = [:]
+        /// The hubs that are being given boxes, and how many more such requests each may ask for.
+        var boxing: [NodeKey: Int] = [:]
         /// The furthest that each hub has signed that the log has come to with it.
         var receipts: [NodeKey: NetworkHead] = [:]
         /// How often each hub has gone back behind that.
@@ -71,6 +75,8 @@ struct NetworkLinks: Sendable {
         for id in links.keys {
             links[id]?.synced.remove(hub)
             links[id]?.shown.remove(hub)
+            links[id]?.boxed[hub] = nil
+            links[id]?.boxing[hub] = nil
             links[id]?.isReading = false
             links[id]?.isAppending = false
         }

@@ -139,10 +139,11 @@ extension Sidecar {
         return begin(.leave, in: network, for: id, at: now)
     }
 
-    /// Cuts those off whose membership has ended by itself.
+    /// Cuts those off whose membership has ended by itself, and lets those in whose has begun.
     mutating func lapseMemberships(at now: Clocks) -> [SidecarAction] {
-        let ended = book.networks.lapse(at: now.wall)
-        guard !ended.isEmpty else { return [] }
+        book.networks.lapse(at: now.wall)
+        let (ended, changed) = book.networks.takeLapses()
+        guard !changed.isEmpty else { return [] }
         let events = ended.map { ended in
             let event = AuditEvent(
                 .membershipExpired,
@@ -153,6 +154,6 @@ extension Sidecar {
             )
             return SidecarAction.audit(event)
         }
-        return events + reconcilePeers(at: now) + [.reviewAccess]
+        return events + reconcilePeers(among: changed, at: now) + [.reviewAccess]
     }
 }

@@ -25,7 +25,7 @@ extension Sidecar {
             .named(credential.network, name), .certified(link), .keyed(credential.network, content),
         ]
         let written = record(facts.map { .network($0) })
-        _ = book.networks.lapse(at: now.wall)
+        book.networks.lapse(at: now.wall)
         guard let network = book.networks[credential.network] else {
             preconditionFailure("a network that was named is there")
         }
@@ -90,17 +90,16 @@ extension Sidecar {
             let why = Problem.badCertificate(reason)
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
             return failed + (network.log == nil ? [record([.network(.forgotten(id))])] : [])
-        case .registered, .revocations, .online, .offline, .away, .entries, .appended, .refused, nil:
+        case .registered, .revocations, .online, .offline, .away, .entries, .appended, .boxed, .refused, nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
         }
     }
 
-    /// A fellow member gave us the content key, sealed to us.
-    mutating func learn(_ box: [UInt8]?, of id: NetworkID) -> [SidecarAction] {
+    /// A fellow member or a hub gave us the content key, sealed to us.
+    mutating func learn(_ key: ContentKey?, of id: NetworkID) -> [SidecarAction] {
         guard let network = book.networks[id], let state = network.log?.state, network.keys[state.key] == nil,
-            let key = box.flatMap({ identity.openSealed($0) }).flatMap({ ContentKey(bytes: $0) }),
-            NetworkHash(bytes: key.hash) == state.key, let log = network.log
+            let key, NetworkHash(bytes: key.hash) == state.key, let log = network.log
         else { return [] }
         var keys = network.keys
         keys.add(key)
@@ -162,12 +161,12 @@ extension Sidecar {
 }
 
 extension Memberships.Membership {
-    /// Who gets the new content key when `subject` is cut off: members and guests, as many as one entry has boxes for.
+    /// Who gets the new content key when `subject` is cut off: members and guests.
     func readers(without subject: NodeKey, at now: Timestamp) -> [NodeKey] {
         guard let state = log?.state else { return [] }
         let listed = state.members.keys.filter { $0 != subject && state.contains($0, at: now) }.sorted()
         let others = certified.subtracting([subject]).sorted()
-        return Array((listed + state.guests + others).prefix(NetworkLimits.members))
+        return listed + state.guests + others
     }
 
     /// Whether `key` may be a member by certificate, and by nothing else.

@@ -4,22 +4,45 @@ import TrustCore
 
 // Entries that came from a hub, a fellow member, or of our own: each is checked by the reducer before it counts.
 extension Sidecar {
-    /// Takes those of `entries` that are valid where they stand, and does what follows from them.
-    mutating func take(_ entries: [NetworkEntry], of id: NetworkID, at now: Clocks) -> [SidecarAction] {
-        guard let network = book.networks[id] else { return [] }
-        let line = network.log?.news(in: entries)
-        let new = line ?? Self.news(in: entries, for: network)
-        guard !new.isEmpty else { return [] }
-        let learned = newKeys(in: new, goingOn: line != nil, of: network)
-        let facts: [NetworkFact] = [.entries(id, new)] + learned.map { .keyed(id, $0) }
-        let written = [record(facts.map { .network($0) })] + audits(of: new, of: id, over: network)
-        _ = book.networks.lapse(at: now.wall)
+    /// Takes those of `entries` that are valid where they stand, and does what follows from them. Costs what they do,
+    /// however long the log is, as long as it is one line.
+    /// `key`: the content key that came with them, if one did.
+    mutating func take(
+        _ entries: [NetworkEntry],
+        of id: NetworkID,
+        with key: ContentKey? = nil,
+        at now: Clocks
+    ) -> [SidecarAction] {
+        guard let (facts, new, isLine) = news(in: entries, of: id, with: key),
+            let former = book.networks[id]?.standing(of: self.key)
+        else { return [] }
+        let written = [record(facts.map { .network($0) })] + audits(of: new, of: id, over: former)
+        let lapsed = lapseMemberships(at: now)
         // Whoever has just come in knows no words of owners and administrators yet.
-        let isNewcomer = !network.contains(key) && book.networks[id]?.contains(key) == true
-        let asked = isNewcomer ? network.hubs.map(\.key).filter { hubs[$0]?.isWatched == true } : []
-        return written + reconcilePeers(at: now) + reconcileHubs(at: now) + [.reviewAccess]
+        let isNewcomer = !former.isMember && book.networks[id]?.contains(self.key) == true
+        let asked = isNewcomer ? (book.networks[id]?.hubs.map(\.key) ?? []).filter { hubs[$0]?.isWatched == true } : []
+        let concerned = new.flatMap { [$0.header.actor, $0.header.change.subject].compactMap(\.self) }
+        let isSettled = isLine && former.isMember && book.networks[id]?.contains(self.key) == true
+        let reconciled = isSettled ? reconcilePeers(among: Set(concerned), at: now) : reconcilePeers(at: now)
+        return written + lapsed + reconciled + reconcileHubs(at: now) + [.reviewAccess]
             + asked.map { tell($0, of: id) } + beat(at: now) + reviewFreshness(at: now)
             + reconcilePublications(at: now)
+    }
+
+    /// What is new and valid in `entries`, whether it goes on where the one line ends, and the facts that come of it;
+    /// nil: nothing is.
+    private func news(
+        in entries: [NetworkEntry],
+        of id: NetworkID,
+        with key: ContentKey?
+    ) -> (facts: [NetworkFact], entries: [NetworkEntry], isLine: Bool)? {
+        guard let network = book.networks[id] else { return nil }
+        let line = network.log?.news(in: entries)
+        let new = line ?? Self.news(in: entries, for: network)
+        guard !new.isEmpty else { return nil }
+        let learned = newKeys(in: new, goingOn: line != nil, of: network, with: key).map { NetworkFact.keyed(id, $0) }
+        let told = NetworkFact.entries(id, new)
+        return (network.isReadable ? learned + [told] : [told] + learned, new, line != nil)
     }
 
     /// Those of `entries` that are news and valid, wherever in the log they stand.
@@ -40,20 +63,29 @@ extension Sidecar {
     }
 
     /// The content keys that `new` bring us, which are about to be in the log; `isLine`: they go on where it ends.
+    /// `offered` came with them, and counts if they name it.
     private func newKeys(
         in new: [NetworkEntry],
         goingOn isLine: Bool,
-        of network: Memberships.Membership
+        of network: Memberships.Membership,
+        with offered: ContentKey?
     ) -> [ContentKey] {
         let readers = [identity] + [network.invitation?.guest].compactMap(\.self)
         var keys = network.keys
+        let named = new.compactMap { entry in
+            if case .rekey(let key) = entry.header.change { key } else { nil }
+        }
+        let isOffered = offered.flatMap { NetworkHash(bytes: $0.hash) }.map { named.contains($0) } ?? false
+        if isOffered, let offered { keys.add(offered) }
         if let state = network.log?.state, isLine {
             // Where the new entries bring none, the old ones do not either.
-            guard keys.learn(from: new, under: state.key, as: readers) else { return [] }
+            guard keys.learn(from: new, under: state.key, as: readers) || isOffered else { return [] }
         }
+        let known = Set(network.keys.all)
+        // Who could read all before needs the old entries for nothing.
+        if isLine, network.isReadable { return keys.all.filter { !known.contains($0) } }
         let all = ((network.log?.all ?? []) + new).sorted { $0.header.sequence < $1.header.sequence }
         _ = keys.learn(from: all, as: readers)
-        let known = Set(network.keys.all)
         return keys.all.filter { !known.contains($0) }
     }
 
@@ -61,10 +93,10 @@ extension Sidecar {
     private func audits(
         of entries: [NetworkEntry],
         of id: NetworkID,
-        over former: Memberships.Membership
+        over former: Memberships.Standing
     ) -> [SidecarAction] {
         let told =
-            former.contains(key)
+            former.isMember
             ? entries : entries.filter { $0.header.actor == key || $0.header.change.subject == key }
         var events = told.map { entry in
             let fields = entry.header.document
@@ -80,7 +112,7 @@ extension Sidecar {
                 ]
             )
         }
-        if let log = book.networks[id]?.log, log.isForked, former.log?.isForked != true {
+        if let log = book.networks[id]?.log, log.isForked, !former.isForked {
             let heads = JSONValue.texts(log.heads.map(\.hash))
             let event = AuditEvent(
                 .networkForked,

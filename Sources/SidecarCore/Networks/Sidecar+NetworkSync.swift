@@ -31,7 +31,9 @@ extension Sidecar {
 
     /// A hub says how far the log of a network has come.
     mutating func told(of head: NetworkHead, of id: NetworkID, by hub: NodeKey, at now: Clocks) -> [SidecarAction] {
-        guard let network = book.networks[id], network.log?.contains(head.hash) != true else { return [] }
+        guard let network = book.networks[id], network.log?.contains(head.hash) != true || network.lacksKey else {
+            return []
+        }
         networkLinks[id].synced.remove(hub)
         return ask(hub, of: network)
     }
@@ -39,13 +41,14 @@ extension Sidecar {
     /// A hub answered what we asked of a log.
     mutating func read(_ answer: HubAnswer?, of id: NetworkID, at hub: NodeKey, now: Clocks) -> [SidecarAction] {
         networkLinks[id].isReading = false
-        guard let network = book.networks[id] else { return [] }
         switch answer {
-        case .entries(let entries, let head):
-            let actions = take(entries, of: id, at: now)
+        case .entries(let entries, let head, let boxes):
+            guard book.networks[id] != nil else { return [] }
+            let key = boxes.values.compactMap { contentKey(in: $0, of: id) }.first
+            let actions = take(entries, of: id, with: key, at: now) + learn(key, of: id)
             let isKnown = book.networks[id]?.log?.contains(head.hash) == true
             guard isKnown || entries.isEmpty || book.networks[id]?.log?.contains(entries[0].hash) != true else {
-                return actions + ask(hub, of: book.networks[id] ?? network)
+                return actions + (book.networks[id].map { ask(hub, of: $0) } ?? [])
             }
             networkLinks[id].synced.insert(hub)
             networkLinks[id].heads[hub] = head.hash
@@ -53,8 +56,9 @@ extension Sidecar {
             return actions + askWhoElse(in: id, at: hub) + told
                 + restore(id, after: head.hash, at: now)
                 + joinIfInvited(id, at: now)
-                + doTasks(for: id, at: now)
+                + doTasks(for: id, at: now) + handBoxes(of: id) + askFellows(forKeyOf: id)
         case .refused(.unknown):
+            guard let network = book.networks[id] else { return [] }
             networkLinks[id].synced.insert(hub)
             guard network.log == nil || network.log?.state.contains(key) == false else {
                 // A membership that has ended reads no further until somebody renews it.
@@ -67,7 +71,7 @@ extension Sidecar {
             let why = Problem.badInvitation("the hub knows no such network, or the invitation is used up or over")
             let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
             return failed + (network.log == nil ? [record([.network(.forgotten(id))])] : [])
-        case .done, .registered, .revocations, .online, .offline, .away, .appended, .refused, nil:
+        case .done, .registered, .revocations, .online, .offline, .away, .appended, .boxed, .refused, nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
         }
@@ -90,7 +94,7 @@ extension Sidecar {
             // A hub that lacked the log lacks the words of owners and administrators as well.
             let words = task.work.isRestoring ? [tell(hub, of: id)] : []
             return actions + words + (task.isComplete ? complete(task, at: now) : [])
-                + restore(id, after: receipt.head.hash, at: now) + doTasks(for: id, at: now)
+                + restore(id, after: receipt.head.hash, at: now) + doTasks(for: id, at: now) + handBoxes(of: id)
         case .refused(.behind), .refused(.unknown):
             networkLinks[id].synced.remove(hub)
             guard task.attempts <= settings.networkAttempts else {
@@ -101,7 +105,7 @@ extension Sidecar {
         case .refused(.overLimit), .refused(.unavailable), nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
-        case .done, .registered, .revocations, .online, .offline, .away, .entries, .appended, .refused:
+        case .done, .registered, .revocations, .online, .offline, .away, .entries, .appended, .boxed, .refused:
             networkLinks.tasks.remove(at: position)
             var message = "its answer cannot be read"
             if case .refused(.invalid(let reason)) = answer { message = reason }
@@ -161,6 +165,12 @@ extension Sidecar {
                 if !task.work.isRestoring { try Self.check(task.entries, over: log, in: network.name) }
             }
         } catch {
+            // Whoever made the newest content key has not handed it to the guest yet.
+            if task.work == .join, network.lacksKey {
+                networkLinks[id].synced.remove(hub)
+                networkLinks.retry = now.instant + settings.networkRetry
+                return []
+            }
             networkLinks.tasks.remove(at: position)
             return (task.command.map { [.fail($0, error)] } ?? []) + doTasks(for: id, at: now)
         }

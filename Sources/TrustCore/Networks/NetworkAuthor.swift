@@ -72,12 +72,14 @@ package struct NetworkAuthor {
         return entry
     }
 
-    /// The next entry: a new content key for `readers`, under which the former one lies.
+    /// The next entry: a new content key for `readers`, under which the former one lies. Where they are more than one
+    /// entry has boxes for, it holds the author's alone, and the others' are handed to the hub.
     package mutating func rekey(for readers: [NodeKey], using random: RandomSource) -> NetworkEntry {
         let former = key
         key = ContentKey(using: random)
         guard let hash = NetworkHash(bytes: key.hash) else { preconditionFailure("a key's hash has 32 bytes") }
         let content: JSONValue = ["former": .string(Base64URL.encode(former.copyBytes()))]
-        return write(.rekey(hash), content, keyFor: readers, using: random)
+        let boxed = readers.count <= NetworkLimits.entryBoxes ? readers : [identity.key]
+        return write(.rekey(hash), content, keyFor: boxed, using: random)
     }
 }

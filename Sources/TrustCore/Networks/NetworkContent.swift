@@ -17,6 +17,8 @@ package struct NetworkContent: Hashable, Sendable {
     package private(set) var hubs: [HubURL] = []
     /// Who is called what, by label.
     package private(set) var names: [String: NodeKey] = [:]
+    /// The same by member.
+    private var labels: [NodeKey: String] = [:]
     package private(set) var groups: [String: Group] = [:]
     /// All of them have to permit what is used: one, but in a forked log.
     package private(set) var policies: [NetworkPolicy] = []
@@ -67,7 +69,7 @@ package struct NetworkContent: Hashable, Sendable {
     }
 
     /// What `key` is called.
-    package func name(of key: NodeKey) -> String? { names.first { $0.value == key }?.key }
+    package func name(of key: NodeKey) -> String? { labels[key] }
 
     /// The number that the next new group gets; nil: there is none left.
     package var nextGroupNumber: UInt16? {
@@ -88,7 +90,7 @@ package struct NetworkContent: Hashable, Sendable {
         case .remove(let subject, _): forget(subject)
         case .name(let subject):
             guard let body else { return }
-            names = names.filter { $0.value != subject }
+            unbind(subject)
             bind(body["label"]?.string, to: subject)
         case .group(let subject): place(subject, body)
         case .policy:
@@ -119,13 +121,19 @@ package struct NetworkContent: Hashable, Sendable {
 
     /// A label that is another member's stays with that one.
     private mutating func bind(_ label: String?, to key: NodeKey) {
-        guard let label, HostName.isLowercaseLabel(label), names[label] == nil else { return }
+        guard let label, HostName.isLowercaseLabel(label), names[label] == nil, labels[key] == nil
+        else { return }
         names[label] = key
+        labels[key] = label
+    }
+
+    private mutating func unbind(_ key: NodeKey) {
+        if let label = labels.removeValue(forKey: key) { names[label] = nil }
     }
 
     private mutating func forget(_ key: NodeKey) {
         publications[key] = nil
-        names = names.filter { $0.value != key }
+        unbind(key)
         for name in groups.keys { groups[name]?.members.remove(key) }
     }
 
@@ -143,6 +151,7 @@ package struct NetworkContent: Hashable, Sendable {
     /// Keeps what both say.
     private mutating func intersect(_ other: NetworkContent) {
         names = names.filter { other.names[$0.key] == $0.value }
+        labels = labels.filter { names[$0.value] == $0.key }
         groups = groups.reduce(into: [:]) { groups, entry in
             guard let theirs = other.groups[entry.key], theirs.number == entry.value.number else { return }
             groups[entry.key] = Group(

@@ -78,12 +78,30 @@ package struct NetworkHeader: Hashable, Sendable {
 /// The signature is over `postern network entry 1`, a line feed and the header's canonical form; the hash that the next
 /// entry names is that of the same form. A value of this type has always been verified.
 package struct NetworkEntry: Hashable, Sendable {
-    package let header: NetworkHeader
+    /// What is signed, once in memory however many lists hold the entry.
+    private final class Signed: Sendable {
+        let header: NetworkHeader
+        let hash: NetworkHash
+        let signature: Signature
+        let body: [UInt8]?
+
+        init(_ header: NetworkHeader, _ hash: NetworkHash, _ signature: Signature, _ body: [UInt8]?) {
+            self.header = header
+            self.hash = hash
+            self.signature = signature
+            self.body = body
+        }
+    }
+
+    private let signed: Signed
+    /// What its author has signed.
+    package var header: NetworkHeader { signed.header }
     /// Of the header.
-    package let hash: NetworkHash
-    package let signature: Signature
+    package var hash: NetworkHash { signed.hash }
+    /// Of the actor, over the header.
+    package var signature: Signature { signed.signature }
     /// Sealed under the network's content key; nil: there is none, or it was erased.
-    package let body: [UInt8]?
+    package var body: [UInt8]? { signed.body }
     /// The content key, sealed to members and guests: beside the log, so that each reader is given its own alone.
     package let boxes: [NodeKey: [UInt8]]
 
@@ -93,43 +111,34 @@ package struct NetworkEntry: Hashable, Sendable {
     init(_ header: NetworkHeader, body: [UInt8]?, boxes: [NodeKey: [UInt8]] = [:], signedBy identity: NodeIdentity) {
         precondition(header.actor == identity.key, "an entry is signed by its actor")
         let bytes = header.document.canonicalBytes
-        self.header = header
-        hash = NetworkHash(of: bytes)
-        signature = identity.sign(Self.context + bytes)
-        self.body = body
+        signed = Signed(header, NetworkHash(of: bytes), identity.sign(Self.context + bytes), body)
         self.boxes = boxes
     }
 
     /// The entry in `document`, verified.
     package init(verifying document: JSONValue) throws(RecordError) {
+        try self.init(stored: document)
+        guard header.actor.verify(signature, of: Self.context + header.document.canonicalBytes) else {
+            throw .badSignature
+        }
+    }
+
+    /// The entry in `document`, which was verified when it was stored.
+    package init(stored document: JSONValue) throws(RecordError) {
         let fields = try JSONFields(document)
-        header = try NetworkHeader(try fields.value("header"))
+        let header = try NetworkHeader(try fields.value("header"))
         let bytes = header.document.canonicalBytes
-        hash = NetworkHash(of: bytes)
         guard let signature = Signature(bytes: try fields.bytes("signature", exactly: 64)) else {
             throw .invalid("signature")
         }
-        self.signature = signature
-        body = fields.has("body") ? try fields.bytes("body", limit: NetworkLimits.body) : nil
+        let body = fields.has("body") ? try fields.bytes("body", limit: NetworkLimits.body) : nil
         if let body { guard NetworkHash(of: body) == header.bodyHash else { throw .invalid("body") } }
-        var boxes: [NodeKey: [UInt8]] = [:]
-        let members = fields.optionalValue("boxes")?.object?.members ?? []
-        guard members.count <= NetworkLimits.members else { throw .invalid("boxes") }
-        for member in members {
-            guard let key = NodeKey(did: member.key), let box = member.value.string.flatMap({ Base64URL.decode($0) }),
-                box.count <= 128
-            else { throw .invalid("boxes") }
-            boxes[key] = box
-        }
-        self.boxes = boxes
-        guard header.actor.verify(signature, of: Self.context + bytes) else { throw .badSignature }
+        boxes = try fields.boxes(limit: NetworkLimits.entryBoxes)
+        signed = Signed(header, NetworkHash(of: bytes), signature, body)
     }
 
     private init(_ entry: NetworkEntry, boxes: [NodeKey: [UInt8]]) {
-        header = entry.header
-        hash = entry.hash
-        signature = entry.signature
-        body = entry.body
+        signed = entry.signed
         self.boxes = boxes
     }
 
@@ -140,16 +149,20 @@ package struct NetworkEntry: Hashable, Sendable {
 
     /// The document to store or send.
     package var document: JSONValue {
-        var boxes = JSONObject()
-        for (key, box) in self.boxes.sorted(by: { $0.key < $1.key }) {
-            boxes[key.did] = .string(Base64URL.encode(box))
-        }
-        return [
+        [
             "header": header.document,
             "signature": .string(Base64URL.encode(signature.bytes)),
             "body": body.map { .string(Base64URL.encode($0)) } ?? .null,
-            "boxes": .object(boxes),
+            "boxes": .boxes(boxes),
         ]
+    }
+
+    package static func == (lhs: NetworkEntry, rhs: NetworkEntry) -> Bool {
+        lhs.hash == rhs.hash && lhs.signature == rhs.signature && lhs.body == rhs.body && lhs.boxes == rhs.boxes
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(hash)
     }
 
     /// Where it stands.

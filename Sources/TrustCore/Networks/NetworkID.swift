@@ -95,8 +95,12 @@ package enum NetworkLimits {
     static let header = 4_096
     /// Bytes of one sealed body: with its boxes it fits into one request to a hub.
     static let body = 12_288
-    /// Members of one network, with its open invitations: the boxes of a new content key fit into one entry.
-    package static let members = 96
+    /// Members of one network, with its open invitations.
+    package static let members = 10_000
+    /// Boxes that lie in one entry: with more readers a new content key is handed to hubs apart.
+    package static let entryBoxes = 96
+    /// Bytes of one box.
+    package static let box = 128
     /// Milliseconds that a membership by invitation may last: ten years.
     static let membership: Int64 = 3_650 * 86_400_000
     /// Milliseconds of ``NetworkFreshness``: a second to ten years.

@@ -36,6 +36,10 @@ package struct NetworkLog: Sendable {
     package mutating func insert(_ entry: NetworkEntry) throws(NetworkFault) -> Bool {
         guard entries[entry.hash] == nil else { return false }
         guard let previous = entry.header.previous, entries[previous] != nil else { throw .incomplete }
+        guard leaves.count > 1 || leaves[previous] == nil else {
+            try extend(by: entry, behind: previous)
+            return true
+        }
         guard var next = leaves[previous] ?? replay(chain(to: previous)) else { throw .incomplete }
         guard leaves[previous] != nil || leaves.count < NetworkLimits.branches else { throw .full }
         try next.apply(entry)
@@ -43,7 +47,7 @@ package struct NetworkLog: Sendable {
         leaves[previous] = nil
         leaves[entry.hash] = next
         if case .heal = entry.header.change { heals.append(entry) }
-        if leaves.count == 1 || ends == [previous] && heals.allSatisfy({ settled.contains($0.hash) }) {
+        if ends == [previous] && heals.allSatisfy({ settled.contains($0.hash) }) {
             state = next
             branches[0].append(entry)
             ends = [entry.hash]
@@ -51,6 +55,18 @@ package struct NetworkLog: Sendable {
             settle()
         }
         return true
+    }
+
+    /// Takes an entry at the end of the one line that there is. Its state is nowhere else meanwhile, and so is changed
+    /// where it is, whatever its size.
+    private mutating func extend(by entry: NetworkEntry, behind previous: NetworkHash) throws(NetworkFault) {
+        leaves[previous] = nil
+        defer { leaves[ends[0]] = state }
+        try state.apply(entry)
+        ends = [entry.hash]
+        entries[entry.hash] = entry
+        branches[0].append(entry)
+        if case .heal = entry.header.change { heals.append(entry) }
     }
 
     /// Whether two entries follow one, and no heal has ended that: somebody who serves the log, or who wrote it, has

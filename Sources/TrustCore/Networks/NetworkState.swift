@@ -105,10 +105,8 @@ package struct NetworkState: Hashable, Sendable {
     /// The same for an entry that need not follow the head, as those behind a fork (RULES N4).
     mutating func follow(_ entry: NetworkEntry) throws(NetworkFault) {
         guard entry.header.change.hasBody == (entry.header.bodyHash != nil) else { throw .incomplete }
-        var next = self
-        try next.change(by: entry.header)
-        next.head = entry.place
-        self = next
+        try change(by: entry.header)
+        head = entry.place
     }
 
     /// The role of `key`; nil: it is no member.
@@ -150,6 +148,8 @@ package struct NetworkState: Hashable, Sendable {
 
 // What each change needs and does (RULES N9).
 extension NetworkState {
+    /// Each looks at all that it needs before it changes anything: the state is changed where it is, since a copy of
+    /// one with many members would cost more than the change.
     private mutating func change(by header: NetworkHeader) throws(NetworkFault) {
         let actor = header.actor
         if case .join(let guest, let signature) = header.change {

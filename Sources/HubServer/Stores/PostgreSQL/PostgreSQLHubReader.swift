@@ -6,21 +6,32 @@ import TrustCore
 struct PostgreSQLHubReader {
     private let reads: HubReads
     private let revocations: [Words32: RevocationKey]
+    /// What was read before of networks: of each the store tells what is in the place of that edition.
+    private let states: NetworkStateCache
+    private let known: [NetworkID: NetworkStateCache.Read]
     private let parts: [HubReads.Entries]
+    private let boxes: [HubReads.Boxes]
+    private let boxed: [HubReads.Boxed]
 
     /// No entry of a log is shorter, so no more of them are needed for so many bytes.
     private static let entrySize = 256
 
-    init(_ reads: HubReads) {
+    init(_ reads: HubReads, _ states: NetworkStateCache) {
         self.reads = reads
+        self.states = states
+        known = Dictionary(reads.networks.compactMap { id in states[id].map { (id, $0) } }) { first, _ in first }
         revocations = Dictionary(reads.revocations.map { ($0.pair, $0) }) { first, _ in first }
         parts = Array(reads.entries)
+        boxes = Array(reads.boxes)
+        boxed = Array(reads.boxed)
     }
 
     /// What is asked, and in ``facts(from:)`` who takes the rows. Both follow this list.
     private enum Part {
         case nodeCount, pools, registrations, unseen, revocations, mailboxes, headers, mail, networks
         case entries(HubReads.Entries)
+        case boxes(HubReads.Boxes)
+        case boxed(HubReads.Boxed)
     }
 
     private var asked: [Part] {
@@ -32,7 +43,9 @@ struct PostgreSQLHubReader {
         if !reads.headers.isEmpty { asked.append(.headers) }
         if !reads.mail.isEmpty { asked.append(.mail) }
         if !reads.networks.isEmpty { asked.append(.networks) }
-        return asked + parts.map { .entries($0) }
+        asked += parts.map { .entries($0) }
+        asked += boxes.map { .boxes($0) }
+        return asked + boxed.map { .boxed($0) }
     }
 
     var calls: [PostgresConnection.Call] { asked.map(call) }
@@ -53,7 +66,10 @@ struct PostgreSQLHubReader {
             let keys = Array(reads.mail)
             let targets = PostgresValue(list: keys.map(\.target.bytes))
             return .init(.mail, targets, PostgresValue(list: keys.map(\.id.description)))
-        case .networks: return .init(.networks, PostgresValue(list: reads.networks.map(\.hash.bytes)))
+        case .networks:
+            let ids = reads.networks.sorted()
+            let editions = PostgresValue(list: ids.map { String(known[$0]?.edition ?? -1) })
+            return .init(.networks, PostgresValue(list: ids.map(\.hash.bytes)), editions)
         case .entries(let part):
             return .init(
                 .entries,
@@ -61,6 +77,11 @@ struct PostgreSQLHubReader {
                 PostgresValue(list: part.locator.map(\.bytes)),
                 PostgresValue(part.byteCount / Self.entrySize + 1)
             )
+        case .boxes(let part):
+            let readers = PostgresValue(list: part.readers.map(\.bytes))
+            return .init(.boxes, PostgresValue(part.network.hash.bytes), readers)
+        case .boxed(let part):
+            return .init(.boxed, PostgresValue(part.network.hash.bytes), PostgresValue(part.key.bytes))
         }
     }
 
@@ -104,9 +125,14 @@ struct PostgreSQLHubReader {
             case .mail: facts.mail = Set(rows.compactMap(Self.mailKey))
             case .networks:
                 for row in rows {
-                    let state = try NetworkState(JSONValue(parsing: row.text(1) ?? ""))
-                    facts.networks[state.id] = state
+                    let state = try row.text(2).map { try states.read($0, edition: row.integer(1)) }
+                    guard let hash = NetworkHash(bytes: row.bytes(0)) else { continue }
+                    facts.networks[NetworkID(hash)] = state ?? known[NetworkID(hash)]?.state
                 }
+            case .boxes(let part):
+                let found = rows.compactMap { row in NodeKey(bytes: row.bytes(0)).map { ($0, row.bytes(1)) } }
+                facts.boxes[part] = Dictionary(found) { first, _ in first }
+            case .boxed(let part): facts.boxed[part] = Set(rows.compactMap { NodeKey(bytes: $0.bytes(0)) })
             case .entries(let part): facts.entries[part] = try Self.entries(rows, byteCount: part.byteCount)
             }
         }
@@ -120,7 +146,7 @@ struct PostgreSQLHubReader {
             let text = row.text(0) ?? ""
             size += text.utf8.count
             guard entries.isEmpty || size <= byteCount else { break }
-            entries.append(try NetworkEntry(verifying: JSONValue(parsing: text)))
+            entries.append(try NetworkEntry(stored: JSONValue(parsing: text)))
         }
         return entries
     }

@@ -3,7 +3,18 @@ import PosternModel
 /// The tables of ``PostgreSQLHubStore``, in a schema of their own: how each version of them is made out of the one
 /// before. The first is version 1.
 enum PostgreSQLHubSchema {
-    static let versions = [tables + counts + functions, cluster]
+    static let versions = [tables + counts + functions, cluster, boxes]
+
+    /// Content keys of networks lie beside the logs, a box for each reader. A number that each change of a log's state
+    /// draws tells whether it is still the one that was read before.
+    private static let boxes = """
+        CREATE TABLE box (
+            log bytea NOT NULL, reader bytea NOT NULL, key bytea NOT NULL, box bytea NOT NULL,
+            PRIMARY KEY (log, reader)
+        );
+        ALTER TABLE log ADD COLUMN edition bigint NOT NULL DEFAULT 0;
+
+        """
 
     /// The number of the advisory lock that whoever changes the tables holds: "postern" as bytes.
     static let lock = 0x706f_7374_6572_6e

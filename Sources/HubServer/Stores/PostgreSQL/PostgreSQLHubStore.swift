@@ -14,6 +14,7 @@ final class PostgreSQLHubStore: HubStore, @unchecked Sendable {
     // Unchecked: one thread at a time uses it, since one worker owns it (``HubWorker``).
     private let place: PostgresPlace
     private let hub: NodeKey
+    private let states = NetworkStateCache()
     private var connection: PostgresConnection?
     private var failure = PostgresError.lost("there was no attempt to connect yet")
     private var nextAttempt = ContinuousClock.now
@@ -64,7 +65,7 @@ final class PostgreSQLHubStore: HubStore, @unchecked Sendable {
     private func attempt(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) throws {
         do {
             let connection = try connected()
-            let reader = PostgreSQLHubReader(reads)
+            let reader = PostgreSQLHubReader(reads, states)
             let results = try connection.run([.init(.begin)] + reader.calls)
             let writes = decide(try reader.facts(from: results.dropFirst()))
             _ = try connection.run(writes.flatMap { $0.calls(of: hub) } + [.init(.commit)])

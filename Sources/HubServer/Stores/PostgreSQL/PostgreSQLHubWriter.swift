@@ -44,6 +44,10 @@ extension HubWrite {
                         PostgresValue(entry.document.canonicalText)
                     )
                 }
+        case .keepBoxes(let network, let key, let boxes): return [Self.keep(boxes, of: key, in: network)]
+        case .removeBoxes(let network, let readers):
+            let list = PostgresValue(list: readers.map(\.bytes))
+            return [.init(.removeBoxes, PostgresValue(network.hash.bytes), list)]
         case .revoke(let key, let revocation, let limit):
             return [
                 .init(
@@ -56,6 +60,21 @@ extension HubWrite {
                 )
             ]
         }
+    }
+
+    private static func keep(
+        _ boxes: [NodeKey: [UInt8]],
+        of key: NetworkHash,
+        in network: NetworkID
+    ) -> PostgresConnection.Call {
+        let readers = boxes.keys.sorted()
+        return .init(
+            .keepBoxes,
+            PostgresValue(network.hash.bytes),
+            PostgresValue(key.bytes),
+            PostgresValue(list: readers.map(\.bytes)),
+            PostgresValue(list: readers.map { boxes[$0] ?? [] })
+        )
     }
 
     private static func deposit(_ mail: StoredMail, for target: [UInt8]) -> PostgresConnection.Call {

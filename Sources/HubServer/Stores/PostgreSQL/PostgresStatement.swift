@@ -26,9 +26,9 @@ enum PostgresCommand {
 /// The statements over the hub's tables (``PostgreSQLHubSchema``). Their parameters have the types that casts name.
 enum PostgresStatement: String, CaseIterable {
     case nodeCount, pools
-    case registrations, unseen, revocations, mailboxes, headers, mail, networks, entries
+    case registrations, unseen, revocations, mailboxes, headers, mail, networks, entries, boxes, boxed
     case register, mark, deregister, deposit, removeMail, trimMail, removeOldMail, setLog, addEntry, revoke, tell
-    case setSecret
+    case keepBoxes, removeBoxes, setSecret
     case latestChange, changes, beat, hubs, incarnation, renew, forgetChanges
 
     var sql: String {
@@ -58,15 +58,21 @@ enum PostgresStatement: String, CaseIterable {
             SELECT target, id FROM mail
             WHERE (target, id) IN (SELECT * FROM unnest($1::bytea[], $2::text[]))
             """
-        case .networks: "SELECT id, state FROM log WHERE id = ANY ($1::bytea[])"
+        case .networks:
+            """
+            SELECT id, edition, CASE WHEN edition::text <> known THEN state END
+            FROM log JOIN unnest($1::bytea[], $2::text[]) AS asked (id, known) USING (id)
+            """
         case .entries:
             """
             SELECT document FROM entry WHERE log = $1::bytea AND sequence > coalesce(
                 (SELECT max(sequence) FROM entry WHERE log = $1::bytea AND hash = ANY ($2::bytea[])), -1
             ) ORDER BY sequence LIMIT $3::bigint
             """
+        case .boxes: "SELECT reader, box FROM box WHERE log = $1::bytea AND reader = ANY ($2::bytea[])"
+        case .boxed: "SELECT reader FROM box WHERE log = $1::bytea AND key = $2::bytea"
         case .register, .mark, .deregister, .deposit, .removeMail, .trimMail, .removeOldMail, .setLog, .addEntry,
-            .revoke, .tell, .setSecret:
+            .revoke, .tell, .keepBoxes, .removeBoxes, .setSecret:
             change
         case .latestChange, .changes, .beat, .hubs, .incarnation, .renew, .forgetChanges:
             feed
@@ -97,8 +103,9 @@ enum PostgresStatement: String, CaseIterable {
         case .removeOldMail: "DELETE FROM mail WHERE deposited < $1::bigint"
         case .setLog:
             """
-            INSERT INTO log (id, state) VALUES ($1::bytea, $2::text)
-            ON CONFLICT (id) DO UPDATE SET state = excluded.state
+            INSERT INTO log (id, state, edition)
+            VALUES ($1::bytea, $2::text, 1 + floor(random() * 9007199254740991)::bigint)
+            ON CONFLICT (id) DO UPDATE SET state = excluded.state, edition = excluded.edition
             """
         case .addEntry:
             """
@@ -107,9 +114,16 @@ enum PostgresStatement: String, CaseIterable {
             """
         case .revoke: "SELECT add_revocation($1::bytea, $2::bigint, $3::bigint, $4::bytea, $5::bigint)"
         case .tell: "INSERT INTO change (hub, kind, subject) VALUES ($1::bytea, $2::bigint, $3::bytea)"
+        case .keepBoxes:
+            """
+            INSERT INTO box (log, reader, key, box)
+            SELECT $1::bytea, reader, $2::bytea, box FROM unnest($3::bytea[], $4::bytea[]) AS new (reader, box)
+            ON CONFLICT (log, reader) DO UPDATE SET key = excluded.key, box = excluded.box
+            """
+        case .removeBoxes: "DELETE FROM box WHERE log = $1::bytea AND reader = ANY ($2::bytea[])"
         case .setSecret: "UPDATE cluster SET secret = coalesce(secret, $1::bytea) RETURNING secret"
         case .nodeCount, .pools, .registrations, .unseen, .revocations, .mailboxes, .headers, .mail, .networks,
-            .entries, .latestChange, .changes, .beat, .hubs, .incarnation, .renew, .forgetChanges:
+            .entries, .boxes, .boxed, .latestChange, .changes, .beat, .hubs, .incarnation, .renew, .forgetChanges:
             preconditionFailure("it reads, or belongs to the feed")
         }
     }
@@ -142,8 +156,8 @@ enum PostgresStatement: String, CaseIterable {
         case .renew: "UPDATE cluster SET incarnation = $2::bigint WHERE incarnation = $1::bigint"
         case .forgetChanges: "DELETE FROM change WHERE made < clock_timestamp() - interval '5 min'"
         case .nodeCount, .pools, .registrations, .unseen, .revocations, .mailboxes, .headers, .mail, .networks,
-            .entries, .register, .mark, .deregister, .deposit, .removeMail, .trimMail, .removeOldMail, .setLog,
-            .addEntry, .revoke, .tell, .setSecret:
+            .entries, .boxes, .boxed, .register, .mark, .deregister, .deposit, .removeMail, .trimMail,
+            .removeOldMail, .setLog, .addEntry, .revoke, .tell, .keepBoxes, .removeBoxes, .setSecret:
             preconditionFailure("it belongs to the store")
         }
     }

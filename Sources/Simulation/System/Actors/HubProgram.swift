@@ -174,7 +174,7 @@ struct HubProgram {
             revoked[key] = max(revoked[key] ?? revocation.issued, revocation.issued)
         case .mark(let mark): marks[mark.node] = mark
         case .acknowledge, .register, .visit, .deregister, .resolve, .release, .recall, .meet, .append, .read, .beat,
-            .show, nil:
+            .show, .box, nil:
             break
         }
     }

@@ -16,7 +16,9 @@ extension SidecarAction {
         case .hubRequest(_, _, let request):
             switch request {
             case .deposit, .acknowledge, .revoke, .append: true
-            case .register, .visit, .deregister, .resolve, .meet, .read, .release, .mark, .recall, .beat, .show: false
+            case .register, .visit, .deregister, .resolve, .meet, .read, .release, .mark, .recall, .beat, .show,
+                .box:
+                false
             }
         case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
             .persist, .audit, .remember, .expel, .connect, .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded,

@@ -74,7 +74,7 @@ struct HubLies {
 
     /// What `node` is answered instead of `answer`.
     mutating func twist(_ answer: HubAnswer, for node: NodeKey, _ random: inout SeededRandom) -> HubAnswer {
-        if case .entries(_, let head) = answer {
+        if case .entries(_, let head, _) = answer {
             guard !active.contains(.withholds) || !withheldFrom.contains(node) else {
                 return heads[node].map { .entries([], head: $0) } ?? .refused(.unavailable)
             }
