@@ -211,6 +211,9 @@ nightly() {
     say "hubs with a million registered nodes"
     simulated million 1800 "$venv/bin/python" Tests/Hubs/million.py
     cat "$results/million.log"
+    say "a network with 5 000 members"
+    simulated crowd 3600 "$venv/bin/python" Tests/Hubs/crowd.py --members 5000 --entries 10000
+    cat "$results/crowd.log"
     say "the shells' unit tests with ThreadSanitizer"
     need "build for ThreadSanitizer" swift build --build-tests --sanitize thread --scratch-path .build-tsan
     simulated threads 3600 .build-tsan/debug/posternPackageTests.xctest --testing-library swift-testing \

@@ -1,7 +1,7 @@
 """Members that nobody is: keys of the test, which join a network by a link and publish, written into a hub's database.
 
-The entries are what Sources/TrustCore/Networks.md says, without their bodies: those may be erased. The hub is not running
-meanwhile, and whoever reads the log from it verifies each entry."""
+The entries are what Sources/TrustCore/Networks.md says, without their bodies: those may be erased. The hub is not
+running meanwhile, and whoever reads the log from it verifies each entry."""
 
 import base64
 import hashlib
