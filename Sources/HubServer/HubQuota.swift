@@ -17,45 +17,17 @@ package enum HubQuota: String, CaseIterable, Sendable {
     /// Entries that a network of members writes, and what its members ask about it and each other, in a minute.
     case entriesPerMinute
     case questionsPerMinute
+    /// Mbit/s that are relayed between two nodes, each way, and from one node to all others.
+    case relayMbitPerPair
+    case relayMbitPerNode
 
     /// What it may be.
     package var range: ClosedRange<Int> {
         switch self {
         case .nodes: 1...100_000_000
-        case .newNodesPerHour, .strangerMailPerHour: 1...1_000_000
+        case .newNodesPerHour, .strangerMailPerHour, .relayMbitPerPair, .relayMbitPerNode: 1...1_000_000
         case .strangerMailMiB: 1...1_048_576
         case .requestsPerMinute, .sourceRequestsPerMinute, .entriesPerMinute, .questionsPerMinute: 1...100_000_000
-        }
-    }
-}
-
-extension HubSettings {
-    /// What `quota` is. A rate allows a fifth of a minute's at once, and entries and hourly ones all of theirs.
-    fileprivate subscript(quota: HubQuota) -> Int {
-        get {
-            switch quota {
-            case .nodes: nodeCount
-            case .newNodesPerHour: registrations.perHour
-            case .strangerMailPerHour: strangerMail.perHour
-            case .strangerMailMiB: strangerPool >> 20
-            case .requestsPerMinute: requests.perHour / 60
-            case .sourceRequestsPerMinute: networkRequests.perHour / 60
-            case .entriesPerMinute: appends.perHour / 60
-            case .questionsPerMinute: questions.perHour / 60
-            }
-        }
-        set {
-            let part = RateLimit(burst: max(1, newValue / 5), perMinute: newValue)
-            switch quota {
-            case .nodes: nodeCount = newValue
-            case .newNodesPerHour: registrations = RateLimit(burst: newValue, perHour: newValue)
-            case .strangerMailPerHour: strangerMail = RateLimit(burst: newValue, perHour: newValue)
-            case .strangerMailMiB: strangerPool = newValue << 20
-            case .requestsPerMinute: requests = part
-            case .sourceRequestsPerMinute: networkRequests = part
-            case .entriesPerMinute: appends = RateLimit(burst: newValue, perMinute: newValue)
-            case .questionsPerMinute: questions = part
-            }
         }
     }
 }
@@ -67,9 +39,38 @@ extension HubService.Settings {
         for (quota, value) in quotas { self[quota] = value }
     }
 
-    /// What `quota` is.
+    private static let bytesPerMegabit: UInt64 = 125_000
+
+    /// What `quota` is. A rate allows a fifth of a minute's at once, and entries and hourly ones all of theirs.
     package subscript(quota: HubQuota) -> Int {
-        get { hub[quota] }
-        set { hub[quota] = newValue }
+        get {
+            switch quota {
+            case .nodes: hub.nodeCount
+            case .newNodesPerHour: hub.registrations.perHour
+            case .strangerMailPerHour: hub.strangerMail.perHour
+            case .strangerMailMiB: hub.strangerPool >> 20
+            case .requestsPerMinute: hub.requests.perHour / 60
+            case .sourceRequestsPerMinute: hub.networkRequests.perHour / 60
+            case .entriesPerMinute: hub.appends.perHour / 60
+            case .questionsPerMinute: hub.questions.perHour / 60
+            case .relayMbitPerPair: Int(clamping: relayRate / Self.bytesPerMegabit)
+            case .relayMbitPerNode: Int(clamping: relayRatePerNode / Self.bytesPerMegabit)
+            }
+        }
+        set {
+            let part = RateLimit(burst: max(1, newValue / 5), perMinute: newValue)
+            switch quota {
+            case .nodes: hub.nodeCount = newValue
+            case .newNodesPerHour: hub.registrations = RateLimit(burst: newValue, perHour: newValue)
+            case .strangerMailPerHour: hub.strangerMail = RateLimit(burst: newValue, perHour: newValue)
+            case .strangerMailMiB: hub.strangerPool = newValue << 20
+            case .requestsPerMinute: hub.requests = part
+            case .sourceRequestsPerMinute: hub.networkRequests = part
+            case .entriesPerMinute: hub.appends = RateLimit(burst: newValue, perMinute: newValue)
+            case .questionsPerMinute: hub.questions = part
+            case .relayMbitPerPair: relayRate = UInt64(newValue) * Self.bytesPerMegabit
+            case .relayMbitPerNode: relayRatePerNode = UInt64(newValue) * Self.bytesPerMegabit
+            }
+        }
     }
 }

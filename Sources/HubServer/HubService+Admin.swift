@@ -33,6 +33,8 @@ package struct HubStatus: Codable, Hashable, Sendable {
     /// Whether only nodes that the operator names may register.
     package let closed: Bool
     package let banned: Int
+    /// The quotas that the operator has changed while the hub ran; nil from a hub of an older version.
+    package let quotas: [String: Int]?
 }
 
 /// One registered node.
@@ -68,7 +70,8 @@ extension HubService {
                 hubs: cluster.others,
                 draining: cluster.isDraining,
                 closed: self.admission.allowed != nil,
-                banned: self.admission.banned.count
+                banned: self.admission.banned.count,
+                quotas: Dictionary(uniqueKeysWithValues: self.changedQuotas.map { ($0.key.rawValue, $0.value) })
             )
         }.nonisolated()
     }

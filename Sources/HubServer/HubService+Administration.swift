@@ -51,11 +51,16 @@ extension HubService {
         log.notice("the operator has changed something", metadata: ["what": "\(subject)", "who": "\(actor)"])
     }
 
-    /// What nodes and networks may take, changed until the next start.
-    package func limit(by limits: Settings) {
-        settings.hub = limits.hub
+    /// Nodes and networks may take what the hub was set up with, but for `changed`.
+    package func limit(by changed: [HubQuota: Int]) {
+        changedQuotas = changed
+        settings = configured
+        for (quota, value) in changed { settings[quota] = value }
         take(.settings(settings.hub))
+        limitRelays()
     }
+
+    func limitRelays() { node.limitRelays(to: settings.relayRate, ofPeer: settings.relayRatePerNode) }
 
     /// What nodes and networks may take now.
     package var limits: Settings { settings }

@@ -17,6 +17,10 @@ package final class HubService {
     package struct Settings: Sendable, Hashable {
         /// Bounds and rates.
         package var hub: HubSettings
+        /// Bytes a second that are relayed between two nodes, each way, and from one node to all others. Defaults as in
+        /// `NodeSettings`.
+        package var relayRate: UInt64
+        package var relayRatePerNode: UInt64
         /// Requests that may wait for the store; beyond it requests are answered `unavailable`. Default 10,000.
         package var waitingRequests: Int
         /// Events that may wait for one slow reader; beyond it the stream is ended. Default 2,048.
@@ -28,6 +32,8 @@ package final class HubService {
 
         package static let defaults = Settings(
             hub: .defaults,
+            relayRate: NodeSettings.defaults.relayRate,
+            relayRatePerNode: NodeSettings.defaults.relayRatePerPeer,
             waitingRequests: 10_000,
             waitingEvents: 2_048,
             tidyInterval: .minutes(10),
@@ -37,6 +43,10 @@ package final class HubService {
 
     let node: OverlayNode
     let key: NodeKey
+    let configured: Settings
+    /// What the operator has changed of it since.
+    package var changedQuotas: [HubQuota: Int] = [:]
+    /// What holds: both together.
     var settings: Settings
     let worker: HubWorker
     let feed: HubFeed?
@@ -88,6 +98,7 @@ package final class HubService {
         logger: Logger
     ) {
         self.node = node
+        configured = settings
         self.settings = settings
         self.audit = audit
         key = identity.key
@@ -103,6 +114,7 @@ package final class HubService {
         node.eventLoop.preconditionInEventLoop()
         phase = .serving
         self.url = url
+        limitRelays()
         var limits = RPCServer.Limits.defaults
         limits.request = JSONLimits(depth: 16, byteCount: settings.hub.requestSize)
         limits.unfinishedPerPeer = settings.hub.openRequests

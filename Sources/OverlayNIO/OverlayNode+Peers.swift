@@ -56,6 +56,11 @@ extension OverlayNode {
         core.unbridge(peer, channel)
     }
 
+    /// On a hub: relayed bytes may come so fast from now on, in one conversation and from one peer.
+    package func limitRelays(to bytesPerSecond: UInt64, ofPeer bytesPerSecondOfPeer: UInt64) {
+        core.limitRelays(to: bytesPerSecond, ofPeer: bytesPerSecondOfPeer)
+    }
+
     /// What is known of every peer.
     package func peerStatus() -> [PeerStatus] {
         core.peerHandles.compactMap { core.status(of: $0) }

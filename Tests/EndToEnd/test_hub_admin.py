@@ -122,6 +122,34 @@ def test_a_hub_is_administered_from_afar_by_whom_it_names(tmp_path):
         assert changes == [(f"hub/{what}", world.a.did) for what in ("quota", "ban", "drain")]
 
 
+def test_quotas_that_the_operator_changed_hold_over_restarts(tmp_path):
+    with World(tmp_path, hub=False) as world:
+        hub = world.hub = world.add(configured(tmp_path, limits={"nodes": 7, "relayMbitPerPair": 50}).start())
+        assert admin(hub, "status")["quotas"] == {}
+        assert admin(hub, "quota")["relayMbitPerPair"] == 50
+        assert admin(hub, "quota", "nodes", "3")["nodes"] == 3
+        assert admin(hub, "quota", "relayMbitPerNode", "20")["relayMbitPerNode"] == 20
+        hub.program.process.kill()
+        hub.program.process.wait(10)
+        hub.start()
+        quotas = admin(hub, "quota")
+        assert (quotas["nodes"], quotas["relayMbitPerNode"], quotas["relayMbitPerPair"]) == (3, 20, 50)
+        assert admin(hub, "status")["quotas"] == {"nodes": 3, "relayMbitPerNode": 20}
+        # What the file says holds again.
+        assert admin(hub, "quota", "nodes", "default")["nodes"] == 7
+        for value in ("0", "-1", "many"):
+            assert postern("hub", "admin", "quota", "nodes", "--state", hub.state, "--", value).returncode != 0
+        assert hub.stop() == 0
+        assert json.loads((hub.state / "hub.quotas").read_text()) == {"relayMbitPerNode": 20}
+        # A file that is none is told, and nothing is guessed.
+        (hub.state / "hub.quotas").write_text('{"relayMbitPerNode": "much"}')
+        run = postern("hub", "--state", hub.state)
+        assert run.returncode == 1 and "hub.quotas" in run.stderr
+        (hub.state / "hub.quotas").unlink()
+        hub.start()
+        assert admin(hub, "quota")["relayMbitPerNode"] == 200
+
+
 def test_the_page_of_a_hub_tells_rates(tmp_path):
     with World(tmp_path, hub=False) as world:
         hub = world.hub = world.add(configured(tmp_path, control="127.0.0.1:0").start())

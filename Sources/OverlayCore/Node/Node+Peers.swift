@@ -166,6 +166,12 @@ extension Node {
         self.peer(route.peer)?.routes[route.channel] = nil
     }
 
+    /// As a hub: relayed bytes may come so fast from now on; see ``NodeSettings/relayRate``.
+    package mutating func limitRelays(to rate: UInt64, ofPeer ratePerPeer: UInt64) {
+        shared.settings.relayRate = rate
+        shared.settings.relayRatePerPeer = ratePerPeer
+    }
+
     /// Measures the round trip on the path in use; `.pong` tells it. Nothing comes when there is no session or no
     /// answer.
     package mutating func ping(_ handle: PeerHandle, at now: Instant) {

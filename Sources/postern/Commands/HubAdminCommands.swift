@@ -36,6 +36,7 @@ struct HubAdminCommand: ParsableCommand {
                     "store: \(status.storeText)",
                     "other hubs: "
                         + (status.hubs.isEmpty ? "none" : status.hubs.map(\.description).joined(separator: " ")),
+                    "changed quotas: " + status.quotasText,
                 ].joined(separator: "\n")
             }
         }
@@ -69,26 +70,33 @@ struct HubAdminCommand: ParsableCommand {
     /// `postern hub admin quota`
     struct Quota: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What nodes and networks may take; with a name and a number it is changed until the next start.",
-            discussion: "`limits:` in hub.yaml has the same names, and what is relayed besides."
+            abstract: "What nodes and networks may take; with a name and a number it is changed, for later starts too.",
+            discussion: "`limits:` in hub.yaml has the same names; `default` in place of a number lets it hold again."
         )
 
         @Argument(help: ArgumentHelp("Which one.", valueName: "name"))
         var name: String?
 
-        @Argument(help: ArgumentHelp("What it is from now on.", valueName: "n"))
-        var value: Int?
+        @Argument(help: ArgumentHelp("What it is from now on: a number, or `default`.", valueName: "n"))
+        var value: String?
 
         @ParentCommand var hub: HubCommand
 
+        /// In place of a number: what hub.yaml says holds again.
+        private static let byFile = "default"
+
         func validate() throws {
             guard (name == nil) == (value == nil) else { throw ValidationError("give a name and a number, or neither") }
+            guard value.map({ $0 == Self.byFile || Int64($0) != nil }) ?? true else {
+                throw ValidationError("give a whole number, or `\(Self.byFile)`")
+            }
         }
 
         func run() async throws {
             var call = ControlCall(path: "hub/quota", changesState: false, parameters: [:])
             if let name, let value {
-                let parameters: JSONValue = ["name": .string(name), "value": .integer(Int64(value))]
+                let number: JSONValue = Int64(value).map { .integer($0) } ?? .null
+                let parameters: JSONValue = ["name": .string(name), "value": number]
                 call = ControlCall(path: "hub/quota", changesState: true, parameters: parameters)
             }
             hub.output.console.show(try await hub.ask(call)) { quotas in

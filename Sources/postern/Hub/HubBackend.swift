@@ -119,7 +119,7 @@ struct HubBackend: ControlBackend {
                     ("relayed packets", "\(status.relayedPackets), \(rates[2])"),
                     ("waiting mail", "\(status.mailBytes) bytes"), ("store", status.storeText),
                     ("other hubs", status.hubs.map(\.description).joined(separator: ", ")),
-                    ("state", status.state),
+                    ("changed quotas", status.quotasText), ("state", status.state),
                 ]
             )
         }
@@ -159,6 +159,12 @@ struct HubBackend: ControlBackend {
 extension HubStatus {
     /// The store, and what is the matter with it.
     var storeText: String { store + (storeProblem.map { ", out of reach: \($0)" } ?? "") }
+
+    /// The quotas that are not those of hub.yaml.
+    var quotasText: String {
+        let changed = (quotas ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        return changed.isEmpty ? "none" : changed.joined(separator: ", ")
+    }
 
     /// How many nodes are registered, where that can be told.
     var registeredText: String { registered.map { "\($0)" } ?? "an unknown number" }

@@ -45,7 +45,7 @@ extension HubProgram {
 }
 
 /// The nodes that a hub's operator has banned: `DIR/hub.bans`, one key a line.
-struct HubBans {
+struct HubBans: Sendable {
     let path: String
 
     /// The keys in the file; none when there is no file.
@@ -81,13 +81,20 @@ extension HubProgram.Parts {
                 Problem(code: "bad-arguments", message: "no key of a node", hint: "name it as did:key:z6Mk…")
             )
         }
-        let banned = isBanned ? service.banned.union([key]) : service.banned.subtracting([key])
-        do throws(Problem) {
-            try bans.save(banned)
-        } catch {
-            return loop.makeFailedFuture(error)
+        return afterChanges {
+            let banned = isBanned ? self.service.banned.union([key]) : self.service.banned.subtracting([key])
+            let bans = self.decisions.bans
+            return self.queue.run(on: loop) { try bans.save(banned) }.assumeIsolated().map {
+                self.service.ban(banned)
+                return ["did": .string(key.did), "banned": .bool(isBanned)]
+            }.nonisolated()
         }
-        service.ban(banned)
-        return loop.makeSucceededFuture(["did": .string(key.did), "banned": .bool(isBanned)])
+    }
+
+    /// Makes one change of what the operator has decided after another: each begins with what those before it left.
+    func afterChanges(_ change: @escaping () -> EventLoopFuture<JSONValue>) -> EventLoopFuture<JSONValue> {
+        let answer = changes.assumeIsolated().flatMap(change).nonisolated()
+        changes = answer.map { _ in }.recover { _ in }
+        return answer
     }
 }

@@ -152,7 +152,11 @@ extension HubProgram {
     final class Parts {
         let node: OverlayNode
         let service: HubService
-        let bans: HubBans
+        let decisions: HubDecisions
+        /// Where its files are written, off the loop of the packets.
+        let queue: StateQueue
+        /// What the operator has asked for last: done, or refused, when this is.
+        var changes: EventLoopFuture<Void>
         let rates = HubRates()
         private let audit: AuditFile
         private let counters: HandshakeCounterFile
@@ -174,10 +178,8 @@ extension HubProgram {
                 let audit = try openAudit(of: identity, settings: settings, queue: queue, logger: logger)
                 var overlay = OverlayNode.Settings.defaults
                 overlay.node.acceptsUnknownPeers = true
-                overlay.node.limitRelays(by: settings.limits)
                 overlay.listen = try HostAddresses.listening(at: settings.listen)
-                let bans = HubBans(path: settings.state + "/hub.bans")
-                let banned = try bans.load()
+                let decisions = try HubDecisions(in: settings.state)
                 let counters = try HandshakeCounterFile(state: StateDirectory(path: settings.state))
                 let node = OverlayNode(
                     eventLoop: loop,
@@ -199,7 +201,8 @@ extension HubProgram {
                         .map { (udp, $0) }
                 }.map { udp, tcp in
                     let parts = Parts(
-                        bans: bans,
+                        decisions: decisions,
+                        queue: queue,
                         node: node,
                         service: service,
                         audit: audit,
@@ -209,7 +212,8 @@ extension HubProgram {
                         logger: logger
                     )
                     service.open(to: settings.allowed)
-                    service.ban(banned)
+                    service.ban(decisions.bannedAtStart)
+                    service.limit(by: decisions.quotasAtStart)
                     service.start(as: parts.url(settings: settings))
                     parts.rates.start(on: loop) { [weak service, weak node] in
                         HubRates.Counts(service: service, node: node)
@@ -238,7 +242,8 @@ extension HubProgram {
         }
 
         private init(
-            bans: HubBans,
+            decisions: HubDecisions,
+            queue: StateQueue,
             node: OverlayNode,
             service: HubService,
             audit: AuditFile,
@@ -248,7 +253,9 @@ extension HubProgram {
             logger: Logger
         ) {
             self.tcp = tcp
-            self.bans = bans
+            self.decisions = decisions
+            self.queue = queue
+            changes = node.eventLoop.makeSucceededVoidFuture()
             self.node = node
             self.service = service
             self.audit = audit

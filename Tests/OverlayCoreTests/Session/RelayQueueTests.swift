@@ -121,4 +121,23 @@ import Testing
             "there is no such conversation"
         )
     }
+
+    @Test func `rates of relayed bytes that change hold for conversations that are open`() throws {
+        var pair = try Pair()
+        let (found, now) = (pair.b.peer(with: pair.keyA), pair.now)
+        let hub = try #require(found)
+        let known = pair.b.peer(hub)
+        let sender = try #require(known)
+        for channel: UInt32 in [1, 3] {
+            sender.routes[RelayChannel(channel)] = Peer.Route(peer: hub, channel: RelayChannel(channel + 1))
+        }
+        func relayed(in channel: UInt32, _ settings: NodeSettings) -> Int {
+            (0..<10).count { _ in sender.mayRelay(500, in: RelayChannel(channel), settings: settings, at: now) }
+        }
+        #expect(relayed(in: 1, pair.b.shared.settings) == 10)
+        pair.b.limitRelays(to: 10_000, ofPeer: 15_000)
+        let settings = pair.b.shared.settings
+        #expect((settings.relayRate, settings.relayRatePerPeer) == (10_000, 15_000))
+        #expect(relayed(in: 3, settings) <= 2, "a tenth of a second's bytes")
+    }
 }
