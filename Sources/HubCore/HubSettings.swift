@@ -52,6 +52,8 @@ package struct HubSettings: Hashable, Sendable {
     /// Revocations kept for one giver. Beyond it the oldest is dropped; the giver itself refuses such grants in any
     /// case.
     package var revocationCount = 10_000
+    /// Grants whose signatures are not verified again when they are shown again. Each takes some 2 kB.
+    package var grantCount = 20_000
     /// Relay channels of one node.
     package var channelCount = 1_024
     /// Bridges altogether.

@@ -53,6 +53,12 @@ package enum HubRequest: Hashable, Sendable {
 
     /// The request in `document`. Records in it are verified here, so no request holds a forged one.
     package init(_ document: JSONValue) throws(RecordError) {
+        var grants = VerifiedGrants(limit: 0)
+        try self.init(document, &grants)
+    }
+
+    /// The same, for which the grant of a look-up is taken from `grants`.
+    private init(_ document: JSONValue, _ grants: inout VerifiedGrants) throws(RecordError) {
         let fields = try JSONFields(document)
         switch try fields.text("do", limit: 32) {
         case "register":
@@ -74,7 +80,7 @@ package enum HubRequest: Hashable, Sendable {
             }
             self = .acknowledge(ids)
         case "resolve":
-            self = try Self.lookUp(fields)
+            self = try Self.lookUp(fields, &grants)
         case "append":
             let entries = try fields.list("entries", limit: Self.appendedCount) { try? NetworkEntry(verifying: $0) }
             guard !entries.isEmpty else { throw .invalid("entries") }
@@ -111,8 +117,14 @@ package enum HubRequest: Hashable, Sendable {
 
     /// The request that a node wrote, or how a hub refuses it; nil: it was no JSON within the limits.
     package init(received document: JSONValue?) throws(HubRefusal) {
+        var grants = VerifiedGrants(limit: 0)
+        try self.init(received: document, &grants)
+    }
+
+    /// The same, for which the grant of a look-up is taken from `grants`.
+    package init(received document: JSONValue?, _ grants: inout VerifiedGrants) throws(HubRefusal) {
         guard let document else { throw HubRefusal(.malformed) }
-        do throws(RecordError) { try self.init(document) } catch { throw HubRefusal(error) }
+        do throws(RecordError) { try self.init(document, &grants) } catch { throw HubRefusal(error) }
     }
 
     /// The document to send.
@@ -168,10 +180,13 @@ package enum HubRequest: Hashable, Sendable {
         }
     }
 
-    private static func lookUp(_ fields: JSONFields) throws(RecordError) -> HubRequest {
+    private static func lookUp(
+        _ fields: JSONFields,
+        _ grants: inout VerifiedGrants
+    ) throws(RecordError) -> HubRequest {
         let target = try fields.key("to")
         guard fields.has("network") else {
-            return .resolve(target: target, grant: try Grant(verifying: try fields.value("grant")))
+            return .resolve(target: target, grant: try grants.grant(in: try fields.value("grant")))
         }
         guard !fields.has("grant") else { throw .invalid("grant") }
         return .meet(target: target, in: NetworkID(try fields.hash("network")))

@@ -19,12 +19,14 @@ enum HubArrival: Sendable {
 /// The hub's core and its store, on a queue of their own: the event loop neither waits for a disk nor verifies the
 /// signatures in requests.
 final class HubWorker: @unchecked Sendable {
-    // Unchecked: `hub` and `store` are confined to `queue`, which runs one batch after another.
+    // Unchecked: `hub`, `grants` and `store` are confined to `queue`, which runs one batch after another.
     private var hub: Hub
+    private var grants: VerifiedGrants
     private var store: any HubStore
     private let queue = DispatchQueue(label: "postern hub")
 
     init(identity: NodeIdentity, tags: HubTags? = nil, settings: HubSettings, store: any HubStore) {
+        grants = VerifiedGrants(limit: settings.grantCount)
         hub = Hub(identity: identity, tags: tags, settings: settings)
         self.store = store
     }
@@ -85,7 +87,7 @@ final class HubWorker: @unchecked Sendable {
             case .settings(let settings): hub.limit(by: settings)
             case .request(let id, let document, let node, let network, let now):
                 let admitted = hub.admit(from: node, in: network, at: now) { () throws(HubRefusal) in
-                    try HubRequest(received: document)
+                    try HubRequest(received: document, &grants)
                 }
                 switch admitted {
                 case .success(let request): inputs.append(.request(request, id: id, from: node, in: network, at: now))

@@ -45,6 +45,26 @@ import TrustCore
         }
     }
 
+    @Test func `a grant that is shown again is not verified again, and a forged one is never known`() throws {
+        var grants = VerifiedGrants(limit: 4)
+        let request = HubRequest.resolve(target: bob.key, grant: bobsGrant)
+        for _ in 0..<2 { #expect(try HubRequest(received: request.document, &grants) == request) }
+        #expect(grants.count == 1)
+        var forged = try #require(bobsGrant.document.object)
+        forged["services"] = ["other"]
+        let lookUp: JSONValue = ["do": "resolve", "to": .string(bob.key.did), "grant": .object(forged)]
+        for _ in 0..<2 {
+            #expect(throws: HubRefusal(RecordError.badSignature)) { try HubRequest(received: lookUp, &grants) }
+        }
+        #expect(grants.count == 1)
+        // It is bounded, and keeps what is in use.
+        for number: Int64 in 1..<20 {
+            let other = Grant(from: bob, to: alice.key, services: .all, issued: time(number))
+            _ = try grants.grant(in: other.document)
+            #expect(try grants.grant(in: bobsGrant.document) == bobsGrant && grants.count <= 4)
+        }
+    }
+
     @Test func `what is no document, or no request, is refused`() {
         #expect(throws: HubRefusal(RecordError.malformed)) { try HubRequest(received: nil) }
         #expect(throws: HubRefusal(RecordError.missing("do"))) { try HubRequest(received: [:]) }
