@@ -23,6 +23,8 @@ final class HubWorld {
     private let hubPeer: PeerConfiguration
     private let clientLoop: any EventLoop
     private var lastSeed = 10
+    /// Grants that the hub does not verify again.
+    static let rememberedGrants = 2_000
 
     init(database: String? = nil) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -42,6 +44,8 @@ final class HubWorld {
             settings.hub.networkRequests = unlimited
             settings.hub.changes = unlimited
             settings.hub.registrations = unlimited
+            settings.hub.questions = unlimited
+            settings.hub.grantCount = Self.rememberedGrants
             let service = HubService(
                 node: hub.value,
                 identity: identity,
@@ -100,7 +104,7 @@ final class HubWorld {
         return Double(count) / seconds
     }
 
-    fileprivate static func identity(_ number: Int) throws -> NodeIdentity {
+    static func identity(_ number: Int) throws -> NodeIdentity {
         var seed = Array(repeating: UInt8(10), count: 32)
         for index in 0..<4 { seed[index] = UInt8(truncatingIfNeeded: number >> (8 * index)) }
         return try NodeIdentity(seed: seed)

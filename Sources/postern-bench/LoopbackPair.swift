@@ -29,21 +29,33 @@ final class LoopbackPair {
     /// Starts both; `accept` makes the handlers of the streams that they open to each other.
     convenience init(
         _ route: Route = .direct,
+        maxPacketSize: Int = NodeSettings.defaults.maxPacketSize,
         accept: @escaping @Sendable () -> any OverlayStreamHandler
     ) throws {
-        try self.init(route) { _ in AcceptingObserver(accept: accept) }
+        try self.init(route, maxPacketSize: maxPacketSize) { _ in AcceptingObserver(accept: accept) }
     }
 
     /// Starts both; `makeObserver` makes the observer of each, on its loop.
-    init(_ route: Route = .direct, makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver) throws {
+    init(
+        _ route: Route = .direct,
+        maxPacketSize: Int = NodeSettings.defaults.maxPacketSize,
+        makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver
+    ) throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: route == .direct ? 2 : 3)
         self.group = group
         let first = try NodeIdentity(seed: Array(repeating: 1, count: 32))
         let second = try NodeIdentity(seed: Array(repeating: 2, count: 32))
         serverKey = second.key
-        let isDirect = route == .direct
-        client = try Self.makeNode(first, on: group.next(), usesDirectPaths: isDirect, makeObserver: makeObserver)
-        server = try Self.makeNode(second, on: group.next(), usesDirectPaths: isDirect, makeObserver: makeObserver)
+        let make = { (identity: NodeIdentity) in
+            try Self.makeNode(
+                identity,
+                on: group.next(),
+                usesDirectPaths: route == .direct,
+                maxPacketSize: maxPacketSize,
+                makeObserver: makeObserver
+            )
+        }
+        (client, server) = (try make(first), try make(second))
         let clientEndpoints = try Self.start(client)
         let serverEndpoints = try Self.start(server)
         serverPeer = PeerConfiguration(
@@ -94,22 +106,36 @@ final class LoopbackPair {
         try relay?.packetsRelayed() ?? 0
     }
 
-    /// A node on loopback that is quiet until it is started.
+    /// Packets that both have sent.
+    func packetsBothWays() throws -> UInt64 {
+        let server = server
+        return try packetsSent() + server.eventLoop.submit { server.value.statistics.packetsSent }.wait()
+    }
+
+    /// Seconds that the relay's thread has spent on a processor; none where there is no relay.
+    func relaySeconds() throws -> Double {
+        try relay?.processorSeconds() ?? 0
+    }
+
+    /// A node that is quiet until it is started: on loopback, or at another address of this host.
     static func makeNode(
         _ identity: NodeIdentity,
+        at address: String = "127.0.0.1",
         on eventLoop: any EventLoop,
         acceptsUnknownPeers: Bool = false,
         usesDirectPaths: Bool = true,
+        maxPacketSize: Int = NodeSettings.defaults.maxPacketSize,
         makeObserver: @escaping @Sendable (OverlayNode) -> any OverlayObserver
     ) throws -> NIOLoopBound<OverlayNode> {
-        let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let place = try SocketAddress(ipAddress: address, port: 0)
         return try eventLoop.submit {
             let node = node(
                 identity,
-                at: loopback,
+                at: place,
                 on: eventLoop,
                 acceptsUnknownPeers: acceptsUnknownPeers,
-                usesDirectPaths: usesDirectPaths
+                usesDirectPaths: usesDirectPaths,
+                maxPacketSize: maxPacketSize
             )
             node.observer = makeObserver(node)
             return NIOLoopBound(node, eventLoop: eventLoop)
@@ -122,12 +148,14 @@ final class LoopbackPair {
         at place: SocketAddress,
         on eventLoop: any EventLoop,
         acceptsUnknownPeers: Bool = false,
-        usesDirectPaths: Bool = true
+        usesDirectPaths: Bool = true,
+        maxPacketSize: Int = NodeSettings.defaults.maxPacketSize
     ) -> OverlayNode {
         var settings = OverlayNode.Settings.defaults
         settings.listen = [place]
         settings.node.acceptsUnknownPeers = acceptsUnknownPeers
         settings.node.usesDirectPaths = usesDirectPaths
+        settings.node.maxPacketSize = maxPacketSize
         // Everything comes from one address, as fast as it can.
         settings.node.maxHandshakesPerSecond = 1_000_000
         settings.node.maxHandshakesPerSource = 1_000_000

@@ -55,6 +55,11 @@ struct Relay {
         return try node.eventLoop.submit { node.value.statistics.relayedPackets }.wait()
     }
 
+    /// Seconds that its thread has spent on a processor.
+    func processorSeconds() throws -> Double {
+        try node.eventLoop.submit { threadSeconds() }.wait()
+    }
+
     func stop() throws {
         let node = node
         try node.eventLoop.flatSubmit { node.value.stop() }.wait()

@@ -49,9 +49,12 @@ final class BulkTransfer {
     }
 
     /// Connects two nodes and starts to send.
-    init(_ route: LoopbackPair.Route = .direct) throws {
+    init(
+        _ route: LoopbackPair.Route = .direct,
+        maxPacketSize: Int = NodeSettings.defaults.maxPacketSize
+    ) throws {
         let received = received
-        pair = try LoopbackPair(route) { SinkHandler(received) }
+        pair = try LoopbackPair(route, maxPacketSize: maxPacketSize) { SinkHandler(received) }
         let client = pair.client
         let key = pair.serverKey
         try client.eventLoop.submit {
@@ -80,6 +83,16 @@ final class BulkTransfer {
     /// Packets that went through a relay.
     func packetsRelayed() throws -> UInt64 {
         try pair.packetsRelayed()
+    }
+
+    /// Packets that both nodes sent.
+    func packetsBothWays() throws -> UInt64 {
+        try pair.packetsBothWays()
+    }
+
+    /// Seconds of CPU of the relay alone.
+    func relaySeconds() throws -> Double {
+        try pair.relaySeconds()
     }
 
     func stop() throws {
