@@ -6,6 +6,8 @@ By default the hub forwards nothing, so no datagram of `a` ever comes to `b` exc
 `forwards` it is a router between the two.
 """
 
+import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -13,6 +15,8 @@ import subprocess
 import sys
 
 HUB_ADDRESS = "10.78.0.1"
+# <linux/sched.h>
+CLONE_NEWNET = 0x40000000
 # The same where there is no IPv4.
 SIX_HUB_ADDRESS = "2001:db8:78::1"
 
@@ -99,6 +103,24 @@ class Namespaces:
         return subprocess.run(
             ["ip", "netns", "exec", self.names[host], *map(str, command)], check=check, timeout=timeout,
             capture_output=True, text=True, **more)
+
+    @contextlib.contextmanager
+    def entered(self, host):
+        """Sockets that this thread makes meanwhile, and threads and programs that it starts, are on one of the hosts."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.names[host]}") as there:
+            def enter(place):
+                if libc.setns(place.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            enter(there)
+            try:
+                yield
+            finally:
+                enter(before)
+
+    def connect(self, host, is_connected):
+        """Cuts the cable of `a` or `b` at its end, or mends it."""
+        self._ip("-n", self.names[host], "link", "set", "up0", "up" if is_connected else "down")
 
     def datagram_arrives(self, sender, receiver, address):
         """Whether a UDP datagram of one host comes to another at `address`."""

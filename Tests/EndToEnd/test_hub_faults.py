@@ -3,6 +3,7 @@ acknowledged stands, and it heals without a hand (issue 13)."""
 
 import contextlib
 import errno
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from databases import PostgreSQL
+from namespaces import Namespaces, why_not
 from raw import RawAgent
 from test_database import DatabaseHub
 from test_failures import wait_until
@@ -27,13 +29,13 @@ GAP = 8
 class Way:
     """The way from a hub to its database, over TCP: open, slow, or cut so that neither end is told."""
 
-    def __init__(self, server):
+    def __init__(self, server, address="127.0.0.1"):
         self.delay = 0
         self.end = str(server.home / ".s.PGSQL.5432")
         self._open = threading.Event()
         self._open.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"postgresql://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postern"
+        self._listener = socket.create_server((address, 0))
+        self.url = f"postgresql://postgres@{address}:{self._listener.getsockname()[1]}/postern"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self):
@@ -102,12 +104,17 @@ def newcomer(world, name):
 
 
 @pytest.fixture(scope="module")
-def way(tmp_path_factory):
+def server(tmp_path_factory):
     server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def way(server):
     way = Way(server)
     yield way
     way.close()
-    server.stop()
 
 
 def test_the_way_to_the_database_is_cut_and_comes_back(tmp_path, way):
@@ -124,6 +131,32 @@ def test_the_way_to_the_database_is_cut_and_comes_back(tmp_path, way):
         assert time.monotonic() - mended < HEALING + MEETING
         calls.wait_for_good(10)
         assert not calls.bad and calls.longest_gap(calls.good[0]) < GAP
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_the_cable_to_the_database_is_cut_for_long_and_mended(tmp_path, server):
+    with Namespaces() as net:
+        with net.entered("a"):
+            way = Way(server, "10.78.1.2")
+        hub = Hub(tmp_path)
+        # The way leaves the host.
+        (hub.state / "hub.yaml").write_text(json.dumps({"database": {"url": way.url, "insecure": True}}))
+        try:
+            with net.entered("hub"), relayed(tmp_path, hub) as (world, calls):
+                net.connect("a", False)
+                c = newcomer(world, "c")
+                # Longer than TCP needs to notice, and than the first attempts to connect anew.
+                calls.wait_for_good(100, 40)
+                assert "out of reach" in postern(
+                    "hub", "admin", "status", "--state", world.hub.state, timeout=25).stdout
+                net.connect("a", True)
+                mended = time.monotonic()
+                befriend(world.b, c)
+                assert time.monotonic() - mended < HEALING + MEETING
+                calls.wait_for_good(10)
+                assert not calls.bad and calls.longest_gap(calls.good[0]) < GAP
+        finally:
+            way.close()
 
 
 def test_a_slow_database_holds_up_nobody_who_is_connected(tmp_path, way):
