@@ -157,9 +157,9 @@ extension Sidecar {
     }
 
     private func wantedPeers(at now: Clocks) -> [NodeKey] {
+        // Of many members few are wanted, and finding out whether somebody may be talked to costs more.
         peers.links.filter { peer, link in
-            guard isAdmissible(peer, at: now) else { return false }
-            return link.isConnected || link.isWanted(at: now, settings)
+            (link.isConnected || link.isWanted(at: now, settings)) && isAdmissible(peer, at: now)
         }.keys.sorted()
     }
 

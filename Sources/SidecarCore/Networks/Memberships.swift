@@ -100,11 +100,16 @@ struct Memberships: Sendable {
     var sorted: [Membership] { all.values.sorted { $0.name < $1.name } }
 
     /// The networks of which this node is a member, and takes part in.
-    var joined: [Membership] { sorted.filter { $0.contains(owner) && active?.contains($0.name) ?? true } }
+    var joined: [Membership] { all.values.filter { isJoined($0) }.sorted { $0.name < $1.name } }
+
+    private func isJoined(_ network: Membership) -> Bool {
+        network.contains(owner) && active?.contains(network.name) ?? true
+    }
 
     /// The networks of which this node and `peer` are members.
     func shared(with peer: NodeKey) -> [Membership] {
-        peer == owner ? [] : joined.filter { $0.contains(peer) }
+        guard peer != owner else { return [] }
+        return all.values.filter { $0.contains(peer) && isJoined($0) }.sorted { $0.name < $1.name }
     }
 
     /// Everybody who is in a network with this node.

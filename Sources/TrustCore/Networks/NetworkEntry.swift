@@ -56,9 +56,9 @@ package struct NetworkHeader: Hashable, Sendable {
         self.bodyHash = bodyHash
     }
 
-    init(_ document: JSONValue) throws(RecordError) {
+    /// The header in `document`, whose canonical form is `bytes`.
+    init(_ document: JSONValue, canonical bytes: [UInt8]) throws(RecordError) {
         let fields = try JSONFields(document)
-        let bytes = document.canonicalBytes
         guard bytes.count <= NetworkLimits.header else { throw .tooLarge }
         self.init(
             network: fields.has("network") ? NetworkID(try fields.hash("network")) : nil,
@@ -117,34 +117,39 @@ package struct NetworkEntry: Hashable, Sendable {
 
     /// The entry in `document`, verified.
     package init(verifying document: JSONValue) throws(RecordError) {
-        try self.init(stored: document)
-        guard header.actor.verify(signature, of: Self.context + header.document.canonicalBytes) else {
-            throw .badSignature
-        }
+        let (entry, bytes) = try Self.read(document)
+        guard entry.header.actor.verify(entry.signature, of: Self.context + bytes) else { throw .badSignature }
+        self = entry
     }
 
     /// The entry in `document`, which was verified when it was stored.
     package init(stored document: JSONValue) throws(RecordError) {
+        self = try Self.read(document).entry
+    }
+
+    /// The entry in `document`, and the canonical form of its header.
+    private static func read(_ document: JSONValue) throws(RecordError) -> (entry: NetworkEntry, header: [UInt8]) {
         let fields = try JSONFields(document)
-        let header = try NetworkHeader(try fields.value("header"))
-        let bytes = header.document.canonicalBytes
+        let headerDocument = try fields.value("header")
+        let bytes = headerDocument.canonicalBytes
+        let header = try NetworkHeader(headerDocument, canonical: bytes)
         guard let signature = Signature(bytes: try fields.bytes("signature", exactly: 64)) else {
             throw .invalid("signature")
         }
         let body = fields.has("body") ? try fields.bytes("body", limit: NetworkLimits.body) : nil
         if let body { guard NetworkHash(of: body) == header.bodyHash else { throw .invalid("body") } }
-        boxes = try fields.boxes(limit: NetworkLimits.entryBoxes)
-        signed = Signed(header, NetworkHash(of: bytes), signature, body)
+        let boxes = try fields.boxes(limit: NetworkLimits.entryBoxes)
+        return (NetworkEntry(Signed(header, NetworkHash(of: bytes), signature, body), boxes: boxes), bytes)
     }
 
-    private init(_ entry: NetworkEntry, boxes: [NodeKey: [UInt8]]) {
-        signed = entry.signed
+    private init(_ signed: Signed, boxes: [NodeKey: [UInt8]]) {
+        self.signed = signed
         self.boxes = boxes
     }
 
     /// The entry with the boxes of `readers` alone.
     package func boxes(for readers: [NodeKey]) -> NetworkEntry {
-        NetworkEntry(self, boxes: boxes.filter { readers.contains($0.key) })
+        NetworkEntry(signed, boxes: boxes.filter { readers.contains($0.key) })
     }
 
     /// The document to store or send.
