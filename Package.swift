@@ -76,6 +76,8 @@ let package = Package(
         .target(name: "CAllocationCounter"),
         .target(name: "CRuntime"),
         .target(name: "CSpawn"),
+        // The header of libminiupnpc where it is there; the library is loaded when a gateway is asked.
+        .target(name: "CUPnP"),
         .target(name: "CJOSE", linkerSettings: [.linkedLibrary("crypto")]),
         // The header of libpq alone: the library is loaded when a hub needs it.
         .target(name: "CPostgres", cSettings: [.unsafeFlags(["-I", "/usr/include/postgresql"])]),
@@ -129,7 +131,8 @@ let package = Package(
         .target(
             name: "OverlayNIO",
             dependencies: [
-                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", nio, nioPosix, nioHTTP1, nioWebSocket,
+                "PosternModel", "OverlayWire", "OverlayCrypto", "OverlayCore", "CUPnP", nio, nioPosix, nioHTTP1,
+                nioWebSocket,
                 nioSSL, log,
             ],
             swiftSettings: common + unchecked

@@ -51,7 +51,7 @@ Priority: optional
 Installed-Size: $(du -sk "$root" | cut -f 1)
 Depends: libc6, libstdc++6, libsodium23, libsqlite3-0, libssl3, zlib1g
 Recommends: ca-certificates
-Suggests: libpq5, qrencode
+Suggests: libpq5, libminiupnpc17, qrencode
 Description: private side gate for AI agents
  A sidecar that carries MCP and A2A between agents over encrypted peer-to-peer
  paths, without a public endpoint, and the hub at which peers meet.

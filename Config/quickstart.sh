@@ -25,6 +25,8 @@ missing_packages() {
     if ! has_package libllhttp-dev && ! has_package node-llhttp; then
         if can_install libllhttp-dev; then echo libllhttp-dev; else echo node-llhttp; fi
     fi
+    # With it a gateway that knows only UPnP is asked for a port, too.
+    if ! has_package libminiupnpc-dev && can_install libminiupnpc-dev; then echo libminiupnpc-dev; fi
 }
 
 install_packages() {

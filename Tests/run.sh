@@ -80,7 +80,7 @@ missing_packages() {
 # What some tests run beside us; each says so and is skipped where its program is missing.
 missing_peers() {
     local name
-    for name in postgresql nginx haproxy miniupnpd-nftables qrencode zbar-tools; do has_package "$name" || echo "$name"; done
+    for name in postgresql nginx haproxy miniupnpd-nftables libminiupnpc-dev qrencode zbar-tools; do has_package "$name" || echo "$name"; done
 }
 
 install_from_debian() {

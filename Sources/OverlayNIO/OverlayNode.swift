@@ -194,8 +194,7 @@ package final class OverlayNode {
         failPings()
         observer = nil
         peers.removeAll()
-        let closed = underlays.map { $0.stop() }
-        gatewayMapping?.stop()
+        let closed = underlays.map { $0.stop() } + [gatewayMapping?.stop()].compactMap(\.self)
         gatewayMapping = nil
         underlays.removeAll()
         udp = nil

@@ -47,6 +47,24 @@ def test_every_command_of_the_deployments_exists():
         assert postern(command, "--help").returncode == 0
 
 
+def packages(script):
+    """What a shell script or Containerfile names as packages of Debian, by stage for the latter."""
+    text = re.sub(r"(?m)^#.*\n", "", (CONFIG / script).read_text()).removeprefix("FROM ")
+    return [set(re.findall(r"[a-z][a-z0-9.+-]+", part)) for part in text.split("\nFROM ")]
+
+
+def test_the_container_has_the_libraries_to_build_with_and_to_run():
+    building, running = packages("Containerfile")
+    [wanted] = packages("quickstart.sh")
+    assert {name for name in wanted if name.endswith("-dev")} - {"libllhttp-dev"} <= building
+    linked = subprocess.run(["ldd", POSTERN], capture_output=True, text=True, check=True).stdout
+    for path in re.findall(r"=> (/(?:usr/)?lib/\S+)", linked):
+        owners = subprocess.run(
+            ["dpkg", "-S", path, "/usr" + path], capture_output=True, text=True).stdout.split(":")[0].split("\n")
+        # What Debian's slim image has anyway.
+        assert owners[0] in running | {"libc6", "libgcc-s1", ""}, path
+
+
 def test_the_dashboard_asks_for_metrics_that_there_are(world):
     text = httpx.get(base(world.b) + "/metrics", headers={"authorization": f"Bearer {token(world.b)}"}).text
     known = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))

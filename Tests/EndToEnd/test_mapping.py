@@ -1,4 +1,4 @@
-"""A gateway that leads a port to whoever asks: `miniupnpd` of Debian in front of b, by PCP and NAT-PMP.
+"""A gateway that leads a port to whoever asks: `miniupnpd` of Debian in front of b, by PCP, NAT-PMP and UPnP.
 
 R3. Real programs in network namespaces; needs root.
 """
@@ -37,8 +37,8 @@ CONFIG = """
 ext_ifname=wan
 listening_ip=lan
 ext_ip={outside}
-enable_natpmp=yes
-enable_upnp=no
+enable_natpmp={natpmp}
+enable_upnp={upnp}
 min_lifetime=120
 max_lifetime=86400
 upnp_table_name=upnpd
@@ -51,15 +51,16 @@ allow 1024-65535 0.0.0.0/0 1024-65535
 """
 
 
-def gateway(world, internet, host):
-    """Starts the daemon on the router of `host`."""
+def gateway(world, internet, host, upnp=False):
+    """Starts the daemon on the router of `host`, which speaks UPnP alone or the two others."""
     router = internet.routers[host]
     subprocess.run(["ip", "-n", router, "addr", "add", f"{OUTSIDE}/32", "dev", "wan"], check=True)
     for other in (internet.names["hub"], *(name for key, name in internet.routers.items() if key != host)):
         subprocess.run(["ip", "-n", other, "route", "add", f"{OUTSIDE}/32", "via", nats.ROUTERS[host]], check=True)
     subprocess.run(["ip", "netns", "exec", router, "nft", "-f", "-"], input=TABLE, text=True, check=True)
     config = world.folder / "miniupnpd.conf"
-    config.write_text(CONFIG.format(outside=OUTSIDE))
+    config.write_text(CONFIG.format(
+        outside=OUTSIDE, upnp="yes" if upnp else "no", natpmp="no" if upnp else "yes"))
     return world.add(Program(
         "miniupnpd", [MINIUPNPD, "-d", "-f", config, "-P", world.folder / "miniupnpd.pid"], world.folder, router))
 
@@ -74,14 +75,22 @@ def rules(internet, host):
         text=True).stdout
 
 
-def test_a_mapped_port_makes_a_direct_path_where_there_was_none(tmp_path):
+def knows_upnp():
+    """Whether the library is here, and was when the program was built."""
+    return subprocess.run(["dpkg-query", "-W", "libminiupnpc-dev"], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("upnp", [False, pytest.param(True, marks=pytest.mark.skipif(
+    not knows_upnp(), reason="needs libminiupnpc-dev"))])
+def test_a_mapped_port_makes_a_direct_path_where_there_was_none(tmp_path, upnp):
     """a maps per destination, b's router filters by port: only the relay would do. The mapping goes with the sidecar."""
     with nats.Internet("symmetric", "port-restricted") as internet:
         with World(tmp_path, address=nats.HUB, namespaces=internet.names) as world:
-            gateway(world, internet, "b")
+            gateway(world, internet, "b", upnp)
             time.sleep(0.5)
+            world.b.config["underlay"]["guessPorts"] = False
             world.start(trusted=False)
-            wait_for(lambda: nat(world.b)["portMapping"] in ("pcp", "nat-pmp"), 10)
+            wait_for(lambda: nat(world.b)["portMapping"] in (("upnp",) if upnp else ("pcp", "nat-pmp")), 20)
             # a's router answers nothing, which delays nothing.
             assert nat(world.a)["portMapping"] == "none"
             befriend(world.b, world.a)

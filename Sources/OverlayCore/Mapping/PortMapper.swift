@@ -1,21 +1,35 @@
 package import OverlayWire
 package import PosternModel
 
-/// Asks the host's IPv4 gateway to lead a UDP port of its public address here, by PCP (RFC 6887) and, where that is not
-/// known, by its forerunner NAT-PMP (RFC 6886). Both are spoken at UDP port 5351.
+/// Asks the host's IPv4 gateway to lead a UDP port of its public address here: by PCP (RFC 6887), where that is not
+/// known by its forerunner NAT-PMP (RFC 6886), both spoken at UDP port 5351, and then by UPnP (Internet Gateway Device
+/// 1 and 2).
 ///
 /// ```
 ///   ASKING ── an answer ──▶ MAPPED ── half the lifetime is over ──▶ ASKING (again, the mapping stands meanwhile)
-///      └───── no answer, or a refusal ──▶ RESTING ── a while later ──▶ ASKING
+///      └───── no answer, or a refusal ──▶ SEARCHING ── UPnP leads it here ──▶ MAPPED (renewed by SEARCHING)
+///                                             └─────── or not ──▶ RESTING ── a while later ──▶ ASKING
 /// ```
-/// A value without input and output: the shell sends what ``pollRequest(at:)`` gives to the gateway, and feeds what
-/// comes from there to ``receive(_:at:)``.
+/// A value without input and output: the shell sends what ``pollRequest()`` gives to the gateway, and feeds what
+/// comes from there to ``receive(_:at:)``; it does what ``pollSearch()`` wants, and tells ``found(_:at:)``.
 package struct PortMapper: Sendable {
-    /// Which of the two protocols the gateway speaks.
+    /// Which protocol the gateway speaks.
     package enum Method: String, Sendable {
         case pcp
         case natPMP = "nat-pmp"
+        case upnp
     }
+
+    /// A gateway is to be searched for and asked by UPnP.
+    package struct Search: Hashable, Sendable {
+        /// The wished port outside.
+        package let port: UInt16
+        /// Seconds.
+        package let lifetime: UInt32
+    }
+
+    /// What came of a search: where others reach this host, and for how many seconds; 0: until it is given back.
+    package typealias Finding = (endpoint: Endpoint, lifetime: UInt32)
 
     /// A mapping that stands.
     package struct Mapping: Hashable, Sendable {
@@ -32,10 +46,14 @@ package struct PortMapper: Sendable {
     private static let lifetime: UInt32 = 7200
     /// How long a gateway is left alone that did not answer or refused.
     private static let rest = Interval.seconds(600)
+    /// How long a search by UPnP takes at most.
+    private static let searchTime = Interval.seconds(60)
 
     private enum Phase {
         /// So many requests have left; the next one is due then.
         case asking(sent: Int, at: Instant)
+        /// Nothing is known of a search by then that was to begin.
+        case searching(isBegun: Bool, until: Instant)
         case mapped(renewAt: Instant)
         case resting(until: Instant)
     }
@@ -63,6 +81,7 @@ package struct PortMapper: Sendable {
     package var nextDeadline: Instant {
         switch phase {
         case .asking(_, let at): at
+        case .searching(_, let until): until
         case .mapped(let renewAt): renewAt
         case .resting(let until): until
         }
@@ -72,10 +91,11 @@ package struct PortMapper: Sendable {
     package mutating func advance(to now: Instant) {
         guard nextDeadline <= now else { return }
         switch phase {
-        case .mapped, .resting:
-            ask(sent: 0, at: now)
+        case .mapped where mapping?.method == .upnp: search(at: now)
+        case .mapped, .resting: ask(sent: 0, at: now)
+        case .searching: rest(at: now)
         case .asking(let sent, _):
-            guard sent <= Self.spacing.count else { return rest(at: now) }
+            guard sent <= Self.spacing.count else { return search(at: now) }
             ask(sent: sent, at: now)
         }
     }
@@ -83,14 +103,30 @@ package struct PortMapper: Sendable {
     /// The next packet for the gateway.
     package mutating func pollRequest() -> [UInt8]? { requests.isEmpty ? nil : requests.removeFirst() }
 
-    /// The packet that gives the mapping back, when the host needs it no more; nil: there is none.
+    /// The search that is to begin.
+    package mutating func pollSearch() -> Search? {
+        guard case .searching(false, let until) = phase else { return nil }
+        phase = .searching(isBegun: true, until: until)
+        var wished = port
+        if case .ipv4(_, let given)? = mapping?.endpoint { wished = given }
+        return Search(port: wished, lifetime: Self.lifetime)
+    }
+
+    /// A search has come to its end; nil: no gateway leads the port here.
+    package mutating func found(_ finding: Finding?, at now: Instant) {
+        guard case .searching = phase else { return }
+        guard let finding else { return rest(at: now) }
+        stands(.upnp, at: finding.endpoint, for: finding.lifetime == 0 ? Self.lifetime : finding.lifetime, now: now)
+    }
+
+    /// The packet that gives the mapping back, when the host needs it no more; nil: there is none, or it is UPnP's.
     package mutating func release() -> [UInt8]? {
         defer { mapping = nil }
         switch mapping?.method {
         // RFC 6887 §15, RFC 6886 §3.4: a lifetime of zero.
         case .pcp?: return PCP.request(client: client, port: port, suggested: mapping?.endpoint, nonce, lifetime: 0)
         case .natPMP?: return NATPMP.mapRequest(port: port, suggested: 0, lifetime: 0)
-        case nil: return nil
+        case .upnp?, nil: return nil
         }
     }
 
@@ -126,7 +162,9 @@ package struct PortMapper: Sendable {
     }
 
     private mutating func stands(_ method: Method, at endpoint: Endpoint, for lifetime: UInt32, now: Instant) {
-        guard lifetime > 0, endpoint.scope != .nowhere, endpoint.scope != .loopback else { return refused(at: now) }
+        guard lifetime > 0, endpoint.scope != .nowhere, endpoint.scope != .loopback else {
+            return method == .upnp ? rest(at: now) : refused(at: now)
+        }
         mapping = Mapping(endpoint: endpoint, method: method)
         // RFC 6886 §3.3, RFC 6887 §11.2.1: renewed at half of its time, and not all the time.
         phase = .mapped(renewAt: now + .seconds(Int64(max(min(lifetime, Self.lifetime) / 2, 60))))
@@ -146,9 +184,13 @@ package struct PortMapper: Sendable {
 
     private mutating func refused(at now: Instant) {
         switch phase {
-        case .asking: rest(at: now)
-        case .mapped, .resting: break
+        case .asking: search(at: now)
+        case .searching, .mapped, .resting: break
         }
+    }
+
+    private mutating func search(at now: Instant) {
+        phase = .searching(isBegun: false, until: now + Self.searchTime)
     }
 
     private mutating func rest(at now: Instant) {

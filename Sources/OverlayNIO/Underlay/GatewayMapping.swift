@@ -26,6 +26,12 @@ final class GatewayMapping {
     /// Which start the answers belong to.
     private var generation = 0
     private var isStopped = false
+    /// The search under way; it ends by itself.
+    private var search: EventLoopFuture<Void>?
+    /// The same gateway by UPnP. The channel tells no addresses once a refused packet has closed it.
+    private var device: UPnPGateway?
+    /// What UPnP has to give back.
+    private var upnp: UPnPGateway.Mapping?
 
     /// What stands.
     private(set) var mapping: PortMapper.Mapping?
@@ -61,11 +67,18 @@ final class GatewayMapping {
         }
     }
 
-    /// Gives the mapping back and asks for nothing more.
-    func stop() {
+    /// Gives the mapping back and asks for nothing more; done once the gateway was told.
+    func stop() -> EventLoopFuture<Void> {
         isStopped = true
         if let packet = mapper?.release() { send(packet) }
         close()
+        let ended = search ?? eventLoop.makeSucceededVoidFuture()
+        return ended.assumeIsolated().flatMap { self.releaseUPnP() }.nonisolated()
+    }
+
+    private func releaseUPnP() -> EventLoopFuture<Void> {
+        guard let upnp = upnp.take() else { return eventLoop.makeSucceededVoidFuture() }
+        return UPnPGateway.release(upnp, on: eventLoop)
     }
 
     private func begin(_ channel: any Channel) {
@@ -73,6 +86,9 @@ final class GatewayMapping {
             return channel.close(promise: nil)
         }
         self.channel = channel
+        if let gateway = channel.remoteAddress?.ipAddress, let address = channel.localAddress?.ipAddress {
+            device = UPnPGateway(address: gateway, client: address)
+        }
         let nonce = Array(SystemEntropy.bytes().prefix(12))
         mapper = PortMapper(port: port, client: client, nonce: nonce, at: Instant(.now()))
         proceed()
@@ -82,6 +98,7 @@ final class GatewayMapping {
         timer?.cancel()
         timer = nil
         mapper = nil
+        device = nil
         channel?.close(promise: nil)
         channel = nil
     }
@@ -94,11 +111,27 @@ final class GatewayMapping {
     private func proceed() {
         mapper?.advance(to: Instant(.now()))
         while let packet = mapper?.pollRequest() { send(packet) }
+        if let wanted = mapper?.pollSearch() { begin(wanted) }
         note(mapper?.mapping)
         timer?.cancel()
         timer = mapper.map { mapper in
             eventLoop.assumeIsolated().scheduleTask(deadline: mapper.nextDeadline.deadline) { self.proceed() }
         }
+    }
+
+    /// Asks by UPnP, one search at a time: the one of a start before has its end first.
+    private func begin(_ wanted: PortMapper.Search) {
+        guard let device else { return }
+        let generation = generation
+        let former = search ?? eventLoop.makeSucceededVoidFuture()
+        let port = port
+        search = former.assumeIsolated().flatMap { device.map(port, wanted, on: self.eventLoop) }.map { mapped in
+            self.search = nil
+            self.upnp = mapped ?? self.upnp
+            guard generation == self.generation else { return }
+            self.mapper?.found(mapped.map { ($0.endpoint, $0.seconds) }, at: Instant(.now()))
+            self.proceed()
+        }.nonisolated()
     }
 
     private func send(_ packet: [UInt8]) {

@@ -91,6 +91,8 @@ import Testing
             now = mapper.nextDeadline
             mapper.advance(to: now)
             count += requests(&mapper).isEmpty ? 0 : 1
+            // Nobody is there who knows UPnP either.
+            if mapper.pollSearch() != nil { mapper.found(nil, at: now) }
         }
         #expect(count == 6)
         #expect(mapper.nextDeadline >= Self.start + .seconds(600))
@@ -102,6 +104,8 @@ import Testing
             mapper.advance(to: Self.start)
             let request = try #require(requests(&mapper).first)
             mapper.receive(answer(to: request, result: result).span.bytes, at: Self.start)
+            #expect(mapper.mapping == nil && mapper.pollSearch() != nil && mapper.pollSearch() == nil)
+            mapper.found(nil, at: Self.start)
             #expect(mapper.mapping == nil && mapper.nextDeadline >= Self.start + .seconds(600))
         }
         var mapper = mapper()
@@ -134,5 +138,51 @@ import Testing
         #expect(mapper.mapping == nil && mapper.nextDeadline == deadline)
         mapper.receive(answer.span.bytes, at: Self.start)
         #expect(mapper.mapping?.endpoint == Self.outside)
+    }
+
+    /// A mapper whose gateway answers neither PCP nor NAT-PMP, and when it turns to UPnP.
+    private func unanswered() -> (PortMapper, Instant) {
+        var mapper = mapper()
+        var now = Self.start
+        for _ in 0..<7 {
+            now = mapper.nextDeadline
+            mapper.advance(to: now)
+        }
+        return (mapper, now)
+    }
+
+    @Test func `a gateway that knows only UPnP is asked by that, and again at half of the time`() {
+        var (mapper, now) = unanswered()
+        #expect(mapper.pollSearch() == PortMapper.Search(port: 41_641, lifetime: 7200))
+        #expect(mapper.pollSearch() == nil, "one at a time")
+        mapper.found((Self.outside, 200), at: now)
+        #expect(mapper.mapping == PortMapper.Mapping(endpoint: Self.outside, method: .upnp))
+        #expect(mapper.nextDeadline == now + .seconds(100) && mapper.release() == nil)
+        _ = requests(&mapper)
+        (mapper, now) = unanswered()
+        _ = mapper.pollSearch()
+        mapper.found((Self.outside, 0), at: now)
+        #expect(mapper.nextDeadline == now + .seconds(3600), "given for ever, and looked at all the same")
+        now = mapper.nextDeadline
+        _ = requests(&mapper)
+        mapper.advance(to: now)
+        #expect(mapper.pollSearch() == PortMapper.Search(port: 40_000, lifetime: 7200), "the port that it has")
+        #expect(requests(&mapper).isEmpty && mapper.mapping != nil)
+        mapper.found(nil, at: now)
+        #expect(mapper.mapping == nil && mapper.nextDeadline == now + .seconds(600))
+    }
+
+    @Test func `a search that never ends, or finds an address that nobody can reach, is given up`() {
+        var (mapper, now) = unanswered()
+        _ = mapper.pollSearch()
+        now = mapper.nextDeadline
+        mapper.advance(to: now)
+        #expect(mapper.mapping == nil && mapper.nextDeadline == now + .seconds(600))
+        mapper.found((Self.outside, 200), at: now)
+        #expect(mapper.mapping == nil, "too late")
+        (mapper, now) = unanswered()
+        _ = mapper.pollSearch()
+        mapper.found((.ipv4(address: 0, port: 4), 200), at: now)
+        #expect(mapper.mapping == nil && mapper.nextDeadline == now + .seconds(600))
     }
 }
