@@ -12,6 +12,7 @@ package import TrustCore
 /// | --- | --- | --- |
 /// | answers; redemptions; mail, revocations and acknowledgements to hubs | wait | are not made: see below |
 /// | answers that only report what a peer offers, or what we offer it | are given | |
+/// | answers that tell what was decided | wait | are given: `status` says what is not stored |
 /// | admission of a peer, and what is wanted of that peer behind it | wait | wait for the next write |
 /// | expulsion of a peer | is done, and what waits for the peer's admission is dropped | |
 /// | audit entry | is recorded behind the facts before it | is recorded |
@@ -66,6 +67,8 @@ package struct CommitGate: Sendable {
     private var waiting: [Waiting] = []
     /// Commands whose answers promise nothing.
     private var reports: Set<CommandID> = []
+    /// Commands whose answers tell what was decided, and change nothing.
+    private var reads: Set<CommandID> = []
 
     /// `limit`: the promises that may wait at a time. The core bounds what causes them; this bounds what a hub that
     /// never pauses could add while the disk stands still.
@@ -92,7 +95,11 @@ package struct CommitGate: Sendable {
             next.entries.append(entry)
             return []
         case .answer(let command, _):
-            return reports.remove(command) == nil ? delay(action) : [.perform(action)]
+            if reports.remove(command) != nil { return [.perform(action)] }
+            if hasFailed, reads.remove(command) != nil { return [.perform(action)] }
+            let steps = delay(action)
+            if !steps.isEmpty { reads.remove(command) }
+            return steps
         case .answerPeer(_, .redeemed):
             // It says what we have decided.
             return delay(action)
@@ -100,6 +107,7 @@ package struct CommitGate: Sendable {
             return [.perform(action)]
         case .fail(let command, _):
             reports.remove(command)
+            reads.remove(command)
             return [.perform(action)]
         case .redeem, .admit:
             return delay(action)
@@ -121,6 +129,11 @@ package struct CommitGate: Sendable {
         reports.insert(command)
     }
 
+    /// The answer of `command` tells what was decided.
+    package mutating func noteRead(_ command: CommandID) {
+        reads.insert(command)
+    }
+
     /// The write to begin now, if there is one. Its end is told by ``finish(_:)``.
     package mutating func begin() -> Write? {
         guard underWay == nil, isWanted else { return nil }
@@ -139,12 +152,17 @@ package struct CommitGate: Sendable {
         let count = waiting.firstIndex { $0.write >= nextNumber } ?? waiting.count
         let released = waiting[..<count].map(\.action)
         waiting.removeFirst(count)
-        guard let failure else { return released.map { .perform($0) } }
+        guard let failure else {
+            for case .answer(let command, _) in released { reads.remove(command) }
+            return released.map { .perform($0) }
+        }
         next.facts = write.facts + next.facts
         var kept: [Waiting] = []
         var steps: [Step] = []
         for action in released {
-            if let step = Self.withoutPromise(action, failure) {
+            if case .answer(let command, _) = action, reads.remove(command) != nil {
+                steps.append(.perform(action))
+            } else if let step = Self.withoutPromise(action, failure) {
                 steps.append(step)
             } else {
                 kept.append(Waiting(action: action, write: nextNumber))

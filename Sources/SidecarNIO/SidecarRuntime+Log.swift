@@ -36,7 +36,7 @@ extension SidecarRuntime {
         case .agentRefused: note("the agent asked for what `agent: {may}` does not let it do", event)
         case .started, .stopped, .registered, .deregistered, .carded, .uncarded, .accessRefused, .identityShared,
             .networkChanged, .receiverRegistered, .receiversEnded, .reconfigured, .recovered,
-            .continued, .restarted, .administered:
+            .continued, .restarted, .lost, .administered:
             break
         }
     }

@@ -59,15 +59,19 @@ extension SidecarRuntime {
         guard life != nil, life?.stopping == nil, let host else {
             return node.eventLoop.makeFailedFuture(Problem.stopped)
         }
+        let unstored = life?.gate.unstoredCount ?? 0
+        guard !Asked.outline.needsRoom || unstored == 0 && hasRoom else {
+            return node.eventLoop.makeFailedFuture(Problem.noRoom(at: settings.stateDirectory))
+        }
         let promise = node.eventLoop.makePromise(of: CommandAnswer.self)
         life?.lastCommand += 1
         let id = CommandID(life?.lastCommand ?? 0)
         life?.commands[id] = promise
         switch Asked.outline.effect {
         case .reports: life?.gate.noteReport(id)
-        case .reads, .acts, .changes, .trusts: break
+        case .reads: life?.gate.noteRead(id)
+        case .acts, .changes, .withdraws, .trusts: break
         }
-        let unstored = life?.gate.unstoredCount ?? 0
         let view = View(node: node, host: host, startedAt: startedAt, unstoredCount: unstored)
         feed { $0.perform(operation, by: requester, id: id, at: $1, seeing: view) }
         return promise.futureResult.map { answer in
@@ -77,6 +81,13 @@ extension SidecarRuntime {
             return typed
         }
     }
+
+    /// Whether the disk takes a decision and its entry in the audit trail, as far as can be told before.
+    private var hasRoom: Bool {
+        SystemFile.freeByteCount(at: settings.stateDirectory).map { $0 >= Self.leastRoom } ?? true
+    }
+
+    private static let leastRoom: UInt64 = 256 << 10
 
     /// Records that the agent asked for what the configuration does not let it do (R11).
     package func noteAgentRefused(_ tool: String, by requester: Requester) {

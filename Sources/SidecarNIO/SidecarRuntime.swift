@@ -244,10 +244,21 @@ extension Problem {
         hint: "start it with `postern up`"
     )
 
+    /// A decision holds and is not on the disk.
     static func unsaved(_ error: StateFileError) -> Problem {
         Problem(
             code: "state-unusable",
-            message: "this could not be stored: \(error)",
+            message: "this is decided and could not be stored: \(error); a restart would forget it",
+            hint: "make room on the disk and check the state directory: it is tried again every second, and "
+                + "`postern status` shows it until it is done"
+        )
+    }
+
+    /// Nothing was decided, since it could not be stored.
+    static func noRoom(at path: String) -> Problem {
+        Problem(
+            code: "state-unusable",
+            message: "nothing was changed: the disk of \(path) is full, or does not take what is written",
             hint: "make room on the disk and check the state directory, then try again"
         )
     }

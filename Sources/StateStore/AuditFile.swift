@@ -10,6 +10,9 @@ package import TrustCore
 /// does that at once. A file that has grown to its limit is closed and compressed, and the next one begins with an
 /// entry that holds the signed head of those before it, so that it can be verified when they are gone (RULES N17).
 ///
+/// An event that the disk does not take waits, with all that follow it, and is tried again each second. What waits when
+/// the process ends is lost.
+///
 /// All that changes is confined to the loop of the queue once the file is open, hence the unchecked conformance.
 package final class AuditFile: AuditTrail, @unchecked Sendable {
     private var file: StateFile
@@ -25,6 +28,11 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     private var byteCount: Int
     /// The flush that is due; nil: nothing was recorded since the head was last signed.
     private var flushing: Scheduled<Void>?
+    /// What could not be written yet, and when that is tried again.
+    private var waiting: [Entry] = []
+    private var retry: Scheduled<Void>?
+    /// How many events were lost because too many waited.
+    private var lostCount = 0
     /// The file of ``AuditPending``, once it was needed.
     private var pending: StateFile?
 
@@ -33,6 +41,9 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
 
     /// How long a line may wait for the signed head and the disk.
     private static let flushDelay = TimeAmount.seconds(1)
+    /// How long events wait that could not be written, and how many at most.
+    private static let retryDelay = TimeAmount.seconds(1)
+    private static let waitingLimit = 16_384
 
     /// Opens the log at `path`, which ``begin(path:by:)`` has begun, and verifies it, without the parts that are
     /// closed. A half-written last line is cut off. `failed` hears, on the queue, when an event could not be written.
@@ -81,7 +92,7 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     func record<Written>(_ entries: [Entry], behind journal: ChainHead, _ write: () -> Written) -> Written {
         queue.eventLoop.preconditionInEventLoop()
         guard !entries.isEmpty else { return write() }
-        let (text, next, count) = lines(entries)
+        let (text, _, count) = lines(waiting + entries)
         do throws(StateFileError) {
             let content = AuditPending.content(text, count: count, behind: journal)
             if pending == nil { pending = try StateFile(path: AuditPending.path(of: segments.path)) }
@@ -90,7 +101,7 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
         } catch {
             failed(error)
         }
-        defer { self.write(text, next) }
+        defer { self.write(entries) }
         return write()
     }
 
@@ -118,14 +129,59 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
     /// when that is done.
     package func close(on loop: any EventLoop) -> EventLoopFuture<Void> {
         queue.run(on: loop) {
+            self.retry?.cancel()
+            self.write([])
             self.flush()
             self.file.unlock()
         }
     }
 
     private func append(_ event: AuditEvent, at time: Timestamp) {
-        let (text, next, _) = lines([(event, time)])
-        write(text, next)
+        write([(event, time)])
+    }
+
+    /// Writes what waits and `entries`, or lets them wait.
+    private func write(_ entries: [Entry]) {
+        let all = waiting + entries + lost(at: (entries.last ?? waiting.last)?.time)
+        guard !all.isEmpty else { return }
+        let (text, next, _) = lines(all)
+        do throws(StateFileError) {
+            try file.write(text, at: byteCount)
+        } catch {
+            return wait(for: entries, error)
+        }
+        waiting = []
+        lostCount = 0
+        chain = next
+        byteCount += text.count
+        if flushing == nil { flushing = queue.eventLoop.scheduleTask(in: Self.flushDelay) { self.flush() } }
+        guard byteCount >= limits.segmentByteCount else { return }
+        do throws(StateFileError) { try rotate() } catch { failed(error) }
+    }
+
+    private func wait(for entries: [Entry], _ error: StateFileError) {
+        if waiting.isEmpty { failed(error) }
+        let room = Self.waitingLimit - waiting.count
+        waiting += entries.prefix(room)
+        lostCount += max(entries.count - room, 0)
+        if retry == nil {
+            retry = queue.eventLoop.scheduleTask(in: Self.retryDelay) {
+                self.retry = nil
+                self.write([])
+            }
+        }
+    }
+
+    /// The entry that says how many were lost; none when none were.
+    private func lost(at time: Timestamp?) -> [Entry] {
+        guard lostCount > 0, let time else { return [] }
+        let event = AuditEvent(
+            .lost,
+            actor: identity.key,
+            subject: identity.key.did,
+            new: ["events": .integer(Int64(lostCount))]
+        )
+        return [(event, time)]
     }
 
     /// What `entries` are in the trail, each line with its line feed, and where it ends then.
@@ -134,18 +190,6 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
         var lines = byteCount == 0 && chain.head != .empty ? [next.append(continuation, at: entries[0].time)] : []
         for entry in entries { lines.append(next.append(entry.event, at: entry.time)) }
         return (Array(lines.map { $0 + "\n" }.joined().utf8), next, lines.count)
-    }
-
-    private func write(_ text: [UInt8], _ next: AuditChain) {
-        do throws(StateFileError) {
-            try file.write(text, at: byteCount)
-            chain = next
-            byteCount += text.count
-            if flushing == nil { flushing = queue.eventLoop.scheduleTask(in: Self.flushDelay) { self.flush() } }
-            if byteCount >= limits.segmentByteCount { try rotate() }
-        } catch {
-            failed(error)
-        }
     }
 
     /// The entry with which a further file begins.
@@ -173,7 +217,12 @@ package final class AuditFile: AuditTrail, @unchecked Sendable {
 
     private func flush() {
         guard flushing != nil else { return }
-        do throws(StateFileError) { try seal() } catch { failed(error) }
+        do throws(StateFileError) {
+            try seal()
+        } catch {
+            failed(error)
+            flushing = queue.eventLoop.scheduleTask(in: Self.retryDelay) { self.flush() }
+        }
     }
 
     /// Signs the head and brings log and head to the disk.

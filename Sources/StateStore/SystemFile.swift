@@ -32,6 +32,12 @@ package enum SystemFile {
         return stat(path, &status) == 0 ? Int(status.st_size) : nil
     }
 
+    /// The bytes that this user may still write to the disk of `path`; nil when the system does not say.
+    package static func freeByteCount(at path: String) -> UInt64? {
+        var status = statvfs()
+        return statvfs(path, &status) == 0 ? UInt64(status.f_bavail) * UInt64(status.f_frsize) : nil
+    }
+
     /// Whether there is, or may be, something at `path` into which this user may not look.
     package static func isForbidden(_ path: String) -> Bool { access(path, R_OK | X_OK) != 0 && errno == EACCES }
 

@@ -155,7 +155,12 @@ def test_a_failing_disk_promises_nothing_and_heals(make, tmp_path):
     with RawClient(world.ports["raw"]) as client:
         client.get()
         assert client.response()[0] == 200
+    assert "nothing was changed" in world.b.cli("invite", check=False)["error"]["message"], "not a second time"
     failing.unlink()
+    deadline = time.monotonic() + 15
+    while world.b.cli("status")["unstored"]:
+        assert time.monotonic() < deadline, world.b.program.tail()
+        time.sleep(0.1)
     assert world.b.cli("invite")["invitation"]
     world.b.kill()
     world.b.environment = {}
@@ -192,3 +197,50 @@ def test_a_stopped_sidecar_leaves_nothing_unwritten(make):
     assert json.loads((world.b.state / "audit.jsonl").read_text().splitlines()[-1])["action"] == "stop"
     world.b.start()
     assert invitation and world.b.cli("audit", "verify")["entries"] > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+def test_on_a_full_disk_nothing_is_changed_and_nothing_recorded_is_lost(make, tmp_path):
+    """What is refused has not happened, what takes something away has; reading goes on, and the trail has all of it."""
+    world = make()
+    world.b.stop()
+    small, state = tmp_path / "small", world.b.state
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", small], check=True)
+    try:
+        subprocess.run(["cp", "-a", f"{state}/.", small], check=True)
+        subprocess.run(["mount", "--bind", small, state], check=True)
+        try:
+            world.b.start()
+            filler = state / "filler"
+            with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            before = len(world.b.cli("invite", "list"))
+            for arguments in (["invite"], ["contact"], ["network", "create", "acme"], ["name", world.a.did, "other"]):
+                refused = world.b.cli(*arguments, check=False)
+                assert refused["error"]["code"] == "state-unusable", refused
+                assert "nothing was changed" in refused["error"]["message"], refused
+            assert world.b.cli("trust", "list")["trusted"]
+            cut = world.b.cli("trust", "revoke", world.a.did, check=False)
+            assert cut["error"]["code"] == "cut-not-stored", cut
+            assert not world.b.cli("trust", "list")["trusted"], "reading goes on"
+            filler.unlink()
+            deadline = time.monotonic() + 20
+            while world.b.cli("status")["unstored"]:
+                assert time.monotonic() < deadline, world.b.program.tail()
+                time.sleep(0.1)
+            time.sleep(2.5)
+            assert len(world.b.cli("invite", "list")) == before and world.b.cli("network", "list") == []
+            trail = (state / "audit.jsonl").read_text()
+            assert trail.count('"action":"trust.revoke"') == 1, trail
+            assert world.b.cli("invite")["invitation"]
+            world.b.kill()
+            world.b.start()
+            assert world.b.cli("trust", "list")["trusted"] == []
+            assert world.b.cli("audit", "verify")["entries"] > 0
+        finally:
+            world.b.stop()
+            subprocess.run(["umount", state], check=True)
+    finally:
+        subprocess.run(["umount", small], check=True)

@@ -90,6 +90,23 @@ extension CommitGate {
         #expect(gate.take(answer(1)) == [], "a report is one answer")
     }
 
+    @Test func `what was decided is told while nothing can be written, and before that once it is on the disk`() {
+        var gate = CommitGate()
+        _ = gate.take(.persist([fact(1)]))
+        gate.noteRead(CommandID(1))
+        #expect(gate.take(answer(1)) == [])
+        _ = gate.begin()
+        #expect(gate.finish(full) == [.perform(answer(1))])
+        gate.noteRead(CommandID(2))
+        #expect(gate.take(answer(2)) == [.perform(answer(2))])
+        #expect(gate.take(answer(3)) == [], "that is no reading")
+        _ = gate.begin()
+        _ = gate.finish(nil)
+        gate.noteRead(CommandID(4))
+        _ = gate.take(.persist([fact(2)]))
+        #expect(gate.take(answer(4)) == [])
+    }
+
     @Test func `facts of many commands that wait together become one write`() {
         var gate = CommitGate()
         _ = gate.take(.persist([fact(0)]), answer(0))

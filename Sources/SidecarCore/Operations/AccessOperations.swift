@@ -21,7 +21,7 @@ package struct BlockPeer: Operation {
         package let blocked: Bool
     }
 
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "block",
         "Shut a peer out here, whatever trust or membership it has; its connections are cut at once."
     )

@@ -52,7 +52,7 @@ package struct RemoveAuthority: Operation {
     }
 
     package typealias Answer = NetworkDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "networks/unauthorize",
         "End an authority of a network: whoever is a member by a certificate of it is cut off."
     )

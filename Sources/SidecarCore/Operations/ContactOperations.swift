@@ -57,7 +57,7 @@ package struct RevokeContact: Operation {
     }
 
     package typealias Answer = ContactDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "contacts/revoke",
         "Take a contact card back: it lets nobody ask any more."
     )

@@ -123,7 +123,7 @@ package struct RevokeInvitation: Operation {
     }
 
     package typealias Answer = InvitationDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "invitations/revoke",
         "Withdraw an invitation; whoever redeemed it keeps the trust."
     )

@@ -147,7 +147,7 @@ package struct LeaveNetwork: Operation {
     }
 
     package typealias Answer = NetworkDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "networks/leave",
         "Leave a network, and forget it; or forget one to which somebody has added us."
     )
@@ -173,7 +173,7 @@ package struct RemoveMember: Operation {
     }
 
     package typealias Answer = NetworkDocument
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "networks/remove",
         "Remove a member: it is cut off, and what follows in the network is sealed under another key."
     )

@@ -41,6 +41,8 @@ package struct OperationOutline: Hashable, Sendable {
         case reads
         /// It changes something.
         case changes
+        /// It takes something away, which holds at once whatever the disk does.
+        case withdraws
         /// It does something that nothing stored is changed by, and that is over with the process.
         case acts
         /// It gives trust, or promises to: nothing that a state may do that is older than its node (RULES N19).
@@ -51,7 +53,15 @@ package struct OperationOutline: Hashable, Sendable {
     package var changesState: Bool {
         switch effect {
         case .reports, .reads: false
-        case .acts, .changes, .trusts: true
+        case .acts, .changes, .withdraws, .trusts: true
+        }
+    }
+
+    /// Whether it is not even begun while nothing can be stored.
+    package var needsRoom: Bool {
+        switch effect {
+        case .reports, .reads, .acts, .withdraws: false
+        case .changes, .trusts: true
         }
     }
 
@@ -69,6 +79,10 @@ package struct OperationOutline: Hashable, Sendable {
 
     static func trusting(_ path: String, _ summary: String) -> OperationOutline {
         OperationOutline(path: path, summary: summary, effect: .trusts)
+    }
+
+    static func withdrawing(_ path: String, _ summary: String) -> OperationOutline {
+        OperationOutline(path: path, summary: summary, effect: .withdraws)
     }
 
     static func changing(_ path: String, _ summary: String) -> OperationOutline {

@@ -65,7 +65,7 @@ extension Sidecar {
         }
         switch outline.effect {
         case .reports, .reads, .acts: return attributed
-        case .changes, .trusts: break
+        case .changes, .withdraws, .trusts: break
         }
         if isRecorded { return attributed }
         var event = AuditEvent(.agentAsked, actor: key, subject: outline.path)

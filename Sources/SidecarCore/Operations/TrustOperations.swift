@@ -186,7 +186,7 @@ package struct WithdrawRequest: Operation {
         package let told: Bool
     }
 
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "trust/withdraw",
         "Take back a request of ours that was not answered yet."
     )
@@ -215,7 +215,7 @@ package struct RejectRequest: Operation {
         package let id: RecordID
     }
 
-    package static let outline = OperationOutline.changing("trust/reject", "Say no to a request for trust.")
+    package static let outline = OperationOutline.withdrawing("trust/reject", "Say no to a request for trust.")
 
     package func perform(
         on sidecar: inout Sidecar,
@@ -253,7 +253,7 @@ package struct RevokeTrust: Operation {
         package let hint: String?
     }
 
-    package static let outline = OperationOutline.changing(
+    package static let outline = OperationOutline.withdrawing(
         "trust/revoke",
         "End the trust with a peer; running connections are cut at once."
     )

@@ -58,6 +58,8 @@ package struct AuditEvent: Hashable, Sendable {
         case recovered = "state.recover"
         /// The first entry of a further file: `new` is the signed head of the files before it.
         case continued = "audit.continue"
+        /// So many events were lost as `new` says, because the disk took none for too long.
+        case lost = "audit.lost"
         /// The first entry of a trail that follows a broken one: `old` says what was found, `new` is the signed head
         /// that it goes on after.
         case restarted = "audit.restart"

@@ -28,7 +28,7 @@ struct StateFindings {
             ]
         }
         return [key, directory, recovery, records, socket].compactMap(\.self) + files
-            + [Self.room(Self.free(at: state.path), at: state.path)].compactMap(\.self)
+            + [Self.room(SystemFile.freeByteCount(at: state.path), at: state.path)].compactMap(\.self)
     }
 
     private var key: Finding {
@@ -136,12 +136,6 @@ struct StateFindings {
         }
         guard free < 64 << 20 else { return .ok("disk", words) }
         return .warning("disk", words, why: "trust and audit trail need room", hint: "make room")
-    }
-
-    private static func free(at path: String) -> UInt64? {
-        var status = statvfs()
-        guard statvfs(path, &status) == 0 else { return nil }
-        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
     private static func mode(of path: String) -> mode_t? {

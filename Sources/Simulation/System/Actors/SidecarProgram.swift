@@ -148,6 +148,10 @@ struct SidecarProgram {
     }
 
     /// The answer of `command` reports what somebody else said, and promises nothing.
+    mutating func noteRead(_ command: CommandID) {
+        life?.gate.noteRead(command)
+    }
+
     mutating func noteReport(_ command: CommandID) {
         life?.gate.noteReport(command)
         life?.reports.insert(command)

@@ -158,7 +158,8 @@ extension SystemWorld {
         let id = newCommand(effect, at: number)
         switch Asked.outline.effect {
         case .reports: sidecars[number].noteReport(id)
-        case .reads, .acts, .changes, .trusts: break
+        case .reads: sidecars[number].noteRead(id)
+        case .acts, .changes, .withdraws, .trusts: break
         }
         feed(number) { $0.perform(operation, id: id, at: $1, seeing: SilentView()) }
     }
