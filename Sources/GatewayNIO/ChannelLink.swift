@@ -175,17 +175,13 @@ final class ChannelLink: ChannelInboundHandler {
 
     // MARK: What a program tells
 
-    /// The program that the link stands for has ended, well or not. Nothing more comes of it.
-    func ended(isClean: Bool) {
+    /// The program that the link stands for has said all.
+    func ended() {
         context = nil
         guard isAttached else { return }
         mode = .detached
-        if isClean {
-            if !hasEnded { proxy.ended(side) }
-            proxy.closed(side)
-        } else {
-            proxy.lost(side, .connectionBroke)
-        }
+        if !hasEnded { proxy.ended(side) }
+        proxy.closed(side)
     }
 
     /// The program takes no more for now, or takes more again.

@@ -37,6 +37,8 @@ def stdio(tmp_path_factory):
             "environment": ["env"],
             "missing": ["/nonexistent/program"],
             "crash": shell("echo before; exit 3"),
+            "large-crash": shell("echo before; head -c 3000000 /dev/zero; exit 3"),
+            "killed": shell("head -c 3000000 /dev/zero; kill -9 $$"),
             "tree": shell("trap '' TERM; sleep 1000 & echo $$ $!; cat >/dev/null; wait"),
             "flood": shell("echo $$; exec cat /dev/zero"),
             "noise": shell("for i in $(seq 300); do echo complaint $i >&2; done; echo done"),
@@ -135,14 +137,22 @@ def test_a_program_has_three_descriptors_and_a_group_of_its_own(stdio):
 
 
 @pytest.mark.parametrize("service, cause", [
-    ("missing", "ended with an error"), ("crash", "ended with an error"), ("nothing", "offers us no service")])
+    ("missing", "cannot be started"), ("nothing", "offers us no service")])
 def test_an_error_is_a_line_of_cause_and_one_of_what_to_do(stdio, service, cause):
     run = connect(stdio, service)
     lines = run.stderr.decode().splitlines()
     assert run.returncode == 1, run
     assert cause in lines[0] and lines[1].startswith("hint: "), lines
-    # An abort may overtake what was said before it.
-    assert run.stdout in (b"", b"before\n")
+    assert run.stdout == b""
+
+
+@pytest.mark.parametrize("service, count", [("crash", 7), ("large-crash", 3_000_007), ("killed", 3_000_000)])
+def test_all_that_a_program_said_arrives_however_it_ends(stdio, service, count):
+    """How it ended is in the log of the sidecar there."""
+    run = connect(stdio, service)
+    assert (run.returncode, len(run.stdout)) == (0, count), run.stderr
+    wait_until(lambda: any("a program ended" in line and f"service={service}" in line
+                           for line in stdio.b.program.tail().splitlines()), "that is logged")
 
 
 def test_an_http_service_is_not_for_connect(stdio):

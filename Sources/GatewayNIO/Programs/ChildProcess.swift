@@ -91,9 +91,13 @@ final class ChildProcess {
         }
     }
 
+    /// Whether it was asked to end.
+    private(set) var isEnding = false
+
     /// Asks the program and all that it started to end, and kills what does not.
     func terminate() {
         guard case .running = state else { return }
+        isEnding = true
         let identifier = identifier
         kill(-identifier, SIGTERM)
         state = .ending(eventLoop.assumeIsolated().scheduleTask(in: killDelay) { kill(-identifier, SIGKILL) })

@@ -62,7 +62,8 @@ extension Gateway {
         log.debug("a program was started", metadata: metadata)
         insert(process)
         process.whenEnded { [log] exit in
-            log.debug("a program ended", metadata: metadata.merging(["with": "\(exit)"]) { $1 })
+            let level: Logger.Level = exit.isSuccess || process.isEnding ? .debug : .warning
+            log.log(level: level, "a program ended", metadata: metadata.merging(["with": "\(exit)"]) { $1 })
             self.remove(process)
         }
         listen(toErrors: pipes.errors, metadata: metadata)
@@ -127,8 +128,8 @@ extension Gateway {
 }
 
 /// Stands between the output of a program and the stream that it serves: what is written goes to the program's input,
-/// the end of what it says is passed on once it is known whether it ended well, and a program whose stream is gone
-/// ends.
+/// and a program whose stream is gone ends. However the program ends, all that it said arrives, and then the end: a
+/// stream carries no status, and one that broke would lose what is on its way.
 private final class ProgramGate: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -136,9 +137,7 @@ private final class ProgramGate: ChannelDuplexHandler {
     private let process: ChildProcess
     private let input: ProgramInput
     private let link: ChannelLink
-    private var exit: ProgramExit?
-    private var hasEnded = false
-    private var hasToldEnd = false
+    private var isRunning = true
     /// A channel that has no way out is told to close it when it is made, which means nothing to the program's input.
     private var isNew = true
     /// After the end of its input a program has this long to say something, again and again.
@@ -156,10 +155,7 @@ private final class ProgramGate: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         input.changedWritability = { [link] in link.setBlocked(!$0) }
-        process.whenEnded { exit in
-            self.exit = exit
-            self.tellEnd()
-        }
+        process.whenEnded { _ in self.isRunning = false }
     }
 
     // MARK: To the program
@@ -206,22 +202,13 @@ private final class ProgramGate: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        hasEnded = true
         farewell?.cancel()
-        tellEnd()
-        guard exit == nil else { return }
+        let wasAttached = link.isAttached
+        link.ended()
+        guard isRunning else { return }
         // One that closed its output by itself is about to end; one whose stream is gone has to.
-        guard link.isAttached else { return process.terminate() }
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.exitDelay) {
-            self.exit = self.exit ?? .status(0)
-            self.tellEnd()
-            self.process.terminate()
-        }
-    }
-
-    private func tellEnd() {
-        guard hasEnded, !hasToldEnd, let exit else { return }
-        hasToldEnd = true
-        link.ended(isClean: exit.isSuccess)
+        guard wasAttached else { return process.terminate() }
+        let process = process
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.exitDelay) { process.terminate() }
     }
 }

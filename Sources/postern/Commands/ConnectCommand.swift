@@ -61,8 +61,8 @@ struct ConnectCommand: AsyncParsableCommand {
         return CommandFailure(
             .failed,
             code: "broken",
-            message: "the connection to \(target.service) of \(target.peer) broke: its program ended with an error, or "
-                + "takes no more connections",
+            message: "the connection to \(target.service) of \(target.peer) broke: its program cannot be started, or "
+                + "it takes no more connections",
             hint: "see the log of the sidecar there"
         )
     }
