@@ -22,6 +22,15 @@ package struct MethodPattern: Hashable, Sendable {
     /// Whether it takes a name to tell if `method` is meant.
     package func asksName(of method: String) -> Bool { name != nil && Self.matches(self.method, Array(method.utf8)) }
 
+    /// Whether calls of `method` have to have a name, so that this can tell: it is called by names in MCP, or the
+    /// pattern spells it out.
+    package func needsName(of method: String) -> Bool {
+        asksName(of: method) && (Self.named.contains(method) || !self.method.contains(UInt8(ascii: "*")))
+    }
+
+    /// What MCP calls by `params.name`.
+    private static let named: Set<String> = ["tools/call", "prompts/get"]
+
     /// Whether `text` is what `pattern` says. Time is the product of both lengths at most.
     private static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
         var (position, offset) = (0, 0)

@@ -61,6 +61,21 @@ import Testing
     }
 
     @Test(arguments: [
+        #"["delete_all",{}]"#, "null", "{}", #"{"arguments":{"name":"read"}}"#, "",
+    ])
+    func `a call without the name that a rule asks for is refused`(parameters: String) throws {
+        let member = parameters.isEmpty ? "" : #","params":"# + parameters
+        for rule in ["tools/call:delete_*", "*:delete_*"] {
+            let passage = Self.expose(deny: [rule])
+            passage.ask(Self.post(#"{"jsonrpc":"2.0","id":7,"method":"tools/call""# + member + "}"))
+            #expect(try #require(passage.error).json.contains(#""id":7,"error":{"code":-32011"#))
+        }
+        let other = Self.expose(deny: ["*:delete_*"])
+        other.ask(Self.post(#"{"jsonrpc":"2.0","id":7,"method":"tools/list""# + member + "}"))
+        #expect(other.error == nil, "it has no name to ask for")
+    }
+
+    @Test(arguments: [
         #"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"delete_all"}}"#,
         #"{"params":{"arguments":{},"name":"delete_\u0061ll"},"meth\u006fd":"tools\/call","id":7,"jsonrpc":"2.0"}"#,
     ])
@@ -85,7 +100,7 @@ import Testing
         #"{"method":"notifications/initialized"}"#, #"{"id":1,"result":{"method":"tools/call"}}"#,
         #"{"error":{},"id":1}"#,
         #"[{"id":1,"method":"ping"},{"id":2,"result":{}}]"#,
-        #"{"id":1,"method":"tools/call","params":{"arguments":{"name":"delete_x"}}}"#,
+        #"{"id":1,"method":"tools/call","params":{"arguments":{"name":"delete_x"},"name":"read"}}"#,
     ])
     func `every other call passes byte for byte, wherever it is cut`(body: String) {
         let text = Self.post(body)

@@ -58,6 +58,8 @@ final class MethodGate {
     }
 
     private func check(_ method: String, name: String?) throws(GatewayError) {
+        // A rule asks for the name of what is called, and the call has none that every reader takes for it.
+        guard name != nil || !rules.needsName(of: method) else { throw .unnamedCall(method, refused) }
         guard rules.allow(method, name: name) else { throw .deniedCall(method, name: name, refused) }
     }
 

@@ -20,6 +20,12 @@ package struct MethodRules: Hashable, Sendable {
         return allowed.contains { pattern in names.contains { pattern.matches($0, name: name) } }
     }
 
+    /// Whether a call of `method` without `params.name` cannot be told from a denied one.
+    func needsName(of method: String) -> Bool {
+        let names = MethodNames.aliases(of: method)
+        return denied.contains { pattern in names.contains(where: pattern.needsName) }
+    }
+
     /// Whether `params.name` matters for `method`.
     func asksName(of method: String) -> Bool {
         let names = MethodNames.aliases(of: method)
