@@ -80,9 +80,10 @@ import Testing
         #expect(!allows("vscode-webview://") && !allows("vscode-webview") && !allows("http://vscode-webview://"))
     }
 
-    @Test func `what a page of another site caused is refused, though it names no origin`() {
+    @Test(arguments: ["cross-site", "same-site"])
+    func `what a page of another site or port caused is refused, though it names no origin`(site: String) {
         let passage = Passage.reach()
-        passage.ask(message("GET / HTTP/1.1", "Host: 127.0.0.1", "Sec-Fetch-Site: cross-site"))
+        passage.ask(message("GET / HTTP/1.1", "Host: 127.0.0.1", "Sec-Fetch-Site: \(site)"))
         #expect(passage.error?.code == .foreignOrigin)
     }
 

@@ -198,6 +198,17 @@ import TrustCore
         #expect(refusal(authorization: authorization, route: change) == nil)
     }
 
+    @Test(arguments: ["cross-site", "same-site", "same-origin, cross-site"])
+    func `a page of another site or port has nothing, with the token as well`(site: String) throws {
+        let reading = try ControlRoute(method: "GET", target: "/api/v1/status", body: [])
+        for route in [reading, change, .metrics, .events] {
+            #expect(refusal(sites: [site], authorization: "Bearer secret", route: route) == .foreignOrigin)
+        }
+        #expect(refusal(sites: [site], authorization: "Bearer secret", route: .page) == nil, "a link leads there")
+        #expect(refusal(sites: ["same-origin"], authorization: "Bearer secret", route: reading) == nil)
+        #expect(refusal(sites: ["none"], authorization: "Bearer secret", route: reading) == nil)
+    }
+
     @Test func `who can open the socket is the owner`() throws {
         let caller = ControlCaller(hosts: ["x"], origins: ["http://y"])
         try ControlDoor.socket.check(caller, route: change, at: .now())
@@ -206,11 +217,12 @@ import TrustCore
     private func refusal(
         hosts: [String] = ["127.0.0.1:7600"],
         origins: [String] = [],
+        sites: [String] = [],
         authorization: String? = nil,
         route: ControlRoute = .health
     ) -> DoorRefusal? {
         do throws(DoorRefusal) {
-            let caller = ControlCaller(hosts: hosts, origins: origins, authorization: authorization)
+            let caller = ControlCaller(hosts: hosts, origins: origins, sites: sites, authorization: authorization)
             try door.check(caller, route: route, at: .now())
             return nil
         } catch {

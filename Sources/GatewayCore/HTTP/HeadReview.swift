@@ -51,7 +51,8 @@ struct HeadReview {
                 encoding = value
             case .location: hasLocation = true
             case .cookie: if CookieField.holdsOwn(bytes, value) { hasFieldsToRemove = true }
-            case .secFetchSite: if bytes.matches(value, "cross-site") { isCrossSite = true }
+            case .secFetchSite:
+                if !bytes.matches(value, "same-origin"), !bytes.matches(value, "none") { isCrossSite = true }
             case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
             case .expect, .authorization, .other: break
             }

@@ -158,6 +158,7 @@ final class ControlConnection: ChannelInboundHandler {
         let caller = ControlCaller(
             hosts: head.headers["host"],
             origins: head.headers["origin"],
+            sites: head.headers["sec-fetch-site"],
             cookies: head.headers["cookie"],
             authorization: head.headers.first(name: "authorization"),
             isOwnUser: { client?.isOwnUser ?? true }
@@ -172,6 +173,8 @@ final class ControlConnection: ChannelInboundHandler {
         do {
             route = try ControlRoute(method: head.method.rawValue, target: head.uri, body: body)
         } catch {
+            // Nor of what a request has to hold.
+            do { try door.check(caller, route: .description, at: now) } catch { throw Rejection(ControlReply(error)) }
             throw Rejection(ControlReply(error))
         }
         do {

@@ -38,6 +38,14 @@ package enum ControlRoute: Sendable {
         case token
     }
 
+    /// Whether a link in any page may lead there: it shows something to a person, or takes the secret of a link.
+    var isForPersons: Bool {
+        switch self {
+        case .page, .entry, .health, .readiness: true
+        case .keys, .metrics, .description, .link, .events, .agent, .operation, .other: false
+        }
+    }
+
     var need: Need {
         switch self {
         // The secret of an entry is looked at when it is used. A public key is for agents that are to hold no token.

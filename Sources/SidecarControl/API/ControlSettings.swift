@@ -47,6 +47,8 @@ struct ControlAccess: Sendable {
 struct ControlCaller {
     var hosts: [String]
     var origins: [String] = []
+    /// What browsers say of where a request comes from (`Sec-Fetch-Site`).
+    var sites: [String] = []
     var cookies: [String] = []
     var authorization: String?
     /// Whether a program of the sidecar's own user asks; looked at only where a cookie is to count.
@@ -72,6 +74,9 @@ extension ControlDoor {
         guard caller.origins.allSatisfy({ $0.lowercased() == "http://\(host.lowercased())" }) else {
             throw .foreignOrigin
         }
+        // A page of another port of this host is of the same site, and none of ours.
+        let isOurs = caller.sites.allSatisfy { ["same-origin", "none"].contains($0.lowercased()) }
+        guard isOurs || route.isForPersons else { throw .foreignOrigin }
         switch route.need {
         case .nothing: return
         case .metrics where access.hasOpenMetrics: return
