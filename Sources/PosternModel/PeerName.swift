@@ -58,6 +58,12 @@ package struct PeerName: Sendable {
         meaning = .key(key)
         text = key.did
     }
+
+    /// The node with `key`, which is shown as `name` whatever that name means.
+    package init(_ key: NodeKey, shownAs name: PeerName) {
+        meaning = .key(key)
+        text = name.text
+    }
 }
 
 extension PeerName: Hashable {

@@ -45,7 +45,7 @@ func hubProblems(_ text: String) -> [String] {
 @Suite struct MistakeTests {
     static let keys =
         "name, state, keyFileMode, hubs, control, proxy, underlay, expose, reach, autoReach, "
-        + "networks, limits, agent, log"
+        + "networks, limits, agent, trust, log"
     static let exposeKeys =
         "service, port, kind, upstream, command, environment, bridge, tls, insecure, allow, host, grpc, signedCards, "
         + "push, resourceMetadata, methods, identity, limits"
@@ -67,11 +67,15 @@ func hubProblems(_ text: String) -> [String] {
         #expect(problems(mistake.text) == [mistake.message])
     }
 
-    @Test(arguments: ["trust"])
-    func `a key of a later version is refused and never ignored`(key: String) {
-        let message =
-            "p.yaml:1: \(key): a key that is not supported in this version, expected one of \(Self.keys); remove it"
-        #expect(problems("\(key): {}") == [message])
+    @Test func `rules of unattended acceptance are refused and never ignored, none are what there is`() {
+        #expect(problems("trust: {accept: []}").isEmpty)
+        #expect(problems("trust: {accept: [bob]}") == ["p.yaml:1: trust.accept: 1 entries, expected at most 0"])
+    }
+
+    @Test func `a plain off is the word where off is one of the words`() {
+        let reach = "reach:\n  - peer: bob\n    service: tools\n    push: "
+        #expect(problems(reach + "off").isEmpty && problems(reach + "\"off\"").isEmpty)
+        #expect(problems(reach + "on").count == 1)
     }
 
     @Test(arguments: [

@@ -75,18 +75,8 @@ extension Validator {
         )
         let known = section.keys.map(\.name)
         let expected = "one of \(known.joined(separator: ", "))"
-        if section.later.contains(name) {
-            report(
-                node,
-                place,
-                read: "a key that is not supported in this version",
-                expected: expected,
-                hint: "remove it"
-            )
-        } else {
-            let guess = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
-            report(node, place, read: "an unknown key", expected: expected, hint: guess)
-        }
+        let guess = Suggestion.nearest(to: name, among: known).map { "did you mean \($0)?" }
+        report(node, place, read: "an unknown key", expected: expected, hint: guess)
         return nil
     }
 
@@ -119,7 +109,9 @@ extension Validator {
             report(node, path, read: read, expected: form.expected, hint: form.hint(for: text))
         case .truth(let word):
             // YAML 1.1 makes a boolean of a plain `off`; here it is the word.
-            if form == .loopbackOrOff, word == "off" { return .text(word, .off, line: node.mark?.line) }
+            if [.loopbackOrOff, .listenOrOff].contains(form), word == "off" {
+                return .text(word, .off, line: node.mark?.line)
+            }
             let hint = form.accepts(word) ? "put the text in quotes: \"\(word)\"" : nil
             report(node, path, read: Scalar.truth(word).description, expected: form.expected, hint: hint)
         case .integer, .fraction:
@@ -135,7 +127,12 @@ extension Validator {
 
     private mutating func read(_ node: Node, as words: [String], later: [String], path: String) -> DocumentValue? {
         let expected = "one of \(words.joined(separator: ", "))"
-        guard case .scalar(let scalar) = node, case .text(let text) = Scalar(scalar) else {
+        let text: String
+        switch node.scalar.map({ Scalar($0) }) {
+        case .text(let word)?: text = word
+        // YAML 1.1 makes a boolean of a plain `off`; here it is the word.
+        case .truth("off")? where words.contains("off"): text = "off"
+        case .truth?, .integer?, .fraction?, .nothing?, nil:
             report(node, path, read: description(of: node), expected: expected)
             return nil
         }

@@ -110,7 +110,8 @@ extension ProgramConfiguration {
 
 extension ReachConfiguration {
     init(_ document: DocumentValue) {
-        peer = checked(document["peer"]?.value?.peer)
+        let name = checked(document["peer"]?.value?.peer)
+        peer = document["key"]?.value?.key.map { PeerName($0, shownAs: name) } ?? name
         target = document["service"]?.value?.service.map { .name($0) } ?? .port(document.port)
         listen = document["listen"]?.value?.place
         push = checked(PushScope(rawValue: document.required("push")))

@@ -24,8 +24,6 @@ indirect enum Shape: Sendable {
 struct Section: Sendable {
     /// The keys that this version honours.
     let keys: [Key]
-    /// Keys of later versions and what they are for. They are refused by name and never ignored.
-    var later: [String] = []
     /// Of each of these groups exactly one key is given.
     var exactlyOne: [[String]] = []
     /// Keys that another key's value makes necessary.

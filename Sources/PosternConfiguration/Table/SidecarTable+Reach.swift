@@ -35,6 +35,12 @@ extension Section {
                 example: "research"
             ),
             Key(
+                name: "key",
+                shape: .text(.key),
+                summary: "the did that is meant, whatever the name comes to mean",
+                example: "did:key:z6Mk..."
+            ),
+            Key(
                 name: "service",
                 shape: .text(.service),
                 summary: "the service's name at the peer; or give its port",

@@ -68,10 +68,19 @@ extension Section {
             ),
             Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
             Key(name: "agent", shape: .section(agent), summary: "what the agent may do over MCP"),
+            Key(name: "trust", shape: .section(trust), summary: "who is trusted without being asked: nobody"),
             Key(name: "log", shape: .section(sidecarLog), summary: "what is written to standard error"),
-        ],
-        later: ["trust"]
+        ]
     )
+
+    private static let trust = Section(keys: [
+        Key(
+            name: "accept",
+            shape: .list(.text(.argument), distinct: [], limit: 0),
+            summary: "rules for unattended acceptance, of which this version knows none: every request waits for you",
+            fallback: .empty
+        )
+    ])
 
     /// `keyFileMode` of a sidecar and of a hub.
     static let keyFileMode = Key(
@@ -154,7 +163,7 @@ extension Section {
             Key(
                 name: "portMapping",
                 shape: .flag,
-                summary: "whether the gateway is asked to lead a port here (PCP, NAT-PMP)",
+                summary: "whether the gateway is asked to lead a port here (PCP, NAT-PMP, UPnP)",
                 fallback: .text("true")
             ),
             Key(
