@@ -32,7 +32,7 @@ package struct GatewaySettings: Hashable, Sendable {
 
     package static let defaults = GatewaySettings(
         heads: .defaults,
-        peerPatience: .seconds(4),
+        peerPatience: .milliseconds(3_800),
         silencePatience: .seconds(1),
         silenceWindow: .seconds(4),
         connectTimeout: .seconds(10),

@@ -200,5 +200,5 @@ extension Sidecar {
     }
 
     /// What an `allow` rule means by itself.
-    private static let reservedNames: Set<String> = ["trusted"]
+    static let reservedNames: Set<String> = ["trusted", "did", "network", "group"]
 }

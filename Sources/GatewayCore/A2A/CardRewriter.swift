@@ -32,6 +32,7 @@ struct CardRewriter: DocumentRewriter {
             )
         }
         rewritePreferred(in: &card)
+        rewriteLinks(in: &card)
         if rules.signed == .resign, let signer = rules.signatures { card["signatures"] = signatures(card, by: signer) }
         return .object(card)
     }
@@ -46,6 +47,21 @@ struct CardRewriter: DocumentRewriter {
         let next = card["additionalInterfaces"]?.array?.first
         card["url"] = next?["url"]
         card["preferredTransport"] = next?["transport"]
+    }
+
+    /// Where a card leads people to, if that is the agent itself.
+    private func rewriteLinks(in card: inout JSONObject) {
+        for name in ["documentationUrl", "iconUrl"] { card[name] = card[name].map(moved) }
+        guard case .object(var provider)? = card["provider"], let url = provider["url"] else { return }
+        provider["url"] = moved(url)
+        card["provider"] = .object(provider)
+    }
+
+    private func moved(_ value: JSONValue) -> JSONValue {
+        guard let address = value.string.flatMap({ WebAddress($0) }), agent.contain(address),
+            ["http", "https"].contains(address.scheme)
+        else { return value }
+        return .string(address.moved(to: authority))
     }
 
     /// `entry` with the address that this client is to use; nil when there is none.

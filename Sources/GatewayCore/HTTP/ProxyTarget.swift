@@ -28,7 +28,9 @@ package struct ProxyTarget: Hashable, Sendable {
             (authority, self.port, isTunnel) = (origin.authority, origin.authority.port ?? 80, false)
             guard self.port > 0 else { throw HeadFault.target.requestError }
         }
-        host = String(decoding: bytes.copy(authority.host).map(ASCII.lowercase), as: UTF8.self)
+        let name = String(decoding: bytes.copy(authority.host).map(ASCII.lowercase), as: UTF8.self)
+        // A dot behind a name says that it is whole (RFC 3986 §3.2.2).
+        host = name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
     // RFC 9110 §9.3.6: a CONNECT has no content. Old clients send no Host with it.

@@ -43,6 +43,12 @@ extension GatewayError {
         refusedCall("the method does not stand in the first \(MethodGate.limit >> 10) KiB of the request", call)
     }
 
+    /// A call that does not name what it calls, where a rule of the service asks for the name.
+    static func unnamedCall(_ method: String, _ call: RefusedCall) -> GatewayError {
+        let message = "the call of \(method) has no `params.name`, which a rule of the service asks for"
+        return refusedCall(message, call, method: method)
+    }
+
     private static func refusedCall(_ message: String, _ call: RefusedCall, method: String? = nil) -> GatewayError {
         var error = GatewayError(
             .methodRefused,
@@ -122,7 +128,7 @@ extension GatewayError {
         GatewayError(
             .upstreamBroken,
             "the agent reset the connection before it answered",
-            peer: service,
+            service: service,
             hint: "see the agent's log for the reason"
         )
     }
@@ -132,7 +138,7 @@ extension GatewayError {
         GatewayError(
             .upstreamRefused,
             "the agent behind service '\(service)' does not accept connections",
-            peer: service,
+            service: service,
             hint: "start the agent, or correct the `upstream` of the service"
         )
     }
@@ -142,7 +148,7 @@ extension GatewayError {
         GatewayError(
             .upstreamTimeout,
             "the agent behind service '\(service)' did not accept a connection in time",
-            peer: service,
+            service: service,
             hint: "check the agent's load and the `upstream` of the service"
         )
     }

@@ -79,13 +79,16 @@ package struct GatewayError: Error, Hashable, Sendable {
     package var message: String
     /// Whom it concerns, as the client or its configuration names it.
     package var peer: String?
+    /// The service that it concerns, where it is said by the end that exposes it.
+    package var service: String?
     /// What to do about it.
     package var hint: String
 
-    package init(_ code: Code, _ message: String, peer: String? = nil, hint: String) {
+    package init(_ code: Code, _ message: String, peer: String? = nil, service: String? = nil, hint: String) {
         self.code = code
         self.message = message
         self.peer = peer
+        self.service = service
         self.hint = hint
     }
 
@@ -109,6 +112,7 @@ package struct GatewayError: Error, Hashable, Sendable {
     package var json: String {
         var data = "{\"code\":\(quoted(code.rawValue))"
         if let peer { data += ",\"peer\":\(quoted(peer))" }
+        if let service { data += ",\"service\":\(quoted(service))" }
         data += ",\"hint\":\(quoted(hint))}"
         let number = code == .methodRefused ? -32_011 : -32_010
         let error = "{\"code\":\(number),\"message\":\(quoted(message)),\"data\":\(data)}"

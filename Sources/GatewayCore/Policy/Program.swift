@@ -55,7 +55,7 @@ extension GatewayError {
         GatewayError(
             .upstreamRefused,
             "the program of service '\(service)' cannot be started: \(reason)",
-            peer: service,
+            service: service,
             hint: "its owner corrects the `command` of the service"
         )
     }
@@ -65,7 +65,7 @@ extension GatewayError {
         GatewayError(
             .upstreamBroken,
             "the program of service '\(service)' ended" + (exit.map { " with \($0)" } ?? ""),
-            peer: service,
+            service: service,
             hint: "what it wrote to standard error is in the log of the sidecar that runs it"
         )
     }

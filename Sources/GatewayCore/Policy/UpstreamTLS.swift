@@ -49,7 +49,7 @@ extension GatewayError {
         GatewayError(
             .upstreamUntrusted,
             "the certificate of the agent behind service '\(service)' \(fault.reason)",
-            peer: service,
+            service: service,
             hint: fault.hint
         )
     }
@@ -59,7 +59,7 @@ extension GatewayError {
         GatewayError(
             .upstreamRefused,
             "the TLS handshake with the agent behind service '\(service)' failed",
-            peer: service,
+            service: service,
             hint: "check that it speaks TLS 1.2 or 1.3 there: `upstream` says https; the log has the details"
         )
     }

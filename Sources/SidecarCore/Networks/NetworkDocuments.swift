@@ -99,7 +99,7 @@ extension Sidecar {
 
     func networkDocument(of network: Memberships.Membership, at now: Timestamp) -> NetworkDocument {
         let state = network.log?.state
-        let listed = (state?.members ?? [:]).map { key, member in
+        let listed = (state?.members ?? [:]).filter { network.isListed($0.key) }.map { key, member in
             network.document(of: key, as: member.role, by: nil, until: member.expires)
         }
         let certified = network.certified.compactMap { network.credentials[$0] }.map { credential in
@@ -132,7 +132,7 @@ extension Sidecar {
             name: network.name,
             id: network.id.description,
             role: network.role(of: key)?.rawValue,
-            members: (network.log?.state.members.count ?? 0) + network.certified.count,
+            members: (network.log?.state.members.count ?? 0) - network.lapsed.count + network.certified.count,
             fresh: trouble(with: network, at: now) == nil,
             forked: network.log?.isForked ?? false,
             problem: trouble(with: network, at: now),
@@ -142,8 +142,10 @@ extension Sidecar {
 }
 
 extension Memberships.Membership {
-    /// The role of `key`: whoever takes part by certificate is a member.
-    func role(of key: NodeKey) -> NetworkRole? { log?.state.role(of: key) ?? (certified.contains(key) ? .member : nil) }
+    /// The role of `key`: whoever takes part by certificate is a member, and whose membership has ended has none.
+    func role(of key: NodeKey) -> NetworkRole? {
+        isListed(key) ? log?.state.role(of: key) : certified.contains(key) ? .member : nil
+    }
 
     fileprivate func document(
         of key: NodeKey,

@@ -38,7 +38,8 @@ extension Problem {
         Problem(
             code: "invalid-name",
             message: "\"\(PlainText.clean(name, limit: 100))\" cannot be a name in a network",
-            hint: "use lower-case letters, digits and inner hyphens, at most 63"
+            hint: "use lower-case letters, digits and inner hyphens, at most 63, and no word of the rules such as "
+                + "trusted"
         )
     }
 

@@ -155,7 +155,9 @@ extension Sidecar {
     }
 
     func checkFree(_ name: String) throws(Problem) {
-        guard HostName.isLowercaseLabel(name) else { throw .invalidNetworkName(name) }
+        guard HostName.isLowercaseLabel(name), !Self.reservedNames.contains(name) else {
+            throw .invalidNetworkName(name)
+        }
         guard book.networks.network(named: name) == nil else { throw .networkNameTaken(name) }
         guard book.networks.all.count < settings.networkCount else { throw .overLimit("networks") }
     }

@@ -68,10 +68,14 @@ import Testing
     func `the agent's upstream is its own address, whatever it is`(upstream: HostPort) throws {
         let card: JSONValue = [
             "url": "http://\(upstream.description)/a", "documentationUrl": "http://\(upstream.description)/d",
+            "iconUrl": "https://example.net/i",
+            "provider": ["url": "http://\(upstream.description)/", "organization": "o"],
         ]
         #expect(
-            try rewrite(card, Self.service(upstream: upstream))
-                == ["url": "http://127.0.0.1:7701/a", "documentationUrl": "http://\(upstream.description)/d"]
+            try rewrite(card, Self.service(upstream: upstream)) == [
+                "url": "http://127.0.0.1:7701/a", "documentationUrl": "http://127.0.0.1:7701/d",
+                "iconUrl": "https://example.net/i", "provider": ["url": "http://127.0.0.1:7701/", "organization": "o"],
+            ]
         )
     }
 
@@ -93,7 +97,7 @@ import Testing
         let new: JSONValue = "http://127.0.0.1:7701/rpc"
         func card(_ url: JSONValue) -> JSONValue {
             [
-                "name": "a", "url": url, "preferredTransport": "JSONRPC", "provider": ["url": "http://127.0.0.1:9999/"],
+                "name": "a", "url": url, "preferredTransport": "JSONRPC", "provider": ["url": url],
                 "supportedInterfaces": [["url": url, "protocolBinding": "JSONRPC", "tenant": "t"]],
                 "additionalInterfaces": [["url": url, "transport": "JSONRPC"]],
                 "interfaces": [["url": url, "transport": "HTTP+JSON"]],

@@ -346,7 +346,7 @@ extension GatewayError {
         GatewayError(
             .overLimit,
             "as many programs of service '\(service)' run as may",
-            peer: service,
+            service: service,
             hint: "end a session with DELETE, or try again when others have ended"
         )
     }
@@ -355,7 +355,7 @@ extension GatewayError {
         GatewayError(
             .shuttingDown,
             "the service '\(service)' is no longer offered in this form",
-            peer: service,
+            service: service,
             hint: "connect again"
         )
     }
@@ -364,7 +364,7 @@ extension GatewayError {
         GatewayError(
             .overLimit,
             "the program of service '\(service)' was started too often in the last minute",
-            peer: service,
+            service: service,
             hint: "try again in a minute, or use a session for more than one call"
         )
     }
@@ -373,7 +373,7 @@ extension GatewayError {
         GatewayError(
             .overLimit,
             "too many requests of this session are not answered by the program of service '\(service)'",
-            peer: service,
+            service: service,
             hint: "cancel those that nobody waits for, or end the session with DELETE"
         )
     }
@@ -386,7 +386,7 @@ extension GatewayError {
             GatewayError(
                 .upstreamBroken,
                 "the program of service '\(service)' was ended: \(reason)",
-                peer: service,
+                service: service,
                 hint: "initialize again"
             )
         }
