@@ -129,6 +129,28 @@ def test_a_mistake_as_json(tmp_path):
     assert "name" in error["hint"], "the nearest key is suggested"
 
 
+def test_a_mistake_has_its_hint_on_a_terminal_too(tmp_path):
+    """Whichever command reads the file, what to do stands behind each mistake."""
+    sidecar = Sidecar(tmp_path, "a")
+
+    def told(text):
+        """What each command says on standard error, which is the same."""
+        sidecar.config_file.write_text(text)
+        runs = [postern(*command) for command in (
+            ["config", "check", sidecar.config_file], ["up", "--state", sidecar.state],
+            ["expose", "http", "127.0.0.1:9000", "--state", sidecar.state])]
+        assert all(run.returncode == 2 and run.stderr == runs[0].stderr for run in runs), runs
+        return runs[0].stderr.splitlines()
+
+    cause, hint = told("reach:\n  - {peer: a, service: b, listen: '0.0.0.0:1'}\n")
+    assert cause.startswith(f"{sidecar.config_file}:2: reach[0].listen: "), cause
+    assert hint.startswith("hint: ") and "127.0.0.1:1" in hint and "exposeToNetwork" in hint, hint
+    # Of the second one no more is known than what was expected.
+    first, hint, second, general = told("naem: a\nautoReach: perhaps\n")
+    assert ":1: naem: " in first and hint == "hint: did you mean name?", hint
+    assert ":2: autoReach: " in second and general.startswith("hint: correct the file; "), general
+
+
 def test_up_refuses_the_same_mistakes(tmp_path):
     sidecar = Sidecar(tmp_path, "a")
     sidecar.config["naem"] = "b"

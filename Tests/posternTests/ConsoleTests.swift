@@ -163,4 +163,18 @@ private final class Lines: Sendable {
         let first = failure.document["error"]?["problems"]?.array?.first
         #expect(first == ["file": "a.yaml", "line": 3, "key": "expose[0].port", "message": "read x", "hint": nil])
     }
+
+    @Test func `people read what to do behind each mistake, and once where no more is known than the place`() {
+        func failure(_ hints: String?...) -> CommandFailure {
+            let place = Problem.Location(file: "a.yaml", line: 3, key: "k")
+            let problems = hints.map { Problem(code: "c", message: "read x", hint: $0, at: place) }
+            return CommandFailure(.wrongUsage, code: "c", message: "m", hint: "h", problems: problems)
+        }
+        let (place, general) = ("a.yaml:3: k: read x", failure(nil).lines.last ?? "")
+        #expect(general.hasPrefix("hint: correct the file"))
+        #expect(failure("write y").lines == [place, "hint: write y"])
+        #expect(failure(nil, "write y", nil).lines == [place, place, "hint: write y", place, general])
+        let other = CommandFailure(.failed, code: "c", message: "m", hint: "h")
+        #expect(other.lines == ["error: m", "hint: h"])
+    }
 }

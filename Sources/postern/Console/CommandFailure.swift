@@ -21,6 +21,8 @@ struct CommandFailure: Error {
     let hint: String
     /// Each mistake of a configuration; empty for other failures.
     let problems: [Problem]
+    /// Whether standard output has another's bytes, so that no document belongs there.
+    var isOutputTaken = false
 
     init(
         _ status: Status,
@@ -35,6 +37,16 @@ struct CommandFailure: Error {
         self.hint = hint
         self.problems = problems
     }
+
+    /// What people read: a line of cause and one of what to do, for a configuration with each of its mistakes.
+    var lines: [String] {
+        guard !problems.isEmpty else { return ["error: \(message)", "hint: \(hint)"] }
+        let lines = problems.flatMap { [$0.description] + ($0.hint.map { ["hint: \($0)"] } ?? []) }
+        return lines + (problems.allSatisfy { $0.hint != nil } ? [] : ["hint: \(Self.configurationHint)"])
+    }
+
+    /// What to do about a mistake of which no more is known than where it is.
+    private static let configurationHint = "correct the file; `postern config schema` prints all that it may hold"
 
     /// The document that `--json` prints.
     var document: JSONValue {
@@ -65,7 +77,7 @@ extension CommandFailure {
             .wrongUsage,
             code: "configuration",
             message: first.map(\.line) ?? "the configuration has a mistake",
-            hint: first?.hint ?? "correct the file; `postern config schema` prints all that it may hold",
+            hint: first?.hint ?? Self.configurationHint,
             problems: failure.problems
         )
     }

@@ -18,15 +18,13 @@ struct Console {
         Self.print(isJSON ? JSONValue(encoding: answer).compactText : text(answer))
     }
 
-    /// Tells why the command failed: a line of cause and a line of what to do; for a configuration a line per mistake.
+    /// Tells why the command failed, on standard error; with `--json` by a document as well.
     func fail(_ failure: CommandFailure) {
-        if isJSON { Self.print(failure.document.compactText) }
-        if failure.problems.isEmpty {
-            Self.complain("error: \(Self.line(failure.message))")
-            Self.complain("hint: \(Self.line(failure.hint))")
-        } else {
-            for problem in failure.problems { Self.complain(Self.line(problem.description)) }
+        if isJSON {
+            let document = failure.document.compactText
+            failure.isOutputTaken ? Self.complain(document) : Self.print(document)
         }
+        for line in failure.lines { Self.complain(Self.line(line)) }
     }
 
     /// Writes `text` and a line break to standard output at once, also into a pipe.

@@ -140,8 +140,8 @@ struct HubProgram {
             levels.level = Logger.Level(configured: next.settings.log.level)
             logger.notice("the configuration was read again: log.level holds, the rest at the next start")
         } catch {
-            for problem in error.problems {
-                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(problem)"])
+            for mistake in error.problems.map(\.line) {
+                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(mistake)"])
             }
         }
     }

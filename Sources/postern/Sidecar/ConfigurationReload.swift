@@ -44,10 +44,10 @@ actor ConfigurationReload {
         do {
             next = try options.configuration()
         } catch let failure as CommandFailure {
-            for problem in failure.problems {
-                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(problem)"])
+            for mistake in failure.problems.map(\.line) {
+                logger.error("the configuration has a mistake; nothing changed", metadata: ["mistake": "\(mistake)"])
             }
-            let mistakes = failure.problems.isEmpty ? [failure.message] : failure.problems.map(\.description)
+            let mistakes = failure.problems.isEmpty ? [failure.message] : failure.problems.map(\.line)
             await note { StatusDocument.Configuration(file: $0.file, since: $0.since, mistakes: mistakes) }
             return .failure(Problem(code: failure.code, message: failure.message, hint: failure.hint))
         } catch {
