@@ -98,7 +98,9 @@ def test_a_service_is_installed_and_removed(tmp_path):
     installed = postern("service", "install", "--state", sidecar.state, "--json", environment=environment)
     assert installed.returncode == 0, installed.stdout + installed.stderr
     assert json.loads(installed.stdout) == {"unit": str(unit), "started": True} and unit.exists()
-    removed = postern("service", "uninstall", "--json", environment=environment)
+    other = postern("service", "uninstall", "--state", tmp_path / "other", "--json", environment=environment)
+    assert other.returncode == 1 and "another sidecar" in json.loads(other.stdout)["error"]["message"] and unit.exists()
+    removed = postern("service", "uninstall", "--state", sidecar.state, "--json", environment=environment)
     assert json.loads(removed.stdout) == {"unit": str(unit), "stopped": True} and not unit.exists()
     assert (tmp_path / "asked").read_text().splitlines() == [
         "--user daemon-reload", "--user enable --now postern.service", "--user disable --now postern.service",
@@ -180,6 +182,18 @@ def test_an_invitation_is_alone_on_standard_output(tmp_path):
         joined = postern("join", invited.stdout.strip(), "--for", "none", "--state", world.a.state)
         assert joined.returncode == 0, joined.stderr
         assert "it may use of ours: nothing" in joined.stdout and "we may use of its: everything" in joined.stdout
+
+
+def test_an_absent_peer_is_tried_as_often_as_was_asked(tmp_path):
+    with World(tmp_path) as world:
+        world.start()
+        world.b.stop()
+        gone = postern("ping", "b", "-c", "3", "--timeout", "1s", "--state", world.a.state)
+        assert gone.returncode == 1 and "0 of 3 came back" in gone.stdout, gone.stdout
+        assert all(line.startswith(f"{number}: no answer") for number, line in
+                   zip((1, 2, 3), gone.stdout.splitlines())), gone.stdout
+        told = world.a.cli("ping", "b", "-c", "2", "--timeout", "1s", check=False)
+        assert (told["sent"], told["received"]) == (2, 0)
 
 
 def test_an_absent_peer_is_told_at_once(tmp_path):

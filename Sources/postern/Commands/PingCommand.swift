@@ -9,7 +9,10 @@ struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping",
         abstract: "Round trips through the overlay, and the path they took.",
-        discussion: "One line for each; a peer that is away ends it after the first. Exit status 1 when none came back."
+        discussion: """
+            One line for each. With -c all of them are tried; without it a peer that is away ends it after the first. \
+            Exit status 1 when none came back.
+            """
     )
 
     @Argument(help: ArgumentHelp("A did, address, name or agent:// URI.", valueName: "peer"))
@@ -40,28 +43,32 @@ struct PingCommand: AsyncParsableCommand {
         var sent = 0
         var path: PathDocument?
         while sent < limit {
+            let began = ContinuousClock.now
             sent += 1
-            guard let answer = try await roundTrip() else {
-                tell("\(sent): no answer within \(timeout.defaultValueDescription)")
-                if times.isEmpty { break }
-                continue
-            }
-            path = answer.path
-            if let time = answer.rttMs?.median {
+            let answer = try await roundTrip()
+            path = answer?.path ?? path
+            if let time = answer?.rttMs?.median {
                 times.append(time)
                 tell("\(sent): \(Shown.milliseconds(time)), path \(Shown.path(path))")
+                guard untilDirect else { continue }
+                if path?.kind == .direct { break }
             } else {
-                tell("\(sent): no answer")
-                if times.isEmpty { break }
+                tell("\(sent): \(reason(answer))")
+                if count == nil, times.isEmpty { break }
             }
-            guard untilDirect else { continue }
-            if path?.kind == .direct { break }
-            if sent < limit { try await Task.sleep(for: .seconds(1)) }
+            // A way that is missing now may be there a second later.
+            if sent < limit { try await Task.sleep(until: began + .seconds(1), clock: .continuous) }
         }
-        try end(PingPeer.Answer(sent: sent, milliseconds: times, path: path))
+        try end(PingReport(sent: sent, milliseconds: times, path: path))
     }
 
-    private func end(_ answer: PingPeer.Answer) throws {
+    /// Why a try brought nothing.
+    private func reason(_ answer: PingPeer.Answer?) -> String {
+        guard let answer else { return "no answer within \(timeout.defaultValueDescription)" }
+        return answer.path == nil ? "no answer: there is no path to it" : "no answer, path \(Shown.path(answer.path))"
+    }
+
+    private func end(_ answer: PingReport) throws {
         output.console.show(answer) { answer in
             let times = answer.rttMs
             return """
@@ -93,5 +100,38 @@ struct PingCommand: AsyncParsableCommand {
 
     private func tell(_ line: String) {
         if !output.json { Console.print(line) }
+    }
+}
+
+/// What all the round trips came to.
+struct PingReport: Codable {
+    struct Times: Codable, Hashable {
+        let min: Double
+        /// Of an even number the mean of the two in the middle.
+        let median: Double
+        let max: Double
+
+        /// Nil when there is none.
+        init?(_ milliseconds: [Double]) {
+            let sorted = milliseconds.sorted()
+            guard let first = sorted.first, let last = sorted.last else { return nil }
+            min = first
+            median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+            max = last
+        }
+    }
+
+    let sent: Int
+    let received: Int
+    /// In milliseconds.
+    let rttMs: Times?
+    let path: PathDocument?
+
+    /// The round trips that took `milliseconds`, of `sent`.
+    init(sent: Int, milliseconds: [Double], path: PathDocument?) {
+        self.sent = sent
+        received = milliseconds.count
+        rttMs = Times(milliseconds)
+        self.path = path
     }
 }
