@@ -100,6 +100,17 @@ extension Sidecar {
         guard case .name(let text) = name.meaning else {
             return "see `postern peers` for the peers that are known"
         }
+        if ["did", "peer"].contains(text) {
+            return "write a peer's did:key or name in the place of \(text.uppercased()): `postern peers` shows them"
+        }
+        if let dot = text.lastIndex(of: ".") {
+            let (label, network) = (text[..<dot], String(text[text.index(after: dot)...]))
+            guard book.networks.network(named: network) != nil else {
+                return "no network \(network) is joined here: see `postern network list`"
+            }
+            return "`postern network show \(network)` lists the members, and "
+                + "`postern network name \(network) DID \(label)` names one of them so"
+        }
         let claimants = claimants(of: text)
         guard !claimants.isEmpty else {
             return "no peer was given this name: name it by its did:key, or bind the name: `postern name DID \(text)`"

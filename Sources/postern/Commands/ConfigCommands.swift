@@ -29,12 +29,20 @@ struct ConfigCheckCommand: ParsableCommand {
     @Flag(name: .long, help: "The file is a hub's.")
     var hub = false
 
+    @Option(name: .long, help: ArgumentHelp("The same, as other commands take it.", valueName: "file"))
+    var config: String?
+
     @Option(name: .long, help: ArgumentHelp("The state directory.", valueName: "dir"))
     var state: String?
 
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard file == nil || config == nil else { throw ValidationError("name the file once: it, or --config") }
+    }
+
     func run() throws {
+        let file = file ?? config
         let path: String?
         var settings: SidecarConfiguration?
         var warnings: [String] = []
@@ -60,7 +68,7 @@ struct ConfigCheckCommand: ParsableCommand {
         ]
         output.console.show(document) { _ in
             let verdict = path.map { "\($0): no mistakes" } ?? "no file: the defaults hold"
-            let names = unbound.map { "\nnobody has the name \($0): bind it with `postern name DID \($0)`" }
+            let names = unbound.map { "\nnobody has the name \($0): \(NameHint.binding($0))" }
             return verdict + warnings.map { "\nwarning: \($0)" }.joined() + names.joined()
         }
     }
@@ -108,6 +116,7 @@ struct ConfigSchemaCommand: ParsableCommand {
     @Flag(name: .long, help: "The schema of a hub's file.")
     var hub = false
 
+    @OptionGroup var unused: UnusedSidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {

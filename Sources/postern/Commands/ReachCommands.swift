@@ -89,7 +89,7 @@ struct ReachCommand: AsyncParsableCommand {
         }
         let near = Suggestion.nearest(to: "\(target.peer)", among: peers.compactMap(\.name))
         return "nobody is called \(target.peer) here: " + (near.map { "did you mean \($0)? " } ?? "")
-            + "`postern name DID \(target.peer)` binds the name"
+            + NameHint.binding("\(target.peer)")
     }
 
     /// What the peer says the service is; nil when it does not say so at once.

@@ -70,7 +70,7 @@ struct StatusCommand: AsyncParsableCommand {
         for entry in status.unbound {
             lines.append(
                 "nobody has the name \(entry.name), on which these wait: \(entry.uses.joined(separator: ", "))"
-                    + "; bind it with `postern name DID \(entry.name)`"
+                    + "; \(NameHint.binding(entry.name))"
             )
             lines += entry.claimedBy.map { "  \($0) claims to be \(entry.name), which proves nothing" }
         }

@@ -94,6 +94,15 @@ struct SidecarOptions: ParsableArguments {
     }
 }
 
+/// `--config` and `--state` of a command that needs no sidecar: whoever adds them to every command may do so here too.
+struct UnusedSidecarOptions: ParsableArguments {
+    @Option(name: .long, help: .hidden)
+    var config: String?
+
+    @Option(name: .long, help: .hidden)
+    var state: String?
+}
+
 /// A comma-separated list of services, as `--for` takes it; `all` and `none` are words of their own.
 struct ServiceList: ExpressibleByArgument {
     let services: ServiceSet

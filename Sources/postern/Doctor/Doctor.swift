@@ -129,7 +129,7 @@ struct Doctor {
                     "names",
                     "nobody has the name \(name.name)",
                     why: "these wait for it: \(name.uses.joined(separator: ", "))",
-                    hint: "bind it: postern name DID \(name.name)"
+                    hint: NameHint.binding(name.name)
                 )
             )
         }
