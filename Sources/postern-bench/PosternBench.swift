@@ -32,11 +32,20 @@ struct PosternBench: ParsableCommand {
 struct List: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Name the benches.")
 
+    @Flag(help: "Print one JSON document.")
+    var json = false
+
     func run() {
+        let vectors = "the handshake against vectors in the JSON format of cacophony and snow"
+        guard !json else {
+            let all = Bench.all.map { ($0.name, $0.summary) } + [(NoiseVectorsCommand.name, vectors)]
+            let list = all.map { name, summary -> JSONValue in ["name": .string(name), "summary": .string(summary)] }
+            return print(JSONValue.array(list).compactText)
+        }
         for bench in Bench.all {
             print(bench.name + String(repeating: " ", count: max(1, 14 - bench.name.count)) + bench.summary)
         }
-        print("noise-vectors FILE…  the handshake against vectors in the JSON format of cacophony and snow")
+        print("noise-vectors FILE…  \(vectors)")
     }
 }
 

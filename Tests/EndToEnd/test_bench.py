@@ -23,6 +23,8 @@ def test_what_can_be_measured_is_listed():
     run = bench("list")
     assert run.returncode == 0
     assert all(f"{name} " in run.stdout for name in [*NAMES, *ONCE])
+    listed = json.loads(bench("list", "--json").stdout)
+    assert {entry["name"] for entry in listed} >= {*NAMES, *ONCE, "noise-vectors"} and all(e["summary"] for e in listed)
 
 
 @pytest.mark.parametrize("name", NAMES)

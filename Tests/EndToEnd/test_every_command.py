@@ -77,12 +77,12 @@ def test_every_command_describes_itself(commands):
 
 def test_every_command_refuses_what_it_does_not_know(commands):
     for words in commands:
-        json_option = [] if words in ("connect", "mcp") else ["--json"]
-        run = postern(*words.split(), *ARGUMENTS.get(words, []), "--no-such-option", *json_option)
-        assert run.returncode == 2, (words, run.stderr)
-        assert run.stderr.startswith("error: ") and "--no-such-option" in run.stderr, (words, run.stderr)
-        if json_option:
-            assert error_of(run)["code"] == "usage", words
+        # What all commands take is none of it.
+        run = postern(*words.split(), *ARGUMENTS.get(words, []), "--json", "--state", "/nowhere", "--config",
+                      "/nowhere", "--no-such-option")
+        assert run.returncode == 2 and error_of(run)["code"] == "usage", (words, run.stderr)
+        cause = run.stderr.splitlines()[0]
+        assert cause.startswith("error: ") and "--no-such-option" in cause, (words, cause)
 
 
 def test_without_a_sidecar_every_command_says_so(commands, tmp_path):
@@ -90,11 +90,7 @@ def test_without_a_sidecar_every_command_says_so(commands, tmp_path):
     for words in commands:
         if words in SERVES:
             continue
-        json_option = [] if words == "connect" else ["--json"]
-        run = postern(*words.split(), *ARGUMENTS.get(words, []), "--state", nowhere, *json_option)
-        if not json_option:
-            assert run.returncode == 3 and run.stderr.startswith("error: no sidecar runs"), run.stderr
-            continue
+        run = postern(*words.split(), *ARGUMENTS.get(words, []), "--state", nowhere, "--json")
         error = error_of(run)
         if words == "identity import":
             assert (run.returncode, error["code"]) == (1, "archive-unreadable") and not nowhere.exists(), error
@@ -116,7 +112,7 @@ def test_another_users_directory_is_called_that_and_not_missing(commands, tmp_pa
     sidecar = Sidecar(tmp_path, "a")
     sidecar.write_config()
     for words in commands:
-        if words in ("demo", "mcp", "service uninstall", "config schema", "version", "connect", "init", "network certify"):
+        if words in ("demo", "mcp", "config schema", "version", "init", "network certify"):
             continue
         run = subprocess.run(
             ["setpriv", f"--reuid={NOBODY.pw_uid}", "--clear-groups", POSTERN, *words.split(),
@@ -152,3 +148,57 @@ def test_a_key_or_name_that_is_nearly_a_known_one_is_asked_about(world):
     name = world.a.peer(known)["name"]
     run = postern("services", name + "x", "--state", world.a.state, "--json")
     assert run.returncode == 1 and f"did you mean {name}?" in error_of(run)["hint"], run.stdout
+
+
+def test_a_name_that_nobody_has_is_told_by_what_would_give_it(world):
+    """A petname has no dot: names with one come from the log of a network."""
+    def hint(*arguments):
+        run = postern(*arguments, "--state", world.a.state, "--json")
+        assert run.returncode == 1, run.stdout
+        return error_of(run)["hint"]
+
+    assert "`postern name DID planner`" in hint("services", "planner")
+    assert hint("services", "planner.acme") == "no network acme is joined here: see `postern network list`"
+    assert "in the place of DID" in hint("services", "DID") and "postern name" not in hint("ping", "DID")
+
+
+def test_where_a_name_waits_the_hint_fits_it(tmp_path):
+    sidecar = Sidecar(tmp_path, "a")
+    for peer in ("planner", "planner.acme"):
+        sidecar.reach(peer, "tools")
+    sidecar.write_config()
+    checked = postern("config", "check", sidecar.config_file).stdout
+    try:
+        sidecar.start()
+        shown = postern("status", "--state", sidecar.state).stdout
+        found = postern("doctor", "--state", sidecar.state).stdout
+        reached = sidecar.cli("reach", "other.acme:tools")["hint"]
+    finally:
+        sidecar.stop()
+    for text in (checked, shown, found):
+        assert "postern name DID planner`" in text and "postern name DID planner.acme" not in text, text
+        assert "`postern network name acme DID planner`" in text and "`postern network list`" in text, text
+    assert "`postern network name acme DID other`" in reached, reached
+
+
+def test_json_of_connect_tells_why_it_could_not_begin(world):
+    run = postern("connect", f"{world.b.did}:nothing", "--json", "--state", world.a.state)
+    assert run.returncode == 1 and error_of(run)["code"] == "no-such-service"
+
+
+def test_a_configuration_is_made_and_checked_where_config_says(tmp_path):
+    file, state = tmp_path / "here.yaml", tmp_path / "state"
+    made = postern("init", "--config", file, "--state", state, "--name", "a", "--json")
+    assert made.returncode == 0 and json.loads(made.stdout)["config"] == str(file), made.stderr
+    assert file.exists() and not (state / "postern.yaml").exists()
+    # A file that is there says where its state is.
+    again = postern("init", "--config", file, "--json")
+    assert json.loads(again.stdout) == json.loads(made.stdout)
+    checked = postern("config", "check", "--config", file, "--json")
+    assert checked.returncode == 0 and json.loads(checked.stdout)["file"] == str(file)
+    assert postern("config", "check", file, "--config", file).returncode == 2
+
+
+def test_version_takes_what_all_commands_take(tmp_path):
+    run = postern("version", "--state", tmp_path, "--config", tmp_path / "none", "--json")
+    assert run.returncode == 0 and json.loads(run.stdout)["version"], run.stderr

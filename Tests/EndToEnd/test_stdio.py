@@ -165,6 +165,24 @@ def test_an_http_service_is_not_for_connect(stdio):
     assert run.returncode == 1 and b"speaks HTTP" in run.stderr, run.stderr
 
 
+def test_a_service_of_datagrams_is_not_for_connect(stdio):
+    stdio.b.config["expose"].append(
+        {"service": "dns", "port": 91, "kind": "udp", "upstream": "udp://127.0.0.1:9", "allow": ["trusted"]})
+    stdio.b.write_config()
+    wait_until(lambda: any(s["service"] == "dns" for s in stdio.a.cli("services", stdio.b.did)), "dns is offered")
+    run = connect(stdio, "dns")
+    assert (run.returncode, run.stdout) == (1, b"") and b"kind udp" in run.stderr and b"hint: " in run.stderr, run
+
+
+def test_what_a_program_said_is_not_mixed_with_a_document(stdio):
+    run = subprocess.run(
+        [POSTERN, "connect", f"{stdio.b.did}:crash", "--state", stdio.a.state, "--json"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    assert run.returncode == 1 and run.stdout in (b"", b"before\n"), run
+    document, cause, hint = run.stderr.decode().splitlines()
+    assert f"error: {json.loads(document)['error']['message']}" == cause and hint.startswith("hint: ")
+
+
 def test_a_program_that_cannot_be_started_shows_in_status(stdio):
     connect(stdio, "missing")
     entry = next(entry for entry in stdio.b.cli("status")["expose"] if entry["service"] == "missing")

@@ -24,10 +24,24 @@ struct ConnectCommand: AsyncParsableCommand {
     )
     var target: RemoteService
 
+    @Flag(
+        name: .long,
+        help: "Tell a failure by a JSON document too; on standard error once bytes of the service may have come."
+    )
+    var json = false
+
     @OptionGroup var sidecar: SidecarOptions
 
     func run() async throws {
         let service = try await service()
+        guard service.kind != .udp else {
+            throw CommandFailure(
+                .failed,
+                code: "wrong-kind",
+                message: "\(target.service) of \(target.peer) is a service of kind udp: datagrams are no stream",
+                hint: "point the client at its local port: `postern reach \(target.peer):\(target.service)`"
+            )
+        }
         guard !service.kind.isHTTP else {
             throw CommandFailure(
                 .failed,
@@ -40,8 +54,16 @@ struct ConnectCommand: AsyncParsableCommand {
         let port = try await sidecar.ask(OpenLocalPort(peer: target.peer, service: target.service)).listen.port
         switch StandardStreams.join(port: port) {
         case .ended: return
-        case .broken: throw try await failure()
+        case .broken:
+            var broken = try await reasonOfBreak()
+            broken.isOutputTaken = true
+            throw broken
         }
+    }
+
+    /// The same as ``failure()``, whether the peer can be asked or not.
+    private func reasonOfBreak() async throws -> CommandFailure {
+        do { return try await failure() } catch let failure as CommandFailure { return failure }
     }
 
     private func service() async throws -> Service {

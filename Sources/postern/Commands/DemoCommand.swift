@@ -14,6 +14,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Stop after the two calls; exit 0 only if both were answered.")
     var once = false
 
+    @OptionGroup var unused: UnusedSidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {

@@ -19,8 +19,7 @@ struct InitCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(name: .long, help: ArgumentHelp("The state directory.", valueName: "dir"))
-    var state: String?
+    @OptionGroup var sidecar: SidecarOptions
 
     @Option(name: .long, help: "How the sidecar introduces itself: a-z, 0-9 and hyphens. Default: the host's name.")
     var name: String?
@@ -33,10 +32,7 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         restrictNewFiles()
         let surroundings = Surroundings.process
-        let path = state.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
-        let directory = StateDirectory(path: path ?? surroundings.stateDirectory)
-        try CommandFailure.requireHome(directory.path)
-        let file = directory.path + "/postern.yaml"
+        let (directory, file) = try places(surroundings)
         let isNewFile = !FileManager.default.fileExists(atPath: file)
         let asks = isNewFile && !output.json && Console.isInteractive
         let name =
@@ -69,11 +65,24 @@ struct InitCommand: AsyncParsableCommand {
             // Editors check the file along it; without it they only know less.
             let schema = Data((ConfigurationSchema.sidecar.compactText + "\n").utf8)
             let name = ConfigurationSchema.fileName
-            try? schema.write(to: URL(fileURLWithPath: "\(directory.path)/\(name)"))
+            try? schema.write(to: URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent(name))
         }
         if let agent { try await expose(agent, in: file) }
         let settings = try SidecarOptions.read(file)
         tell(made, in: directory, settings: settings.settings, file: file, isNewFile: isNewFile)
+    }
+
+    /// The state directory and the configuration file that are made, or kept where they are there.
+    private func places(_ surroundings: Surroundings) throws -> (StateDirectory, file: String) {
+        func absolute(_ path: String) -> String { surroundings.absolute(path, from: surroundings.workingDirectory) }
+        let config = sidecar.config.map(absolute)
+        // A file that is there may name its state directory.
+        if let config, sidecar.state == nil, FileManager.default.fileExists(atPath: config) {
+            return (try sidecar.stateDirectory(), config)
+        }
+        let directory = StateDirectory(path: sidecar.state.map(absolute) ?? surroundings.stateDirectory)
+        try CommandFailure.requireHome(directory.path)
+        return (directory, config ?? directory.path + "/postern.yaml")
     }
 
     /// Exposes what was answered to the last question.
@@ -122,7 +131,9 @@ struct InitCommand: AsyncParsableCommand {
             "name": .string(settings.name), "state": .string(settings.state), "config": .string(file),
             "recovery": directory.nextKeyBeside.map { .string($0) } ?? .null,
         ]
-        let isDefault = state == nil
+        let option =
+            sidecar.config.map { _ in " --config '\(file)'" }
+            ?? (sidecar.state == nil ? "" : " --state '\(settings.state)'")
         output.console.show(document) { document in
             var lines = [
                 made.isNew ? "A new identity was made." : "The identity that is there was kept.",
@@ -136,7 +147,6 @@ struct InitCommand: AsyncParsableCommand {
                 lines.append("         Move it to another place, such as a stick in a drawer. It comes after this key;")
                 lines.append("         peers are told its hash, so that no thief of this key can name another.")
             }
-            let option = isDefault ? "" : " --state '\(settings.state)'"
             lines.append("Next: postern up --detach\(option)")
             lines.append("      then `postern expose` or `reach`, and `postern invite` or `join`, each with --help")
             return lines.joined(separator: "\n")

@@ -22,6 +22,9 @@ struct McpCommand: AsyncParsableCommand {
             """
     )
 
+    @Flag(name: .long, help: "Tell by a JSON document too why it cannot begin; what it prints else is JSON anyway.")
+    var json = false
+
     @OptionGroup var sidecar: SidecarOptions
 
     func run() async throws {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PosternConfiguration
 import PosternModel
+import StateStore
 
 /// `postern service`
 struct ServiceCommand: AsyncParsableCommand {
@@ -124,14 +125,17 @@ struct ServiceInstallCommand: AsyncParsableCommand {
 struct ServiceUninstallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "uninstall",
-        abstract: "Stop the service and remove its unit; key, trust and configuration stay."
+        abstract: "Stop the service and remove its unit; key, trust and configuration stay.",
+        discussion: "With --state or --config only where the unit runs that sidecar."
     )
 
     @OptionGroup var service: ServiceOptions
+    @OptionGroup var sidecar: SidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
         let path = service.path
+        let meant = sidecar.config == nil && sidecar.state == nil ? nil : try sidecar.stateDirectory().path
         guard FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(
                 .failed,
@@ -139,6 +143,15 @@ struct ServiceUninstallCommand: AsyncParsableCommand {
                 message: "there is no unit \(path)",
                 hint: service.system
                     ? "omit --system for the one of this user" : "give --system for the one of the host"
+            )
+        }
+        let unit = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        if let meant, !SystemdUnit.runs(meant, in: unit) {
+            throw CommandFailure(
+                .failed,
+                code: "not-installed",
+                message: "\(path) runs another sidecar than that of \(meant)",
+                hint: "see its line ExecStart, and name that state directory or none"
             )
         }
         let reason = service.systemctl("disable", "--now", ServiceOptions.unit)

@@ -8,6 +8,7 @@ struct VersionCommand: ParsableCommand {
         abstract: "The version of this program; --json for programs."
     )
 
+    @OptionGroup var unused: UnusedSidecarOptions
     @OptionGroup var output: OutputOptions
 
     func run() {

@@ -19,6 +19,11 @@ struct SystemdUnit {
     /// The unit file.
     var text: String { [head, service, sandbox, tail].joined(separator: "\n") }
 
+    /// Whether the unit file `text` runs the sidecar of the state directory `state`.
+    static func runs(_ state: String, in text: String) -> Bool {
+        text.split(separator: "\n").contains { $0.hasPrefix("ExecStart=") && $0.hasSuffix(" --state \(quoted(state))") }
+    }
+
     private var head: String {
         """
         [Unit]
