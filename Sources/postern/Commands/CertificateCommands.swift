@@ -67,12 +67,12 @@ struct AuthorityAddCommand: AsyncParsableCommand {
             throw error
         }
         try file?.write(answer.authority + "\n")
+        // Without --out the authority alone goes to standard output, so that a redirection makes the file.
         output.console.show(answer) { answer in
-            """
-            \(out.map { "\(answer.did) is an authority; it is in \($0)" } ?? answer.authority)
-            make a member: postern network certify DID --authority \(out ?? "FILE")
-            """
+            out.map { "\(answer.did) is an authority; it is in \($0)" } ?? answer.authority
         }
+        guard !output.json else { return }
+        Console.complain("make a member: postern network certify DID --authority \(out ?? "FILE")")
     }
 }
 
@@ -156,6 +156,7 @@ struct NetworkCertifyCommand: AsyncParsableCommand {
     )
     var lifetime: Lifetime?
 
+    @OptionGroup var unused: UnusedSidecarOptions
     @OptionGroup var output: OutputOptions
 
     /// What is handed over.

@@ -29,9 +29,10 @@ struct ContactCreateCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        output.console.show(try await sidecar.ask(CreateContact())) { answer in
-            "\(answer.contact.text)\nwhoever has it may ask: postern trust request LINK"
-        }
+        // The link alone goes to standard output, so that `postern trust request $(postern contact)` is right.
+        output.console.show(try await sidecar.ask(CreateContact())) { $0.contact.text }
+        guard !output.json else { return }
+        Console.complain("whoever has it may ask: postern trust request LINK")
     }
 }
 

@@ -130,13 +130,16 @@ struct NetworkInviteCommand: AsyncParsableCommand {
             expiresMs: expires.interval.nanoseconds / 1_000_000,
             membershipMs: membership.map { $0.interval.nanoseconds / 1_000_000 }
         )
-        output.console.show(try await sidecar.ask(invite)) { answer in
+        let answer = try await sidecar.ask(invite)
+        // The link alone goes to standard output, for `postern network join $(postern network invite acme)`.
+        output.console.show(answer) { $0.invitation.token }
+        guard !output.json else { return }
+        Console.complain(
             """
-            \(answer.invitation.token)
             good for \(answer.uses) until \(answer.expires); on the other side, so that no list of processes shows it:
             postern network join -      (paste the text, then Ctrl-D)
             """
-        }
+        )
     }
 }
 
