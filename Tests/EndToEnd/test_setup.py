@@ -9,8 +9,8 @@ import urllib.error
 import urllib.request
 
 from processes import free_port
-from raw import RawAgent
-from world import COMMAND_TIMEOUT, Hub, Sidecar, befriend, postern
+from raw import RawAgent, answer
+from world import COMMAND_TIMEOUT, Hub, Sidecar, World, befriend, postern
 
 
 def status_of(url):
@@ -189,6 +189,66 @@ def test_two_at_a_time_lose_nothing(tmp_path):
     checked = postern("config", "check", b.config_file, "--json")
     assert checked.returncode == 0, checked.stdout
     assert sum(line.startswith("  - service: s") for line in b.config_file.read_text().splitlines()) == 6
+
+
+def test_a_link_is_alone_on_standard_output(tmp_path):
+    """Whatever prints a link, the next command takes it as it came."""
+    with World(tmp_path) as world:
+        world.start(trusted=False)
+        wait_for(lambda: all(node.cli("status")["hubs"][0]["connected"] for node in (world.a, world.b)), "the hub")
+        world.b.cli("network", "create", "acme")
+
+        def link(*arguments):
+            run = postern(*arguments, "--state", world.b.state)
+            assert run.returncode == 0 and run.stdout.count("\n") == 1 and "postern " in run.stderr, run
+            assert "\n" not in run.stdout.strip() and " " not in run.stdout.strip(), run.stdout
+            return run.stdout.strip()
+
+        asked = postern("trust", "request", link("contact"), "--state", world.a.state)
+        assert asked.returncode == 0, asked.stderr
+        joined = postern("network", "join", link("network", "invite", "acme"), "--state", world.a.state)
+        assert joined.returncode == 0, joined.stderr
+        authority = tmp_path / "authority"
+        authority.write_text(link("network", "authority", "add", "acme"))
+        certified = postern("network", "certify", world.hub.ready["did"], "--authority", authority)
+        assert certified.returncode == 0 and certified.stdout.count("\n") == 1, certified
+
+
+def test_a_call_without_an_answer_says_so(tmp_path):
+    """Text where JSON belongs, an agent that is down, one that refuses by status alone: cause, hint, exit status 1."""
+    with RawAgent() as agent, World(tmp_path) as world:
+        world.serve("raw", "http", f"http://127.0.0.1:{agent.port}")
+        world.serve("dead", "http", f"http://127.0.0.1:{free_port()}")
+        world.start()
+
+        def fails(service, *answers):
+            def serve(connection):
+                connection.read_request()
+                connection.send(answer(*answers))
+
+            agent.handler = serve if answers else RawAgent.serve_ok
+            text = postern("call", f"{world.b.did}:{service}", "foo", "--state", world.a.state)
+            assert text.returncode == 1 and text.stdout == "", text
+            run = postern("call", f"{world.b.did}:{service}", "foo", "--state", world.a.state, "--json")
+            error = json.loads(run.stdout)["error"]
+            told = [f"error: {error['message']}", f"hint: {error['hint']}"]
+            assert run.returncode == 1 and run.stderr.splitlines() == told == text.stderr.splitlines(), run
+            return error
+
+        error = fails("raw")
+        assert error["code"] == "no-answer" and "status 200 and no JSON" in error["message"]
+        assert "status 202 and no JSON" in fails("raw", "", "202 Accepted")["message"]
+        error = fails("raw", '{"detail": "Not Found"}', "404 Not Found", "Content-Type: application/json\r\n")
+        assert "status 404" in error["message"] and "Not Found" in error["message"]
+        error = fails("dead")
+        assert error["code"] == "upstream-refused" and "--path" not in error["hint"]
+
+        # What the agent says in JSON-RPC is its answer, an error as well.
+        said = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "there is no foo"}}
+        agent.handler = lambda connection: (connection.read_request(), connection.send(
+            answer(json.dumps(said), "200 OK", "Content-Type: application/json\r\n")))
+        run = postern("call", f"{world.b.did}:raw", "foo", "--state", world.a.state, "--json")
+        assert run.returncode == 1 and json.loads(run.stdout) == said and run.stderr == "", run
 
 
 def test_the_audit_trail_is_exported_and_verified_elsewhere(tmp_path):

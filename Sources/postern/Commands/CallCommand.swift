@@ -13,6 +13,8 @@ struct CallCommand: AsyncParsableCommand {
         discussion: """
             For MCP services the call follows the revision of 2026-07-28; for A2A the methods of 1.0. For example:
               postern call research:tools tools/call '{"name":"echo","arguments":{"text":"hello"}}'
+
+            Exit status 1 for an error of the agent, which is printed as its answer, and where no answer came.
             """
     )
 
@@ -61,27 +63,49 @@ struct CallCommand: AsyncParsableCommand {
                 "jsonrpc": "2.0", "id": 1, "method": .string(method), "params": try Self.params(params, kind: kind),
             ]
         )
-        let status = try await call.perform(group: MultiThreadedEventLoopGroup.singleton) { document in
-            if document["error"] != nil { isError = true }
+        var failure: CommandFailure?
+        let head = try await call.perform(group: MultiThreadedEventLoopGroup.singleton) { document, head in
             isSilent = false
+            failure = failure ?? Self.failure(document, head)
+            guard failure == nil else { return }
+            if document["error"] != nil { isError = true }
             Console.print(document.compactText)
         }
-        if isSilent, !(200..<300).contains(status) { throw Self.noAnswer(status) }
-        guard (200..<300).contains(status), !isError else {
+        if let failure { throw failure }
+        if isSilent { throw Self.noAnswer(head) }
+        guard head.isSuccess, !isError else {
             if !output.json, let hint = Self.hint(for: method, kind: kind) { Console.complain("hint: \(hint)") }
             throw ExitCode(1)
         }
     }
 
-    /// What came was no JSON-RPC.
-    private static func noAnswer(_ status: Int) -> CommandFailure {
+    /// Why `document` is no answer to the call; nil: it is one.
+    static func failure(_ document: JSONValue, _ head: JSONRPCCall.Head) -> CommandFailure? {
+        if let code = head.sidecarError {
+            let error = document["error"]
+            return CommandFailure(
+                .failed,
+                code: code,
+                message: cleaned(error?["message"]) ?? "the call was refused with status \(head.status)",
+                hint: cleaned(error?["data"]?["hint"]) ?? "`postern doctor PEER` looks at each step of the way to it"
+            )
+        }
+        guard !head.isSuccess, document["jsonrpc"] == nil else { return nil }
+        return noAnswer(head, cleaned(.string(document.compactText)))
+    }
+
+    /// What came was no JSON-RPC, but `text`; nil: no JSON at all.
+    private static func noAnswer(_ head: JSONRPCCall.Head, _ text: String? = nil) -> CommandFailure {
         CommandFailure(
             .failed,
             code: "no-answer",
-            message: "the agent answers with status \(status) and no JSON",
+            message: "the agent answers with status \(head.status) and " + (text.map { "\($0)" } ?? "no JSON"),
             hint: "see whether it speaks JSON-RPC there; --path names another path"
         )
     }
+
+    /// A text of strangers as a terminal may show it.
+    private static func cleaned(_ text: JSONValue?) -> String? { text?.string.map { PlainText.clean($0, limit: 500) } }
 
     /// The method that was probably meant; nil: this one is.
     static func hint(for method: String, kind: ServiceKind) -> String? {

@@ -14,9 +14,18 @@ struct JSONRPCCall: Sendable {
     var fields: [(String, String)]
     var body: JSONValue
 
-    /// Makes the call. `each` gets every document of the response: the one of a JSON body, or those of its events. The
-    /// result is the HTTP status.
-    func perform(group: any EventLoopGroup, each: (JSONValue) -> Void) async throws -> Int {
+    /// What stands before the body of a response.
+    struct Head {
+        /// The HTTP status.
+        var status = 0
+        /// The code of an error of a sidecar, the one here or the peer's; nil: the agent answers.
+        var sidecarError: String?
+
+        var isSuccess: Bool { (200..<300).contains(status) }
+    }
+
+    /// Makes the call. `each` gets every document of the response: the one of a JSON body, or those of its events.
+    func perform(group: any EventLoopGroup, each: (JSONValue, Head) -> Void) async throws -> Head {
         try await Self.exchange(
             group: group,
             port: port,
@@ -31,16 +40,16 @@ struct JSONRPCCall: Sendable {
     /// The document at `path`.
     static func get(_ path: String, port: Int, group: any EventLoopGroup) async throws -> (Int, JSONValue?) {
         var document: JSONValue?
-        let status = try await exchange(
+        let head = try await exchange(
             group: group,
             port: port,
             method: .GET,
             path: path,
             fields: [("accept", "application/json")],
             body: [],
-            each: { document = $0 }
+            each: { found, _ in document = found }
         )
-        return (status, document)
+        return (head.status, document)
     }
 
     private static func exchange(
@@ -50,8 +59,8 @@ struct JSONRPCCall: Sendable {
         path: String,
         fields: [(String, String)],
         body: [UInt8],
-        each: (JSONValue) -> Void
-    ) async throws -> Int {
+        each: (JSONValue, Head) -> Void
+    ) async throws -> Head {
         let channel = try await ClientBootstrap(group: group)
             .connectTimeout(.seconds(5))
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -71,17 +80,18 @@ struct JSONRPCCall: Sendable {
             try await outbound.write(.head(head))
             if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
             try await outbound.write(.end(nil))
-            var status = 0
+            var answer = Head()
             var reader = EventReader(limit: answerLimit)
             for try await part in inbound {
                 switch part {
                 case .head(let head):
-                    status = Int(head.status.code)
+                    answer.status = Int(head.status.code)
+                    answer.sidecarError = head.headers.first(name: "postern-error")
                     reader.isEventStream =
                         head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
                 case .body(let bytes):
                     do throws(EventReader.TooLarge) {
-                        for document in try reader.read(bytes.readableBytesView) { each(document) }
+                        for document in try reader.read(bytes.readableBytesView) { each(document, answer) }
                     } catch {
                         throw CommandFailure(
                             .failed,
@@ -91,8 +101,8 @@ struct JSONRPCCall: Sendable {
                         )
                     }
                 case .end:
-                    if let document = reader.end() { each(document) }
-                    return status
+                    if let document = reader.end() { each(document, answer) }
+                    return answer
                 }
             }
             throw CommandFailure(.failed, code: "broken", message: "the answer was cut off", hint: "try again")

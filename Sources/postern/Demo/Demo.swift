@@ -144,7 +144,7 @@ struct Demo {
         )
         var told = 0
         var other = "nothing"
-        let status = try await call.perform(group: group) { answer in
+        let head = try await call.perform(group: group) { answer, _ in
             if let text = line(answer) {
                 told += 1
                 tell("\(title)  \(text)")
@@ -152,7 +152,7 @@ struct Demo {
                 other = answer.compactText
             }
         }
-        guard status == 200, told > 0 else { throw Self.silent(title, method, "status \(status), \(other)") }
+        guard head.status == 200, told > 0 else { throw Self.silent(title, method, "status \(head.status), \(other)") }
     }
 
     private static func silent(_ title: String, _ what: String, _ got: String) -> CommandFailure {
