@@ -268,7 +268,9 @@ private final class Conversation: ChannelInboundHandler {
             let host = try await world.raw("GET /nowhere HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
             #expect(host.hasPrefix("HTTP/1.1 421 "))
             #expect(try await world.get("/nowhere", "Origin: http://evil.example\r\n").hasPrefix("HTTP/1.1 403 "))
-            #expect(try await world.get("/nowhere").hasPrefix("HTTP/1.1 404 "))
+            #expect(try await world.get("/nowhere").hasPrefix("HTTP/1.1 401 "))
+            #expect(try await world.get("/api/v1/services").hasPrefix("HTTP/1.1 401 "))
+            #expect(try await world.get("/nowhere", "Authorization: Bearer secret\r\n").hasPrefix("HTTP/1.1 404 "))
             #expect(world.backend.calls.withLock { $0 }.isEmpty)
         }
     }

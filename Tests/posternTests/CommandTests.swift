@@ -1,4 +1,5 @@
 import PosternModel
+import SidecarCore
 import Testing
 
 @testable import postern
@@ -8,12 +9,12 @@ import Testing
         arguments: [([3], 3), ([4, 1], 2.5), ([9, 1, 2], 2), ([1, 10, 2, 4], 3)] as [([Double], Double)]
     )
     func `the median of an even number is the mean of the two in the middle`(times: [Double], median: Double) {
-        let report = PingReport(sent: 5, milliseconds: times, path: nil)
+        let report = PingPeer.Answer(sent: 5, milliseconds: times, path: nil)
         #expect(report.rttMs?.median == median && report.received == times.count && report.sent == 5)
     }
 
     @Test func `where nothing came back there are no times`() {
-        #expect(PingReport(sent: 3, milliseconds: [], path: nil).rttMs == nil)
+        #expect(PingPeer.Answer(sent: 3, milliseconds: [], path: nil).rttMs == nil)
     }
 }
 

@@ -127,6 +127,7 @@ package struct PingPeer: Operation {
         /// Of the round trips that were measured.
         package struct Times: Codable, Hashable, Sendable {
             package let min: Double
+            /// Of an even number the mean of the two in the middle.
             package let median: Double
             package let max: Double
 
@@ -135,7 +136,7 @@ package struct PingPeer: Operation {
                 let sorted = milliseconds.sorted()
                 guard let first = sorted.first, let last = sorted.last else { return nil }
                 min = first
-                median = sorted[sorted.count / 2]
+                median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
                 max = last
             }
         }

@@ -59,7 +59,7 @@ struct PingCommand: AsyncParsableCommand {
             // A way that is missing now may be there a second later.
             if sent < limit { try await Task.sleep(until: began + .seconds(1), clock: .continuous) }
         }
-        try end(PingReport(sent: sent, milliseconds: times, path: path))
+        try end(PingPeer.Answer(sent: sent, milliseconds: times, path: path))
     }
 
     /// Why a try brought nothing.
@@ -68,7 +68,7 @@ struct PingCommand: AsyncParsableCommand {
         return answer.path == nil ? "no answer: there is no path to it" : "no answer, path \(Shown.path(answer.path))"
     }
 
-    private func end(_ answer: PingReport) throws {
+    private func end(_ answer: PingPeer.Answer) throws {
         output.console.show(answer) { answer in
             let times = answer.rttMs
             return """
@@ -100,38 +100,5 @@ struct PingCommand: AsyncParsableCommand {
 
     private func tell(_ line: String) {
         if !output.json { Console.print(line) }
-    }
-}
-
-/// What all the round trips came to.
-struct PingReport: Codable {
-    struct Times: Codable, Hashable {
-        let min: Double
-        /// Of an even number the mean of the two in the middle.
-        let median: Double
-        let max: Double
-
-        /// Nil when there is none.
-        init?(_ milliseconds: [Double]) {
-            let sorted = milliseconds.sorted()
-            guard let first = sorted.first, let last = sorted.last else { return nil }
-            min = first
-            median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-            max = last
-        }
-    }
-
-    let sent: Int
-    let received: Int
-    /// In milliseconds.
-    let rttMs: Times?
-    let path: PathDocument?
-
-    /// The round trips that took `milliseconds`, of `sent`.
-    init(sent: Int, milliseconds: [Double], path: PathDocument?) {
-        self.sent = sent
-        received = milliseconds.count
-        rttMs = Times(milliseconds)
-        self.path = path
     }
 }
