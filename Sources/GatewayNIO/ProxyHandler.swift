@@ -320,7 +320,10 @@ final class ProxyHandler {
             measureError(error)
             port?.note(error.code)
             gateway.log.debug("answered with an error", metadata: ["code": "\(error.code.rawValue)"])
-            write(ByteBuffer(bytes: error.response(toHead: toHead)), to: .downstream)
+            var told = error
+            // The client's peer is this node.
+            if exposure != nil { told.peer = told.peer ?? gateway.node.key.did }
+            write(ByteBuffer(bytes: told.response(toHead: toHead)), to: .downstream)
         case .finish(let side):
             if side == .upstream { replay?.hasEnded = true }
             finish(side)

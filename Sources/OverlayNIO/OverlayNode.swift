@@ -4,7 +4,7 @@ import NIOSSL
 import OverlayCore
 package import OverlayCrypto
 import OverlayWire
-import PosternModel
+package import PosternModel
 
 /// A node of the overlay: drives the sans-IO ``Node`` with an underlay, a clock and timers.
 ///
@@ -13,6 +13,8 @@ import PosternModel
 /// what they wrote is sent, at the end of the loop's turn, so that the writes of many streams leave in few packets.
 package final class OverlayNode {
     package let eventLoop: any EventLoop
+    /// The node's own key.
+    package let key: NodeKey
     /// How the driver was set up.
     package let settings: Settings
     /// Who is told of peers and new streams. Set before ``start()``; held until ``stop()``.
@@ -83,6 +85,7 @@ package final class OverlayNode {
         logger: Logger
     ) {
         self.eventLoop = eventLoop
+        key = identity.key
         self.settings = settings
         waitingMemory = WaitingMemory(limit: settings.maxWaiting)
         log = logger

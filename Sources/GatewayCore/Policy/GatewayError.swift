@@ -111,7 +111,7 @@ package struct GatewayError: Error, Hashable, Sendable {
     /// The JSON-RPC error that MCP clients show (codes -32010 and -32011: free for implementations).
     package var json: String {
         var data = "{\"code\":\(quoted(code.rawValue))"
-        if let peer { data += ",\"peer\":\(quoted(peer))" }
+        if peer != nil || service != nil { data += ",\"peer\":\(peer.map(quoted) ?? "null")" }
         if let service { data += ",\"service\":\(quoted(service))" }
         data += ",\"hint\":\(quoted(hint))}"
         let number = code == .methodRefused ? -32_011 : -32_010

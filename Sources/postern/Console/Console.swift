@@ -60,14 +60,18 @@ struct Console {
     /// What the person at the terminal types without seeing it. An interrupt ends the program, after the terminal was
     /// told to show again what is typed.
     static func secret(_ question: String) -> String {
-        write(question + " ", to: STDERR_FILENO)
         var shown = termios()
-        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return readLine() ?? "" }
+        guard tcgetattr(STDIN_FILENO, &shown) == 0 else {
+            write(question + " ", to: STDERR_FILENO)
+            return readLine() ?? ""
+        }
         var silent = shown
         silent.c_lflag &= ~tcflag_t(ECHO | ISIG)
         // With this one the line ends as well, and it is the last of it.
         withUnsafeMutableBytes(of: &silent.c_cc) { $0[Int(VEOL)] = Self.interrupt }
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+        // Only now: who answers at once is not seen either.
+        write(question + " ", to: STDERR_FILENO)
         var line = [UInt8](repeating: 0, count: 4096)
         let count = max(read(STDIN_FILENO, &line, line.count), 0)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
