@@ -50,11 +50,16 @@ package struct Hub: Sendable {
         at now: Clocks,
         _ read: () throws(HubRefusal) -> HubRequest
     ) -> Result<HubRequest, HubRefusal> {
-        guard !admission.banned.contains(node) else { return .failure(.closed) }
+        let name = presence.names.name(of: node) ?? node
+        guard !admission.banned.contains(name) else { return .failure(.closed) }
         guard rates.take(.requests(of: node), at: now.instant), rates.take(.requestsFrom(network), at: now.instant)
         else { return .failure(.overLimit) }
-        do {
+        do throws(HubRefusal) {
             let request = try read()
+            if let keys = request.keys {
+                guard keys.current == node else { throw .superseded }
+                guard !admission.banned.contains(keys.first) else { throw .closed }
+            }
             if case .deposit(let target, let sealed, let evidence) = request {
                 try admit(evidence, sealed, for: target, from: node, in: network, at: now)
             }
@@ -67,7 +72,7 @@ package struct Hub: Sendable {
     /// What the store has to be asked before ``decide(_:over:)``.
     package func reads(for inputs: [HubInput]) -> HubReads {
         var reads = HubReads()
-        for input in inputs { add(to: &reads, for: input) }
+        for input in inputs.compactMap({ named($0) }) { add(to: &reads, for: input) }
         return reads
     }
 
@@ -76,7 +81,7 @@ package struct Hub: Sendable {
         var facts = facts
         var spent: [RateSubject: Int] = [:]
         return inputs.map { input in
-            let decision = decide(input, over: facts, spent: spent)
+            let decision = named(input).map { decide($0, over: facts, spent: spent) } ?? refuseUnnamed(input)
             facts.apply(decision.writes)
             for subject in decision.spent { spent[subject, default: 0] += 1 }
             return decision
@@ -88,7 +93,9 @@ package struct Hub: Sendable {
         decisions.flatMap { decision in
             for subject in decision.spent { _ = rates.take(subject, at: decision.spentAt) }
             presence.strangerCost = decision.strangerCost ?? presence.strangerCost
-            return (decision.change.map { apply($0) } ?? []) + decision.actions
+            let noted = decision.keys.map { note($0) } ?? []
+            let actions = (decision.change.map { apply($0) } ?? []) + decision.actions
+            return noted + actions.map { addressed($0) }
         }
     }
 
@@ -97,11 +104,17 @@ package struct Hub: Sendable {
         inputs.flatMap { input -> [HubAction] in
             switch input {
             case .request(_, let id, _, _, _): [.answer(id, .refused(.unavailable))]
-            case .watchOpened(let node, _): apply(.leave(node)) + [.endWatch(node)]
-            case .watchClosed(let node, _): apply(.leave(node))
+            case .watchOpened(let session, _): leave(session) + [.endWatch(session)]
+            case .watchClosed(let session, _): leave(session)
             // Who hands these over does so again.
             case .told, .tidy: []
             }
         }
+    }
+
+    /// Whoever has a session with the key `session` is not present any more.
+    private mutating func leave(_ session: NodeKey) -> [HubAction] {
+        guard let node = presence.names.name(of: session) else { return [] }
+        return apply(.leave(node)).map { addressed($0) }
     }
 }

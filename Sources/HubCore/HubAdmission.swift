@@ -21,7 +21,9 @@ extension Hub {
     package mutating func admit(by admission: HubAdmission) -> [HubAction] {
         let shutOut = admission.banned.subtracting(self.admission.banned)
         self.admission = admission
-        return shutOut.sorted().flatMap { apply(.leave($0)) + [.endWatch($0)] }
+        return shutOut.sorted().flatMap { node in
+            apply(.leave(node)).map { addressed($0) } + [.endWatch(presence.names.session(of: node))]
+        }
     }
 
     /// How many nodes are present, and how many pairs are relayed.

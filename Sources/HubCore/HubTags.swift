@@ -81,11 +81,28 @@ package struct HubTags: Sendable {
         return StoredRevocation(issued: revocation.issued, signature: zip(revocation.signature, mask).map { $0 ^ $1 })
     }
 
-    /// The revocation of which `stored` is what was kept; nil when that cannot be made of it any more.
-    func revocation(_ stored: StoredRevocation, by giver: NodeKey, of subject: NodeKey) -> Revocation? {
+    /// The revocation of which `stored` is what was kept, by a node of which `keys` are known; nil when that cannot be
+    /// made of it any more.
+    func revocation(
+        _ stored: StoredRevocation,
+        by giver: NodeKey,
+        of subject: NodeKey,
+        keys: NodeChain? = nil
+    ) -> Revocation? {
         let mask = mask(by: giver, of: subject, issued: stored.issued)
         let signature = zip(stored.signature, mask).map { $0 ^ $1 }
-        return try? Revocation(of: subject, by: giver, issued: stored.issued, signature: signature)
+        let states = [nil] + (keys?.changes ?? [])
+        for keys in states {
+            let made = try? Revocation(
+                of: subject,
+                by: giver,
+                issued: stored.issued,
+                signature: signature,
+                keys: keys
+            )
+            if let made { return made }
+        }
+        return nil
     }
 
     /// What a signature is hidden with, which would tell whose it is to whoever tries all pairs.

@@ -11,8 +11,8 @@ package enum HubAnswer: Hashable, Sendable {
     case registered(NodeKey, OverlayAddress, at: Timestamp, mark: StateMark? = nil)
     /// The revocations between the requester and those whom it asked about, by whichever of the two.
     case revocations([Revocation])
-    /// The target is present; sealed packets for it go into the requester's channel.
-    case online(RelayChannel)
+    /// The target is present; sealed packets for it go into the requester's channel. `keys`: it has changed its key.
+    case online(RelayChannel, keys: NodeChain? = nil)
     /// The target is registered but away; the requester is told when it comes.
     case offline
     /// The same; it is at home at other hubs of those that share a registry, where it may be present.
@@ -44,7 +44,8 @@ package enum HubAnswer: Hashable, Sendable {
             }
             self = .revocations(revocations)
         } else if fields.has("online") {
-            self = try fields.bool("online") ? .online(try fields.channel()) : Self.away(fields)
+            let isOnline = try fields.bool("online")
+            self = isOnline ? .online(try fields.channel(), keys: try NodeChain(in: fields)) : Self.away(fields)
         } else if fields.has("entries") {
             guard let documents = try fields.value("entries").array else { throw .invalid("entries") }
             var entries: [NetworkEntry] = []
@@ -90,7 +91,9 @@ package enum HubAnswer: Hashable, Sendable {
             ]
         case .boxed(let lacking): ["ok": true, "lacking": .texts(lacking.map(\.did))]
         case .appended(let receipt): ["ok": true, "receipt": receipt.document]
-        case .online(let channel): ["ok": true, "online": true, "channel": channel.json]
+        case .online(let channel, nil): ["ok": true, "online": true, "channel": channel.json]
+        case .online(let channel, let keys?):
+            ["ok": true, "online": true, "channel": channel.json, "keys": .array(keys.documents)]
         case .offline: ["ok": true, "online": false]
         case .away(let homes): ["ok": true, "online": false, "homes": .texts(homes)]
         case .refused(let refusal): ["ok": false, "error": refusal.document]

@@ -8,8 +8,9 @@ package enum HubEvent: Hashable, Sendable {
     case mail(id: RecordID, sealed: [UInt8], as: MailClass)
     /// All mail that was waiting has been sent.
     case ready
-    /// A relay channel to `peer` is open, which comes with the credential that makes it a fellow member, if that does.
-    case channel(RelayChannel, peer: NodeKey, credential: NetworkCredential? = nil)
+    /// A relay channel to `peer` is open, which comes with the credential that makes it a fellow member, if that does,
+    /// and with its keys, if it has changed them.
+    case channel(RelayChannel, peer: NodeKey, credential: NetworkCredential? = nil, keys: NodeChain? = nil)
     /// The log of a network has come to this head.
     case network(NetworkID, NetworkHead)
     /// The word of an owner or administrator of a network.
@@ -35,7 +36,8 @@ package enum HubEvent: Hashable, Sendable {
         case "ready": self = .ready
         case "channel":
             let credential = fields.optionalValue("credential").flatMap { try? NetworkCredential(verifying: $0) }
-            self = .channel(try fields.channel(), peer: try fields.key("peer"), credential: credential)
+            let (channel, peer) = (try fields.channel(), try fields.key("peer"))
+            self = .channel(channel, peer: peer, credential: credential, keys: try NodeChain(in: fields))
         case "network":
             let head = NetworkHead(sequence: try fields.integer("sequence"), hash: try fields.hash("head"))
             self = .network(NetworkID(try fields.hash("network")), head)
@@ -65,8 +67,8 @@ package enum HubEvent: Hashable, Sendable {
             ]
         case .ready:
             ["event": "ready"]
-        case .channel(let channel, let peer, let credential):
-            Self.channel(channel, peer, credential)
+        case .channel(let channel, let peer, let credential, let keys):
+            Self.channel(channel, peer, credential, keys)
         case .network(let network, let head):
             [
                 "event": "network", "network": .string(network.description), "sequence": .integer(head.sequence),
@@ -89,13 +91,15 @@ package enum HubEvent: Hashable, Sendable {
     private static func channel(
         _ channel: RelayChannel,
         _ peer: NodeKey,
-        _ credential: NetworkCredential?
+        _ credential: NetworkCredential?,
+        _ keys: NodeChain?
     ) -> JSONValue {
         var members = JSONObject()
         members["event"] = "channel"
         members["channel"] = channel.json
         members["peer"] = .string(peer.did)
         if let credential { members["credential"] = credential.document }
+        if let keys { members["keys"] = .array(keys.documents) }
         return .object(members)
     }
 }

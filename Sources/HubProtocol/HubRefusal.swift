@@ -19,6 +19,9 @@ package enum HubRefusal: Error, Hashable, Sendable {
     case full
     /// The operator does not let this node register here, or has banned it.
     case closed
+    /// The requester's key is one that its node has changed, or the history of keys that it tells contradicts the one
+    /// that the hub knows.
+    case superseded
     /// A look-up by a node without an event stream: it could not be told when the channel closes.
     case notWatching
     /// The hub could not write to its store.
@@ -42,6 +45,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case "behind": self = .behind
         case "full": self = .full
         case "closed": self = .closed
+        case "superseded": self = .superseded
         case "not-watching": self = .notWatching
         case "unavailable": self = .unavailable
         case _: throw .invalid("code")
@@ -68,6 +72,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .behind: "behind"
         case .full: "full"
         case .closed: "closed"
+        case .superseded: "superseded"
         case .notWatching: "not-watching"
         case .unavailable: "unavailable"
         }
@@ -82,6 +87,7 @@ package enum HubRefusal: Error, Hashable, Sendable {
         case .behind: "the log has other entries behind the one that these follow"
         case .full: "this hub takes no more nodes"
         case .closed: "this hub does not serve this node; ask its operator"
+        case .superseded: "the node has another key, or another history of keys, than this"
         case .notWatching: "open the event stream on port 2 first"
         case .unavailable: "the hub cannot store this now; try again later"
         }

@@ -5,10 +5,10 @@ package import TrustCore
 /// What a node asks of a hub: one JSON document each (Hub-API.md).
 package enum HubRequest: Hashable, Sendable {
     /// Keep the requester in the registry, with the ids of the contact cards whose tokens give room in its mailbox;
-    /// they replace those that it told before.
-    case register(contacts: [RecordID])
+    /// they replace those that it told before. `keys` tells how its key has changed, or which one comes next.
+    case register(contacts: [RecordID], keys: NodeChain? = nil)
     /// The same of a node that is at home elsewhere and comes to meet somebody: what it told its own hubs stays.
-    case visit
+    case visit(keys: NodeChain? = nil)
     /// Forget the requester.
     case deregister
     /// Keep sealed mail for `target`; the evidence says why there should be room for it.
@@ -66,7 +66,8 @@ package enum HubRequest: Hashable, Sendable {
                 value.string.flatMap { RecordID($0) }
             }
             let isVisit = fields.optionalValue("visit") == .bool(true)
-            self = isVisit ? .visit : .register(contacts: contacts)
+            let keys = try NodeChain(in: fields)
+            self = isVisit ? .visit(keys: keys) : .register(contacts: contacts, keys: keys)
         case "deregister":
             self = .deregister
         case "deposit":
@@ -130,11 +131,11 @@ package enum HubRequest: Hashable, Sendable {
     /// The document to send.
     package var document: JSONValue {
         switch self {
-        case .register(let contacts):
-            ["do": "register", "contacts": .texts(contacts)]
-        case .visit:
+        case .register(let contacts, let keys):
+            Self.register(contacts, keys)
+        case .visit(let keys):
             // A hub of a former version takes it as a registration.
-            ["do": "register", "contacts": [], "visit": true]
+            Self.register([], keys, isVisit: true)
         case .deregister:
             ["do": "deregister"]
         case .deposit(let target, let sealed, let evidence):
@@ -178,6 +179,15 @@ package enum HubRequest: Hashable, Sendable {
         case .recall(let keys):
             ["do": "recall", "of": .texts(keys.map(\.did))]
         }
+    }
+
+    private static func register(_ contacts: [RecordID], _ keys: NodeChain?, isVisit: Bool = false) -> JSONValue {
+        var members = JSONObject()
+        members["do"] = "register"
+        members["contacts"] = .texts(contacts)
+        if isVisit { members["visit"] = true }
+        if let keys { members["keys"] = .array(keys.documents) }
+        return .object(members)
     }
 
     private static func lookUp(

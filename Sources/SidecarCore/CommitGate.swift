@@ -103,7 +103,8 @@ package struct CommitGate: Sendable {
         case .answerPeer(_, .redeemed):
             // It says what we have decided.
             return delay(action)
-        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused):
+        case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
+            .answerPeer(_, .done):
             return [.perform(action)]
         case .fail(let command, _):
             reports.remove(command)

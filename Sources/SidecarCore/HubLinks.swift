@@ -19,6 +19,8 @@ struct HubLinks: Sendable {
         var clockAhead: Interval?
         /// Whether its operator does not want us there.
         var isClosed = false
+        /// Whether it knows another key of this node than the one that we have.
+        var isSuperseded = false
         /// By this an older copy of its registry is known.
         var store: String?
         /// Whether it is about to end.
@@ -27,6 +29,8 @@ struct HubLinks: Sendable {
         var serves: Bool { isOurs && isUp && isWatched && !isFull && !isClosed && !isSilent }
         /// What it may still make us work.
         var work: TokenBucket
+        /// Whether its event stream has been asked for since the session began, or the last one ended.
+        var isOpening = false
         /// Whether its event stream is open.
         var isWatched = false
         /// How many requests waited here when it brought one for which there was no place, which waits there since.

@@ -9,6 +9,8 @@ package enum PeerRequest: Hashable, Sendable {
     case redeem(claim: [UInt8])
     /// Keep the asker's mark, and give back the one that it left before (RULES N19).
     case mark(StateMark)
+    /// The asker has changed its key.
+    case keys(NodeChain)
     /// Which entries of a network's log does the asker lack, whose locator this is, and which words of owners and
     /// administrators other than these? The credential makes the asker a member, where the log does not.
     case entries(NetworkID, after: [NetworkHash], beats: [NetworkBeat], credential: NetworkCredential? = nil)
@@ -31,6 +33,7 @@ package enum PeerRequest: Hashable, Sendable {
                 beats: beats,
                 credential: credential
             )
+        case "keys": self = .keys(try NodeChain(of: fields))
         case "mark": self = .mark(try StateMark(verifying: try fields.value("mark")))
         case _: throw .invalid("do")
         }
@@ -42,6 +45,7 @@ package enum PeerRequest: Hashable, Sendable {
         case .services: ["do": "services"]
         case .redeem(let claim): ["do": "redeem", "claim": .string(Base64URL.encode(claim))]
         case .mark(let mark): ["do": "mark", "mark": mark.document]
+        case .keys(let keys): ["do": "keys", "keys": .array(keys.documents)]
         case .entries(let network, let locator, let beats, let credential):
             [
                 "do": "entries", "network": .string(network.description), "after": .texts(locator),
@@ -63,6 +67,8 @@ package enum PeerAnswer: Hashable, Sendable {
     /// Entries of a network's log, each behind the one that it follows, and the words of its owners and administrators;
     /// for whoever is a member by certificate the content key, sealed to it.
     case entries([NetworkEntry], beats: [NetworkBeat], key: [UInt8]? = nil)
+    /// It was heard.
+    case done
     /// This cannot be asked, or not by this peer: the same in both cases.
     case refused
 
@@ -86,6 +92,8 @@ package enum PeerAnswer: Hashable, Sendable {
             let beats = try fields.list("beats", limit: NetworkBeat.count) { try? NetworkBeat(verifying: $0) }
             let key = fields.has("key") ? try fields.bytes("key", limit: 128) : nil
             self = .entries(entries, beats: beats, key: key)
+        } else if !fields.has("mark"), document["mark"] == nil {
+            self = .done
         } else {
             let mark = try fields.value("mark")
             self = .marked(mark == .null ? nil : try StateMark(verifying: mark))
@@ -103,6 +111,7 @@ package enum PeerAnswer: Hashable, Sendable {
                 "ok": true, "entries": .array(entries.map(\.document)), "beats": .array(beats.map(\.document)),
                 "key": key.map { .string(Base64URL.encode($0)) } ?? .null,
             ]
+        case .done: ["ok": true]
         case .marked(let mark): ["ok": true, "mark": mark?.document ?? .null]
         case .refused: ["ok": false, "error": ["code": "refused", "message": "this cannot be asked"]]
         }

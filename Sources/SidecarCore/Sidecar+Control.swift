@@ -25,6 +25,9 @@ extension Sidecar {
             let shown = isGuest(peer) ? [] : take([credential].compactMap(\.self), of: peer, at: now)
             let answer = answer(to: peer, lacking: locator, of: network)
             return shown + [.answerPeer(id, answer)] + take(beats, of: network, from: .fellow(peer), at: now)
+        case .keys(let keys):
+            guard !isGuest(peer) else { return [.answerPeer(id, .refused)] }
+            return [.answerPeer(id, .done)] + learn(keys, of: peer, at: now)
         case .mark(let mark):
             guard !isGuest(peer), isAdmissible(peer, at: now) else { return [.answerPeer(id, .refused)] }
             return [.answerPeer(id, .marked(keep(mark, of: peer))), .remember]
@@ -57,7 +60,7 @@ extension Sidecar {
             let key = box.flatMap { contentKey(in: $0, of: network) }
             return learn(key, of: network) + compared(entries, of: network, with: peer, at: now)
                 + take(beats, of: network, from: .fellow(peer), at: now)
-        case nil:
+        case .keys, nil:
             return []
         }
     }

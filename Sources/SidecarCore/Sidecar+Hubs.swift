@@ -1,4 +1,5 @@
 package import HubProtocol
+import OverlayCrypto
 package import PosternModel
 import TrustCore
 
@@ -12,6 +13,8 @@ extension Sidecar {
         link.isSilent = false
         link.attemptEnds = nil
         link.isWatched = false
+        link.isOpening = false
+        link.isSuperseded = false
         link.registered = nil
         link.keepsMarks = true
         link.isDraining = false
@@ -24,7 +27,7 @@ extension Sidecar {
             return others
         }
         outboxRetry = nil
-        return others + register() + [.openWatch(hub)] + deliverOutbox(at: now)
+        return others + register() + openWatch(hub) + deliverOutbox(at: now)
     }
 
     /// A hub with a session does not answer, or does again.
@@ -37,11 +40,21 @@ extension Sidecar {
     package mutating func watchEnded(_ hub: NodeKey, at now: Clocks) -> [SidecarAction] {
         guard hubs[hub]?.isUp == true else { return [] }
         hubs[hub]?.isWatched = false
+        hubs[hub]?.isOpening = false
         // It may have lost what it knew.
         hubs[hub]?.registered = nil
         networkLinks.forget(hub)
         let others = forgetRelays(at: hub)
-        return others + register() + [.openWatch(hub)]
+        return others + register() + openWatch(hub)
+    }
+
+    /// A hub knows who has changed its key once that has registered.
+    private mutating func openWatch(_ hub: NodeKey, hasAnswered: Bool = false) -> [SidecarAction] {
+        guard identity.succession.isEmpty || hasAnswered, let link = hubs[hub], !link.isOpening,
+            !link.isSuperseded
+        else { return [] }
+        hubs[hub]?.isOpening = true
+        return [.openWatch(hub)]
     }
 
     /// An event of a hub.
@@ -66,8 +79,8 @@ extension Sidecar {
             return actions + [.hubRequest(nextHubRequest(.acknowledge), hub: hub, .acknowledge([id]))]
         case .credential(let credential):
             return take([credential], of: credential.subject, at: now)
-        case .channel(let channel, let peer, let credential):
-            return take([credential].compactMap(\.self), of: peer, at: now)
+        case .channel(let channel, let peer, let credential, let keys):
+            return take([credential].compactMap(\.self), of: peer, at: now) + learn(keys, of: peer, at: now)
                 + relayOpened(channel, for: peer, at: hub, now: now)
         case .closed(let channel):
             let ended = peers.links.filter { $0.value.relays[hub] == channel }.keys
@@ -88,20 +101,7 @@ extension Sidecar {
         switch hubRequests.removeValue(forKey: id) {
         case .acknowledge, .refusal, .work, nil: return []
         case .register(let hub, let contacts):
-            switch answer {
-            case .registered(_, _, let time, let mark):
-                hubs[hub]?.clockAhead = time - now.wall
-                let sequence = mark.flatMap { $0.node == key ? $0.head.sequence : nil }
-                hubs[hub]?.marked = sequence ?? 0
-                return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)
-            case .done: return registered(at: hub, contacts)
-            case .refused(.full), .refused(.closed):
-                hubs[hub]?.isFull = answer == .refused(.full)
-                hubs[hub]?.isClosed = answer == .refused(.closed)
-                return retryLater(after: answer, at: now)
-            case .online, .offline, .away, .revocations, .entries, .appended, .boxed, .refused, nil:
-                return retryLater(after: answer, at: now)
-            }
+            return registered(answer, at: hub, contacts, now: now) + openWatch(hub, hasAnswered: true)
         case .mark(let hub, let sequence):
             if answer == .done { marked(hub, sequence) }
             if case .refused(.invalid) = answer { hubs[hub]?.keepsMarks = false }
@@ -125,8 +125,8 @@ extension Sidecar {
             }
         case .resolve(let hub, let peer):
             switch answer {
-            case .online(let channel):
-                return relayOpened(channel, for: peer, at: hub, now: now)
+            case .online(let channel, let keys):
+                return learn(keys, of: peer, at: now) + relayOpened(channel, for: peer, at: hub, now: now)
             case .offline:
                 peers[peer].awaitedAt.insert(hub)
                 return []
@@ -139,6 +139,35 @@ extension Sidecar {
                 return []
             }
         }
+    }
+
+    private mutating func registered(
+        _ answer: HubAnswer?,
+        at hub: NodeKey,
+        _ contacts: [RecordID],
+        now: Clocks
+    ) -> [SidecarAction] {
+        switch answer {
+        case .registered(_, _, let time, let mark):
+            hubs[hub]?.clockAhead = time - now.wall
+            let sequence = mark.flatMap { $0.node == key ? $0.head.sequence : nil }
+            hubs[hub]?.marked = sequence ?? 0
+            return registered(at: hub, contacts) + told(mark, by: hub, at: now) + leaveMarks(at: now)
+        case .done: return registered(at: hub, contacts)
+        case .refused(.full), .refused(.closed), .refused(.superseded):
+            hubs[hub]?.isFull = answer == .refused(.full)
+            hubs[hub]?.isClosed = answer != .refused(.full)
+            return retryLater(after: answer, at: now) + (answer == .refused(.superseded) ? superseded(at: hub) : [])
+        case .online, .offline, .away, .revocations, .entries, .appended, .boxed, .refused, nil:
+            return retryLater(after: answer, at: now)
+        }
+    }
+
+    /// The hub knows another key of this node: this is an old copy of it, or a thief's.
+    private mutating func superseded(at hub: NodeKey) -> [SidecarAction] {
+        guard hubs[hub]?.isSuperseded == false else { return [] }
+        hubs[hub]?.isSuperseded = true
+        return [.audit(AuditEvent(.keyRefused, actor: hub, subject: key.did))]
     }
 
     /// What a hub did not take is offered again after a while; soon, when its store was away.
@@ -166,7 +195,9 @@ extension Sidecar {
             let contacts = link.isOurs ? self.contacts : []
             guard link.registered != contacts else { return nil }
             let id = nextHubRequest(.register(hub: hub, contacts: contacts))
-            return .hubRequest(id, hub: hub, link.isOurs ? .register(contacts: contacts) : .visit)
+            let request: HubRequest =
+                link.isOurs ? .register(contacts: contacts, keys: records) : .visit(keys: records)
+            return .hubRequest(id, hub: hub, request)
         }
     }
 

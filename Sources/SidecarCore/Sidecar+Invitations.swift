@@ -119,7 +119,9 @@ extension Sidecar {
         because reason: TrustRejection.Reason
     ) -> (answer: [UInt8]?, actions: [SidecarAction]) {
         let rejection = TrustRejection(from: identity, to: claim.redeemer, answering: claim.id, because: reason)
-        guard let sealed = try? Mail.rejection(rejection).sealed(using: random) else { return (nil, []) }
+        guard let sealed = try? Mail.rejection(rejection).sealed(using: random, keys: book.successions) else {
+            return (nil, [])
+        }
         let meeting = Set((claim.hubs + homeHubs).map(\.key))
         let actions = hubs.up.filter { meeting.contains($0) }.map { hub in
             SidecarAction.hubRequest(
@@ -146,7 +148,13 @@ extension Sidecar {
             guard let guest = try? NodeIdentity(seed: secret.guestSeed).key else { continue }
             guests[guest] = id
             actions += release(hub: guest)
-            let admission = PeerAdmission(key: guest, secret: secret.guestSecret, candidates: [], isGuest: true)
+            let admission = PeerAdmission(
+                key: guest,
+                handshakeKey: guest,
+                secret: secret.guestSecret,
+                candidates: [],
+                isGuest: true
+            )
             actions.append(.admit(admission))
         }
         guard !actions.isEmpty else { return [] }
@@ -255,7 +263,7 @@ extension Sidecar {
             grant: grant,
             hubs: meetingPlaces
         )
-        guard let sealed = try? Mail.claim(claim).sealed(using: random) else {
+        guard let sealed = try? Mail.claim(claim).sealed(using: random, keys: book.successions) else {
             throw .badInvitation("its key is not a valid one")
         }
         var facts: [TrustFact] = [.joining(invitation, claim, name: name)]
@@ -289,7 +297,9 @@ extension Sidecar {
             guard !joining.invitation.candidates.isEmpty, !peerRequests.values.contains(.redeem(id)) else {
                 continue
             }
-            guard let sealed = try? Mail.claim(joining.claim).sealed(using: random) else { continue }
+            guard let sealed = try? Mail.claim(joining.claim).sealed(using: random, keys: book.successions) else {
+                continue
+            }
             actions.append(.redeem(nextPeerRequest(.redeem(id)), joining.invitation, claim: sealed))
         }
         return actions

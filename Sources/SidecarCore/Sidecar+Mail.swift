@@ -9,6 +9,12 @@ extension Sidecar {
     /// Nil: there is no place for it now, so it must stay at the hub.
     mutating func receive(mail sealed: [UInt8], as mailClass: MailClass, at now: Clocks) -> [SidecarAction]? {
         guard let mail = try? Mail(opening: sealed, with: identity), mail.sender != key else { return [] }
+        let (isHeard, heard) = hear(mail.record, at: now)
+        guard isHeard else { return heard }
+        return receive(mail, as: mailClass, at: now).map { heard + $0 }
+    }
+
+    private mutating func receive(_ mail: Mail, as mailClass: MailClass, at now: Clocks) -> [SidecarAction]? {
         if book.blocked.contains(mail.sender) {
             // Who is shut out is not heard, but for the end of a trust.
             guard case .revocation(let revocation) = mail else { return [] }
@@ -175,7 +181,7 @@ extension Sidecar {
         }
         let places = acceptance.hubs + homeHubs
         let evidence = DepositEvidence.grant(acceptance.grant)
-        if let sealed = try? Mail.revocation(revocation).sealed(using: random) {
+        if let sealed = try? Mail.revocation(revocation).sealed(using: random, keys: book.successions) {
             let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence)
             actions.append(record(outboxEntry(deposit, at: places, until: now.wall + settings.requestLifetime)))
         }
@@ -203,7 +209,7 @@ extension Sidecar {
         )
         let grant = newGrant(to: peer, services: former.grant.services, at: now)
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed(using: random) else { return [] }
+        guard let sealed = try? Mail.request(request).sealed(using: random, keys: book.successions) else { return [] }
         let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence)
         return [record([.asked(request)] + outboxEntry(deposit, at: places, until: request.expires))]
     }

@@ -44,7 +44,7 @@ extension Sidecar {
             nonce: random.bytes(16)
         )
         let request = TrustRequest(from: identity, terms: terms, grant: grant)
-        guard let sealed = try? Mail.request(request).sealed(using: random) else {
+        guard let sealed = try? Mail.request(request).sealed(using: random, keys: book.successions) else {
             throw .unknownPeer(name, hint: "its key cannot be one of a sidecar's")
         }
         // A new request replaces those before it, of which a bounded number can still be accepted.
@@ -92,7 +92,7 @@ extension Sidecar {
         let request = try pendingRequest(text).request
         var facts: [TrustFact] = [.decided(request.id, until: request.expires)]
         let rejection = TrustRejection(from: identity, to: request.asker, answering: request.id)
-        if let sealed = try? Mail.rejection(rejection).sealed(using: random) {
+        if let sealed = try? Mail.rejection(rejection).sealed(using: random, keys: book.successions) {
             let evidence = DepositEvidence.grant(request.grant)
             let deposit = HubRequest.deposit(target: request.asker, sealed: sealed, evidence: evidence)
             // A stranger's request makes this node talk to no hub that the stranger names.
@@ -137,7 +137,7 @@ extension Sidecar {
         let places = homeHubs + (relationship?.hubs ?? [])
         let until = now.wall + settings.requestLifetime
         facts += outboxEntry(.revoke(revocation), at: places, until: until)
-        if let sealed = try? Mail.revocation(revocation).sealed(using: random) {
+        if let sealed = try? Mail.revocation(revocation).sealed(using: random, keys: book.successions) {
             let deposit = HubRequest.deposit(target: peer, sealed: sealed, evidence: evidence(towards: peer, at: now))
             facts += outboxEntry(deposit, at: places, until: until)
         }
@@ -297,6 +297,6 @@ extension Sidecar {
             revocation: book.ownRevocation(of: relationship.peer)
         )
         guard let acceptance else { return nil }
-        return try? Mail.acceptance(acceptance).sealed(using: random)
+        return try? Mail.acceptance(acceptance).sealed(using: random, keys: book.successions)
     }
 }

@@ -27,7 +27,9 @@ extension Sidecar {
         peers[peer].isConnected = isUp
         // After a new start it may offer something else.
         if isUp { peers[peer].offers?.time = nil }
-        guard !isUp else { return [.remember] + greet(peer, at: now) + compareLogs(with: peer) }
+        guard !isUp else {
+            return [.remember] + tellKeys(to: peer) + greet(peer, at: now) + compareLogs(with: peer)
+        }
         let isWanted = peers[peer].isWanted(at: now, settings)
         return [.remember] + (isWanted ? [.connect(peer)] + lookUp(peer, at: now) : [])
     }
@@ -84,7 +86,14 @@ extension Sidecar {
         peers[peer].admittedSecret = secret
         let told = relationship?.candidates ?? []
         let candidates = peers[peer].candidates + told.filter { !peers[peer].candidates.contains($0) }
-        return actions + [.admit(PeerAdmission(key: peer, secret: secret, candidates: candidates, isGuest: false))]
+        let admission = PeerAdmission(
+            key: peer,
+            handshakeKey: book.currentKey(of: peer),
+            secret: secret,
+            candidates: candidates,
+            isGuest: false
+        )
+        return actions + [.admit(admission)]
     }
 
     /// What both sides mix into their handshakes: the secret of the trust that stands, among fellow members without one

@@ -11,6 +11,8 @@ package struct Sidecar {
     let identity: NodeIdentity
     /// Which key comes after ours, for the peers that we trust.
     let commitment: KeyCommitment?
+    /// How our key has changed, and which comes next; nil: we have committed to none.
+    let records: NodeChain?
     let settings: SidecarSettings
     var profile: SidecarProfile
     var book: TrustBook
@@ -80,6 +82,7 @@ package struct Sidecar {
         case offers(NodeKey)
         case mark(NodeKey, Int64)
         case entries(NetworkID, NodeKey)
+        case keys(NodeKey)
     }
 
     /// A `join` whose command still waits.
@@ -97,6 +100,7 @@ package struct Sidecar {
     package init(
         identity: NodeIdentity,
         commitment: KeyCommitment? = nil,
+        records: NodeChain? = nil,
         profile: SidecarProfile,
         facts: [TrustFact] = [],
         journal: ChainHead = .empty,
@@ -106,7 +110,8 @@ package struct Sidecar {
         settings: SidecarSettings = .defaults
     ) {
         self.identity = identity
-        self.commitment = commitment
+        self.commitment = commitment ?? records?.latest.next
+        self.records = records
         self.profile = profile
         self.random = random
         self.settings = settings
@@ -139,6 +144,7 @@ package struct Sidecar {
         book.networks.lapse(at: now.wall)
         _ = book.networks.takeLapses()
         var actions: [SidecarAction] = [.audit(AuditEvent(.started, actor: key, subject: key.did))] + remindOutdated()
+        actions += noteOwnKeys()
         actions += reconcilePeers(at: now)
         actions += reconcileGuests(at: now)
         actions += tellContacts(at: now)

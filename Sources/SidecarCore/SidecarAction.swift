@@ -69,7 +69,10 @@ package enum SidecarAction: Hashable, Sendable {
 
 /// What the overlay has to know of a peer.
 package struct PeerAdmission: Hashable, Sendable {
+    /// What the peer is called: its first key.
     package let key: NodeKey
+    /// The key that it has now.
+    package let handshakeKey: NodeKey
     /// The pre-shared secret of the pair.
     package let secret: PreSharedKey
     /// Where to try first.

@@ -143,6 +143,7 @@ extension SidecarRuntime {
     private func admit(_ admission: PeerAdmission) {
         let configuration = PeerConfiguration(
             key: admission.key,
+            handshakeKey: admission.handshakeKey,
             preSharedKey: admission.secret,
             candidates: Candidate.hosts(admission.candidates),
             replayFloor: admission.isGuest ? 0 : life?.floors.floor(of: admission.key) ?? 0,

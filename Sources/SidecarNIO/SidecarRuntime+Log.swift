@@ -23,7 +23,9 @@ extension SidecarRuntime {
         case .blocked: note("a peer is shut out", event)
         case .unblocked: note("a peer is shut out no longer", event)
         case .keyCommitted: note("a peer has said which key comes after its own", event)
+        case .keyChanged: note(isOwn ? "this node has another key" : "a peer has another key", event)
         case .keyContradicted: tellContradicted(event)
+        case .keyRefused: tellRefused(event)
         case .renamed: note("a name was bound to a peer", event)
         case .networkOffered: note("a peer has added this node to a network: see `postern network list`", event)
         case .memberCertified: note("a network's authority has made a member by certificate", event)
@@ -57,6 +59,14 @@ extension SidecarRuntime {
                 "journal": "\(event.old["sequence"]?.integer ?? 0)", "known": "\(event.new["sequence"]?.integer ?? 0)",
                 "told by": "\(event.actor.did)",
             ]
+        )
+    }
+
+    /// Says that this state directory has a key which the node has changed.
+    private func tellRefused(_ event: AuditEvent) {
+        log.critical(
+            "a hub knows another key of this node than the one here, or another history of keys: is this an old copy?",
+            metadata: ["hub": "\(event.actor.did)"]
         )
     }
 

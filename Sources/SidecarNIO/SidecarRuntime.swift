@@ -160,7 +160,7 @@ package final class SidecarRuntime {
         }
         let sidecar = Sidecar(
             identity: identity,
-            commitment: try directory.records(of: identity.key)?.latest.next,
+            records: try directory.records(of: identity.currentKey),
             profile: profile(of: settings),
             facts: facts,
             journal: opened.journal.head,

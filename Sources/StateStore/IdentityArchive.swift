@@ -5,9 +5,10 @@ import TrustCore
 /// An identity on its way to another host: a ``SealedFile`` with the RFC 8785 form of
 ///
 /// ```
-/// {"records":[…],"seed":"<64 hexadecimal digits>"}
+/// {"former":["<64 hexadecimal digits>",…],"records":[…],"seed":"<64 hexadecimal digits>"}
 /// ```
 ///
+/// `former` are the keys before the current one, the earliest first.
 /// `records` are those of `identity.records`, and empty when the node has committed to no next key (`Protocol.md`
 /// §2.2). The next key, trust and memberships are not in it.
 struct IdentityArchive {
@@ -15,8 +16,11 @@ struct IdentityArchive {
     /// The 64 digits of the seed.
     var digits: [UInt8]
     let records: NodeChain?
+    /// The seeds of the keys before it, as 64 digits each.
+    let former: [String]
 
-    init(owner: NodeKey, digits: [UInt8], records: NodeChain?) {
+    init(owner: NodeKey, digits: [UInt8], records: NodeChain?, former: [String]) {
+        self.former = former
         self.owner = owner
         self.digits = digits
         self.records = records
@@ -51,6 +55,7 @@ struct IdentityArchive {
         else { throw Self.broken(path) }
         owner = file.owner
         self.digits = digits
+        former = document["former"]?.array?.compactMap(\.string) ?? []
         guard !list.isEmpty else {
             records = nil
             return
@@ -62,7 +67,10 @@ struct IdentityArchive {
     /// The line for the file.
     func line(under passphrase: Passphrase, cost: PassphraseCost) throws(Problem) -> [UInt8] {
         let list = records?.records.map(\.document) ?? []
-        let document: JSONValue = ["seed": .string(String(decoding: digits, as: UTF8.self)), "records": .array(list)]
+        let document: JSONValue = [
+            "seed": .string(String(decoding: digits, as: UTF8.self)), "records": .array(list),
+            "former": .texts(former),
+        ]
         var content = document.canonicalBytes
         defer { SeedText.wipe(&content) }
         return try SealedFile.line(sealing: content, kind: .archive, owner: owner, under: passphrase, cost: cost)

@@ -92,10 +92,21 @@ package struct IdentityFile: Hashable, Sendable {
     ) throws(Problem) {
         guard var digits = try seedDigits(source), let owner = try owner() else { return }
         defer { SeedText.wipe(&digits) }
+        try replace(bySeed: digits, of: owner.key, under: passphrase, cost: cost)
+    }
+
+    /// Puts the key `owner`, whose seed is `digits`, in the place of the one that is there, under `passphrase` if there
+    /// is one.
+    func replace(
+        bySeed digits: [UInt8],
+        of owner: NodeKey,
+        under passphrase: Passphrase?,
+        cost: PassphraseCost
+    ) throws(Problem) {
         var line = Array(role.rawValue.utf8) + digits + [UInt8(ascii: "\n")]
         defer { SeedText.wipe(&line) }
         if let passphrase {
-            line = try SealedFile.line(sealing: digits, kind: .key, owner: owner.key, under: passphrase, cost: cost)
+            line = try SealedFile.line(sealing: digits, kind: .key, owner: owner, under: passphrase, cost: cost)
         }
         do { try StateFile.replace(path, with: line, isDurable: true) } catch { throw Problem(error) }
     }

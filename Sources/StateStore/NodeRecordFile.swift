@@ -25,9 +25,17 @@ struct NodeRecordFile: Sendable {
         }
     }
 
+    /// Puts `chain`, which goes on from what is there, in its place.
+    func replace(by chain: NodeChain) throws(Problem) {
+        do { try StateFile.replace(path, with: Self.text(chain), isDurable: true) } catch { throw Problem(error) }
+    }
+
+    private static func text(_ chain: NodeChain) -> [UInt8] {
+        chain.documents.flatMap { $0.canonicalBytes + [UInt8(ascii: "\n")] }
+    }
+
     /// Makes the file with `chain`. False, and nothing is changed, when there is one.
     func create(_ chain: NodeChain) throws(Problem) -> Bool {
-        let text = chain.records.flatMap { $0.document.canonicalBytes + [UInt8(ascii: "\n")] }
-        do { return try StateFile.create(path, with: text) } catch { throw Problem(error) }
+        do { return try StateFile.create(path, with: Self.text(chain)) } catch { throw Problem(error) }
     }
 }

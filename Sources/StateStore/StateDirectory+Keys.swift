@@ -15,35 +15,36 @@ extension StateDirectory {
     /// The identity in the directory, opened with a passphrase of `source` where it takes one; nil when none was made
     /// yet.
     package func identity(_ source: any PassphraseSource = NoPassphrase()) throws(Problem) -> NodeIdentity? {
-        try identityFile.load(source)
+        guard let current = try identityFile.load(source) else { return nil }
+        return try named(current)
     }
 
     /// The identity in the directory, made now when there is none. `isNew` tells which.
     package func identityOrNew(
         _ source: any PassphraseSource = NoPassphrase()
     ) throws(Problem) -> (identity: NodeIdentity, isNew: Bool) {
-        if let identity = try identityFile.load(source) { return (identity, false) }
+        if let identity = try identity(source) { return (identity, false) }
         return try identityFile.create()
     }
 
-    /// The records of the node whose first or current key is `key`; nil when it has not committed to a next key. Throws
-    /// when they are another node's.
+    /// The records of the node whose current key is `key`, without those of a change that was not made; nil when it has
+    /// not committed to a next key. Throws when they are another node's.
     package func records(of key: NodeKey) throws(Problem) -> NodeChain? {
         guard let chain = try NodeRecordFile(path: recordsPath).load() else { return nil }
-        guard chain.current == key else {
+        guard let counting = chain.upTo(key) else {
             throw Problem(
                 code: "records-broken",
                 message: "\(recordsPath) is of \(chain.current.did), and the key of \(key.did)",
                 hint: "bring back the file that belongs to the key"
             )
         }
-        return chain
+        return counting
     }
 
     /// Makes the next key and commits `identity` to it, unless that was done before. A next key that lies in the
     /// directory already is taken, so that a stop in the middle leaves nothing to repair.
     package func commitNextKey(of identity: NodeIdentity, at time: Timestamp) throws(Problem) -> NodeChain {
-        if let chain = try records(of: identity.key) { return chain }
+        if let chain = try records(of: identity.currentKey) { return chain }
         let file = IdentityFile(path: recoveryPath, mode: keyFileMode, role: .next)
         let kept = try file.load()
         let next = if let kept { kept } else { try file.create().identity }
@@ -65,7 +66,12 @@ extension StateDirectory {
     ) throws(Problem) {
         guard var digits = try identityFile.seedDigits(source), let owner = try identityFile.owner() else { return }
         defer { SeedText.wipe(&digits) }
-        let archive = IdentityArchive(owner: owner.key, digits: digits, records: try records(of: owner.key))
+        let records = try records(of: owner.key)
+        var former: [String] = []
+        if let records, records.isChanged, let current = try? SeedText.identity(digits[...]) {
+            former = try formerKeys(of: records).seeds(current)
+        }
+        let archive = IdentityArchive(owner: owner.key, digits: digits, records: records, former: former)
         let line = try archive.line(under: passphrase, cost: cost)
         let isNew: Bool
         do { isNew = try StateFile.create(path, with: line) } catch { throw Problem(error) }
@@ -93,8 +99,11 @@ extension StateDirectory {
             )
         }
         if let records = archive.records { _ = try file.create(records) }
+        if let records = archive.records, records.isChanged {
+            try formerKeys(of: records).write(archive.former, sealedTo: archive.owner)
+        }
         guard try identityFile.create(seed: archive.digits) else { throw identityExists }
-        return archive.owner
+        return archive.records?.first ?? archive.owner
     }
 
     private var identityExists: Problem {

@@ -9,6 +9,7 @@ private final class CountingSigner: GatewaySignatures, @unchecked Sendable {  //
     private var count = 0
 
     let key = NodeKey(words: Words32(a: 1, b: 2, c: 3, d: 4))
+    var issuer: NodeKey { key }
 
     func now() -> Timestamp { Timestamp(nanoseconds: 1_700_000_000_900_000_000) }
 

@@ -92,7 +92,7 @@ import TrustCore
         let card = RecordID(ofBytes: [1])
         _ = pair.at(\.first) { _ = $0.ask(.register(contacts: [card]), from: bob) }
         _ = pair.at(\.second) { world in
-            #expect(world.ask(.visit, from: bob).answer.isGood)
+            #expect(world.ask(.visit(), from: bob).answer.isGood)
             #expect(world.registration(of: bob)?.contacts == [card])
             #expect(world.registration(of: bob)?.homes == [hubIdentity.key])
             #expect(world.ask(.register(contacts: [card]), from: bob).answer.isGood)

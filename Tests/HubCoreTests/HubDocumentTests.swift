@@ -28,7 +28,7 @@ import TrustCore
         let challenge = WorkChallenge(hub: carol.key, sender: alice.key, target: bob.key, sealed: [1], hour: 498_000)
         let work = try #require(challenge.solve(bits: 4))
         let requests: [HubRequest] = [
-            .register(contacts: [RecordID(ofBytes: [1])]), .visit, .deregister,
+            .register(contacts: [RecordID(ofBytes: [1])]), .visit(), .deregister,
             .deposit(target: bob.key, sealed: [1, 2, 3]),
             .deposit(target: bob.key, sealed: [1], evidence: .grant(bobsGrant)),
             .deposit(target: bob.key, sealed: [1], evidence: .contact(token)),

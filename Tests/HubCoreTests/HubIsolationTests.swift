@@ -127,7 +127,7 @@ private let nobody = identity(90).key
         told += world.ask(.meet(target: bob.key, in: acme.id), from: dave).actions
         #expect(pushes(told, to: bob).contains(.credential(credential)) && pushes(told, to: bob).contains(.beat(beat)))
         let channels = pushes(told, to: bob).filter { event in
-            if case .channel(_, dave.key, credential) = event { true } else { false }
+            if case .channel(_, dave.key, credential, _) = event { true } else { false }
         }
         #expect(channels.count == 1)
         #expect(pushes(told, to: carol).isEmpty)

@@ -138,7 +138,7 @@ import TrustCore
         _ = world.leave(alice)
         #expect(world.ask(.meet(target: alice.key, in: state.id), from: bob).answer == .offline)
         let actions = world.watch(alice)
-        #expect(pushes(actions, to: bob).contains { if case .channel(_, alice.key, _) = $0 { true } else { false } })
+        #expect(pushes(actions, to: bob).contains { if case .channel(_, alice.key, _, _) = $0 { true } else { false } })
     }
 
     @Test mutating func `words of owners and admins are kept and passed on, and nobody else's (N5)`() throws {

@@ -65,7 +65,7 @@ import TrustCore
         _ = world.hub.admit(by: HubAdmission(allowed: [bob.key]))
         world.join(bob)
         #expect(world.ask(.register(contacts: []), from: alice).answer == .refused(.closed))
-        #expect(world.ask(.visit, from: alice).answer == .refused(.closed))
+        #expect(world.ask(.visit(), from: alice).answer == .refused(.closed))
         _ = world.watch(alice)
         let lookUp = HubRequest.resolve(target: bob.key, grant: bobsGrant)
         #expect(world.ask(lookUp, from: alice).answer.isOnline)

@@ -24,6 +24,7 @@ private func deposit(_ number: UInt64) -> SidecarAction {
 private let admission = SidecarAction.admit(
     PeerAdmission(
         key: bob,
+        handshakeKey: bob,
         secret: PreSharedKey(from: RandomSource(seed: Array(repeating: 7, count: 32))),
         candidates: [],
         isGuest: false

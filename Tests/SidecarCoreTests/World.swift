@@ -16,12 +16,16 @@ let hubIdentity = try! NodeIdentity(seed: Array(repeating: 250, count: 32))
 struct World {
     struct Node {
         var sidecar: Sidecar
-        let identity: NodeIdentity
+        var identity: NodeIdentity
+        /// How its key has changed, or which comes next.
+        var records: NodeChain?
         var profile: SidecarProfile
         /// Which key comes after its own.
         var commitment: KeyCommitment?
         var journal: [[UInt8]] = []
         var admitted: [NodeKey: PreSharedKey] = [:]
+        /// With which keys it meets those that it has admitted.
+        var handshakeKeys: [NodeKey: NodeKey] = [:]
         var guests: Set<NodeKey> = []
         /// The hubs that the overlay may talk to.
         var hubs: Set<NodeKey> = []
@@ -111,6 +115,7 @@ struct World {
         let sidecar = Sidecar(
             identity: node.identity,
             commitment: node.commitment,
+            records: node.records,
             profile: node.profile,
             facts: facts,
             journal: heads.last ?? .empty,
@@ -121,6 +126,7 @@ struct World {
         var fresh = Node(
             sidecar: sidecar,
             identity: node.identity,
+            records: node.records,
             profile: node.profile,
             commitment: node.commitment
         )
@@ -147,7 +153,7 @@ struct World {
 
     mutating func hubDown(_ key: NodeKey) {
         guard hubSessions.remove(key) != nil else { return }
-        process(.watchClosed(by: key, at: now.wall))
+        process(.watchClosed(by: sessionKey(key), at: now.wall))
         let hubKey = hubURL.key
         input(key) { $0.hubSession(hubKey, isUp: false, at: $1) }
     }
@@ -221,6 +227,7 @@ struct World {
         case .remember: break
         case .admit(let admission):
             nodes[key]?.admitted[admission.key] = admission.secret
+            nodes[key]?.handshakeKeys[admission.key] = admission.handshakeKey
             if admission.isGuest { nodes[key]?.guests.insert(admission.key) }
         case .expel(let peer, _):
             nodes[key]?.admitted[peer] = nil
@@ -245,7 +252,7 @@ struct World {
             input(key) { $0.worked(id, work, at: $1) }
         case .openWatch:
             guard hubSessions.contains(key) else { return }
-            process(.watchOpened(by: key, at: now.wall))
+            process(.watchOpened(by: sessionKey(key), at: now.wall))
         case .peerRequest(let id, let peer, let request):
             if case .mark = request { marksLeft += 1 }
             askPeer(key, id, peer, request)
@@ -269,6 +276,10 @@ struct World {
             return
         }
         guard let mine = nodes[key]?.admitted[peer], nodes[peer]?.admitted[key] == mine else { return }
+        guard let ours = nodes[key], let theirs = nodes[peer], let met = ours.handshakeKeys[peer],
+            theirs.handshakeKeys[key] == ours.identity.currentKey,
+            ([theirs.identity] + theirs.identity.former).contains(where: { $0.currentKey == met })
+        else { return }
         guard nodes[peer]?.isRunning == true, nodes[key]?.sessions.insert(peer).inserted == true else { return }
         nodes[peer]?.sessions.insert(key)
         input(key) { $0.peerSession(peer, isUp: true, at: $1) }
@@ -286,19 +297,23 @@ struct World {
         guard hubSessions.contains(key) else { return input(key) { $0.hubAnswered(id, nil, at: $1) } }
         lastHubRequest += 1
         let hubID = HubRequestID(lastHubRequest)
-        let admitted = hub.admit(from: key, at: now) { () throws(HubRefusal) in
+        let session = sessionKey(key)
+        let admitted = hub.admit(from: session, at: now) { () throws(HubRefusal) in
             try HubRequest(received: request.document)
         }
         var answer: HubAnswer?
         switch admitted {
         case .success(let request):
-            let actions = process(.request(request, id: hubID, from: key, at: now))
+            let actions = process(.request(request, id: hubID, from: session, at: now))
             for case .answer(hubID, let given) in actions { answer = given }
         case .failure(let refusal):
             answer = .refused(refusal)
         }
         input(key) { $0.hubAnswered(id, answer, at: $1) }
     }
+
+    /// The key that the hub sees in the session with a node.
+    private func sessionKey(_ key: NodeKey) -> NodeKey { nodes[key]?.identity.currentKey ?? key }
 
     /// Gives the hub an input, and the nodes what it tells them.
     @discardableResult
@@ -314,7 +329,8 @@ struct World {
         let hubKey = hubURL.key
         for action in actions {
             switch action {
-            case .push(let node, let event):
+            case .push(let session, let event):
+                let node = nodes.first { $0.value.identity.currentKey == session }?.key ?? session
                 mailSeen.append((node, event))
                 guard hubSessions.contains(node), otherFace == nil || deceived.contains(node) == isOther else {
                     continue

@@ -127,4 +127,61 @@ private struct KeyHistory {
         let other = changed(grant.document) { $0["nextKey"] = KeyCommitment(to: mallory.key, after: 0).json }
         #expect(throws: RecordError.badSignature) { try Grant(verifying: other) }
     }
+
+    /// Alice after she has changed her key to `second`, and committed to `third`.
+    private func aliceChanged() throws -> NodeIdentity {
+        let chain = NodeChain(beginning: NodeRecord(of: alice, committingTo: second.key, at: time(0)))
+        let next = chain.changed(to: second, handingOver: alice, committingTo: third.key, at: time(1))
+        return try #require(next?.identity(second, former: [alice]))
+    }
+
+    @Test func `only the next key changes a chain, and no chain grows without end`() throws {
+        var chain = NodeChain(beginning: NodeRecord(of: alice, committingTo: second.key, at: time(0)))
+        #expect(chain.changed(to: third, handingOver: alice, committingTo: bob.key, at: time(1)) == nil)
+        let first = chain
+        for number in 1..<UInt8(NodeChain.limit) {
+            let (next, successor) = (identity(20 + number), identity(21 + number))
+            chain = try #require(
+                chain.changed(to: next, handingOver: nil, committingTo: successor.key, at: time(Int64(number)))
+            )
+        }
+        let last = identity(20 + UInt8(NodeChain.limit))
+        #expect(chain.changed(to: last, handingOver: nil, committingTo: bob.key, at: time(99)) == nil)
+        #expect(chain.extends(first) && !first.extends(chain) && chain.changes.count == NodeChain.limit - 1)
+        #expect(chain.upTo(second.key)?.records.count == 2 && chain.upTo(bob.key) == nil)
+        #expect(chain.keeps(first.latest.next) && !chain.keeps(KeyCommitment(to: bob.key, after: 0)))
+        #expect(NodeChain(stored: chain.documents) == chain)
+    }
+
+    @Test func `what a node signs with another key shows whose that is, and is its first key's`() throws {
+        let node = try aliceChanged()
+        #expect(node.key == alice.key && node.currentKey == second.key)
+        let grant = Grant(from: node, to: bob.key, services: .all, issued: time(2))
+        let read = try Grant(verifying: grant.document)
+        #expect(read.giver == alice.key && read.record.succession?.current == second.key)
+        // Another's chain, a chain of one, and none at all do not make it Alice's.
+        var forged = grant.document.object!
+        forged["keys"] = nil
+        #expect(throws: RecordError.badSignature) { try Grant(verifying: .object(forged)) }
+        forged["keys"] = .array(Array(node.succession.prefix(1)))
+        #expect(throws: RecordError.invalid("keys")) { try Grant(verifying: .object(forged)) }
+        forged = grant.document.object!
+        forged["by"] = .string(bob.key.did)
+        #expect(throws: RecordError.invalid("keys")) { try Grant(verifying: .object(forged)) }
+    }
+
+    @Test func `mail for either key is opened, and what only the node reads goes on under its first one`() throws {
+        let node = try aliceChanged()
+        let mail = Mail.revocation(Revocation(from: bob, to: alice.key, issued: time(3)))
+        let random = RandomSource(seed: Array(repeating: 5, count: 32))
+        let keys = [alice.key: try NodeChain(verifying: node.succession)]
+        for box in [try mail.sealed(using: random), try mail.sealed(using: random, keys: keys)] {
+            #expect(try Mail(opening: box, with: node) == mail)
+        }
+        #expect(throws: RecordError.notForUs) {
+            try Mail(opening: mail.sealed(using: random, keys: keys), with: alice)
+        }
+        let seal = AuditSeal.document(of: .empty, first: 1, signedBy: node)
+        #expect(try AuditSeal(verifying: seal.canonicalBytes).signer == alice.key)
+    }
 }

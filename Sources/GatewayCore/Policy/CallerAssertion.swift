@@ -3,8 +3,10 @@ package import PosternModel
 /// Signs what this node says of callers and agents, and verifies what agents have signed. What changes from one
 /// assertion to the next comes from here.
 package protocol GatewaySignatures: Sendable {
-    /// The key that signs: this node's.
+    /// The key that signs: this node's current one.
     var key: NodeKey { get }
+    /// What the node is called: its first key.
+    var issuer: NodeKey { get }
 
     /// Civil time now.
     func now() -> Timestamp
@@ -25,7 +27,7 @@ package protocol GatewaySignatures: Sendable {
 ///
 /// | claim | is |
 /// | --- | --- |
-/// | `iss` | the did of this node |
+/// | `iss` | the did of this node; `kid` is its current key |
 /// | `sub` | the did of the caller's first key (RULES N11) |
 /// | `aud` | the name of the service |
 /// | `iat`, `exp` | when it was made, and ``lifetime`` later |
@@ -46,7 +48,7 @@ struct CallerAssertion: Sendable {
     func token() -> String {
         let now = signer.now()
         var claims = JSONObject()
-        claims["iss"] = .string(signer.key.did)
+        claims["iss"] = .string(signer.issuer.did)
         claims["sub"] = .string(did)
         claims["aud"] = .string(service)
         claims["iat"] = .integer(now.seconds)

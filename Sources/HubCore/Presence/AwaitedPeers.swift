@@ -16,14 +16,31 @@ struct LookUp: Hashable, Sendable {
     let basis: Basis
     /// What makes the requester a member of that network, where it is one by certificate.
     let credential: NetworkCredential?
+    /// The requester's keys, if it has changed them.
+    let keys: NodeChain?
+
+    /// What is told of the target.
+    struct Target: Hashable, Sendable {
+        /// The other hubs where it is at home.
+        let homes: [NodeKey]
+        /// Its keys, if it has changed them.
+        let keys: NodeChain?
+    }
 
     /// The look-up that `grant` allows its subject.
     init(by grant: Grant) {
         self.init(requester: grant.subject, target: grant.giver, basis: .grant(grant))
     }
 
-    init(requester: NodeKey, target: NodeKey, basis: Basis, credential: NetworkCredential? = nil) {
+    init(
+        requester: NodeKey,
+        target: NodeKey,
+        basis: Basis,
+        credential: NetworkCredential? = nil,
+        keys: NodeChain? = nil
+    ) {
         self.credential = credential
+        self.keys = keys
         self.requester = requester
         self.target = target
         self.basis = basis

@@ -7,15 +7,15 @@ import TrustCore
 extension Hub {
     mutating func apply(_ change: PresenceChange) -> [HubAction] {
         switch change {
-        case .arrive(let node, let mail, let refused, let now):
-            return arrive(node, mail: mail, refused: refused, at: now)
+        case .arrive(let node, let mail, let keys, let refused, let now):
+            return arrive(node, mail: mail, keys: keys, refused: refused, at: now)
         case .leave(let node):
             return leave(node)
         case .deliver(let mail, let target):
             guard presence.watchers.contains(target) else { return [] }
             return [.push(target, mailEvent(mail, for: target))]
-        case .lookUp(let id, let lookUp, let homes):
-            return self.lookUp(lookUp, id: id, homes: homes)
+        case .lookUp(let id, let lookUp, let target):
+            return self.lookUp(lookUp, id: id, of: target)
         case .announce(let network, let head, let members, let ended, let credentials):
             let closed = ended.flatMap { relays.closeAll(of: $0, by: network) }
             let news = presence.note(credentials, of: network)
@@ -45,6 +45,7 @@ extension Hub {
     private mutating func arrive(
         _ node: NodeKey,
         mail: [StoredMail],
+        keys: NodeChain?,
         refused: Set<NodeKey>,
         at now: Timestamp
     ) -> [HubAction] {
@@ -61,7 +62,7 @@ extension Hub {
             }
             guard let (channel, opened) = relays.open(by: lookUp, within: settings) else { continue }
             actions += opened
-            actions.append(.push(requester, .channel(channel, peer: node)))
+            actions.append(.push(requester, .channel(channel, peer: node, keys: keys)))
         }
         return actions
     }
@@ -74,22 +75,22 @@ extension Hub {
         return actions
     }
 
-    private mutating func lookUp(_ lookUp: LookUp, id: HubRequestID, homes: [NodeKey]?) -> [HubAction] {
+    private mutating func lookUp(_ lookUp: LookUp, id: HubRequestID, of known: LookUp.Target?) -> [HubAction] {
         let (node, target) = (lookUp.requester, lookUp.target)
         guard presence.watchers.contains(node) else { return [.answer(id, .refused(.notWatching))] }
-        guard let homes else {
+        guard let known else {
             let event = refusals.add(node)
             return (event.map { [.audit($0)] } ?? []) + [.answer(id, .refused(.unknown))]
         }
         guard presence.watchers.contains(target) else {
             presence.awaited.add(lookUp, limit: settings.awaitedCount)
-            let places = cluster.places(homes)
+            let places = cluster.places(known.homes)
             return [.answer(id, places.isEmpty ? .offline : .away(homes: places))]
         }
         guard let (channel, opened) = relays.open(by: lookUp, within: settings) else {
             return [.answer(id, .refused(.overLimit))]
         }
-        return opened + [.answer(id, .online(channel))]
+        return opened + [.answer(id, .online(channel, keys: known.keys))]
     }
 
     private func mailEvent(_ mail: StoredMail, for target: NodeKey) -> HubEvent {

@@ -5,6 +5,8 @@ import TrustCore
 struct Presence: Sendable {
     /// Nodes whose event stream is open.
     var watchers: Set<NodeKey> = []
+    /// Whose sessions are whose, where nodes have changed their keys.
+    var names = SessionNames()
     /// Who waits for whom.
     var awaited = AwaitedPeers()
     /// What strangers' mail took of its pool at the last deposit.

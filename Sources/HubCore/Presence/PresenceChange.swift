@@ -6,13 +6,13 @@ import TrustCore
 enum PresenceChange: Hashable, Sendable {
     /// A node opened its event stream: it gets its mail and is connected with those who wait for it, but for the
     /// `refused` ones, whose grants have been revoked.
-    case arrive(NodeKey, mail: [StoredMail], refused: Set<NodeKey>, at: Timestamp)
+    case arrive(NodeKey, mail: [StoredMail], keys: NodeChain?, refused: Set<NodeKey>, at: Timestamp)
     /// A node's event stream is over.
     case leave(NodeKey)
     /// Mail was stored: its reader gets it, if it is present.
     case deliver(StoredMail, to: NodeKey)
-    /// A node looks up another, which is at home at these other hubs; nil: it may not.
-    case lookUp(HubRequestID, LookUp, homes: [NodeKey]?)
+    /// A node looks up another, of which this is told; nil: it may not.
+    case lookUp(HubRequestID, LookUp, LookUp.Target?)
     /// The log of a network has come to a head: its members that are present are told, and no packets are relayed any
     /// longer for those who are members no more, as far as they were by the network. They are told of the `credentials`
     /// that are news.

@@ -10,12 +10,14 @@ extension Hub {
         switch input {
         case .request(let request, let id, let node, let network, let now):
             return decide(request, id: id, from: node, in: network, at: now, over: facts, spent: spent)
-        case .watchOpened(let node, _) where admission.banned.contains(node):
-            return HubDecision(actions: [.endWatch(node)])
+        case .watchOpened(let node, _) where admission.banned.contains(node) || isSuperseded(node, over: facts):
+            return HubDecision(actions: [.endWatch(presence.names.session(of: node))])
         case .watchOpened(let node, let now):
             let refused = presence.awaited.lookUps(of: node).filter { isRefused($0, at: now, over: facts) }
             let mail = facts.mailboxes[node] ?? []
-            return HubDecision(change: .arrive(node, mail: mail, refused: Set(refused.map(\.requester)), at: now))
+            let requesters = Set(refused.map(\.requester))
+            let keys = changedKeys(of: node, over: facts)
+            return HubDecision(change: .arrive(node, mail: mail, keys: keys, refused: requesters, at: now))
         case .watchClosed(let node, let now):
             let known = facts.registrations[node].map { [$0] } ?? []
             let stale = known.filter { now - $0.seen >= settings.seenInterval }
@@ -58,12 +60,15 @@ extension Hub {
             let isMember = facts.networks[network]?.contains(node, at: now.wall) ?? false
             return isMember ? within([.questions(in: network)], decision) : decision
         }
+        if request.keys == nil, isSuperseded(node, over: facts) { return .answer(id, .refused(.superseded)) }
         switch request {
-        case .register(let contacts):
-            let (subjects, decision) = register(contacts, id: id, from: node, in: network, at: now.wall, over: facts)
+        case .register(let contacts, let keys):
+            let visitor = Visitor(node: node, contacts: contacts, keys: keys)
+            let (subjects, decision) = register(visitor, id: id, in: network, at: now.wall, over: facts)
             return within(subjects, decision)
-        case .visit:
-            let (subjects, decision) = register(nil, id: id, from: node, in: network, at: now.wall, over: facts)
+        case .visit(let keys):
+            let visitor = Visitor(node: node, contacts: nil, keys: keys)
+            let (subjects, decision) = register(visitor, id: id, in: network, at: now.wall, over: facts)
             return within(subjects, decision)
         case .deregister:
             guard facts.registrations[node] != nil else { return .answer(id, .done) }
@@ -139,14 +144,18 @@ extension Hub {
     /// The registration, and the rates that it counts against: none when nothing changes but the time. A node that only
     /// visits, and tells no contact cards, is at home elsewhere.
     private func register(
-        _ contacts: [RecordID]?,
+        _ visitor: Visitor,
         id: HubRequestID,
-        from node: NodeKey,
         in network: SourceNetwork,
         at now: Timestamp,
         over facts: HubFacts
     ) -> (subjects: [RateSubject], decision: HubDecision) {
+        let (node, contacts) = (visitor.node, visitor.contacts)
         let mark = facts.registrations[node]?.mark
+        guard let keys = Self.keys(visitor.keys, behind: facts.registrations[node]?.keys) else {
+            return ([], .answer(id, .refused(.superseded)))
+        }
+        let shown = keys.flatMap { $0.isChanged ? $0 : nil }
         let answer = HubAction.answer(id, .registered(node, node.personalAddress, at: now, mark: mark))
         guard let known = facts.registrations[node] else {
             guard admission.admits(node) else { return ([], .answer(id, .refused(.closed))) }
@@ -157,25 +166,43 @@ extension Hub {
                 contacts: contacts ?? [],
                 registered: now,
                 seen: now,
-                homes: homes
+                homes: homes,
+                keys: keys
             )
             let address: JSONValue = ["address": .string(node.personalAddress.description)]
             let event = AuditEvent(.registered, actor: node, subject: node.did, new: address)
             return (
                 [.changes(of: node), .registrations(from: network)],
-                HubDecision(writes: [.register(registration)], actions: [.audit(event), answer])
+                HubDecision(writes: [.register(registration)], keys: shown, actions: [.audit(event), answer])
             )
         }
         let homes = contacts == nil ? known.homes : known.homes(with: key)
-        let isChanged = contacts.map { $0 != known.contacts } ?? false || homes != known.homes
+        let isChanged =
+            contacts.map { $0 != known.contacts } ?? false || homes != known.homes || keys != known.keys
         guard isChanged || now - known.seen >= settings.seenInterval else {
-            return ([], HubDecision(actions: [answer]))
+            return ([], HubDecision(keys: shown, actions: [answer]))
         }
-        let registration = known.seen(at: now, contacts: contacts, homes: homes)
+        let registration = known.seen(at: now, contacts: contacts, homes: homes, keys: keys)
+        let events = changeEvents(from: known.keys, to: keys, of: node)
         return (
             isChanged ? [.changes(of: node)] : [],
-            HubDecision(writes: [.register(registration)], actions: [answer])
+            HubDecision(writes: [.register(registration)], keys: shown, actions: events + [answer])
         )
+    }
+
+    /// What the audit trail says when the node has another key than it was known to have.
+    private func changeEvents(from known: NodeChain?, to keys: NodeChain?, of node: NodeKey) -> [HubAction] {
+        let former = known?.current ?? node
+        guard let current = keys?.current, current != former else { return [] }
+        let (old, new): (JSONValue, JSONValue) = (["key": .string(former.did)], ["key": .string(current.did)])
+        return [.audit(AuditEvent(.keyChanged, actor: node, subject: node.did, old: old, new: new))]
+    }
+
+    /// A node that registers: with its contact cards, unless it is at home elsewhere, and what it tells of its keys.
+    private struct Visitor {
+        let node: NodeKey
+        let contacts: [RecordID]?
+        let keys: NodeChain?
     }
 
     private func deregister(id: HubRequestID, from node: NodeKey) -> HubDecision {
@@ -259,8 +286,9 @@ extension Hub {
         over facts: HubFacts
     ) -> HubDecision {
         let isAllowed = allows(grant, to: node, target, at: now, over: facts)
-        let lookUp = LookUp(requester: node, target: target, basis: .grant(grant))
-        return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
+        let keys = changedKeys(of: node, over: facts)
+        let lookUp = LookUp(requester: node, target: target, basis: .grant(grant), keys: keys)
+        return HubDecision(change: .lookUp(id, lookUp, isAllowed ? self.target(target, over: facts) : nil))
     }
 
     /// The look-up of a fellow member.
@@ -278,15 +306,17 @@ extension Hub {
             requester: node,
             target: target,
             basis: .network(network, until: until),
-            credential: state?.credential(of: node, at: now)
+            credential: state?.credential(of: node, at: now),
+            keys: changedKeys(of: node, over: facts)
         )
         let isAllowed = facts.registrations[target] != nil && !isRefused(lookUp, at: now, over: facts)
-        return HubDecision(change: .lookUp(id, lookUp, homes: isAllowed ? homes(of: target, over: facts) : nil))
+        return HubDecision(change: .lookUp(id, lookUp, isAllowed ? self.target(target, over: facts) : nil))
     }
 
-    /// The other hubs where `node` is at home.
-    private func homes(of node: NodeKey, over facts: HubFacts) -> [NodeKey] {
-        (facts.registrations[node]?.homes ?? []).filter { $0 != key }
+    /// The other hubs where `node` is at home, and its keys.
+    private func target(_ node: NodeKey, over facts: HubFacts) -> LookUp.Target {
+        let homes = (facts.registrations[node]?.homes ?? []).filter { $0 != key }
+        return LookUp.Target(homes: homes, keys: changedKeys(of: node, over: facts))
     }
 
     /// Whether the right to a look-up has ended.
@@ -308,7 +338,7 @@ extension Hub {
     private func revocations(between node: NodeKey, and keys: [NodeKey], over facts: HubFacts) -> [Revocation] {
         keys.flatMap { [GrantPair(giver: node, subject: $0), GrantPair(giver: $0, subject: node)] }.compactMap { pair in
             facts.revocations[tags.revocation(by: pair.giver, of: pair.subject)].flatMap { stored in
-                tags.revocation(stored, by: pair.giver, of: pair.subject)
+                tags.revocation(stored, by: pair.giver, of: pair.subject, keys: facts.registrations[pair.giver]?.keys)
             }
         }
     }

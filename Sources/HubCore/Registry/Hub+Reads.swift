@@ -11,6 +11,7 @@ extension Hub {
             add(to: &reads, for: request, from: node)
         case .watchOpened(let node, _):
             reads.mailboxes.insert(node)
+            reads.registrations.insert(node)
             for lookUp in presence.awaited.lookUps(of: node) {
                 switch lookUp.basis {
                 case .grant: reads.revocations.insert(tags.revocation(by: node, of: lookUp.requester))
@@ -32,9 +33,11 @@ extension Hub {
     }
 
     private func add(to reads: inout HubReads, for request: HubRequest, from node: NodeKey) {
+        // Whether its key is the current one.
+        reads.registrations.insert(node)
         switch request {
         case .register, .visit, .deregister, .mark:
-            reads.registrations.insert(node)
+            break
         case .deposit(let target, let sealed, _):
             reads.mail.insert(MailKey(target: target, id: RecordID(ofBytes: sealed)))
             reads.headers.insert(target)
@@ -65,6 +68,7 @@ extension Hub {
             reads.revocations.insert(tags.revocation(by: node, of: revocation.subject))
         case .recall(let keys):
             for key in keys {
+                reads.registrations.insert(key)
                 reads.revocations.insert(tags.revocation(by: node, of: key))
                 reads.revocations.insert(tags.revocation(by: key, of: node))
             }

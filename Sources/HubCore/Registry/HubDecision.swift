@@ -1,5 +1,6 @@
 import HubProtocol
 import PosternModel
+import TrustCore
 
 /// What a hub decided about one input. It depends on the input, the facts and the hub's state alone, so it may be made
 /// again when a transaction could not be committed.
@@ -11,6 +12,8 @@ package struct HubDecision: Hashable, Sendable {
     var spentAt = Instant(nanoseconds: 0)
     /// What strangers' mail takes of its pool, where the decision depended on it.
     var strangerCost: Int?
+    /// What the node has shown of its key, which is that of its session.
+    var keys: NodeChain?
     /// What changes in memory once the writes are durable.
     var change: PresenceChange?
     /// What is done after that.

@@ -13,6 +13,8 @@ package struct Registration: Hashable, Sendable {
     package let mark: StateMark?
     /// The hubs where it is at home, of those that share the store: the one that it came to last first.
     package let homes: [NodeKey]
+    /// How its key has changed, or which one comes next, as it first told and has changed it since.
+    package let keys: NodeChain?
 
     /// How many homes are kept of one node.
     private static let homeCount = 3
@@ -23,7 +25,8 @@ package struct Registration: Hashable, Sendable {
         registered: Timestamp,
         seen: Timestamp,
         mark: StateMark? = nil,
-        homes: [NodeKey] = []
+        homes: [NodeKey] = [],
+        keys: NodeChain? = nil
     ) {
         self.key = key
         self.contacts = contacts
@@ -31,6 +34,7 @@ package struct Registration: Hashable, Sendable {
         self.seen = seen
         self.mark = mark
         self.homes = homes
+        self.keys = keys
     }
 
     /// The homes of a node that comes to `hub`: where it is at home already, they stay.
@@ -38,21 +42,35 @@ package struct Registration: Hashable, Sendable {
         homes.contains(hub) ? homes : Array(([hub] + homes).prefix(Self.homeCount))
     }
 
-    /// The same, of a node that is here at `time`, with `contacts` when they have changed.
-    func seen(at time: Timestamp, contacts changed: [RecordID]? = nil, homes moved: [NodeKey]? = nil) -> Registration {
+    /// The same, of a node that is here at `time`, with what has changed.
+    func seen(
+        at time: Timestamp,
+        contacts changed: [RecordID]? = nil,
+        homes moved: [NodeKey]? = nil,
+        keys told: NodeChain? = nil
+    ) -> Registration {
         Registration(
             key: key,
             contacts: changed ?? contacts,
             registered: registered,
             seen: time,
             mark: mark,
-            homes: moved ?? homes
+            homes: moved ?? homes,
+            keys: told ?? keys
         )
     }
 
     /// The same, of a node that has left `mark`.
     func marked(_ mark: StateMark) -> Registration {
-        Registration(key: key, contacts: contacts, registered: registered, seen: seen, mark: mark, homes: homes)
+        Registration(
+            key: key,
+            contacts: contacts,
+            registered: registered,
+            seen: seen,
+            mark: mark,
+            homes: homes,
+            keys: keys
+        )
     }
 }
 

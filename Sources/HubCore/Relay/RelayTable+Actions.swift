@@ -18,7 +18,7 @@ extension RelayTable {
         let ends = add(node, target, by: lookUp)
         let actions: [HubAction] = [
             .bridge(node, ends.a.channel, target, ends.b.channel),
-            .push(target, .channel(ends.b.channel, peer: node, credential: lookUp.credential)),
+            .push(target, .channel(ends.b.channel, peer: node, credential: lookUp.credential, keys: lookUp.keys)),
         ]
         return (ends.a.channel, actions)
     }

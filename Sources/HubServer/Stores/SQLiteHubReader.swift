@@ -85,14 +85,16 @@ struct SQLiteHubReader {
 
     private func registration(of key: NodeKey) throws -> Registration? {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen, mark, homes FROM node WHERE key = ?"
+            sql: "SELECT key, contacts, registered, seen, mark, homes, keys FROM node WHERE key = ?"
         )
         return try Row.fetchOne(statement, arguments: [key.blob]).flatMap { registration(in: $0) }
     }
 
     private func registrations(_ unseen: HubReads.Unseen) throws -> [Registration] {
         let statement = try database.cachedStatement(
-            sql: "SELECT key, contacts, registered, seen, mark, homes FROM node WHERE seen < ? ORDER BY seen LIMIT ?"
+            sql: """
+                SELECT key, contacts, registered, seen, mark, homes, keys FROM node WHERE seen < ? ORDER BY seen LIMIT ?
+                """
         )
         return try Row.fetchAll(statement, arguments: [unseen.since.nanoseconds, unseen.limit]).compactMap { row in
             registration(in: row)
@@ -101,6 +103,7 @@ struct SQLiteHubReader {
 
     private func registration(in row: Row) -> Registration? {
         let (bytes, contacts, mark, homes): (Data, String, String?, Data) = (row[0], row[1], row[4], row[5])
+        let keys: String? = row[6]
         return NodeKey(bytes: [UInt8](bytes)).map { key in
             Registration(
                 key: key,
@@ -108,7 +111,8 @@ struct SQLiteHubReader {
                 registered: Timestamp(nanoseconds: row[2]),
                 seen: Timestamp(nanoseconds: row[3]),
                 mark: mark.flatMap { try? StateMark(verifying: JSONValue(parsing: $0)) },
-                homes: NodeKey.list([UInt8](homes))
+                homes: NodeKey.list([UInt8](homes)),
+                keys: keys.flatMap { NodeChain(storedText: $0) }
             )
         }
     }
@@ -157,6 +161,17 @@ struct SQLiteHubReader {
 
 extension NetworkID {
     var blob: Data { Data(hash.bytes) }
+}
+
+extension NodeChain {
+    /// The chain in a column, which a hub has verified before it wrote it.
+    init?(storedText text: String) {
+        guard let documents = (try? JSONValue(parsing: text))?.array else { return nil }
+        self.init(stored: documents)
+    }
+
+    /// The form of a column.
+    var storedText: String { JSONValue.array(documents).canonicalText }
 }
 
 extension NodeKey {

@@ -2,7 +2,11 @@
 enum SQLiteHubSchema {
     static let versions = [
         ("1", first), ("2", second), ("3", third), ("4", fourth), ("5", fifth), ("6", sixth), ("7", seventh),
+        ("8", eighth),
     ]
+
+    /// Nodes tell how their keys change.
+    private static let eighth = "ALTER TABLE node ADD COLUMN keys TEXT;"
 
     /// Content keys of networks lie beside the logs, a box for each reader. A number that each change of a log's state
     /// draws tells whether it is still the one that was read before.

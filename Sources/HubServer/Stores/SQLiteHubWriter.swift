@@ -53,15 +53,15 @@ struct SQLiteHubWriter {
     private func register(_ registration: Registration) throws {
         try execute(
             """
-            INSERT INTO node (key, contacts, registered, seen, homes) VALUES (?, ?, ?, ?, ?)
+            INSERT INTO node (key, contacts, registered, seen, homes, keys) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (key) DO UPDATE SET
                 contacts = excluded.contacts, registered = excluded.registered, seen = excluded.seen,
-                homes = excluded.homes
+                homes = excluded.homes, keys = excluded.keys
             """,
             [
                 registration.key.blob, registration.contacts.map(\.description).joined(separator: " "),
                 registration.registered.nanoseconds, registration.seen.nanoseconds,
-                Data(registration.homes.flatMap(\.bytes)),
+                Data(registration.homes.flatMap(\.bytes)), registration.keys?.storedText,
             ]
         )
     }

@@ -69,7 +69,12 @@ struct KeptCookies {
 // Packets of type `03`, in both directions.
 extension Node {
     /// Asks the sender of `initiation` to prove that it receives at the other end of `path`.
-    mutating func sendCookie(for initiation: RawSpan, on path: AddressPair, at now: Instant) {
+    mutating func sendCookie(
+        for initiation: RawSpan,
+        to ours: AnsweringKey,
+        on path: AddressPair,
+        at now: Instant
+    ) {
         guard outgoing.count < Self.maximumAnswers,
             let index = try? initiation.load(UInt32.self, at: PacketLayout.Initiation.senderIndex),
             let mac1 = try? initiation.copyBytes(PacketLayout.Initiation.mac1)
@@ -83,7 +88,7 @@ extension Node {
             $0.append(PacketType.cookie.rawValue)
             $0.append(bigEndian: index)
             $0.append(nonce)
-            $0.append(CookieSeal.seal(cookie, nonce: nonce, mac1: mac1, key: cookieKey))
+            $0.append(CookieSeal.seal(cookie, nonce: nonce, mac1: mac1, key: ours.cookieKey))
         }
         outgoing.append(OutgoingHandshake(path: path, bytes: packet))
         shared.statistics.cookiesSent += 1
@@ -107,7 +112,8 @@ extension Node {
             return
         }
         let mac1 = Array(pending.packet[PacketLayout.Initiation.mac1])
-        guard let cookie = CookieSeal.open(sealed, nonce: nonce, mac1: mac1, key: CookieSeal.key(for: peer.key)) else {
+        let key = CookieSeal.key(for: peer.handshakeKey)
+        guard let cookie = CookieSeal.open(sealed, nonce: nonce, mac1: mac1, key: key) else {
             shared.statistics.dropped.unauthentic += 1
             return
         }

@@ -28,7 +28,10 @@ package struct StreamHandle: Hashable, Sendable {
 
 /// A peer that the node may talk with.
 package struct PeerConfiguration: Sendable {
+    /// What the peer is called: its first key.
     package var key: NodeKey
+    /// The key that it shakes hands with.
+    package var handshakeKey: NodeKey
     /// The secret of the trust record, or ``PreSharedKey/none``.
     package var preSharedKey: PreSharedKey
     /// Where the peer may be reached.
@@ -50,6 +53,7 @@ package struct PeerConfiguration: Sendable {
 
     package init(
         key: NodeKey,
+        handshakeKey: NodeKey? = nil,
         preSharedKey: PreSharedKey = .none,
         candidates: [Candidate] = [],
         relays: Bool = false,
@@ -60,6 +64,7 @@ package struct PeerConfiguration: Sendable {
         sharedFloors: [UInt64: UInt64]? = nil
     ) {
         self.key = key
+        self.handshakeKey = handshakeKey ?? key
         self.preSharedKey = preSharedKey
         self.candidates = candidates
         self.relays = relays

@@ -14,6 +14,8 @@ extension Node {
         var path: AddressPair
         /// Whether the initiator has shown that it receives there.
         var isProven: Bool
+        /// Whether it was made for a key that this node has changed.
+        var isToFormerKey: Bool
     }
 
     /// Age of early data, by the conversation that both sides remember, up to which it counts before the peer has
@@ -21,8 +23,10 @@ extension Node {
     private static let earlyDataAge = Interval.seconds(30)
 
     /// Whether what comes with message 1 may have its effects at once (`Protocol.md` §4.5).
-    func mayTakeEarlyData(_ initiation: InitiationPayload, of peer: Peer, at now: Instant) -> Bool {
-        guard takesEarlyData, peer.isAdmitted, peer.isFloorCertain else { return false }
+    func mayTakeEarlyData(of incoming: IncomingInitiation, from peer: Peer, at now: Instant) -> Bool {
+        // Whoever has stolen the former key can make a first message of any peer to it.
+        guard takesEarlyData, peer.isAdmitted, peer.isFloorCertain, !incoming.isToFormerKey else { return false }
+        let initiation = incoming.payload
         guard let former = peer.former else { return true }
         guard let named = initiation.parameters.formerSession, named.number == former.ours else { return false }
         let silence = Interval.milliseconds(Int64(min(named.silentMilliseconds, 1 << 40)))

@@ -15,12 +15,12 @@ extension Node {
             identity: shared.identity,
             responder: peer.exchangeKey,
             psk: peer.preSharedKey,
-            prologue: PacketLayout.prologue(to: peer.key),
+            prologue: PacketLayout.prologue(to: peer.handshakeKey),
             using: shared.random
         )
         let payload = InitiationPayload(
             counter: number,
-            key: shared.identity.key,
+            key: shared.identity.currentKey,
             ours: session.ours,
             theirs: session.theirs,
             hasAES: shared.hasAES,
@@ -43,7 +43,7 @@ extension Node {
             } catch {
                 isWritten = false
             }
-            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
+            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.handshakeKey))
             $0.appendZeros(HandshakeMAC.byteCount)
         }
         guard isWritten else {
@@ -159,7 +159,7 @@ extension Node {
     mutating func receiveResponse(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         let macOffset = packet.byteCount - PacketLayout.Response.macs
         guard packet.byteCount >= PacketLayout.Response.minimum,
-            HandshakeMAC.verify(packet, at: macOffset, key: macKey),
+            HandshakeMAC.verify(packet, at: macOffset, key: answering[0].macKey),
             let theirs = try? packet.load(UInt32.self, at: PacketLayout.Response.senderIndex),
             let ours = try? packet.load(UInt32.self, at: PacketLayout.Response.receiverIndex),
             let message = try? packet.copyBytes(PacketLayout.Response.noise..<macOffset)
@@ -319,7 +319,7 @@ extension Node {
         let session = Session(
             peer: peer,
             ours: ours ?? newSessionNumber(),
-            opensEvenStreams: shared.identity.key.precedes(peer.key),
+            opensEvenStreams: shared.precedes(peer),
             shared: &shared,
             at: now
         )

@@ -11,7 +11,9 @@ extension Node {
     @discardableResult
     package mutating func admit(_ configuration: PeerConfiguration, at now: Instant) -> PeerHandle? {
         if let slot = slotsByKey[configuration.key], let peer = peers[slot] {
-            guard !peer.isAdmitted || peer.relays == configuration.relays else { return nil }
+            guard !peer.isAdmitted || peer.relays == configuration.relays,
+                peer.handshakeKey == configuration.handshakeKey
+            else { return nil }
             peer.preSharedKey = configuration.preSharedKey
             peer.relays = configuration.relays
             peer.attests = configuration.attests
@@ -21,7 +23,9 @@ extension Node {
             add(configuration.candidates, to: peer, at: now)
             return peer.handle
         }
-        guard let exchangeKey = try? configuration.key.exchangeKey() else { return nil }
+        guard let exchangeKey = try? configuration.handshakeKey.exchangeKey(),
+            peer(shakingHandsWith: configuration.handshakeKey) == nil
+        else { return nil }
         let peer = addPeer(configuration, exchangeKey: exchangeKey, isAdmitted: true)
         // A first message of the time before could come now.
         if expelled.contains(configuration.key) { peer?.isFloorCertain = false }
@@ -67,7 +71,7 @@ extension Node {
         let session = Session(
             peer: peer,
             ours: newSessionNumber(),
-            opensEvenStreams: shared.identity.key.precedes(peer.key),
+            opensEvenStreams: shared.precedes(peer),
             shared: &shared,
             at: now
         )

@@ -25,7 +25,7 @@ extension Node {
         // Both began at once: the handshake of the lower key stands, unless the other's gets no answer.
         // One that names our attempt shows that the peer has answered it already, and one whose floor ours does not
         // exceed, that it never will.
-        let isOurs = shared.identity.key.precedes(peer.key)
+        let isOurs = shared.precedes(peer)
         let hasAnswered = peer.session.map { !$0.isEstablished && $0.ours == initiation.theirs } ?? false
         let patience = shared.settings.handshakeRetry * PendingHandshake.patience
         if let pending = peer.pending, isOurs, !hasAnswered, now - pending.startedAt < patience,
@@ -39,7 +39,9 @@ extension Node {
 
     /// The peer with `key`, which has proved to be it. One that is unknown is added; nil at the limit.
     private mutating func claimedPeer(_ key: NodeKey) -> Peer? {
-        if let known = slotsByKey[key].flatMap({ peers[$0] }) { return known }
+        if let known = peer(shakingHandsWith: key) { return known }
+        // Who is known by it has another key now.
+        guard slotsByKey[key] == nil else { return nil }
         guard unconfirmedStrangers < Self.maximumUnconfirmed else {
             shared.statistics.dropped.overLimit += 1
             return nil

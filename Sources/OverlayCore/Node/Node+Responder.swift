@@ -8,7 +8,9 @@ extension Node {
     mutating func receiveInitiation(_ packet: RawSpan, on path: AddressPair, at now: Instant) {
         typealias Layout = PacketLayout.Initiation
         guard packet.byteCount == Layout.byteCount,
-            HandshakeMAC.verify(packet, at: Layout.mac1.lowerBound, key: macKey),
+            let ours = answering.first(where: {
+                HandshakeMAC.verify(packet, at: Layout.mac1.lowerBound, key: $0.macKey)
+            }),
             let ephemeral = try? packet.loadWords32(at: Layout.noise)
         else {
             shared.statistics.dropped.malformed += 1
@@ -19,8 +21,8 @@ extension Node {
             return
         }
         let isProven = cookies.prove(packet, at: Layout.mac1.upperBound, from: path.remote, at: now)
-        guard !isClosing, admits(packet, on: path, isProven: isProven, at: now) else { return }
-        var noise = NoiseResponder(identity: shared.identity, prologue: prologue)
+        guard !isClosing, admits(packet, to: ours, on: path, isProven: isProven, at: now) else { return }
+        var noise = NoiseResponder(identity: ours.identity, prologue: ours.prologue)
         guard let theirs = try? packet.load(UInt32.self, at: Layout.senderIndex),
             let message = try? packet.copyBytes(Layout.noise..<Layout.mac1.lowerBound),
             let remote = try? noise.readSender(of: message)
@@ -37,7 +39,8 @@ extension Node {
             ephemeral: ephemeral,
             index: ReceiverIndex(theirs),
             path: path,
-            isProven: isProven
+            isProven: isProven,
+            isToFormerKey: ours.isFormer
         )
         answer(incoming, noise: noise, peer: peer, at: now)
     }
@@ -67,6 +70,7 @@ extension Node {
     /// proof.
     private mutating func admits(
         _ packet: RawSpan,
+        to ours: AnsweringKey,
         on path: AddressPair,
         isProven: Bool,
         at now: Instant
@@ -75,7 +79,7 @@ extension Node {
         case .admitted:
             return true
         case .unproven:
-            sendCookie(for: packet, on: path, at: now)
+            sendCookie(for: packet, to: ours, on: path, at: now)
             return false
         case .overLimit:
             shared.statistics.dropped.overLimit += 1
@@ -109,7 +113,7 @@ extension Node {
     /// Whether who has the static key `form` and the secret is the holder of `key`: of a peer its own secret, of an
     /// unknown key none.
     private func proves(_ key: NodeKey, _ form: ExchangeKey, with secret: PreSharedKey) -> Bool {
-        if let known = slotsByKey[key].flatMap({ peers[$0] }) {
+        if let known = peer(shakingHandsWith: key) {
             return known.exchangeKey == form && known.preSharedKey == secret
         }
         return shared.settings.acceptsUnknownPeers && secret == .none && (try? key.exchangeKey()) == form
@@ -148,7 +152,7 @@ extension Node {
         }
         raiseReplayFloor(of: peer, to: initiation.counter)
         let session = living ?? begin(isSuccessor: isSuccessor, for: initiation, of: peer, at: now)
-        let takesEarly = continued == nil && !isSuccessor && mayTakeEarlyData(initiation, of: peer, at: now)
+        let takesEarly = continued == nil && !isSuccessor && mayTakeEarlyData(of: incoming, from: peer, at: now)
         let early = takesEarly ? takeEarlyData(of: incoming, session, at: now) : .success(false)
         let response = ResponsePayload(
             ours: session.ours,
@@ -170,7 +174,7 @@ extension Node {
         if isSuccessor { return wait(for: session, incoming, answerSize, at: now) }
         // Who gives in keeps its own first message on its way: the peer may have answered that one already, and then
         // the keys of this answer open nothing there.
-        if !shared.identity.key.precedes(peer.key) { dropPending(of: peer) }
+        if !shared.precedes(peer) { dropPending(of: peer) }
         peer.needsHandshake = false
         if living != nil {
             shared.statistics.rekeys += 1
@@ -265,7 +269,7 @@ extension Node {
             $0.append(bigEndian: index.rawValue)
             $0.append(bigEndian: incoming.index.rawValue)
             secrets = try? noise.writeMessage2(payload: payload, to: &$0, using: shared.random)
-            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.key))
+            HandshakeMAC.append(to: &$0, from: 0, key: HandshakeMAC.key(for: peer.handshakeKey))
             $0.appendZeros(HandshakeMAC.byteCount)
         }
         guard let secrets else {
@@ -312,7 +316,7 @@ extension Node {
         let session = Session(
             peer: peer,
             ours: peer.pending.flatMap { _ in peer.session?.ours } ?? newSessionNumber(),
-            opensEvenStreams: shared.identity.key.precedes(peer.key),
+            opensEvenStreams: shared.precedes(peer),
             shared: &shared,
             at: now
         )

@@ -19,7 +19,9 @@ package struct Node: ~Copyable {
     private var freeSlots: [Int] = []
     private var generation: UInt32 = 0
     private(set) var slotsByKey: [NodeKey: Int] = [:]
-    /// A key among the peers by its X25519 form. The opposite key, which has the same form, may be one too.
+    /// The names of peers that shake hands with another key than their first one, by that key.
+    private var namesByHandshakeKey: [NodeKey: NodeKey] = [:]
+    /// A key that peers shake hands with by its X25519 form. The opposite key, which has the same form, may be one too.
     private var keysByForm: [ExchangeKey: NodeKey] = [:]
     /// Slots of peers with something to send.
     var ready = RingQueue<Int>()
@@ -29,10 +31,8 @@ package struct Node: ~Copyable {
     var answered = AnsweredHandshakes()
     var gate: HandshakeGate
     var cookies = Cookies()
-    /// What handshakes that others begin start with.
-    let prologue: [UInt8]
-    let macKey: MACKey
-    let cookieKey: MACKey
+    /// The keys to which others may begin handshakes, the current one first.
+    let answering: [AnsweringKey]
     let scratch = Scratch()
     let relayScratch = Scratch()
     /// Whom the node expelled: what it remembered of their sessions is gone.
@@ -43,6 +43,25 @@ package struct Node: ~Copyable {
     /// Sessions of unknown peers that have not shown yet that they have the keys.
     var unconfirmedStrangers = 0
     var isClosing = false
+
+    /// A key of this node's to which others begin handshakes.
+    struct AnsweringKey {
+        let identity: NodeIdentity
+        /// What such handshakes start with.
+        let prologue: [UInt8]
+        let macKey: MACKey
+        let cookieKey: MACKey
+        /// Whether it is one that the node has changed.
+        let isFormer: Bool
+
+        init(_ identity: NodeIdentity, isFormer: Bool) {
+            self.identity = identity
+            self.isFormer = isFormer
+            prologue = PacketLayout.prologue(to: identity.currentKey)
+            macKey = HandshakeMAC.key(for: identity.currentKey)
+            cookieKey = CookieSeal.key(for: identity.currentKey)
+        }
+    }
 
     /// A handshake packet and where it goes.
     struct OutgoingHandshake {
@@ -62,9 +81,9 @@ package struct Node: ~Copyable {
     ) {
         let random = RandomSource(seed: seed, entropy: entropy)
         shared = Shared(identity: identity, settings: settings, random: random)
-        prologue = PacketLayout.prologue(to: identity.key)
-        macKey = HandshakeMAC.key(for: identity.key)
-        cookieKey = CookieSeal.key(for: identity.key)
+        answering =
+            [AnsweringKey(identity, isFormer: false)]
+            + identity.former.reversed().map { AnsweringKey($0, isFormer: true) }
         gate = HandshakeGate(
             perSecond: settings.maxHandshakesPerSecond,
             unproven: settings.maxUnprovenHandshakesPerSecond,
@@ -231,21 +250,32 @@ package struct Node: ~Copyable {
         )
         peers[slot] = peer
         slotsByKey[configuration.key] = slot
-        keysByForm[exchangeKey] = configuration.key
+        keysByForm[exchangeKey] = configuration.handshakeKey
+        if configuration.handshakeKey != configuration.key {
+            namesByHandshakeKey[configuration.handshakeKey] = configuration.key
+        }
         return peer
+    }
+
+    /// The peer that shakes hands with `key`.
+    func peer(shakingHandsWith key: NodeKey) -> Peer? {
+        guard let peer = slotsByKey[namesByHandshakeKey[key] ?? key].flatMap({ peers[$0] }) else { return nil }
+        return peer.handshakeKey == key ? peer : nil
     }
 
     /// The peers whose keys have this X25519 form: one, or two with opposite keys.
     func peers(withForm form: ExchangeKey) -> [Peer] {
         guard let key = keysByForm[form] else { return [] }
-        return [key, key.negated].compactMap { slotsByKey[$0].flatMap { peers[$0] } }
+        return [key, key.negated].compactMap { peer(shakingHandsWith: $0) }
     }
 
     /// The key does not lead to the peer any more.
     mutating func forgetKey(of peer: Peer) {
         guard slotsByKey[peer.key] == peer.slot else { return }
         slotsByKey[peer.key] = nil
-        if slotsByKey[peer.key.negated] == nil { keysByForm[peer.exchangeKey] = nil }
+        if peer.handshakeKey != peer.key { namesByHandshakeKey[peer.handshakeKey] = nil }
+        let opposite = self.peer(shakingHandsWith: peer.handshakeKey.negated)
+        keysByForm[peer.exchangeKey] = opposite?.handshakeKey
     }
 
     /// Gives the peer's slot back.

@@ -61,6 +61,12 @@ struct Shared: ~Copyable {
     /// Bytes that one stream may hold in each direction: half as much.
     var streamShare: Int { sessionShare / 2 }
 
+    /// Whether this node comes before the peer in the order that both agree on: that of their first keys, but a hub
+    /// knows its clients by their current ones.
+    func precedes(_ peer: Peer) -> Bool {
+        (peer.relays ? identity.currentKey : identity.key).precedes(peer.key)
+    }
+
     /// A number that nothing of this node had before.
     mutating func serial() -> UInt32 {
         nextSerial &+= 1

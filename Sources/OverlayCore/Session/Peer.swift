@@ -5,7 +5,11 @@ import PosternModel
 /// Somebody the node may talk with: admitted by the shell or, on a hub, unknown until it spoke.
 final class Peer {
     let handle: PeerHandle
+    /// What it is called: its first key.
     let key: NodeKey
+    /// The key that it shakes hands with.
+    let handshakeKey: NodeKey
+    /// The X25519 form of ``handshakeKey``.
     let exchangeKey: ExchangeKey
     var preSharedKey: PreSharedKey
     /// Whether it may relay for us.
@@ -100,6 +104,7 @@ final class Peer {
     init(handle: PeerHandle, configuration: PeerConfiguration, exchangeKey: ExchangeKey, isAdmitted: Bool) {
         self.handle = handle
         key = configuration.key
+        handshakeKey = configuration.handshakeKey
         self.exchangeKey = exchangeKey
         preSharedKey = configuration.preSharedKey
         relays = configuration.relays

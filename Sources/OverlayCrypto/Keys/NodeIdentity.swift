@@ -3,10 +3,21 @@ package import PosternModel
 
 /// Who this node is: its Ed25519 key pair and the X25519 form of it (DESIGN §4). The secrets never leave guarded
 /// memory.
+///
+/// A node that has changed its key is named by its first one for good, and signs and shakes hands with its current one
+/// (RULES N11).
 package final class NodeIdentity: Sendable {
-    /// The Ed25519 public key.
+    /// The first Ed25519 public key: what the node is called.
     package let key: NodeKey
-    /// The X25519 form of ``key``, the static key of handshakes.
+    /// The Ed25519 public key that it signs and shakes hands with.
+    package let currentKey: NodeKey
+    /// The records that lead from ``key`` to ``currentKey``, as records carry them; empty when they are one key.
+    package let succession: [JSONValue]
+    /// The keys before the current one that the node still holds, the earliest first: each is its own name.
+    package let former: [NodeIdentity]
+    /// The earliest key that the node still holds: what only the node itself reads goes on under it.
+    package var eldest: NodeIdentity { former.first ?? self }
+    /// The X25519 form of ``currentKey``, the static key of handshakes.
     package var exchangeKey: ExchangeKey { exchange.publicKey }
 
     let exchange: ExchangeKeyPair
@@ -42,8 +53,22 @@ package final class NodeIdentity: Sendable {
         }
         guard let publicKey, let key = NodeKey(bytes: publicKey) else { throw .invalidKey }
         self.key = key
+        currentKey = key
+        succession = []
+        former = []
         self.secrets = secrets
         exchange = try ExchangeKeyPair(secret: exchangeSecret)
+    }
+
+    /// The node that began with the key `first` and has the key of `current` now, as `succession` shows; it still holds
+    /// the keys `former`.
+    package init(_ current: NodeIdentity, of first: NodeKey, succession: [JSONValue], former: [NodeIdentity]) {
+        key = first
+        currentKey = current.currentKey
+        self.succession = succession
+        self.former = former
+        secrets = current.secrets
+        exchange = current.exchange
     }
 
     /// The Ed25519 signature of `message` (RFC 8032 §5.1.6).
@@ -60,9 +85,14 @@ package final class NodeIdentity: Sendable {
         return signature
     }
 
-    /// The message that somebody sealed to this node's key with ``NodeKey/seal(_:)``, or nil when `box` is none.
+    /// The message that somebody sealed to this node's key with ``NodeKey/seal(_:)``, or nil when `box` is none. Who
+    /// has not heard of the current key seals to a former one.
     package func openSealed(_ box: [UInt8]) -> [UInt8]? {
-        exchange.openSealed(box)
+        if let message = exchange.openSealed(box) { return message }
+        for identity in former.reversed() {
+            if let message = identity.exchange.openSealed(box) { return message }
+        }
+        return nil
     }
 }
 

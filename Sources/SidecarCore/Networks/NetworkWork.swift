@@ -58,6 +58,7 @@ extension NetworkWork {
         by identity: NodeIdentity,
         in membership: Memberships.Membership,
         joinedAs label: String?,
+        keys: [NodeKey: NodeChain] = [:],
         at now: Timestamp,
         using random: RandomSource
     ) throws(Problem) -> [NetworkEntry] {
@@ -80,7 +81,7 @@ extension NetworkWork {
             return []
         }
         guard let key = membership.keys[log.state.key] else { throw .networkKeyMissing(membership.name) }
-        var author = NetworkAuthor(identity, after: log.state, key: key, at: now)
+        var author = NetworkAuthor(identity, after: log.state, key: key, keys: keys, at: now)
         if case .join = self {
             guard let guest = membership.invitation?.guest else { throw .badInvitation("it holds no key") }
             let proof = NetworkProof(of: guest, for: identity.key, joining: log.id)

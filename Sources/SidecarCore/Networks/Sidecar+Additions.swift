@@ -65,7 +65,7 @@ extension Sidecar {
             hubs: network.hubs,
             head: head
         )
-        guard let sealed = try? Mail.notice(notice).sealed(using: random) else { return [] }
+        guard let sealed = try? Mail.notice(notice).sealed(using: random, keys: book.successions) else { return [] }
         let facts = outboxEntry(
             .deposit(target: member, sealed: sealed, evidence: evidence(towards: member, at: now)),
             at: (book.relationships[member]?.hubs ?? []) + network.hubs + profile.hubs,

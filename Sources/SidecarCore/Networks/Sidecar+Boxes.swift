@@ -55,7 +55,9 @@ extension Sidecar {
             }
             networkLinks[id].boxing[hub] = left - 1
             let bytes = content.copyBytes()
-            let boxes = readers.compactMap { reader in reader.seal(bytes, using: random).map { (reader, $0) } }
+            let boxes = readers.compactMap { reader in
+                book.currentKey(of: reader).seal(bytes, using: random).map { (reader, $0) }
+            }
             return [box(Dictionary(boxes) { first, _ in first }, of: key, in: id, at: hub)]
         case .refused(.behind):
             networkLinks[id].synced.remove(hub)

@@ -88,7 +88,7 @@ extension Sidecar {
         let entries = log.entries(after: locator, byteCount: settings.entriesSize).map { $0.boxes(for: [peer]) }
         // No entry has a box of the newest key for who came by certificate, nor for a member of whom its author did not
         // know when a hub showed him another history.
-        let box = network.keys[log.state.key].flatMap { peer.seal($0.copyBytes(), using: random) }
+        let box = network.keys[log.state.key].flatMap { book.currentKey(of: peer).seal($0.copyBytes(), using: random) }
         return .entries(entries, beats: networkLinks[id].beatList, key: box)
     }
 

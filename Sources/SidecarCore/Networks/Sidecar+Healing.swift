@@ -25,7 +25,7 @@ extension Sidecar {
         let missing = healing.missing.prefix(HubRequest.appendedCount)
         guard missing.count == healing.missing.count else { return Array(missing) }
         guard let key = network.keys[healing.state.key] else { throw .networkKeyMissing(network.name) }
-        var author = NetworkAuthor(identity, after: healing.state, key: key, at: now)
+        var author = NetworkAuthor(identity, after: healing.state, key: key, keys: book.successions, at: now)
         let room = HubRequest.appendedCount - missing.count
         var entries = Array(missing)
         for (change, content) in healing.corrections.prefix(room) {

@@ -159,6 +159,7 @@ extension Sidecar {
                     by: identity,
                     in: network,
                     joinedAs: label,
+                    keys: book.successions,
                     at: now.wall,
                     using: random
                 )

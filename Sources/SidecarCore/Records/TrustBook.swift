@@ -76,6 +76,8 @@ struct TrustBook: Sendable {
     private(set) var commitments: [NodeKey: KeyCommitment] = [:]
     /// What peers said of it later that differs.
     private(set) var contradictions: [NodeKey: KeyCommitment] = [:]
+    /// The keys of nodes that have changed them, by their names.
+    private(set) var successions: [NodeKey: NodeChain] = [:]
     /// Whom the operator shut out.
     private(set) var blocked: Set<NodeKey> = []
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
@@ -134,16 +136,16 @@ struct TrustBook: Sendable {
             let isNewer = known.issued > relationship.received.issued
             noteClaim(of: relationship)
             relationships[relationship.peer] = isNewer ? relationship.renewed(by: known) : relationship
+            if let keys = relationship.received.record.succession { succeed(keys) }
         case .revoked(let revocation): trust.add(revocation)
         case .committed(let commitment, let peer): commit(commitment, by: peer)
         case .contradicted(let commitment, let peer): contradictions[peer] = commitment
+        case .succeeded(let keys): succeed(keys)
         case .bound(let name, let peer): bind(name, to: peer)
         case .invited(let invitation, let uses, let name, let time):
             issued[invitation.id] = Issued(invitation: invitation, uses: uses, name: name, since: time)
-        case .blocked(let peer):
-            blocked.insert(peer)
-        case .unblocked(let peer):
-            blocked.remove(peer)
+        case .blocked(let peer): blocked.insert(peer)
+        case .unblocked(let peer): blocked.remove(peer)
         case .uninvited(let id):
             issued[id]?.isRevoked = true
         case .redeemed(let id, let peer):
@@ -194,6 +196,19 @@ struct TrustBook: Sendable {
     /// The first word of a peer counts.
     private mutating func commit(_ commitment: KeyCommitment, by peer: NodeKey) {
         if commitments[peer] == nil { commitments[peer] = commitment }
+    }
+
+    /// The key that `node` has now, as far as is known: it signs and shakes hands with that.
+    func currentKey(of node: NodeKey) -> NodeKey { successions[node]?.current ?? node }
+
+    /// Whether `keys` goes on from what is known of its node's keys and keeps its word.
+    func follows(_ keys: NodeChain) -> Bool {
+        let (known, word) = (successions[keys.first], commitments[keys.first])
+        return (known.map { keys.extends($0) } ?? true) && (word.map { keys.keeps($0) } ?? true)
+    }
+
+    private mutating func succeed(_ keys: NodeChain) {
+        if follows(keys) { successions[keys.first] = keys }
     }
 
     /// A name that is another peer's stays with that one.
@@ -258,6 +273,7 @@ struct TrustBook: Sendable {
         // A name stays its peer's for good, also when the trust with it has ended.
         facts += names.sorted { $0.value < $1.value }.map { .bound($0.value, to: $0.key) }
         facts += commitments.sorted { $0.key < $1.key }.map { .committed($0.value, by: $0.key) }
+        facts += successions.sorted { $0.key < $1.key }.map { .succeeded($0.value) }
         facts += contradictions.sorted { $0.key < $1.key }.map { .contradicted($0.value, by: $0.key) }
         facts += blocked.sorted().map { .blocked($0) }
         facts += trust.revocations.map { .revoked($0) }

@@ -32,6 +32,8 @@ extension TrustFact {
             ["fact": "committed", "nextKey": commitment.json, "by": .string(peer.did)]
         case .contradicted(let commitment, let peer):
             ["fact": "contradicted", "nextKey": commitment.json, "by": .string(peer.did)]
+        case .succeeded(let keys):
+            ["fact": "succeeded", "keys": .array(keys.documents)]
         case .bound(let name, let peer):
             ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
         case .blocked(let peer): ["fact": "blocked", "peer": .string(peer.did)]
@@ -84,16 +86,16 @@ extension TrustFact {
             }
             self = .carded(token, at: try fields.time("at"))
         case "uncarded": self = .uncarded(try fields.recordID("id"))
-        case "decided":
-            self = .decided(try fields.recordID("id"), until: try fields.time("until"))
-        case "trusted":
-            self = .trusted(try TrustRelationship(try fields.value("trust")))
+        case "decided": self = .decided(try fields.recordID("id"), until: try fields.time("until"))
+        case "trusted": self = .trusted(try TrustRelationship(try fields.value("trust")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
         case "committed":
             self = .committed(try KeyCommitment(try fields.value("nextKey")), by: try fields.key("by"))
         case "contradicted":
             self = .contradicted(try KeyCommitment(try fields.value("nextKey")), by: try fields.key("by"))
+        case "succeeded":
+            self = .succeeded(try NodeChain(of: fields))
         case "bound":
             self = .bound(try fields.text("name", limit: RecordLimits.name), to: try fields.key("to"))
         case "blocked": self = .blocked(try fields.key("peer"))

@@ -28,6 +28,8 @@ package enum TrustFact: Hashable, Sendable {
     case committed(KeyCommitment, by: NodeKey)
     /// A peer said something else later.
     case contradicted(KeyCommitment, by: NodeKey)
+    /// A node, which may be this one, has changed its key.
+    case succeeded(NodeChain)
     /// The operator bound this name to a peer.
     case bound(String, to: NodeKey)
     /// The operator shut a peer out.

@@ -23,6 +23,10 @@ package struct AuditEvent: Hashable, Sendable {
         case accessRefused = "access.refuse"
         /// Two programs use the key that is the subject.
         case identityShared = "identity.shared"
+        /// A node has changed its key: `old` and `new` are the two.
+        case keyChanged = "key.rotate"
+        /// A hub knows another key of this node than the one that it has, or another history of keys.
+        case keyRefused = "key.refused"
         /// A peer has said which key comes after its own, for the first time.
         case keyCommitted = "key.commit"
         /// A peer says that another key comes after its own than it said first: `old`, which counts on.

@@ -21,7 +21,8 @@ package struct AuditSeal: Hashable, Sendable {
         object["hash"] = .string(head.hash)
         object["first"] = .integer(first)
         object["by"] = .string(identity.key.did)
-        let signature = identity.sign(context + JSONValue.object(object).canonicalBytes)
+        // The first key stays the log's: whoever verifies it knows the node by that.
+        let signature = identity.eldest.sign(context + JSONValue.object(object).canonicalBytes)
         object["signature"] = .string(Base64URL.encode(signature.bytes))
         return .object(object)
     }

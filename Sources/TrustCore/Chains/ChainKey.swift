@@ -2,7 +2,7 @@ package import OverlayCrypto
 import PosternModel
 
 /// A key that seals the lines of one of a node's files. It is made from the node's identity, so that nobody else can
-/// add a line, and it is the same in each of the node's lives.
+/// add a line, and it is the same in each of the node's lives: a node that changes its key seals on with its first.
 package struct ChainKey: Sendable {
     /// What a key is for; a line that one of them seals means nothing to the other.
     package enum Purpose: String, Sendable {
@@ -14,7 +14,7 @@ package struct ChainKey: Sendable {
 
     /// The key of `identity` for `purpose`.
     package init(of identity: NodeIdentity, for purpose: Purpose) {
-        bytes = Hash.blake2b(identity.sign(Array(purpose.rawValue.utf8)).bytes)
+        bytes = Hash.blake2b(identity.eldest.sign(Array(purpose.rawValue.utf8)).bytes)
     }
 
     /// The seal of `text`: hexadecimal keyed BLAKE2b (RFC 7693 §2.9) of `byteCount` bytes.

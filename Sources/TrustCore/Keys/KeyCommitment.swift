@@ -22,7 +22,7 @@ package struct KeyCommitment: Hashable, Sendable {
     }
 
     /// Whether `key` is the one that was meant.
-    func isKept(by key: NodeKey) -> Bool { self == KeyCommitment(to: key, after: sequence) }
+    package func isKept(by key: NodeKey) -> Bool { self == KeyCommitment(to: key, after: sequence) }
 
     /// The form inside of grants and of a node's facts.
     package var json: JSONValue {

@@ -44,10 +44,47 @@ package struct NodeRecord: Hashable, Sendable {
         handover = nil
     }
 
+    /// Signs the record in which the key of `current` takes over behind `record`, and commits to `next`.
+    init(
+        _ current: NodeIdentity,
+        after record: NodeRecord,
+        handingOver former: NodeIdentity?,
+        committingTo next: NodeKey,
+        at issued: Timestamp
+    ) {
+        let commitment = KeyCommitment(to: next, after: record.sequence + 1)
+        var members = JSONObject()
+        members["type"] = .string(RecordType.node.rawValue)
+        members["by"] = .string(current.key.did)
+        members["first"] = .string(record.first.did)
+        members["sequence"] = .integer(commitment.sequence)
+        members["next"] = .string(Base64URL.encode(commitment.hash))
+        members["previous"] = .string(Base64URL.encode(record.hash))
+        members["issued"] = .time(issued)
+        let handover = former.map { $0.sign(Self.handoverText(.object(members))) }
+        if let handover { members["handover"] = .string(Base64URL.encode(handover.bytes)) }
+        self.record = SignedRecord(.node, members, signedBy: current)
+        first = record.first
+        sequence = commitment.sequence
+        self.next = commitment
+        previous = record.hash
+        self.issued = issued
+        self.handover = handover
+    }
+
     /// The record in `document`: that its signature is right, not yet that it follows another.
     package init(verifying document: JSONValue) throws(RecordError) {
-        let fields = try JSONFields(document)
-        record = try SignedRecord(verifying: document, as: .node)
+        try self.init(SignedRecord(verifying: document, as: .node))
+    }
+
+    /// The record in `document`, which was verified before it was stored here.
+    init(stored document: JSONValue) throws(RecordError) {
+        try self.init(SignedRecord(stored: document, as: .node))
+    }
+
+    private init(_ record: SignedRecord) throws(RecordError) {
+        self.record = record
+        let fields = try JSONFields(record.document)
         first = try fields.key("first")
         let sequence = try fields.integer("sequence")
         guard sequence >= 0 else { throw .invalid("sequence") }

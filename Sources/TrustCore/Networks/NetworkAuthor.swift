@@ -8,10 +8,20 @@ package struct NetworkAuthor {
     private let now: Timestamp
     private var head: NetworkHead
     private var key: ContentKey
+    /// The keys of nodes that have changed them.
+    private let keys: [NodeKey: NodeChain]
 
-    /// The author that goes on after `state`; `key` is the content key that it names.
-    package init(_ identity: NodeIdentity, after state: NetworkState, key: ContentKey, at now: Timestamp) {
+    /// The author that goes on after `state`; `key` is the content key that it names. It seals that to the keys that
+    /// readers have now, as far as `keys` tells.
+    package init(
+        _ identity: NodeIdentity,
+        after state: NetworkState,
+        key: ContentKey,
+        keys: [NodeKey: NodeChain] = [:],
+        at now: Timestamp
+    ) {
         self.identity = identity
+        self.keys = keys
         self.key = key
         self.now = now
         network = state.id
@@ -57,7 +67,9 @@ package struct NetworkAuthor {
         let context = NetworkKeyring.context(of: change, in: network)
         let body = content.map { key.seal($0.canonicalBytes, context: context, using: random) }
         var boxes: [NodeKey: [UInt8]] = [:]
-        for guest in guests { boxes[guest] = guest.seal(key.copyBytes(), using: random) }
+        for guest in guests {
+            boxes[guest] = (keys[guest]?.current ?? guest).seal(key.copyBytes(), using: random)
+        }
         let header = NetworkHeader(
             network: network,
             sequence: head.sequence + 1,

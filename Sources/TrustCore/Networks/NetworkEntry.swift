@@ -84,8 +84,16 @@ package struct NetworkEntry: Hashable, Sendable {
         let hash: NetworkHash
         let signature: Signature
         let body: [UInt8]?
+        let succession: NodeChain?
 
-        init(_ header: NetworkHeader, _ hash: NetworkHash, _ signature: Signature, _ body: [UInt8]?) {
+        init(
+            _ header: NetworkHeader,
+            _ hash: NetworkHash,
+            _ signature: Signature,
+            _ body: [UInt8]?,
+            _ succession: NodeChain?
+        ) {
+            self.succession = succession
             self.header = header
             self.hash = hash
             self.signature = signature
@@ -100,6 +108,8 @@ package struct NetworkEntry: Hashable, Sendable {
     package var hash: NetworkHash { signed.hash }
     /// Of the actor, over the header.
     package var signature: Signature { signed.signature }
+    /// How the actor's key has changed, where it is not the first one that signed.
+    package var succession: NodeChain? { signed.succession }
     /// Sealed under the network's content key; nil: there is none, or it was erased.
     package var body: [UInt8]? { signed.body }
     /// The content key, sealed to members and guests: beside the log, so that each reader is given its own alone.
@@ -111,14 +121,16 @@ package struct NetworkEntry: Hashable, Sendable {
     init(_ header: NetworkHeader, body: [UInt8]?, boxes: [NodeKey: [UInt8]] = [:], signedBy identity: NodeIdentity) {
         precondition(header.actor == identity.key, "an entry is signed by its actor")
         let bytes = header.document.canonicalBytes
-        signed = Signed(header, NetworkHash(of: bytes), identity.sign(Self.context + bytes), body)
+        signed = Signed(header, NetworkHash(of: bytes), identity.sign(Self.context + bytes), body, identity.chain)
         self.boxes = boxes
     }
 
     /// The entry in `document`, verified.
     package init(verifying document: JSONValue) throws(RecordError) {
         let (entry, bytes) = try Self.read(document)
-        guard entry.header.actor.verify(entry.signature, of: Self.context + bytes) else { throw .badSignature }
+        let actor = entry.header.actor
+        let signer = try NodeChain(ofSigner: actor, in: JSONFields(document))?.current ?? actor
+        guard signer.verify(entry.signature, of: Self.context + bytes) else { throw .badSignature }
         self = entry
     }
 
@@ -139,7 +151,8 @@ package struct NetworkEntry: Hashable, Sendable {
         let body = fields.has("body") ? try fields.bytes("body", limit: NetworkLimits.body) : nil
         if let body { guard NetworkHash(of: body) == header.bodyHash else { throw .invalid("body") } }
         let boxes = try fields.boxes(limit: NetworkLimits.entryBoxes)
-        return (NetworkEntry(Signed(header, NetworkHash(of: bytes), signature, body), boxes: boxes), bytes)
+        let keys = fields.optionalValue("keys")?.array.flatMap { NodeChain(stored: $0) }
+        return (NetworkEntry(Signed(header, NetworkHash(of: bytes), signature, body, keys), boxes: boxes), bytes)
     }
 
     private init(_ signed: Signed, boxes: [NodeKey: [UInt8]]) {
@@ -154,12 +167,13 @@ package struct NetworkEntry: Hashable, Sendable {
 
     /// The document to store or send.
     package var document: JSONValue {
-        [
-            "header": header.document,
-            "signature": .string(Base64URL.encode(signature.bytes)),
-            "body": body.map { .string(Base64URL.encode($0)) } ?? .null,
-            "boxes": .boxes(boxes),
-        ]
+        var object = JSONObject()
+        object["header"] = header.document
+        object["signature"] = .string(Base64URL.encode(signature.bytes))
+        object["body"] = body.map { .string(Base64URL.encode($0)) } ?? .null
+        object["boxes"] = .boxes(boxes)
+        if let succession { object["keys"] = .array(succession.documents) }
+        return .object(object)
     }
 
     package static func == (lhs: NetworkEntry, rhs: NetworkEntry) -> Bool {

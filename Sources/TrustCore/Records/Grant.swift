@@ -95,13 +95,15 @@ package struct Revocation: Hashable, Sendable {
         issued = try fields.time("issued")
     }
 
-    /// The revocation that `giver` has made with `signature`, from what a hub keeps of it. Throws when that is not its
+    /// The revocation that `giver` has made with `signature` when its keys were `keys`, nil being the first one, from
+    /// what a hub keeps of it. Throws when that is not its
     /// signature, as for one with more members.
     package init(
         of subject: NodeKey,
         by giver: NodeKey,
         issued: Timestamp,
-        signature: [UInt8]
+        signature: [UInt8],
+        keys: NodeChain? = nil
     ) throws(RecordError) {
         var members = JSONObject()
         members["type"] = .string(RecordType.revocation.rawValue)
@@ -109,6 +111,7 @@ package struct Revocation: Hashable, Sendable {
         members["subject"] = .string(subject.did)
         members["issued"] = .time(issued)
         members["signature"] = .string(Base64URL.encode(signature))
+        if let keys { members["keys"] = .array(keys.documents) }
         try self.init(verifying: .object(members))
     }
 

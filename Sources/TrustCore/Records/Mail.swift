@@ -26,6 +26,18 @@ package enum Mail: Hashable, Sendable {
         }
     }
 
+    /// The same, as it was verified.
+    package var record: SignedRecord {
+        switch self {
+        case .request(let request): request.record
+        case .acceptance(let acceptance): acceptance.record
+        case .rejection(let rejection): rejection.record
+        case .revocation(let revocation): revocation.record
+        case .claim(let claim): claim.record
+        case .notice(let notice): notice.record
+        }
+    }
+
     /// Who signed it.
     package var sender: NodeKey {
         switch self {
@@ -50,13 +62,13 @@ package enum Mail: Hashable, Sendable {
         }
     }
 
-    /// The record sealed to its reader; `tooLarge` beyond ``RecordLimits/sealed``, `invalid("to")` when the reader's
-    /// key is not one that can be sealed to. `random` gives the ephemeral key.
-    package func sealed(using random: RandomSource) throws(RecordError) -> [UInt8] {
+    /// The record sealed to its reader, whose keys `keys` may tell; `tooLarge` beyond ``RecordLimits/sealed``,
+    /// `invalid("to")` when the reader's key is not one that can be sealed to. `random` gives the ephemeral key.
+    package func sealed(using random: RandomSource, keys: [NodeKey: NodeChain] = [:]) throws(RecordError) -> [UInt8] {
         var text = document.canonicalBytes
         let rest = text.count % Self.bucket
         if rest > 0 { text += Array(repeating: UInt8(ascii: " "), count: Self.bucket - rest) }
-        guard let box = reader.seal(text, using: random) else { throw .invalid("to") }
+        guard let box = (keys[reader]?.current ?? reader).seal(text, using: random) else { throw .invalid("to") }
         guard box.count <= RecordLimits.sealed else { throw .tooLarge }
         return box
     }

@@ -42,13 +42,16 @@ package enum RecordType: String, Sendable {
 
 /// A JSON object with its signer's Ed25519 signature over its RFC 8785 form.
 ///
-/// The members `type`, `by` (the signer's did) and `signature` (base64url) are in every record. What is signed is the
-/// text `postern record 1`, a line feed, and the canonical form of the object without `signature`; the type inside
+/// The members `type`, `by` (the did of the signer's first key) and `signature` (base64url) are in every record, and
+/// `keys` in those of a node that has changed its key: the chain that shows whose the signature is. What is signed is
+/// the text `postern record 1`, a line feed, and the canonical form of the object without `signature`; the type in it
 /// keeps one kind of record from passing for another. A value of this type has always been verified: there is no way
 /// to hold one with a wrong signature, other than to store one. Members that a reader does not know are covered by the
 /// signature and are kept.
 package struct SignedRecord: Hashable, Sendable {
     package let signer: NodeKey
+    /// How the signer's key has changed, by its own word; nil: it was the first one that signed.
+    package let succession: NodeChain?
     /// The whole object, signature included.
     package let document: JSONValue
 
@@ -59,9 +62,11 @@ package struct SignedRecord: Hashable, Sendable {
         var object = members
         object["type"] = .string(type.rawValue)
         object["by"] = .string(identity.key.did)
+        if !identity.succession.isEmpty { object["keys"] = .array(identity.succession) }
         let signature = identity.sign(Self.context + JSONValue.object(object).canonicalBytes)
         object["signature"] = .string(Base64URL.encode(signature.bytes))
         signer = identity.key
+        succession = identity.chain
         document = .object(object)
     }
 
@@ -76,7 +81,8 @@ package struct SignedRecord: Hashable, Sendable {
         guard var object = document.object, let signature = Signature(bytes: bytes) else { throw .malformed }
         object["signature"] = nil
         let message = Self.context + JSONValue.object(object).canonicalBytes
-        guard signer.verify(signature, of: message) else { throw .badSignature }
+        succession = type == .node ? nil : try NodeChain(ofSigner: signer, in: fields)
+        guard (succession?.current ?? signer).verify(signature, of: message) else { throw .badSignature }
         self.document = document
     }
 
@@ -85,6 +91,7 @@ package struct SignedRecord: Hashable, Sendable {
         let fields = try JSONFields(document)
         guard try fields.text("type", limit: 64) == type.rawValue else { throw .wrongType }
         signer = try fields.key("by")
+        succession = type == .node ? nil : try NodeChain(ofSigner: signer, in: fields)
         self.document = document
     }
 

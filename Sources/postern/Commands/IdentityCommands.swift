@@ -9,14 +9,14 @@ import TrustCore
 struct IdentityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "identity",
-        abstract: "The node's key: show it, protect it, take it to another host.",
+        abstract: "The node's key: show it, protect it, change it, take it to another host.",
         discussion: """
             The key is the node: did, address and all trust belong to it. A key under a passphrase is opened at each \
             start: by the file that the variable \(PassphraseInput.variable) names, else by asking at the terminal.
             """,
         subcommands: [
             IdentityShowCommand.self, IdentityPassphraseCommand.self, IdentityExportCommand.self,
-            IdentityImportCommand.self,
+            IdentityImportCommand.self, IdentityRotateCommand.self,
         ]
     )
 }
@@ -63,6 +63,9 @@ struct IdentityShowCommand: ParsableCommand {
             "key          \(Shown.text(document["key"]?["file"]))"
                 + (isProtected ? ", under a passphrase" : ", without a passphrase"),
         ]
+        if let sequence = document["sequence"]?.integer, sequence > 0 {
+            lines.append("changed      \(sequence) times; the current key is \(Shown.text(document["current"]))")
+        }
         switch (document["next"], document["next"]?["file"]?.string) {
         case (.null?, _), (nil, _):
             lines.append("next key     none is committed to: `postern init` makes one")
@@ -105,7 +108,7 @@ struct IdentityPassphraseCommand: ParsableCommand {
             let chosen = remove ? nil : try passphrase.input.chosen()
             try state.identityFile.protect(with: chosen, opening: former)
         }
-        let document: JSONValue = ["did": .string(owner.key.did), "passphrase": .bool(!remove)]
+        let document: JSONValue = ["did": .string(try state.name().did), "passphrase": .bool(!remove)]
         output.console.show(document) { _ in
             remove ? "the key is without a passphrase" : "the key is under the passphrase"
         }
@@ -133,7 +136,7 @@ struct IdentityExportCommand: ParsableCommand {
     func run() throws {
         restrictNewFiles()
         let state = try sidecar.keyDirectory()
-        let (key, _) = try state.owner()
+        let key = try state.name()
         let path = Surroundings.process.absolute(file, from: Surroundings.process.workingDirectory)
         try CommandFailure.ofState { () throws(Problem) in
             let chosen = try passphrase.input.chosen()

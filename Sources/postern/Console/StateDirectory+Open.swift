@@ -1,6 +1,7 @@
 import OverlayCrypto
 import PosternModel
 import StateStore
+import TrustCore
 
 extension StateDirectory {
     /// The identity in the directory, with the lock that keeps other programs from running on it. Throws when there is
@@ -8,7 +9,9 @@ extension StateDirectory {
     func openAtRest() throws(CommandFailure) -> (identity: NodeIdentity, lock: DirectoryLock) {
         do {
             guard let identity = try self.identity(PassphraseInput.ofKey) else { throw CommandFailure.noIdentity(path) }
-            return (identity, try lock())
+            let lock = try lock()
+            try settleRotation()
+            return (identity, lock)
         } catch let failure as CommandFailure {
             throw failure
         } catch let problem as Problem {
@@ -25,8 +28,13 @@ extension StateDirectory {
         return identity
     }
 
-    /// Whose directory it is and whether the key is under a passphrase, which is not asked for. Throws when there is no
-    /// key.
+    /// What the node is called: its first key. Throws when there is no key.
+    func name() throws(CommandFailure) -> NodeKey {
+        let key = try owner().key
+        return try CommandFailure.ofState { () throws(Problem) in try records(of: key)?.first } ?? key
+    }
+
+    /// The current key, and whether the key is under a passphrase, which is not asked for. Throws when there is no key.
     func owner() throws(CommandFailure) -> (key: NodeKey, isProtected: Bool) {
         guard let owner = try CommandFailure.ofState({ () throws(Problem) in try identityFile.owner() }) else {
             throw .noIdentity(path)

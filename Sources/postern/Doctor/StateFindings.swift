@@ -1,6 +1,7 @@
 import OverlayCrypto
 import PosternModel
 import StateStore
+import TrustCore
 
 #if canImport(Glibc)
 import Glibc
@@ -41,7 +42,10 @@ struct StateFindings {
                     hint: "make one: postern init --state '\(state.path)'"
                 )
             }
-            return .ok("key", owner.key.did + (owner.isProtected ? ", under a passphrase" : ""))
+            let records = try? directoryOfKey.records(of: owner.key)
+            let name = records?.first ?? owner.key
+            let changed = name == owner.key ? "" : ", which has the key \(owner.key.did) now"
+            return .ok("key", name.did + changed + (owner.isProtected ? ", under a passphrase" : ""))
         } catch {
             return .broken(
                 "key",

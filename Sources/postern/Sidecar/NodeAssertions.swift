@@ -8,7 +8,8 @@ import PosternModel
 struct NodeAssertions: GatewaySignatures {
     let identity: NodeIdentity
 
-    var key: NodeKey { identity.key }
+    var key: NodeKey { identity.currentKey }
+    var issuer: NodeKey { identity.key }
 
     func now() -> Timestamp { Clocks.now().wall }
 

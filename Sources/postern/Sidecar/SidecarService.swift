@@ -54,7 +54,7 @@ struct SidecarService {
         try await offerReaches(program, on: loop)
         try await serveProxy(program, on: loop)
         let help = PageHelp(state: settings.state, file: source)
-        let backend = SidecarBackend(program: program, key: identity.key, permissions: permissions, help: help)
+        let backend = SidecarBackend(program: program, key: identity.currentKey, permissions: permissions, help: help)
         let server = ControlServer(group: controlGroup, backend: backend, logger: logger)
         let control = try await serve(server, state: state)
         try await loop.flatSubmit { program.value.runtime.greetings(within: Self.greetingPatience) }.get()

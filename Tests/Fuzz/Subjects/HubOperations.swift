@@ -121,7 +121,7 @@ private struct HubUnderFire {
             case .push(let node, let event):
                 precondition(present.contains(node), "only who watches is told")
                 note(event)
-            case .answer(_, .online(let channel)): channels.append(channel)
+            case .answer(_, .online(let channel, _)): channels.append(channel)
             case .answer, .endWatch, .bridge, .unbridge, .audit: break
             }
         }
@@ -131,7 +131,7 @@ private struct HubUnderFire {
     private mutating func note(_ event: HubEvent) {
         switch event {
         case .mail(let id, _, _): mail.append(id)
-        case .channel(let channel, _, _), .closed(let channel): channels.append(channel)
+        case .channel(let channel, _, _, _), .closed(let channel): channels.append(channel)
         case .ready, .network, .beat, .credential, .hubs: break
         }
     }

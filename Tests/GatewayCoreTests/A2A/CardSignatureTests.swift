@@ -7,6 +7,7 @@ import Testing
 /// Signs by writing the message down, and knows its own signatures by reading them.
 private struct PlainSignatures: GatewaySignatures {
     let key = NodeKey(words: Words32(a: 1, b: 2, c: 3, d: 4))
+    var issuer: NodeKey { key }
 
     func now() -> Timestamp { Timestamp(nanoseconds: 0) }
     func newID() -> String { "" }

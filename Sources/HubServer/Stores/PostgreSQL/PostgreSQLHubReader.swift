@@ -159,7 +159,8 @@ struct PostgreSQLHubReader {
                 registered: row.time(2),
                 seen: row.time(3),
                 mark: row.text(4).flatMap { try? StateMark(verifying: JSONValue(parsing: $0)) },
-                homes: NodeKey.list(row.bytes(5))
+                homes: NodeKey.list(row.bytes(5)),
+                keys: row.text(6).flatMap { NodeChain(storedText: $0) }
             )
         }
     }

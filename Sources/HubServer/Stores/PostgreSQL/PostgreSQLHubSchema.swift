@@ -3,7 +3,7 @@ import PosternModel
 /// The tables of ``PostgreSQLHubStore``, in a schema of their own: how each version of them is made out of the one
 /// before. The first is version 1.
 enum PostgreSQLHubSchema {
-    static let versions = [tables + counts + functions, cluster, boxes]
+    static let versions = [tables + counts + functions, cluster, boxes, keys]
 
     /// Content keys of networks lie beside the logs, a box for each reader. A number that each change of a log's state
     /// draws tells whether it is still the one that was read before.
@@ -109,6 +109,9 @@ enum PostgreSQLHubSchema {
         CREATE TRIGGER change_told AFTER INSERT ON change FOR EACH STATEMENT EXECUTE FUNCTION tell_hubs();
 
         """
+
+    /// Nodes tell how their keys change.
+    private static let keys = "ALTER TABLE node ADD COLUMN keys text;"
 
     private static let functions = """
         CREATE FUNCTION trim_mail(class bigint, bound bigint) RETURNS void LANGUAGE plpgsql AS $$

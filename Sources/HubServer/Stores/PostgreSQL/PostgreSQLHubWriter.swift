@@ -17,7 +17,8 @@ extension HubWrite {
                     PostgresValue(registration.contacts.map(\.description).joined(separator: " ")),
                     PostgresValue(registration.registered),
                     PostgresValue(registration.seen),
-                    PostgresValue(registration.homes.flatMap(\.bytes))
+                    PostgresValue(registration.homes.flatMap(\.bytes)),
+                    PostgresValue(registration.keys?.storedText ?? "")
                 )
             ]
         case .mark(let mark):

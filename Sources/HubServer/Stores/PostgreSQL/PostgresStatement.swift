@@ -36,10 +36,10 @@ enum PostgresStatement: String, CaseIterable {
         case .nodeCount: "SELECT coalesce(sum(nodes), 0)::bigint FROM tally"
         case .pools: "SELECT kind, sum(cost)::bigint FROM pool GROUP BY kind HAVING sum(cost) > 0"
         case .registrations:
-            "SELECT key, contacts, registered, seen, mark, homes FROM node WHERE key = ANY ($1::bytea[])"
+            "SELECT key, contacts, registered, seen, mark, homes, keys FROM node WHERE key = ANY ($1::bytea[])"
         case .unseen:
             """
-            SELECT key, contacts, registered, seen, mark, homes FROM node WHERE seen < $1::bigint ORDER BY seen
+            SELECT key, contacts, registered, seen, mark, homes, keys FROM node WHERE seen < $1::bigint ORDER BY seen
             LIMIT $2::bigint
             """
         case .revocations: "SELECT pair, until, signature FROM revoked WHERE pair = ANY ($1::bytea[])"
@@ -84,11 +84,11 @@ enum PostgresStatement: String, CaseIterable {
         switch self {
         case .register:
             """
-            INSERT INTO node (key, contacts, registered, seen, homes)
-            VALUES ($1::bytea, $2::text, $3::bigint, $4::bigint, $5::bytea)
+            INSERT INTO node (key, contacts, registered, seen, homes, keys)
+            VALUES ($1::bytea, $2::text, $3::bigint, $4::bigint, $5::bytea, $6::text)
             ON CONFLICT (key) DO UPDATE SET
                 contacts = excluded.contacts, registered = excluded.registered, seen = excluded.seen,
-                homes = excluded.homes
+                homes = excluded.homes, keys = excluded.keys
             """
         case .mark: "UPDATE node SET mark = $2::text WHERE key = $1::bytea"
         case .deregister: "DELETE FROM node WHERE key = $1::bytea"

@@ -21,6 +21,7 @@ extension SidecarAction {
                 false
             }
         case .answerPeer(_, .services), .answerPeer(_, .marked), .answerPeer(_, .entries), .answerPeer(_, .refused),
+            .answerPeer(_, .done),
             .persist, .audit, .remember, .expel, .connect, .setRelay, .clearRelay, .admitHub, .dropHub, .trustEnded,
             .reviewAccess, .work, .openWatch, .peerRequest, .ping, .openLocalPort, .readConfiguration, .local,
             .readAudit,

@@ -97,7 +97,7 @@ struct HubLies {
         switch event {
         case .mail, .network, .beat, .credential:
             return active.contains(.withholds) && withheldFrom.contains(node) ? nil : event
-        case .channel(let channel, _, let credential):
+        case .channel(let channel, _, let credential, _):
             guard active.contains(.swapsKeys) else { return event }
             return .channel(channel, peer: random.pick(keys), credential: credential)
         case .ready, .closed, .hubs: return event
