@@ -50,10 +50,11 @@ package struct Hub: Sendable {
         at now: Clocks,
         _ read: () throws(HubRefusal) -> HubRequest
     ) -> Result<HubRequest, HubRefusal> {
-        let name = presence.names.name(of: node) ?? node
-        guard !admission.banned.contains(name) else { return .failure(.closed) }
+        let name = presence.names.name(of: node)
+        guard !admission.banned.contains(name ?? node) else { return .failure(.closed) }
         guard rates.take(.requests(of: node), at: now.instant), rates.take(.requestsFrom(network), at: now.instant)
         else { return .failure(.overLimit) }
+        guard let name else { return .failure(.superseded) }
         do throws(HubRefusal) {
             let request = try read()
             if let keys = request.keys {
@@ -61,7 +62,7 @@ package struct Hub: Sendable {
                 guard !admission.banned.contains(keys.first) else { throw .closed }
             }
             if case .deposit(let target, let sealed, let evidence) = request {
-                try admit(evidence, sealed, for: target, from: node, in: network, at: now)
+                try admit(evidence, sealed, for: target, from: name, in: network, at: now)
             }
             return .success(request)
         } catch {

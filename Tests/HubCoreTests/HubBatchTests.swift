@@ -154,8 +154,9 @@ struct RandomInputs {
         let lookUps = [bobsGrant, own].flatMap { grant in
             [bob.key, carol.key].map { shape(.resolve(target: $0, grant: grant)) }
         }
-        #expect(Set(lookUps) == [[1, 0, 0, 0, 1]])
+        // The asker's own registration, which tells whether its key is the current one, and the target's.
+        #expect(Set(lookUps) == [[2, 0, 0, 0, 1]])
         let deposits = [bob.key, carol.key].map { shape(.deposit(target: $0, sealed: [1])) }
-        #expect(Set(deposits) == [[1, 0, 1, 1, 1]])
+        #expect(Set(deposits) == [[2, 0, 1, 1, 1]])
     }
 }

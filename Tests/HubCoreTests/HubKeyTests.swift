@@ -78,6 +78,16 @@ import TrustCore
         #expect(ask(.register(contacts: [], keys: changed), in: &world).isGood)
     }
 
+    @Test func `its mail counts as that of the node that its peers know`() throws {
+        var world = HubWorld()
+        world.join(alice)
+        #expect(ask(.register(contacts: [], keys: changed), in: &world).isGood)
+        let grant = Grant(from: alice, to: bob.key, services: .all, issued: time(0))
+        let deposit = HubRequest.deposit(target: alice.key, sealed: [1, 2, 3], evidence: .grant(grant))
+        #expect(ask(deposit, in: &world) == .done)
+        #expect(world.ask(deposit, from: bob).answer == .refused(.superseded))
+    }
+
     @Test func `a revocation that was signed with another key than the first is given back`() throws {
         var world = HubWorld()
         world.join(alice)

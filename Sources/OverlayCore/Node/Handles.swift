@@ -51,6 +51,7 @@ package struct PeerConfiguration: Sendable {
     /// its first messages, by ``OverlayWire/TransportParameters/instance``. Nil: the key is one host's.
     package var sharedFloors: [UInt64: UInt64]?
 
+    /// A peer that shakes hands with `handshakeKey`; nil: with `key`.
     package init(
         key: NodeKey,
         handshakeKey: NodeKey? = nil,
