@@ -13,6 +13,11 @@ extension Sidecar {
         let peer = grant.giver
         // What it says after it has changed its key stands in the records of that.
         if let keys = grant.record.succession, keys.keeps(told), book.follows(keys) { return ([], []) }
+        return remember(told, of: peer)
+    }
+
+    /// The same for what `peer` tells itself.
+    private func remember(_ told: KeyCommitment, of peer: NodeKey) -> (facts: [TrustFact], events: [SidecarAction]) {
         guard let known = book.commitments[peer] else {
             let event = AuditEvent(.keyCommitted, actor: peer, subject: peer.did, new: told.json)
             return ([.committed(told, by: peer)], [.audit(event)])
@@ -25,8 +30,12 @@ extension Sidecar {
     /// What somebody tells of the keys of `peer`: it counts when it goes on from what is known and keeps the word that
     /// the peer gave. Then the peer is met with its new key alone, and whoever has a session with the old one is cut.
     mutating func learn(_ told: NodeChain?, of peer: NodeKey, at now: Clocks) -> [SidecarAction] {
-        guard let told, told.isChanged, told.first == peer, peer != key, knows(peer) else { return [] }
+        guard let told, told.first == peer, peer != key, knows(peer) else { return [] }
         if let known = book.successions[peer], known.extends(told) { return [] }
+        guard told.isChanged || book.successions[peer] != nil else {
+            let (facts, events) = remember(told.latest.next, of: peer)
+            return facts.isEmpty ? [] : [record(facts)] + events
+        }
         guard book.follows(told) else { return contradicted(by: told) }
         let (old, new) = (book.currentKey(of: peer), told.current)
         let event = AuditEvent(.keyChanged, actor: peer, subject: peer.did, old: Self.text(old), new: Self.text(new))
@@ -57,9 +66,10 @@ extension Sidecar {
         return [record([.succeeded(records)]), .audit(event)]
     }
 
-    /// Tells `peer`, whose session has come to stand, which key we have: it may have asked for a former one.
+    /// Tells `peer`, whose session has come to stand, which key we have, since it may have asked for a former one; and
+    /// a fellow member that has no grant of ours which one comes next.
     mutating func tellKeys(to peer: NodeKey) -> [SidecarAction] {
-        guard let keys = identity.chain else { return [] }
+        guard let keys = records, keys.isChanged || book.relationships[peer] == nil else { return [] }
         return [.peerRequest(nextPeerRequest(.keys(peer)), peer: peer, .keys(keys))]
     }
 

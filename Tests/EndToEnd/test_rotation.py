@@ -1,5 +1,6 @@
 """A node changes its key: did, address, trust and memberships stay, and whoever has the old key alone is refused."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -52,6 +53,8 @@ def test_after_a_change_of_the_key_all_goes_on(world, name, away):
     node.cli("network", "create", "acme")
     join(peer, node.cli("network", "invite", "acme")["invitation"])
     before = node.cli("status")
+    refused = postern("identity", "rotate", "--state", node.state, "--json")
+    assert "postern down" in json.loads(refused.stdout)["error"]["hint"]
     if away:
         peer.stop()
     node.stop()
@@ -176,5 +179,34 @@ def test_a_kill_in_the_middle_leaves_the_old_key_or_the_new_one(world, tmp_path,
         shutil.rmtree(a.state)
         shutil.copytree(kept, a.state)
     assert seen == {0, 1}
-    a.start()
-    assert calls(world)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+def test_a_disk_that_is_full_at_any_step_leaves_the_key_as_it_was(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", state], check=True)
+
+    def shown():
+        return json.loads(postern("identity", "show", "--state", state, "--json").stdout)
+
+    try:
+        assert postern("init", "--state", state).returncode == 0
+        before = shown()
+        for room in range(16):
+            filler = state / "filler"
+            with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            os.truncate(filler, filler.stat().st_size - room * 4096)
+            run = postern("identity", "rotate", "--state", state, "--json")
+            filler.unlink()
+            if run.returncode == 0:
+                break
+            assert json.loads(run.stdout)["error"]["hint"]
+            assert shown() == before
+        assert 2 <= room < 15 and shown()["sequence"] == 1
+        run = postern("identity", "rotate", "--state", state, "--json")
+        assert json.loads(run.stdout)["sequence"] == 2
+    finally:
+        subprocess.run(["umount", state], check=True)

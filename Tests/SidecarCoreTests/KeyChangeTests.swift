@@ -43,6 +43,18 @@ import TrustCore
         world.pass(5)
     }
 
+    /// What a thief of the first key makes.
+    private func forged() throws -> NodeChain {
+        let begun = NodeChain(beginning: NodeRecord(of: old, committingTo: Self.identity(41).key, at: world.now.wall))
+        let forged = begun.changed(
+            to: Self.identity(41),
+            handingOver: old,
+            committingTo: Self.identity(42).key,
+            at: world.now.wall
+        )
+        return try #require(forged)
+    }
+
     private func changes(at node: NodeKey) -> [AuditEvent] {
         world.nodes[node]!.events.filter { $0.action == .keyChanged }
     }
@@ -98,6 +110,25 @@ import TrustCore
         #expect(knows(bob, Self.identity(31).key) && world.nodes[bob]!.sessions.contains(alice))
     }
 
+    @Test mutating func `a fellow member without a grant holds a node to what it has told in a session`() throws {
+        let carol = world.add(3, "carol")
+        world.pass(2)
+        _ = try world.answer(CreateNetwork(name: "acme"), at: alice)
+        let link = try world.answer(InviteToNetwork(name: "acme"), at: alice).invitation
+        _ = try world.answer(JoinNetwork(invitation: link), at: carol)
+        world.input(carol) { $0.want(alice, at: $1) }
+        world.pass(5)
+        #expect(world.nodes[carol]!.sessions.contains(alice))
+        let keys = try forged()
+        world.input(carol) { $0.receive(.keys(keys), id: PeerRequestID(901), from: alice, at: $1) }
+        #expect(world.nodes[carol]!.handshakeKeys[alice] == alice)
+        #expect(world.nodes[carol]!.events.contains { $0.action == .keyContradicted })
+        try change()
+        world.input(carol) { $0.want(alice, at: $1) }
+        world.pass(5)
+        #expect(knows(carol, Self.identity(31).key) && world.nodes[carol]!.sessions.contains(alice))
+    }
+
     @Test mutating func `whoever has the old key alone is not heard, and cannot name another`() throws {
         try change()
         let random = RandomSource(seed: Array(repeating: 77, count: 32))
@@ -107,14 +138,7 @@ import TrustCore
         let event = HubEvent.mail(id: RecordID(ofBytes: sealed), sealed: sealed, as: .known)
         world.input(bob) { $0.receive(event, from: hub, at: $1) }
         #expect(world.nodes[bob]!.admitted[alice] != nil)
-        let begun = NodeChain(beginning: NodeRecord(of: old, committingTo: Self.identity(41).key, at: world.now.wall))
-        let forged = begun.changed(
-            to: Self.identity(41),
-            handingOver: old,
-            committingTo: Self.identity(42).key,
-            at: world.now.wall
-        )
-        let keys = try #require(forged)
+        let keys = try forged()
         world.input(bob) { $0.receive(.keys(keys), id: PeerRequestID(900), from: alice, at: $1) }
         #expect(knows(bob, Self.identity(31).key))
         #expect(world.nodes[bob]!.events.contains { $0.action == .keyContradicted })

@@ -94,6 +94,7 @@ struct NetworkFork {
             }
             result.formerAuthorities.merge(other.formerAuthorities) { min($0, $1) }
             result.voided.merge(other.voided) { one, two in one.from >= two.from ? one : two }
+            result.keys.merge(other.keys) { one, two in one.sequence >= two.sequence ? one : two }
             if other.head.sequence > result.head.sequence { result.head = other.head }
             result.key = min(result.key, other.key)
         }

@@ -32,7 +32,7 @@ extension NetworkState {
     }
 
     /// `{"authorities": {did: lifetime}, "ended": {did: sequence}, "voided": {did: [from, sequence]},
-    /// "credentials": {did: credential}}`, without what is empty.
+    /// "credentials": {did: credential}, "keys": {did: [sequence, did]}}`, without what is empty.
     private var certificates: JSONObject {
         var parts: [(String, JSONValue)] = []
         func add<Value>(_ name: String, _ table: [NodeKey: Value], _ value: (Value) -> JSONValue) {
@@ -45,6 +45,7 @@ extension NetworkState {
         add("ended", formerAuthorities) { .integer($0) }
         add("voided", voided) { .array([.time($0.from), .integer($0.sequence)]) }
         add("credentials", credentials) { $0.document }
+        add("keys", keys) { .array([.integer($0.sequence), .string($0.key.did)]) }
         var object = JSONObject()
         for (name, value) in parts { object[name] = value }
         return object
@@ -67,6 +68,12 @@ extension NetworkState {
         }
         for (key, value) in try fields.optionalTable("credentials") {
             credentials[key] = try NetworkCredential(stored: value)
+        }
+        for (key, value) in try fields.optionalTable("keys") {
+            guard let parts = value.array, parts.count == 2, let sequence = parts[0].integer,
+                let current = parts[1].string.flatMap({ NodeKey(did: $0) })
+            else { throw .invalid("keys") }
+            keys[key] = ActorKey(sequence: sequence, key: current)
         }
     }
 

@@ -63,6 +63,8 @@ package struct NetworkState: Hashable, Sendable {
     var voided: [NodeKey: Void] = [:]
     /// What was shown, by subject; beside the log.
     package internal(set) var credentials: [NodeKey: NetworkCredential] = [:]
+    /// What those who have changed their keys have last signed with.
+    var keys: [NodeKey: ActorKey] = [:]
     /// Names the content key that seals what follows.
     package internal(set) var key: NetworkHash
 
@@ -77,6 +79,7 @@ package struct NetworkState: Hashable, Sendable {
         head = genesis.place
         members = [header.actor: Member(role: .owner, since: 0)]
         self.key = key
+        keys[header.actor] = try signingKey(of: genesis)
     }
 
     init(
@@ -105,7 +108,9 @@ package struct NetworkState: Hashable, Sendable {
     /// The same for an entry that need not follow the head, as those behind a fork (RULES N4).
     mutating func follow(_ entry: NetworkEntry) throws(NetworkFault) {
         guard entry.header.change.hasBody == (entry.header.bodyHash != nil) else { throw .incomplete }
+        let signing = try signingKey(of: entry)
         try change(by: entry.header)
+        if let signing { keys[entry.header.actor] = signing }
         head = entry.place
     }
 

@@ -30,7 +30,7 @@ struct IdentityRotateCommand: ParsableCommand {
         let path = recovery.map { surroundings.absolute($0, from: surroundings.workingDirectory) }
         let former = try state.owner().key
         let chain = try CommandFailure.ofState { () throws(Problem) in
-            let lock = try state.lock()
+            let lock = try Self.lock(state)
             defer { withExtendedLifetime(lock) {} }
             return try state.rotateKey(
                 to: path ?? state.recoveryPath,
@@ -48,6 +48,16 @@ struct IdentityRotateCommand: ParsableCommand {
             the key after it lies in \(state.recoveryPath): move it to a place of its own\(Self.used(path))
             Next: postern up, which tells hubs and peers
             """
+        }
+    }
+
+    /// The lock of the directory, which a running sidecar holds.
+    private static func lock(_ state: StateDirectory) throws(Problem) -> DirectoryLock {
+        do {
+            return try state.lock()
+        } catch where error.code == "state-in-use" {
+            let hint = "stop it (postern down, or its service), change the key, and start it again"
+            throw Problem(code: error.code, message: error.message, hint: hint)
         }
     }
 

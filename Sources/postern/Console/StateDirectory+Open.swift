@@ -11,7 +11,9 @@ extension StateDirectory {
             guard let identity = try self.identity(PassphraseInput.ofKey) else { throw CommandFailure.noIdentity(path) }
             let lock = try lock()
             try settleRotation()
-            return (identity, lock)
+            // The key may have been changed before the lock was there.
+            guard try identityFile.owner()?.key != identity.currentKey else { return (identity, lock) }
+            return (try opened(), lock)
         } catch let failure as CommandFailure {
             throw failure
         } catch let problem as Problem {

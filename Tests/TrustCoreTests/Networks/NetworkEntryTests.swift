@@ -69,6 +69,31 @@ import TrustCore
         #expect(NetworkContent(of: world.log, keys: removed).names["founder"] == people[0].key)
     }
 
+    @Test func `behind an entry of another key its author's earlier keys sign nothing (RULES N11)`() throws {
+        var world = try NetworkWorld.team()
+        let (old, next, third) = (people[0], identity(40), identity(41))
+        let first = NodeChain(beginning: NodeRecord(of: old, committingTo: next.key, at: time(1)))
+        let changed = try #require(first.changed(to: next, handingOver: old, committingTo: third.key, at: time(2)))
+        let owner = try #require(changed.identity(next, former: [old]))
+        let role = NetworkChange.role(people[2].key, from: .member, to: .admin)
+        let before = world.entry(by: old, role)
+        try world.take(world.entry(by: owner, role))
+        let read = try NetworkEntry(verifying: world.written[world.written.count - 1].document)
+        #expect(read.header.actor == old.key && read.succession == changed)
+        #expect(try NetworkState(world.log.state.document) == world.log.state)
+        let back = NetworkChange.role(people[2].key, from: .admin, to: .member)
+        #expect(throws: NetworkFault.notAllowed) { try world.write(by: old, back) }
+        // Nor does a key that the thief of the first one names.
+        let begun = NodeChain(beginning: NodeRecord(of: old, committingTo: identity(42).key, at: time(3)))
+        let forged = begun.changed(to: identity(42), handingOver: old, committingTo: third.key, at: time(4))
+        let thief = try #require(forged?.identity(identity(42), former: [old]))
+        #expect(throws: NetworkFault.notAllowed) { try world.write(by: thief, back) }
+        try world.write(by: owner, back)
+        // A branch that the thief writes gives nothing that all do not give.
+        try world.take(before)
+        #expect(world.log.isForked && world.log.state.role(of: people[2].key) == .member)
+    }
+
     @Test func `a policy narrows by group, and one with a critical field that is not known is not gone by`() throws {
         var world = try NetworkWorld.team()
         try world.write(by: people[1], .group(people[2].key), ["group": "ops", "member": true])
