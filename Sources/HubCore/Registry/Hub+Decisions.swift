@@ -62,12 +62,8 @@ extension Hub {
         }
         if request.keys == nil, isSuperseded(node, over: facts) { return .answer(id, .refused(.superseded)) }
         switch request {
-        case .register(let contacts, let keys):
-            let visitor = Visitor(node: node, contacts: contacts, keys: keys)
-            let (subjects, decision) = register(visitor, id: id, in: network, at: now.wall, over: facts)
-            return within(subjects, decision)
-        case .visit(let keys):
-            let visitor = Visitor(node: node, contacts: nil, keys: keys)
+        case .register, .visit:
+            let visitor = Visitor(node, request)
             let (subjects, decision) = register(visitor, id: id, in: network, at: now.wall, over: facts)
             return within(subjects, decision)
         case .deregister:
@@ -203,6 +199,12 @@ extension Hub {
         let node: NodeKey
         let contacts: [RecordID]?
         let keys: NodeChain?
+
+        init(_ node: NodeKey, _ request: HubRequest) {
+            self.node = node
+            keys = request.keys
+            if case .register(let contacts, _) = request { self.contacts = contacts } else { contacts = nil }
+        }
     }
 
     private func deregister(id: HubRequestID, from node: NodeKey) -> HubDecision {

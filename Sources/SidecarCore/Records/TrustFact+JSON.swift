@@ -32,8 +32,7 @@ extension TrustFact {
             ["fact": "committed", "nextKey": commitment.json, "by": .string(peer.did)]
         case .contradicted(let commitment, let peer):
             ["fact": "contradicted", "nextKey": commitment.json, "by": .string(peer.did)]
-        case .succeeded(let keys):
-            ["fact": "succeeded", "keys": .array(keys.documents)]
+        case .succeeded(let keys): ["fact": "succeeded", "keys": .array(keys.documents)]
         case .bound(let name, let peer):
             ["fact": "bound", "name": .string(name), "to": .string(peer.did)]
         case .blocked(let peer): ["fact": "blocked", "peer": .string(peer.did)]

@@ -55,7 +55,8 @@ struct IdentityRotateCommand: ParsableCommand {
     private static func lock(_ state: StateDirectory) throws(Problem) -> DirectoryLock {
         do {
             return try state.lock()
-        } catch where error.code == "state-in-use" {
+        } catch {
+            guard error.code == "state-in-use" else { throw error }
             let hint = "stop it (postern down, or its service), change the key, and start it again"
             throw Problem(code: error.code, message: error.message, hint: hint)
         }

@@ -76,7 +76,7 @@ import TrustCore
         let changed = try #require(first.changed(to: next, handingOver: old, committingTo: third.key, at: time(2)))
         let owner = try #require(changed.identity(next, former: [old]))
         let role = NetworkChange.role(people[2].key, from: .member, to: .admin)
-        let before = world.entry(by: old, role)
+        let before = world.entry(by: old, .role(people[3].key, from: .member, to: .admin))
         try world.take(world.entry(by: owner, role))
         let read = try NetworkEntry(verifying: world.written[world.written.count - 1].document)
         #expect(read.header.actor == old.key && read.succession == changed)
@@ -91,7 +91,7 @@ import TrustCore
         try world.write(by: owner, back)
         // A branch that the thief writes gives nothing that all do not give.
         try world.take(before)
-        #expect(world.log.isForked && world.log.state.role(of: people[2].key) == .member)
+        #expect(world.log.isForked && world.log.state.role(of: people[3].key) == .member)
     }
 
     @Test func `a policy narrows by group, and one with a critical field that is not known is not gone by`() throws {
