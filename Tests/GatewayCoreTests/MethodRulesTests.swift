@@ -245,6 +245,19 @@ import Testing
         #expect(returned.hasSuffix(events.replacing(Self.list, with: Self.left)))
     }
 
+    @Test(arguments: ["\n", "\r\n", "\r"])
+    func `they leave it however its events are written`(end: String) {
+        let lines = [#"{"id":1,"result":{"tools":[{"name":"read"},"#, #"{"name":"delete_x"}],"nextCursor":"c"}}"#]
+        let written = ["id: 1"] + lines.map { "data: " + $0 } + ["event: message", "", "data: next", ""]
+        let expected = ["id: 1", "data: \(Self.left)", "event: message", "", "data: next", ""]
+        let body = written.map { $0 + end }.joined()
+        let stream = Self.expose(deny: Self.noDelete)
+        stream.ask(Self.post(#"{"id":1,"method":"tools/list"}"#))
+        let head = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Content-Length: \(body.utf8.count)"]
+        let text = head.map { $0 + "\r\n" }.joined() + "\r\n" + body
+        #expect(stream.answer(text).hasSuffix("\r\n\r\n" + expected.map { $0 + end }.joined()))
+    }
+
     @Test func `other answers pass as they come`() {
         let passage = Self.expose(deny: Self.noDelete)
         passage.ask(Self.post(#"{"id":1,"method":"resources/list"}"#))

@@ -27,11 +27,17 @@ final class Passage {
         return Passage(.reach(policy), scratch: scratch)
     }
 
-    static func expose(host: HostPolicy = .upstream, name: String? = "alice", kind: ServiceKind = .a2a) -> Passage {
+    static func expose(
+        host: HostPolicy = .upstream,
+        name: String? = "alice",
+        kind: ServiceKind = .a2a,
+        signedCards: SignedCards = .strip
+    ) -> Passage {
         let service = ExposedService(
             service: Service(name: "planner", port: VirtualPort(80), kind: kind),
             upstream: .loopback(9999),
-            hostPolicy: host
+            hostPolicy: host,
+            signedCards: signedCards
         )
         return Passage(.expose(ExposePolicy(service, did: "did:key:zAlice", peerName: name, network: "acme")))
     }

@@ -55,16 +55,16 @@ private let malformedResponses: [(String, String)] = [
     @Test(arguments: wholeResponses)
     func `a response passes as it is, however it is cut, and completes its request`(text: String) {
         let bytes = Array(text.utf8)
-        for passage in [Passage.expose, { _, _, _ in Passage.reach() }] {
+        for passage in [{ Passage.expose(host: .upstream) }, { Passage.reach(offersUpgrade: false) }] {
             for cut in 0..<bytes.count {
-                let end = asked(passage(.upstream, "alice", .a2a))
+                let end = asked(passage())
                 end.answer(Array(bytes[..<cut]))
                 end.answer(Array(bytes[cut...]))
                 #expect(end.error == nil, "cut at \(cut)")
                 #expect(end.returnedText == text, "cut at \(cut)")
                 #expect(end.outstandingCount == 0, "cut at \(cut)")
             }
-            let end = asked(passage(.upstream, "alice", .a2a))
+            let end = asked(passage())
             for byte in bytes { end.answer([byte]) }
             #expect(end.returnedText == text)
             #expect(end.outstandingCount == 0)
@@ -162,7 +162,12 @@ private let malformedResponses: [(String, String)] = [
         ("http://127.0.0.1:9999/mcp", "http://127.0.0.1:7701/mcp"),
         ("HTTP://127.0.0.1:9999", "http://127.0.0.1:7701"),
         ("http://127.0.0.1:9999?x", "http://127.0.0.1:7701?x"),
-        ("/mcp", "/mcp"),
+        ("//127.0.0.1:9999/mcp", "http://127.0.0.1:7701/mcp"),
+        ("http://localhost:9999/mcp", "http://127.0.0.1:7701/mcp"),
+        ("http://0.0.0.0:9999/mcp", "http://127.0.0.1:7701/mcp"),
+        ("http://[::1]:9999/mcp", "http://127.0.0.1:7701/mcp"),
+        ("/mcp", "/mcp"), ("//login.example/mcp", "//login.example/mcp"),
+        ("http://localhost:9998/mcp", "http://localhost:9998/mcp"),
         ("http://127.0.0.1:9998/mcp", "http://127.0.0.1:9998/mcp"),
         ("https://login.example/authorize", "https://login.example/authorize"),
         ("http://127.0.0.1:9999.evil.example/", "http://127.0.0.1:9999.evil.example/"),
@@ -190,6 +195,17 @@ private let malformedResponses: [(String, String)] = [
         #expect(asked.contains("Host: \(host)\r\n"))
         let text = message("HTTP/1.1 307 Temporary Redirect", "Location: \(target)", "Content-Length: 0")
         #expect(passage.answer(text).contains("Location: http://127.0.0.1:7701/") == isOwn)
+    }
+
+    @Test func `no agent sets the cookie of the status page`() {
+        let own = ["postern-control=evil; Path=/", " postern-control = x", "postern-control"]
+        let other = ["session=1", "postern-controls=1", "a=postern-control=1"]
+        for passage in [asked(), asked(.reach())] {
+            let lines = (own + other).map { "Set-Cookie: \($0)" } + ["Content-Length: 0"]
+            let left = other.map { "Set-Cookie: \($0)" } + ["Content-Length: 0"]
+            let text = { (lines: [String]) in "HTTP/1.1 200 OK\r\n" + lines.map { $0 + "\r\n" }.joined() + "\r\n" }
+            #expect(passage.answer(text(lines)) == text(left))
+        }
     }
 
     @Test func `fields for one hop and forged fields of ours are removed from responses`() {

@@ -70,11 +70,14 @@ final class AgentCall: Exchange, BodyInspector {
     }
 
     func receive(response head: ResponseHead) -> BodyTransform? {
-        guard head.status / 100 == 2, let coding = ContentCoding(head.contentCoding),
-            !head.contentType.hasPrefix("text/event-stream")
-        else { return nil }
+        guard head.status / 100 == 2 else { return nil }
+        let isCard = method.map(Self.cardMethods.contains) ?? false
+        guard head.isReadable, let coding = ContentCoding(head.contentCoding) else {
+            guard isCard, let unreadable = card?.unreadable else { return nil }
+            return .collect(ContentEditor { _ in nil }, limit: 0, overflow: .reject(unreadable))
+        }
         self.coding = coding
-        if let card, let method, Self.cardMethods.contains(method) {
+        if let card, isCard {
             let editor = ContentEditor { (content) throws(GatewayError) in try self.answer(content, card) }
             return .collect(editor, limit: DocumentExchange.limit, overflow: .reject(.cardTooLarge))
         }
@@ -90,16 +93,18 @@ final class AgentCall: Exchange, BodyInspector {
     }
 
     private func answer(_ content: [UInt8], _ card: CardRewriter) throws(GatewayError) -> [UInt8]? {
-        guard let text = coding.decode(content, limit: DocumentExchange.limit),
-            case .object(var response)? = try? JSONValue(parsing: text), let result = response["result"],
-            let rewritten = try card.rewrite(result)
-        else { return nil }
+        guard let document = try card.document(in: content, coding) else { return nil }
+        guard case .object(var response) = document else {
+            if let unreadable = card.unreadable { throw unreadable }
+            return nil
+        }
+        guard let result = response["result"], let rewritten = try card.rewrite(result) else { return nil }
         response["result"] = rewritten
         return JSONValue.object(response).compactBytes
     }
 
     private func answer(_ content: [UInt8], _ callbacks: any CallbackMapping) -> [UInt8]? {
-        guard let text = coding.decode(content, limit: Self.limit),
+        guard let text = try? coding.decode(content, limit: Self.limit),
             let members = JSONMembers.strings(named: Self.names, in: text)
         else { return nil }
         return JSONMembers.replace(members, in: text) { self.givenBack($0, callbacks) }

@@ -14,14 +14,20 @@ struct CardRewriter: DocumentRewriter {
 
     var variant: String { "card \(authority) \(agent.servesGRPC) \(rules.signed)" }
     var tooLarge: GatewayError { .cardTooLarge }
+    /// Who may refuse a card has to have read it.
+    var unreadable: GatewayError? { rules.pins != nil || rules.signed == .reject ? .cardUnreadable : nil }
 
     func rewrite(_ document: JSONValue) throws(GatewayError) -> JSONValue? {
-        guard case .object(var card) = document else { return nil }
+        guard case .object(var card) = document else {
+            if let unreadable { throw unreadable }
+            return nil
+        }
         if let pins = rules.pins { card = try pins.verified(card) }
         if let signatures = card["signatures"], signatures != .null, signatures != [] {
             switch rules.signed {
             case .strip, .resign: card["signatures"] = nil
-            case .passthrough: return nil
+            // Of a card that was verified nothing goes on but what was read.
+            case .passthrough: return rules.pins == nil ? nil : .object(card)
             case .reject: throw .cardIsSigned
             }
         }

@@ -58,6 +58,8 @@ struct BodyStage {
                 )
             )
             return
+        case .stream(let editor):
+            return begin(editor, bytes, at: range, isChunked: isChunked, scratch: scratch)
         case .collect(let editor, let limit, let overflow):
             var head: [UInt8] = []
             scratch.edits.apply(to: bytes, into: &head)
@@ -77,6 +79,25 @@ struct BodyStage {
             return
         }
         scratch.forwardHead(bytes, at: range)
+    }
+
+    /// Begins a message that passes through `editor`.
+    private mutating func begin(
+        _ editor: any StreamEditor,
+        _ bytes: Span<UInt8>,
+        at range: Range<Int>?,
+        isChunked: Bool,
+        scratch: HeadScratch
+    ) {
+        state = .streaming(StreamedBody(editor, isChunked: isChunked))
+        if isChunked { return scratch.forwardHead(bytes, at: range) }
+        var head: [UInt8] = []
+        scratch.edits.apply(to: bytes, into: &head)
+        guard HeadFraming.canBeChunked(head) else {
+            state = .passing
+            return scratch.forwardHead(bytes, at: range)
+        }
+        scratch.plan.append { HeadFraming.append(head, framedBy: .chunks, to: &$0) }
     }
 
     /// Whether the body passes as it comes and nobody looks at it.

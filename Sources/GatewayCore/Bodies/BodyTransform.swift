@@ -9,6 +9,8 @@ enum BodyTransform {
     /// It is withheld together with its head until it is whole; then the editor says what is sent. At most `limit`
     /// bytes are withheld, framing included.
     case collect(any BodyEditor, limit: Int, overflow: Overflow)
+    /// It passes through this editor, in chunks, where its sender knows of chunks.
+    case stream(any StreamEditor)
 
     /// What becomes of a message that cannot be collected: it is too large, or its client sends no body before it is
     /// told to (`Expect: 100-continue`).

@@ -17,24 +17,33 @@ enum ContentCoding {
         }
     }
 
-    /// What `bytes` say without the coding; nil when they are damaged or hold more than `limit` bytes.
-    func decode(_ bytes: [UInt8], limit: Int) -> [UInt8]? {
+    /// What is wrong with bytes that cannot be decoded.
+    enum Fault: Error {
+        case damaged
+        /// They hold more than was asked for.
+        case tooLong
+    }
+
+    /// What `bytes` say without the coding, at most `limit` bytes.
+    func decode(_ bytes: [UInt8], limit: Int) throws(Fault) -> [UInt8] {
         switch self {
-        case .identity: bytes.count <= limit ? bytes : nil
+        case .identity:
+            guard bytes.count <= limit else { throw .tooLong }
+            return bytes
         // zlib.h, `inflateInit2`: the largest window; 16 more for gzip's head and tail.
-        case .gzip: Self.inflated(bytes, windowBits: 15 + 16, limit: limit)
-        case .deflate: Self.inflated(bytes, windowBits: 15, limit: limit)
+        case .gzip: return try Self.inflated(bytes, windowBits: 15 + 16, limit: limit)
+        case .deflate: return try Self.inflated(bytes, windowBits: 15, limit: limit)
         }
     }
 
-    private static func inflated(_ bytes: [UInt8], windowBits: Int32, limit: Int) -> [UInt8]? {
+    private static func inflated(_ bytes: [UInt8], windowBits: Int32, limit: Int) throws(Fault) -> [UInt8] {
         var stream = z_stream()
         let size = Int32(MemoryLayout<z_stream>.size)
-        guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, size) == Z_OK else { return nil }
+        guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, size) == Z_OK else { throw .damaged }
         defer { inflateEnd(&stream) }
         var output: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 1 << 14)
-        return bytes.withUnsafeBufferPointer { input in
+        return try bytes.withUnsafeBufferPointer { (input) throws(Fault) in
             // zlib reads avail_in bytes at next_in and changes none of them.
             stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
             stream.avail_in = uInt(input.count)
@@ -45,9 +54,9 @@ enum ContentCoding {
                     return inflate(&stream, Z_NO_FLUSH)
                 }
                 output += room[..<(room.count - Int(stream.avail_out))]
-                guard output.count <= limit else { return nil }
-                if state == Z_STREAM_END { return stream.avail_in == 0 ? output : nil }
-                guard state == Z_OK, stream.avail_in > 0 || stream.avail_out == 0 else { return nil }
+                guard output.count <= limit else { throw .tooLong }
+                if state == Z_STREAM_END, stream.avail_in == 0 { return output }
+                guard state == Z_OK, stream.avail_in > 0 || stream.avail_out == 0 else { throw .damaged }
             }
         }
     }

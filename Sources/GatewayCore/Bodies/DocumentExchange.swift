@@ -10,6 +10,9 @@ protocol DocumentRewriter {
 
     /// What a client is told whose document is too large to be changed.
     var tooLarge: GatewayError { get }
+
+    /// What a client is told of a document that cannot be read; nil passes it as it is.
+    var unreadable: GatewayError? { get }
 }
 
 /// A request for a document by GET or HEAD that is changed for this client.
@@ -18,6 +21,8 @@ final class DocumentExchange: Exchange, BodyEditor {
     private let tags: EntityTags
     private let isHead: Bool
     private var coding = ContentCoding.identity
+    /// Whether the response leads to another place, and what it answers has to be read.
+    private var leadsElsewhere = false
 
     /// Bytes of a document, with its framing and without its coding.
     static let limit = 1 << 20
@@ -41,8 +46,14 @@ final class DocumentExchange: Exchange, BodyEditor {
 
     func receive(response head: ResponseHead) -> BodyTransform? {
         if head.status == 304 { return .pass }
-        guard head.status == 200, let coding = ContentCoding(head.contentCoding),
-            !head.contentType.hasPrefix("text/event-stream")
+        if let unreadable = rewriter.unreadable {
+            leadsElsewhere = head.status / 100 == 3
+            if leadsElsewhere { return .pass }
+            guard head.status / 100 == 2 else { return nil }
+            guard head.isReadable else { return .collect(self, limit: 0, overflow: .reject(unreadable)) }
+        }
+        guard head.status / 100 == 2, head.status == 200 || rewriter.unreadable != nil, head.isReadable,
+            let coding = ContentCoding(head.contentCoding)
         else { return nil }
         self.coding = coding
         return .collect(self, limit: Self.limit, overflow: .reject(rewriter.tooLarge))
@@ -50,6 +61,8 @@ final class DocumentExchange: Exchange, BodyEditor {
 
     func edit(response field: HeadField) -> FieldEdit {
         switch field.name {
+        // Where it leads nobody would look at the document.
+        case "location": leadsElsewhere ? .remove : .keep
         case "etag": .replace(tags.marked(field.value))
         case "last-modified", "accept-ranges": .remove
         case "content-encoding": isHead ? .remove : .keep
@@ -63,11 +76,43 @@ final class DocumentExchange: Exchange, BodyEditor {
 }
 
 extension DocumentRewriter {
-    /// What the client gets in place of `content`; what is not JSON passes as it is.
+    var unreadable: GatewayError? { nil }
+
+    /// What the client gets in place of `content`; what cannot be read passes as it is, or is refused.
     func rewrite(_ content: [UInt8], _ coding: ContentCoding) throws(GatewayError) -> [UInt8]? {
-        guard let text = coding.decode(content, limit: DocumentExchange.limit),
-            let document = try? JSONValue(parsing: text)
-        else { return nil }
+        guard let document = try document(in: content, coding) else { return nil }
         return try rewrite(document)?.compactBytes
     }
+
+    /// The document that `content` is, as most clients read it: a byte order mark is passed over, and the last of
+    /// members with one key counts. Nil when it cannot be read, and passes.
+    func document(in content: [UInt8], _ coding: ContentCoding) throws(GatewayError) -> JSONValue? {
+        let text: [UInt8]
+        do throws(ContentCoding.Fault) {
+            text = try coding.decode(content, limit: DocumentExchange.limit)
+        } catch {
+            switch error {
+            case .tooLong: throw tooLarge
+            case .damaged: return try passed(unreadable)
+            }
+        }
+        var limits = JSONLimits.defaults
+        limits.takesLastOfDuplicates = true
+        let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+        let start = text.starts(with: mark) ? mark.count : 0
+        guard let document = try? JSONValue(parsing: Array(text[start...]), limits: limits) else {
+            return try passed(unreadable)
+        }
+        return document
+    }
+
+    private func passed(_ error: GatewayError?) throws(GatewayError) -> JSONValue? {
+        if let error { throw error }
+        return .none
+    }
+}
+
+extension ResponseHead {
+    /// Whether the body is one document in a form that can be read.
+    var isReadable: Bool { ContentCoding(contentCoding) != nil && !contentType.hasPrefix("text/event-stream") }
 }

@@ -83,8 +83,11 @@ struct Origin {
     let authority: Authority
     let defaultPort: UInt16
 
-    /// The origin with which `range` begins; nil when it is not an absolute URI of these schemes.
-    init?(_ bytes: Span<UInt8>, prefixOf range: Range<Int>) {
+    /// The origin with which `range` begins; nil when it has none of these schemes.
+    ///
+    /// - Parameter portWithoutScheme: the port of one that leaves out the scheme as well (RFC 3986 §4.2); nil: such a
+    ///   one is none.
+    init?(_ bytes: Span<UInt8>, prefixOf range: Range<Int>, portWithoutScheme: UInt16? = nil) {
         let start: Int
         if bytes.hasPrefix(range, "http://") {
             start = range.lowerBound + 7
@@ -92,6 +95,9 @@ struct Origin {
         } else if bytes.hasPrefix(range, "https://") {
             start = range.lowerBound + 8
             defaultPort = 443
+        } else if let port = portWithoutScheme, bytes.hasPrefix(range, "//") {
+            start = range.lowerBound + 2
+            defaultPort = port
         } else {
             return nil
         }

@@ -218,7 +218,7 @@ private struct TrailerName {
         case .host, .contentLength, .transferEncoding, .connection, .keepAlive, .proxyConnection, .te, .upgrade,
             .posternError, .postern, .authorization, .expect:
             true
-        case .origin, .location, .secFetchSite, .cookie, .other: false
+        case .origin, .location, .secFetchSite, .cookie, .setCookie, .other: false
         }
     }
 }

@@ -1,6 +1,6 @@
 import PosternModel
 
-/// The pairs of a `Cookie` field (RFC 6265 §4.2.1), as far as one of them is the sidecar's own.
+/// The pairs of a `Cookie` or `Set-Cookie` field (RFC 6265 §4), as far as one of them is the sidecar's own.
 enum CookieField {
     private static let ownName = Array(ControlCookie.name.utf8)
 
@@ -11,6 +11,13 @@ enum CookieField {
             if isOwn(bytes, pair) { return true }
         }
         return false
+    }
+
+    /// Whether the `Set-Cookie` of this value sets the cookie of the status page (RFC 6265 §5.2): an agent's response
+    /// comes from the same host, so it would take the page's place.
+    static func setsOwn(_ bytes: Span<UInt8>, _ value: Range<Int>) -> Bool {
+        var position = value.lowerBound
+        return nextPair(bytes, value, &position).map { isOwn(bytes, $0) } ?? false
     }
 
     /// Appends the other pairs to `output`; false when there is none.

@@ -347,7 +347,7 @@ package struct HTTP1ConnectionState: ~Copyable {
         case .pass:
             scratch.forwardHead(bytes, at: range)
             watchEvents(framing, head, bytes)
-        case .inspect, .collect, .gate:
+        case .inspect, .collect, .gate, .stream:
             guard framing.hasBody else {
                 scratch.forwardHead(bytes, at: range)
                 break

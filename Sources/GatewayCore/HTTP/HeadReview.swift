@@ -51,6 +51,7 @@ struct HeadReview {
                 encoding = value
             case .location: hasLocation = true
             case .cookie: if CookieField.holdsOwn(bytes, value) { hasFieldsToRemove = true }
+            case .setCookie: if CookieField.setsOwn(bytes, value) { hasFieldsToRemove = true }
             case .secFetchSite:
                 if !bytes.matches(value, "same-origin"), !bytes.matches(value, "none") { isCrossSite = true }
             case .keepAlive: if case .agent = receiver { hasFieldsToRemove = true }
@@ -122,6 +123,8 @@ struct HeadReview {
             } else {
                 edits.remove(line)
             }
+        case .setCookie:
+            if isNominated(name, bytes, head) || CookieField.setsOwn(bytes, field.value) { edits.remove(line) }
         case .origin, .location, .expect, .authorization, .secFetchSite, .other:
             if isNominated(name, bytes, head) { edits.remove(line) }
         }

@@ -15,6 +15,7 @@ enum KnownField: Equatable {
     case authorization
     case secFetchSite
     case cookie
+    case setCookie
     /// `Postern-Error`, which a peer's sidecar may say in a response.
     case posternError
     /// Ours: `Postern-Peer` and whatever else begins with `Postern-`. Servers that hand fields over as environment
@@ -43,7 +44,7 @@ enum KnownField: Equatable {
                 if bytes.reads(range, "connection") {
                     .connection
                 } else {
-                    bytes.reads(range, "keep-alive") ? .keepAlive : nil
+                    bytes.reads(range, "keep-alive") ? .keepAlive : bytes.reads(range, "set-cookie") ? .setCookie : nil
                 }
             case 13:
                 if bytes.reads(range, "authorization") {
@@ -70,7 +71,8 @@ enum KnownField: Equatable {
         switch self {
         case .postern, .other: false
         case .host, .origin, .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .contentLength,
-            .upgrade, .location, .expect, .authorization, .secFetchSite, .cookie, .posternError:
+            .upgrade, .location, .expect, .authorization, .secFetchSite, .cookie, .setCookie,
+            .posternError:
             true
         }
     }

@@ -32,6 +32,11 @@ struct ResponseReview {
         }
         for line in head.lines {
             if let exposed, line.field == .location {
+                let edit = change == nil ? nil : exchange?.edit(response: HeadField(line, of: head, bytes))
+                if edit == .remove {
+                    edits.remove(head.line(line.index, headCount: bytes.count))
+                    continue
+                }
                 Self.editLocation(line.value, bytes, request, exposed, &edits)
                 continue
             }
@@ -56,8 +61,8 @@ struct ResponseReview {
     // RFC 6750 §3: 401 asks for a token, 403 for one with a larger scope.
     private static func isChallenge(_ head: MessageHead) -> Bool { head.status == 401 || head.status == 403 }
 
-    /// The agent knows itself by its upstream authority; its client knows it by the authority of the request. A
-    /// redirect to the former is one to the latter.
+    /// The agent knows itself by its upstream authority, or by what means something on its own host only; its client
+    /// knows it by the authority of the request. A redirect to the former is one to the latter.
     private static func editLocation(
         _ value: Range<Int>,
         _ bytes: Span<UInt8>,
@@ -65,19 +70,13 @@ struct ResponseReview {
         _ policy: ExposePolicy,
         _ edits: inout HeadEdits
     ) {
-        guard !request.clientAuthority.isEmpty, let origin = Origin(bytes, prefixOf: value) else { return }
-        for known in policy.upstreamAuthorities {
-            let span = known.span
-            guard let authority = Authority(span, known.indices) else { continue }
-            let port = authority.port ?? policy.defaultPort
-            guard (origin.authority.port ?? origin.defaultPort) == port,
-                bytes.matches(origin.authority.host, Array(known[authority.host]))
-            else { continue }
-            edits.replace(origin.range) { output in
-                output.append("http://")
-                output.append(contentsOf: request.clientAuthority)
-            }
-            return
+        guard !request.clientAuthority.isEmpty,
+            let origin = Origin(bytes, prefixOf: value, portWithoutScheme: policy.defaultPort),
+            policy.isOwn(origin, in: bytes)
+        else { return }
+        edits.replace(origin.range) { output in
+            output.append("http://")
+            output.append(contentsOf: request.clientAuthority)
         }
     }
 

@@ -35,7 +35,7 @@ final class MethodExchange: Exchange {
                 return try editor.replacement(for: content)
             }
             return .collect(checked, limit: limit, overflow: .reject(gate.tooLong))
-        case .gate: preconditionFailure("rules about methods stand outermost")
+        case .stream, .gate: preconditionFailure("rules about methods stand outermost")
         }
     }
 
@@ -68,7 +68,7 @@ final class MethodExchange: Exchange {
     func edit(response field: HeadField) -> FieldEdit { inner?.edit(response: field) ?? .keep }
 
     private func filtered(_ content: [UInt8], isStream: Bool) -> [UInt8]? {
-        guard let text = coding.decode(content, limit: ToolList.limit) else { return nil }
+        guard let text = try? coding.decode(content, limit: ToolList.limit) else { return nil }
         let isAllowed = { [rules] (tool: String) in rules.allow("tools/call", name: tool) }
         return isStream ? ToolList.filter(events: text, isAllowed) : ToolList.filter(text, isAllowed)
     }
@@ -87,25 +87,22 @@ enum ToolList {
         return filtered.compactBytes
     }
 
-    /// The same for a stream of events, each of whose `data` may be a message (WHATWG HTML §9.2.6).
+    /// The same for a stream of events, whose data may be messages.
     static func filter(events text: [UInt8], _ isAllowed: (String) -> Bool) -> [UInt8]? {
         var result: [UInt8] = []
         var isChanged = false
-        var rest = text[...]
-        while !rest.isEmpty {
-            let end = rest.firstIndex(of: ASCII.lineFeed).map { $0 + 1 } ?? rest.endIndex
-            var line = rest[..<end]
-            rest = rest[end...]
-            let ending = line.suffix(while: { $0 == ASCII.lineFeed || $0 == ASCII.carriageReturn })
-            line = line.dropLast(ending.count)
-            let field = Array("data:".utf8)
-            if line.starts(with: field), let filtered = filter(Array(line.dropFirst(field.count)), isAllowed) {
-                result += Array("data: ".utf8) + filtered + ending
-                isChanged = true
-            } else {
-                result += line + ending
-            }
+        func edit(_ bytes: [UInt8]) -> [UInt8]? {
+            let event = EventText(bytes)
+            guard let data = event.data, let filtered = filter(data, isAllowed) else { return nil }
+            isChanged = true
+            return event.replacing(data: filtered)
         }
+        var events = EventSplitter()
+        events.take(text.span, into: &result, edit)
+        // The last event may lack the empty line at its end, of which some readers make nothing.
+        var rest: [UInt8] = []
+        events.flush(into: &rest)
+        result += edit(rest) ?? rest
         return isChanged ? result : nil
     }
 
@@ -124,14 +121,5 @@ enum ToolList {
             return .object(message)
         case .null, .bool, .integer, .double, .string: return nil
         }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// The longest end whose elements all satisfy `predicate`.
-    fileprivate func suffix(while predicate: (UInt8) -> Bool) -> ArraySlice<UInt8> {
-        var start = endIndex
-        while start > startIndex, predicate(self[start - 1]) { start -= 1 }
-        return self[start...]
     }
 }

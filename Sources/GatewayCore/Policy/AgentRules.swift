@@ -2,6 +2,7 @@ import PosternModel
 
 /// What is done about the messages of an agent beyond passing them on.
 struct AgentRules: BodyPolicy {
+    let agent: AgentAddresses
     let cards: CardRules?
     let resource: ResourceMetadataRules?
     let callbacks: (any CallbackMapping)?
@@ -15,7 +16,7 @@ struct AgentRules: BodyPolicy {
     init?(_ service: ExposedService, callbacks: (any CallbackMapping)?, signatures: (any GatewaySignatures)?) {
         self.callbacks = callbacks
         methods = service.methods
-        let agent = AgentAddresses(service)
+        agent = AgentAddresses(service)
         switch service.kind {
         case .a2a:
             let pins = service.cardKeys.flatMap { keys in
@@ -29,7 +30,6 @@ struct AgentRules: BodyPolicy {
         case .rewrite: resource = ResourceMetadataRules(agent: agent)
         case .keep: resource = nil
         }
-        if cards == nil, resource == nil, methods == nil { return nil }
     }
 
     func exchange(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
@@ -48,7 +48,11 @@ struct AgentRules: BodyPolicy {
     /// What is done apart from rules about methods.
     private func unruled(_ head: MessageHead, _ bytes: Span<UInt8>, host: Range<Int>) -> (any Exchange)? {
         if let exchange = resource?.exchange(head, bytes, host: host) { return exchange }
-        guard let cards else { return nil }
+        guard let cards else {
+            guard bytes.hasPrefix(0..<4, "get ") else { return nil }
+            let authority = String(decoding: bytes.copy(host), as: UTF8.self)
+            return AgentEvents(agent: agent, authority: authority, rules: methods)
+        }
         if let exchange = cards.exchange(head, bytes, host: host) { return exchange }
         let isCall = bytes.hasPrefix(0..<5, "post ")
         guard isCall || callbacks != nil else { return nil }

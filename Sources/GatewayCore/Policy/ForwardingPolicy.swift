@@ -199,6 +199,21 @@ package final class ExposePolicy: Sendable {
         challenges = nil
     }
 
+    /// Whether the agent means itself by `origin`: its upstream, or the same port of a host that is always one's own.
+    func isOwn(_ origin: Origin, in bytes: Span<UInt8>) -> Bool {
+        let port = origin.authority.port ?? origin.defaultPort
+        let host = origin.authority.host
+        let meansItself = origin.authority.isLoopback(bytes) || Self.unspecified.contains { bytes.matches(host, $0) }
+        return upstreamAuthorities.contains { known in
+            guard let authority = Authority(known.span, known.indices), (authority.port ?? defaultPort) == port else {
+                return false
+            }
+            return meansItself || bytes.matches(host, Array(known[authority.host]))
+        }
+    }
+
+    private static let unspecified = ["0.0.0.0", "[::]"].map { Array($0.utf8) }
+
     private static func line(_ name: String, _ value: String) -> [UInt8] {
         Array("\(name): ".utf8) + fieldValue(value) + [ASCII.carriageReturn, ASCII.lineFeed]
     }

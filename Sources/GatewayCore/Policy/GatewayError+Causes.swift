@@ -96,6 +96,15 @@ extension GatewayError {
         )
     }
 
+    /// The agent's card cannot be read, and the service takes only what was.
+    static var cardUnreadable: GatewayError {
+        GatewayError(
+            .badResponse,
+            "the agent card cannot be read: it is no JSON object in UTF-8, as it is or as gzip or deflate",
+            hint: "its owner mends the card; a service with `cardKeys` or `signedCards: reject` passes on no other"
+        )
+    }
+
     /// The agent's card is signed and the service wants none that is.
     static var cardIsSigned: GatewayError {
         GatewayError(

@@ -75,6 +75,9 @@ package struct JSONLimits: Hashable, Sendable {
     /// Bytes of the whole text.
     package var byteCount: Int
 
+    /// Whether the last of members with one key counts, as most readers have it; else such a text is refused.
+    package var takesLastOfDuplicates = false
+
     /// Limits of `depth` and `byteCount`.
     package init(depth: Int, byteCount: Int) {
         precondition((1...512).contains(depth), "the nesting of JSON is bounded by the stack")

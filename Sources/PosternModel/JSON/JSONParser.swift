@@ -55,7 +55,7 @@ private struct JSONParser {
     private mutating func parseObject() throws(JSONError) -> JSONObject {
         try enter()
         var members: [JSONObject.Member] = []
-        var keys: Set<[UInt8]> = []
+        var places: [[UInt8]: Int] = [:]
         skipSpace()
         if try peek() == UInt8(ascii: "}") {
             leave()
@@ -65,10 +65,17 @@ private struct JSONParser {
             skipSpace()
             let start = position
             let key = try parseString()
-            guard keys.insert(Array(key.utf8)).inserted else { throw error(.duplicateKey(key), at: start) }
+            let place = places.updateValue(members.count, forKey: Array(key.utf8))
+            guard place == nil || limits.takesLastOfDuplicates else { throw error(.duplicateKey(key), at: start) }
             skipSpace()
             try expect(UInt8(ascii: ":"))
-            members.append(JSONObject.Member(key: key, value: try parseValue()))
+            let member = JSONObject.Member(key: key, value: try parseValue())
+            if let place {
+                members[place] = member
+                places[Array(key.utf8)] = place
+            } else {
+                members.append(member)
+            }
             skipSpace()
             if try peek() == UInt8(ascii: "}") { break }
             try expect(UInt8(ascii: ","))

@@ -147,6 +147,57 @@ import Testing
         #expect(passage.answerToLoss(.unavailable) == .respond(toHead: false))
     }
 
+    // MARK: What only some readers read
+
+    @Test func `a byte order mark is passed over, and the last of two members counts`() {
+        let twice = #"{"url":"https://other.example/","name":"a","url":"http://127.0.0.1:9999/rpc"}"#
+        let both = #"{"url":"http://127.0.0.1:7701/rpc","name":"a"}"#
+        for (sent, expected) in [("\u{feff}" + Self.card, Self.moved), (twice, both)] {
+            #expect(answer(to: Self.path, sent).hasSuffix("\r\n\r\n" + expected))
+        }
+    }
+
+    @Test func `a card that grows beyond the limit when it is decoded is refused`() {
+        let passage = Passage.expose()
+        passage.ask(get(Self.path))
+        passage.answer(response(CompressedCard.bomb, "Content-Encoding: gzip"))
+        #expect(passage.error == .cardTooLarge && passage.returned.isEmpty)
+    }
+
+    @Test(arguments: ["", "<html>", #"["a"]"#, "{\"name\": \u{fffd}"])
+    func `where signed cards are refused, what cannot be read is as well`(body: String) {
+        let passage = Passage.expose(signedCards: .reject)
+        passage.ask(get(Self.path))
+        passage.answer(message("HTTP/1.1 200 OK", "Content-Length: \(body.utf8.count)", body: body))
+        #expect(body.isEmpty ? passage.error == nil : passage.error == .cardUnreadable && passage.returned.isEmpty)
+    }
+
+    @Test func `so is what is coded otherwise, a part, a stream, and a lead to another place`() {
+        for line in ["Content-Encoding: br", "Content-Type: text/event-stream"] {
+            let passage = Passage.expose(signedCards: .reject)
+            passage.ask(get(Self.path))
+            passage.answer(response(Array(Self.card.utf8), line))
+            #expect(passage.error == .cardUnreadable, "\(line)")
+        }
+        let part = Passage.expose(signedCards: .reject)
+        part.ask(get(Self.path))
+        part.answer(message("HTTP/1.1 206 Partial Content", "Content-Length: 9", body: #"{"name":""#))
+        #expect(part.error == .cardUnreadable)
+        let elsewhere = Passage.expose(signedCards: .reject)
+        elsewhere.ask(get(Self.path))
+        let redirect = message("HTTP/1.1 302 Found", "X: y", "Location: /card", "Content-Length: 0")
+        #expect(elsewhere.answer(redirect) == redirect.replacing("Location: /card\r\n", with: ""))
+    }
+
+    @Test func `the extended card of a call is not passed unread either`() {
+        for (line, body) in [("Content-Encoding: br", "x"), ("X: y", "<html>"), ("X: y", "[]")] {
+            let passage = Passage.expose(signedCards: .reject)
+            passage.ask(call(#"{"method":"GetExtendedAgentCard"}"#))
+            passage.answer(response(Array(body.utf8), line))
+            #expect(passage.error == .cardUnreadable, "\(line)")
+        }
+    }
+
     // MARK: JSON-RPC
 
     private func call(_ body: String) -> String {
@@ -190,6 +241,12 @@ import Testing
 
 /// The card of the tests, as Python's zlib compresses it.
 private enum CompressedCard {
+    /// 1052672 blanks as gzip.
+    static let bomb =
+        [
+            0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x81, 0x00, 0x00, 0x00,
+            0x00, 0xc3, 0x20, 0x95, 0xf9, 0x53, 0xde, 0xe0, 0x04, 0x55, 0x01,
+        ] + [UInt8](repeating: 0, count: 1019) + [0x7c, 0x03, 0x43, 0xdd, 0xe3, 0xda, 0x00, 0x10, 0x10, 0x00]
     static let gzip =
         [
             0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0xca, 0x4b, 0xcc, 0x4d,
