@@ -13,12 +13,8 @@ extension Gateway {
         datagrams.endServed { !stays($0.peer, at: $0.port) }
     }
 
-    /// Whether what `peer` has with the service at `port` may go on. A service that is exposed no longer lets its
-    /// streams end by themselves.
+    /// Whether what `peer` has with the service at `port` may go on. Notifications to receivers are no service.
     private func stays(_ peer: NodeKey, at port: VirtualPort) -> Bool {
-        switch authority.decide(peer, port) {
-        case .admitted, .refused(.noSuchService): true
-        case .refused: false
-        }
+        port == SidecarPort.callbacks || authority.decide(peer, port).isAdmitted
     }
 }

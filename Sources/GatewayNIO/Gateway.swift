@@ -83,7 +83,8 @@ package final class Gateway: StreamAcceptor {
         admissions.limits = limits
     }
 
-    /// Replaces the services that peers may reach. Streams that run go on.
+    /// Replaces the services that peers may reach. Where one is another now, or gone, connections of clients to it take
+    /// no further request: the next one is under what is configured now.
     package func setExposed(_ services: [ExposedService]) {
         var next: [VirtualPort: Exposure] = [:]
         for service in services {
@@ -100,6 +101,7 @@ package final class Gateway: StreamAcceptor {
         for (port, former) in exposures where next[port] !== former {
             former.bridge?.endAll()
             former.bridge = nil
+            for proxy in Array(proxies.values) where proxy.exposure === former { proxy.drain() }
         }
         exposures = next
         for port in after.subtracting(before) { datagrams.open(port) }

@@ -162,7 +162,9 @@ package struct Sidecar {
         reviewHomes(since: old.hubs)
         policy = AccessPolicy(profile.exposed)
         book.networks.active = profile.networks
-        let fellows = old.networks == profile.networks ? [] : reconcilePeers(at: now) + [.reviewAccess]
+        var fellows = old.networks == profile.networks ? [] : reconcilePeers(at: now)
+        // What a stream was opened by may be gone: `allow`, the service, a network (RULES X).
+        if old.networks != profile.networks || old.exposed != profile.exposed { fellows.append(.reviewAccess) }
         guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return fellows }
         let event = AuditEvent(
             .reconfigured,
@@ -254,6 +256,9 @@ package struct Sidecar {
 extension SidecarProfile {
     /// What the audit trail says about a configuration.
     var auditDocument: JSONValue {
-        ["name": .string(name), "hubs": .texts(hubs), "expose": JSONValue(encoding: exposed.map { $0.service })]
+        [
+            "name": .string(name), "hubs": .texts(hubs), "expose": JSONValue(encoding: exposed.map { $0.service }),
+            "accept": .array(accept.map(\.auditDocument)),
+        ]
     }
 }

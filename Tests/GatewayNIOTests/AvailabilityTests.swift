@@ -255,6 +255,24 @@ import Testing
         }
     }
 
+    @Test func `a service that is another now takes no further request on a connection that stands`() throws {
+        try inWorld(.mcp) { world in
+            let port = try world.reach()
+            let (client, upstream) = try ask(world, port)
+            let service = ExposedService(
+                service: Service(name: "planner", port: VirtualPort(80), kind: .mcp),
+                upstream: .loopback(UInt16(world.agent.port)),
+                methods: MethodRules(allow: [], deny: [])
+            )
+            try world.run { world.exposing.gateway.setExposed([service]) }
+            upstream.write(okResponse)
+            #expect(client.readText(okResponse.utf8.count) == okResponse, "the response under way is completed")
+            client.write(getRequest)
+            #expect(client.readToEnd().isEmpty, "and the next request is not taken")
+            #expect(world.agent.acceptsNothing())
+        }
+    }
+
     @Test func `a client that does not complete its head is told so`() throws {
         var settings = GatewaySettings.defaults
         settings.headTimeout = .milliseconds(200)
