@@ -251,6 +251,49 @@ def test_a_call_without_an_answer_says_so(tmp_path):
         assert run.returncode == 1 and json.loads(run.stdout) == said and run.stderr == "", run
 
 
+class SessionServer:
+    """An MCP server of 2025-11-25 as most are: without a session it answers 400, and nothing in JSON-RPC's sense."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, connection):
+        while (request := connection.read_request()) is not None:
+            head, body = request[0].decode(), request[1]
+            verb = head.split(" ", 1)[0]
+            fields = {name.lower(): value for name, _, value in
+                      (line.partition(": ") for line in head.split("\r\n")[1:])}
+            message = json.loads(body) if body else {}
+            self.seen.append((verb, message.get("method"), fields.get("mcp-session-id")))
+            if message.get("method") == "initialize":
+                said = {"jsonrpc": "2.0", "id": message["id"], "result": {
+                    "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}}
+                connection.send(answer(json.dumps(said), "200 OK",
+                                       "Content-Type: application/json\r\nMcp-Session-Id: s-1\r\n"))
+            elif fields.get("mcp-session-id") != "s-1":
+                said = {"jsonrpc": "2.0", "id": "server-error", "error": {"code": -32600, "message": "no session ID"}}
+                connection.send(answer(json.dumps(said), "400 Bad Request", "Content-Type: application/json\r\n"))
+            elif "id" not in message:
+                connection.send(answer("", "202 Accepted"))
+            else:
+                assert fields["mcp-protocol-version"] == "2025-06-18"
+                said = {"jsonrpc": "2.0", "id": message["id"], "result": {"tools": [{"name": "echo"}]}}
+                connection.send(answer(json.dumps(said), "200 OK", "Content-Type: application/json\r\n"))
+
+
+def test_call_begins_a_session_where_the_server_wants_one(tmp_path):
+    server = SessionServer()
+    with RawAgent() as agent, World(tmp_path) as world:
+        agent.handler = server
+        world.serve("tools", "mcp", f"http://127.0.0.1:{agent.port}")
+        world.start()
+        said = world.a.cli("call", f"{world.b.did}:tools", "tools/list")
+        assert said["result"]["tools"] == [{"name": "echo"}], said
+        assert [entry[:2] for entry in server.seen] == [
+            ("POST", "tools/list"), ("POST", "initialize"), ("POST", "notifications/initialized"),
+            ("POST", "tools/list"), ("DELETE", None)], server.seen
+
+
 def test_the_audit_trail_is_exported_and_verified_elsewhere(tmp_path):
     hub = Hub(tmp_path).start()
     b = Sidecar(tmp_path, "b", hub.url)

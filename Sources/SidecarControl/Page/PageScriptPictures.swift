@@ -122,7 +122,7 @@ extension StatusPage {
           $('subtitle').textContent = `up for ${span(status.uptimeMs)}, version ${status.version}`;
           const hubs = status.hubs.map(hub => el('div', {}, chip(hub.connected ? 'connected' : 'away',
               hub.connected ? 'good' : 'bad'),
-            ` ${hub.url.replace(/\/did:key:.*/, '')} ${hub.connected ? ms(hub.rttMs) : ''}`));
+            ` ${hub.url.replace(/\/did:key:.*/, '')} ${hub.connected ? ms(hub.rttMs) : hub.problem || ''}`));
           const facts = [['did', el('code', {}, status.did)], ['address', el('code', {}, status.address)],
             ['hubs', hubs.length ? hubs : 'none is configured'], ['UDP', status.udp.join(', ')],
             ['NAT', [status.nat.mapping, status.nat.portMapping].filter(Boolean).join(', ') || 'not measured']];

@@ -11,7 +11,8 @@ struct CallCommand: AsyncParsableCommand {
         commandName: "call",
         abstract: "One JSON-RPC call to a peer's service; streaming answers are printed as they come.",
         discussion: """
-            For MCP services the call follows the revision of 2026-07-28; for A2A the methods of 1.0. For example:
+            For MCP services the call follows the revision of 2026-07-28, or is made in a session where the agent wants
+            one; for A2A the methods of 1.0. For example:
               postern call research:tools tools/call '{"name":"echo","arguments":{"text":"hello"}}'
 
             Exit status 1 for an error of the agent, which is printed as its answer, and where no answer came.
@@ -53,30 +54,66 @@ struct CallCommand: AsyncParsableCommand {
     func run() async throws {
         let kind = try await kind()
         let port = try await sidecar.ask(OpenLocalPort(peer: target.peer, service: target.service)).listen.port
-        var isError = false
-        var isSilent = true
+        let params = try JSONValue(parsing: params)
+        let body = { [method] (params: JSONValue) -> JSONValue in
+            ["jsonrpc": "2.0", "id": 1, "method": .string(method), "params": params]
+        }
         let call = JSONRPCCall(
             port: Int(port),
             path: path ?? (kind == .mcp ? "/mcp" : "/"),
-            fields: Self.fields(kind: kind, method: method, params: try JSONValue(parsing: params)),
-            body: [
-                "jsonrpc": "2.0", "id": 1, "method": .string(method), "params": try Self.params(params, kind: kind),
-            ]
+            fields: Self.fields(kind: kind, method: method, params: params),
+            body: body(kind == .mcp ? params.withClientMetadata : params)
         )
+        var answer = try await Self.perform(call, mayNeedSession: kind == .mcp)
+        if let refusal = answer.refusal {
+            let group = MultiThreadedEventLoopGroup.singleton
+            if let session = try await MCPSession(path: call.path, port: call.port, group: group) {
+                answer = try await Self.perform(session.call(body(params)), mayNeedSession: false)
+                await session.end()
+            } else if refusal != .null {
+                answer.take(refusal)
+            }
+        }
+        if let failure = answer.failure { throw failure }
+        if answer.isSilent { throw Self.noAnswer(answer.head) }
+        guard answer.head.isSuccess, !answer.isError else {
+            if !output.json, let hint = Self.hint(for: method, kind: kind) { Console.complain("hint: \(hint)") }
+            throw ExitCode(1)
+        }
+    }
+
+    /// What came of a call; its documents are printed as they come.
+    private struct Answer {
+        var head = JSONRPCCall.Head()
+        var isSilent = true
+        var isError = false
         var failure: CommandFailure?
-        let head = try await call.perform(group: MultiThreadedEventLoopGroup.singleton) { document, head in
+        /// The agent may want a session first, and said this in the place of an answer.
+        var refusal: JSONValue?
+
+        mutating func take(_ document: JSONValue) {
             isSilent = false
-            failure = failure ?? Self.failure(document, head)
+            failure = failure ?? CallCommand.failure(document, head)
             guard failure == nil else { return }
             if document["error"] != nil { isError = true }
             Console.print(document.compactText)
         }
-        if let failure { throw failure }
-        if isSilent { throw Self.noAnswer(head) }
-        guard head.isSuccess, !isError else {
-            if !output.json, let hint = Self.hint(for: method, kind: kind) { Console.complain("hint: \(hint)") }
-            throw ExitCode(1)
+    }
+
+    private static func perform(_ call: JSONRPCCall, mayNeedSession: Bool) async throws -> Answer {
+        var answer = Answer()
+        answer.head = try await call.perform(group: MultiThreadedEventLoopGroup.singleton) { document, head in
+            answer.head = head
+            if mayNeedSession, answer.isSilent, MCPSession.mayHelp(document, head) {
+                answer.refusal = answer.refusal ?? document
+            } else {
+                answer.take(document)
+            }
         }
+        if mayNeedSession, answer.isSilent, MCPSession.mayHelp(nil, answer.head) {
+            answer.refusal = answer.refusal ?? .null
+        }
+        return answer
     }
 
     /// Why `document` is no answer to the call; nil: it is one.
@@ -177,12 +214,6 @@ struct CallCommand: AsyncParsableCommand {
         case .a2a: return [("a2a-version", "1.0")]
         case .http, .tcp, .udp, .stdio: return []
         }
-    }
-
-    /// The parameters with what MCP wants in every request.
-    private static func params(_ text: String, kind: ServiceKind) throws -> JSONValue {
-        let params = try JSONValue(parsing: text)
-        return kind == .mcp ? params.withClientMetadata : params
     }
 }
 

@@ -20,6 +20,8 @@ struct JSONRPCCall: Sendable {
         var status = 0
         /// The code of an error of a sidecar, the one here or the peer's; nil: the agent answers.
         var sidecarError: String?
+        /// The session that the agent has begun (MCP 2025-11-25, basic/transports).
+        var session: String?
 
         var isSuccess: Bool { (200..<300).contains(status) }
     }
@@ -50,6 +52,19 @@ struct JSONRPCCall: Sendable {
             each: { found, _ in document = found }
         )
         return (head.status, document)
+    }
+
+    /// Ends the session that `fields` name, which the agent may refuse.
+    static func end(path: String, port: Int, fields: [(String, String)], group: any EventLoopGroup) async throws {
+        _ = try await exchange(
+            group: group,
+            port: port,
+            method: .DELETE,
+            path: path,
+            fields: fields,
+            body: [],
+            each: { _, _ in }
+        )
     }
 
     private static func exchange(
@@ -88,6 +103,7 @@ struct JSONRPCCall: Sendable {
                 case .head(let head):
                     answer.status = Int(head.status.code)
                     answer.sidecarError = head.headers.first(name: "postern-error")
+                    answer.session = head.headers.first(name: MCPSession.field)
                     reader.isEventStream =
                         head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
                 case .body(let bytes):
