@@ -65,10 +65,18 @@ package struct CommitGate: Sendable {
     /// Whether the latest write that has ended has failed.
     private var hasFailed = false
     private var waiting: [Waiting] = []
-    /// Commands whose answers promise nothing.
-    private var reports: Set<CommandID> = []
-    /// Commands whose answers tell what was decided, and change nothing.
-    private var reads: Set<CommandID> = []
+    /// What the answers of commands say, where it is not that something was stored.
+    private var sayings: [CommandID: Saying] = [:]
+
+    /// What the answer of a command says.
+    package enum Saying: Hashable, Sendable {
+        /// What somebody else said: it promises nothing.
+        case report
+        /// What was decided; nothing changes.
+        case decision
+        /// That something was taken away, which holds in this process whatever the disk does.
+        case cut
+    }
 
     /// `limit`: the promises that may wait at a time. The core bounds what causes them; this bounds what a hub that
     /// never pauses could add while the disk stands still.
@@ -95,10 +103,17 @@ package struct CommitGate: Sendable {
             next.entries.append(entry)
             return []
         case .answer(let command, _):
-            if reports.remove(command) != nil { return [.perform(action)] }
-            if hasFailed, reads.remove(command) != nil { return [.perform(action)] }
+            switch sayings[command] {
+            case .report:
+                sayings[command] = nil
+                return [.perform(action)]
+            case .decision where hasFailed:
+                sayings[command] = nil
+                return [.perform(action)]
+            case .decision, .cut, nil: break
+            }
             let steps = delay(action)
-            if !steps.isEmpty { reads.remove(command) }
+            if !steps.isEmpty { sayings[command] = nil }
             return steps
         case .answerPeer(_, .redeemed):
             // It says what we have decided.
@@ -107,8 +122,7 @@ package struct CommitGate: Sendable {
             .answerPeer(_, .done):
             return [.perform(action)]
         case .fail(let command, _):
-            reports.remove(command)
-            reads.remove(command)
+            sayings[command] = nil
             return [.perform(action)]
         case .redeem, .admit:
             return delay(action)
@@ -125,14 +139,9 @@ package struct CommitGate: Sendable {
         }
     }
 
-    /// The answer of `command` reports what somebody else said, and promises nothing.
-    package mutating func noteReport(_ command: CommandID) {
-        reports.insert(command)
-    }
-
-    /// The answer of `command` tells what was decided.
-    package mutating func noteRead(_ command: CommandID) {
-        reads.insert(command)
+    /// The answer of `command` will say this.
+    package mutating func note(_ command: CommandID, says saying: Saying) {
+        sayings[command] = saying
     }
 
     /// The write to begin now, if there is one. Its end is told by ``finish(_:)``.
@@ -154,16 +163,17 @@ package struct CommitGate: Sendable {
         let released = waiting[..<count].map(\.action)
         waiting.removeFirst(count)
         guard let failure else {
-            for case .answer(let command, _) in released { reads.remove(command) }
+            for case .answer(let command, _) in released { sayings[command] = nil }
             return released.map { .perform($0) }
         }
         next.facts = write.facts + next.facts
         var kept: [Waiting] = []
         var steps: [Step] = []
         for action in released {
-            if case .answer(let command, _) = action, reads.remove(command) != nil {
+            if case .answer(let command, _) = action, sayings[command] == .decision {
+                sayings[command] = nil
                 steps.append(.perform(action))
-            } else if let step = Self.withoutPromise(action, failure) {
+            } else if let step = withoutPromise(action, failure) {
                 steps.append(step)
             } else {
                 kept.append(Waiting(action: action, write: nextNumber))
@@ -188,7 +198,7 @@ package struct CommitGate: Sendable {
         } else {
             return [.perform(action)]
         }
-        if waiting.count >= limit, let step = Self.withoutPromise(action, .diskBehind) { return [step] }
+        if waiting.count >= limit, let step = withoutPromise(action, .diskBehind) { return [step] }
         isWanted = isWanted || write == nextNumber
         waiting.append(Waiting(action: action, write: write))
         return []
@@ -217,11 +227,12 @@ package struct CommitGate: Sendable {
 
     /// What is done in place of an action that promises what could not be stored; nil: it promises nothing to anybody
     /// and can wait longer.
-    private static func withoutPromise(_ action: SidecarAction, _ failure: Problem) -> Step? {
+    private mutating func withoutPromise(_ action: SidecarAction, _ failure: Problem) -> Step? {
         switch action {
-        case .answer(let command, let answer):
+        case .answer(let command, _):
             // What was cut stays cut while this runs, whatever the disk holds.
-            .perform(.fail(command, answer.as(RevokeTrust.Answer.self) == nil ? failure : .cutUnstored(failure)))
+            sayings.removeValue(forKey: command) == .cut
+                ? .perform(.fail(command, .cutUnstored(failure))) : .perform(.fail(command, failure))
         case .hubRequest(let id, _, _): .hubUnanswered(id)
         case .redeem(let id, _, _): .peerUnanswered(id)
         case .answerPeer(let id, _): .refuse(id)

@@ -68,11 +68,11 @@ extension Problem {
         )
     }
 
-    /// A trust has ended in memory and not on the disk.
+    /// Something was taken away in memory and not on the disk.
     static func cutUnstored(_ failure: Problem) -> Problem {
         Problem(
             code: "cut-not-stored",
-            message: "the peer is cut off now, but that is not stored: a restart would restore the trust "
+            message: "it holds now, and what it ends is cut, but that is not stored: a restart would restore it "
                 + "(\(failure.message))",
             hint:
                 "make room on the disk: it is tried again every second, and `postern status` shows it until it is done"

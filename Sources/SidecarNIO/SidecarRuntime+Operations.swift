@@ -60,18 +60,15 @@ extension SidecarRuntime {
             return node.eventLoop.makeFailedFuture(Problem.stopped)
         }
         let unstored = life?.gate.unstoredCount ?? 0
-        guard !Asked.outline.needsRoom || unstored == 0 && hasRoom else {
+        let needsRoom = life.map { operation.needsRoom(in: $0.sidecar, at: .now()) } ?? true
+        guard !needsRoom || unstored == 0 && hasRoom else {
             return node.eventLoop.makeFailedFuture(Problem.noRoom(at: settings.stateDirectory))
         }
         let promise = node.eventLoop.makePromise(of: CommandAnswer.self)
         life?.lastCommand += 1
         let id = CommandID(life?.lastCommand ?? 0)
         life?.commands[id] = promise
-        switch Asked.outline.effect {
-        case .reports: life?.gate.noteReport(id)
-        case .reads: life?.gate.noteRead(id)
-        case .acts, .changes, .withdraws, .trusts: break
-        }
+        if let saying = Asked.outline.saying(cuts: !needsRoom) { life?.gate.note(id, says: saying) }
         let view = View(node: node, host: host, startedAt: startedAt, unstoredCount: unstored)
         feed { $0.perform(operation, by: requester, id: id, at: $1, seeing: view) }
         return promise.futureResult.map { answer in

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CRuntime
 import PosternModel
+import StateStore
 
 /// The command line.
 @main
@@ -68,6 +69,9 @@ struct Postern: AsyncParsableCommand {
         if let failure = error as? CommandFailure {
             console.fail(failure)
             exit(withError: ExitCode(failure.status.rawValue))
+        }
+        if let error = error as? StateFileError {
+            leave(after: CommandFailure(state: Problem(error)), of: arguments, console: console)
         }
         if let code = error as? ExitCode { exit(withError: code) }
         if exitCode(for: error) == .success { exit(withError: error) }

@@ -222,6 +222,8 @@ def test_on_a_full_disk_nothing_is_changed_and_nothing_recorded_is_lost(make, tm
                 assert refused["error"]["code"] == "state-unusable", refused
                 assert "nothing was changed" in refused["error"]["message"], refused
             assert world.b.cli("trust", "list")["trusted"]
+            world.b.cli("trust", "set", world.a.did, "--for", "none", check=False)
+            assert world.b.cli("trust", "list")["trusted"][0]["services"] == [], "it holds, stored or not"
             cut = world.b.cli("trust", "revoke", world.a.did, check=False)
             assert cut["error"]["code"] == "cut-not-stored", cut
             assert not world.b.cli("trust", "list")["trusted"], "reading goes on"

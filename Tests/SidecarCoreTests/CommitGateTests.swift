@@ -84,7 +84,7 @@ extension CommitGate {
         _ = gate.take(.persist([fact(1)]))
         _ = gate.begin()
         _ = gate.finish(full)
-        gate.noteReport(CommandID(1))
+        gate.note(CommandID(1), says: .report)
         let offers = SidecarAction.answerPeer(PeerRequestID(2), .services([]))
         #expect(gate.take(services, answer(1), offers) == [services, answer(1), offers].map { .perform($0) })
         #expect(gate.isIdle, "none of them is a reason to try the disk again")
@@ -94,18 +94,30 @@ extension CommitGate {
     @Test func `what was decided is told while nothing can be written, and before that once it is on the disk`() {
         var gate = CommitGate()
         _ = gate.take(.persist([fact(1)]))
-        gate.noteRead(CommandID(1))
+        gate.note(CommandID(1), says: .decision)
         #expect(gate.take(answer(1)) == [])
         _ = gate.begin()
         #expect(gate.finish(full) == [.perform(answer(1))])
-        gate.noteRead(CommandID(2))
+        gate.note(CommandID(2), says: .decision)
         #expect(gate.take(answer(2)) == [.perform(answer(2))])
         #expect(gate.take(answer(3)) == [], "that is no reading")
         _ = gate.begin()
         _ = gate.finish(nil)
-        gate.noteRead(CommandID(4))
+        gate.note(CommandID(4), says: .decision)
         _ = gate.take(.persist([fact(2)]))
         #expect(gate.take(answer(4)) == [])
+    }
+
+    @Test func `what was taken away is told so, though it could not be written`() {
+        var gate = CommitGate()
+        _ = gate.take(.persist([fact(1)]))
+        gate.note(CommandID(1), says: .cut)
+        #expect(gate.take(answer(1), answer(2)) == [])
+        _ = gate.begin()
+        let codes = gate.finish(full).map { step in
+            if case .perform(.fail(_, let problem)) = step { problem.code } else { "" }
+        }
+        #expect(codes == ["cut-not-stored", full.code])
     }
 
     @Test func `facts of many commands that wait together become one write`() {

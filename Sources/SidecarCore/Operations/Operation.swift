@@ -22,6 +22,13 @@ package protocol Operation: Codable, Hashable, Sendable {
         at now: Clocks,
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction]
+
+    /// Whether it is not even begun while nothing can be stored.
+    func needsRoom(in sidecar: Sidecar, at now: Clocks) -> Bool
+}
+
+extension Operation {
+    package func needsRoom(in sidecar: Sidecar, at now: Clocks) -> Bool { Self.outline.needsRoom }
 }
 
 /// How an operation is called over HTTP, and what it does.
@@ -57,7 +64,20 @@ package struct OperationOutline: Hashable, Sendable {
         }
     }
 
-    /// Whether it is not even begun while nothing can be stored.
+    /// What its answer says, when that is not that something was stored.
+    ///
+    /// - Parameter cuts: whether it is done also where nothing can be stored.
+    package func saying(cuts: Bool) -> CommitGate.Saying? {
+        switch effect {
+        case .reports: .report
+        case .reads: .decision
+        case .withdraws: .cut
+        case .changes, .trusts: cuts ? .cut : nil
+        case .acts: nil
+        }
+    }
+
+    /// Whether it is not even begun while nothing can be stored, unless the operation knows better.
     package var needsRoom: Bool {
         switch effect {
         case .reports, .reads, .acts, .withdraws: false

@@ -166,6 +166,12 @@ package struct SetTrust: Operation {
     ) throws(Problem) -> [SidecarAction] {
         try sidecar.setTrust(in: peer, to: services, id: id, at: now)
     }
+
+    /// What takes something away holds at once, whatever the disk does.
+    package func needsRoom(in sidecar: Sidecar, at now: Clocks) -> Bool {
+        guard let peer = try? sidecar.known(peer) else { return true }
+        return !(sidecar.standingServices(to: peer, at: now).map(services.isSubset) ?? false)
+    }
 }
 
 /// Takes back a request of ours that was not answered yet.

@@ -147,14 +147,10 @@ struct SidecarProgram {
         return Array(lost)
     }
 
-    /// The answer of `command` reports what somebody else said, and promises nothing.
-    mutating func noteRead(_ command: CommandID) {
-        life?.gate.noteRead(command)
-    }
-
-    mutating func noteReport(_ command: CommandID) {
-        life?.gate.noteReport(command)
-        life?.reports.insert(command)
+    /// The answer of `command` will say this.
+    mutating func note(_ command: CommandID, says saying: CommitGate.Saying) {
+        life?.gate.note(command, says: saying)
+        if saying == .report { life?.reports.insert(command) }
     }
 
     /// Gives the core an input. Returns what is to be done now, in order.

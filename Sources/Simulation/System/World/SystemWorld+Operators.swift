@@ -156,11 +156,7 @@ extension SystemWorld {
     ) {
         note("s\(number) \(describe(effect))")
         let id = newCommand(effect, at: number)
-        switch Asked.outline.effect {
-        case .reports: sidecars[number].noteReport(id)
-        case .reads: sidecars[number].noteRead(id)
-        case .acts, .changes, .withdraws, .trusts: break
-        }
+        if let saying = Asked.outline.saying(cuts: false) { sidecars[number].note(id, says: saying) }
         feed(number) { $0.perform(operation, id: id, at: $1, seeing: SilentView()) }
     }
 
