@@ -103,7 +103,7 @@ package enum ConfigurationSchema {
             object["anyOf"] = [.object(text(form)), .object(schema(of: .integer(1...65535)))]
         case .text(let form):
             object = text(form)
-        case .choice(let words, _):
+        case .choice(let words):
             object["enum"] = .array(words.map { .string($0) })
         case .flag:
             object["type"] = "boolean"

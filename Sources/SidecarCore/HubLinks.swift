@@ -11,6 +11,8 @@ struct HubLinks: Sendable {
         var isUp = false
         /// Whether it has a session and does not answer.
         var isSilent = false
+        /// Whether the last attempt to reach it came to nothing, or its session has ended.
+        var hasFailed = false
         /// The contact cards with which it has registered us in this session; nil: it has not.
         var registered: [RecordID]?
         /// Whether it has no room for us: peers do not find us there.
@@ -27,6 +29,12 @@ struct HubLinks: Sendable {
         var isDraining = false
         /// Whether peers find us there now.
         var serves: Bool { isOurs && isUp && isWatched && !isFull && !isClosed && !isSilent }
+        /// Why it is not connected, as far as can be known: who has another key is as silent as who is not there.
+        var problem: String? {
+            if isSilent { return "it has stopped to answer" }
+            return isUp || !hasFailed
+                ? nil : "it does not answer to this key: it is down, has another key now, or UDP is dropped on the way"
+        }
         /// What it may still make us work.
         var work: TokenBucket
         /// Whether its event stream has been asked for since the session began, or the last one ended.

@@ -143,7 +143,8 @@ extension Sidecar {
                 closed: link.isClosed,
                 draining: link.isDraining && link.isUp,
                 configured: link.isOurs,
-                clockMs: link.clockAhead.map { $0.nanoseconds / 1_000_000 }
+                clockMs: link.clockAhead.map { $0.nanoseconds / 1_000_000 },
+                problem: link.problem
             )
         }
     }

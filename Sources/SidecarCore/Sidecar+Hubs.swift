@@ -11,6 +11,7 @@ extension Sidecar {
         guard var link = hubs[hub], isUp || link.isUp || link.isOurs else { return [] }
         link.isUp = isUp
         link.isSilent = false
+        link.hasFailed = !isUp
         link.attemptEnds = nil
         link.isWatched = false
         link.isOpening = false

@@ -70,7 +70,8 @@ extension Sidecar {
         let stranger = mailClass.strangerOrigin
         let arrived = TrustFact.received(request, at: now.wall.inMilliseconds, stranger: stranger)
         let received = [record(decided + gone + [arrived]), .audit(event)]
-        return received + acceptCrossing(request, at: now)
+        let crossed = acceptCrossing(request, at: now)
+        return received + (crossed.isEmpty ? acceptByRule(request, at: now) : crossed)
     }
 
     /// Two nodes that ask each other have both said yes. So that they end up with one secret, the one with the smaller

@@ -207,9 +207,15 @@ extension Sidecar {
                 uses[name, default: []].append("allow on \(rule.service.name)")
             }
         }
+        for rule in profile.accept {
+            for case .known(.peer(let peer)) in rule.from {
+                guard case .name(let name) = peer.meaning else { continue }
+                uses[name, default: []].append("trust.accept")
+            }
+        }
         return uses
     }
 
     /// What an `allow` rule means by itself.
-    static let reservedNames: Set<String> = ["trusted", "did", "network", "group"]
+    static let reservedNames: Set<String> = ["trusted", "anyone", "did", "network", "group"]
 }

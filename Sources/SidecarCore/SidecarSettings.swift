@@ -104,6 +104,8 @@ package struct SidecarProfile: Hashable, Sendable {
     package var hubs: [HubURL]
     /// What peers may reach.
     package var exposed: [ExposedRule]
+    /// Whose requests for trust are accepted without the operator, the first that fits.
+    package var accept: [AcceptanceRule]
     /// Direct addresses for invitations.
     package var advertised: [Endpoint]
 
@@ -118,6 +120,7 @@ package struct SidecarProfile: Hashable, Sendable {
         name: String,
         hubs: [HubURL],
         exposed: [ExposedRule],
+        accept: [AcceptanceRule] = [],
         advertised: [Endpoint] = [],
         confirmed: [Endpoint] = [],
         networks: Set<String>? = nil,
@@ -127,6 +130,7 @@ package struct SidecarProfile: Hashable, Sendable {
         self.name = name
         self.hubs = hubs
         self.exposed = exposed
+        self.accept = accept
         self.advertised = advertised
         self.confirmed = confirmed
         self.networks = networks

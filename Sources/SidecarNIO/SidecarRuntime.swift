@@ -23,6 +23,8 @@ package final class SidecarRuntime {
         package var name: String
         package var hubs: [HubURL]
         package var exposed: [ExposedRule]
+        /// Whose requests for trust are accepted without the operator.
+        package var accept: [AcceptanceRule]
         /// Addresses under which peers can reach us without a hub, for invitations.
         package var advertised: [Endpoint]
         /// The networks to take part in, of those that were joined; nil: all.
@@ -39,6 +41,7 @@ package final class SidecarRuntime {
             name: String,
             hubs: [HubURL],
             exposed: [ExposedRule],
+            accept: [AcceptanceRule] = [],
             advertised: [Endpoint] = [],
             networks: Set<String>? = nil,
             version: String? = nil,
@@ -49,6 +52,7 @@ package final class SidecarRuntime {
             self.name = name
             self.hubs = hubs
             self.exposed = exposed
+            self.accept = accept
             self.advertised = advertised
             self.networks = networks
             self.version = version
@@ -229,6 +233,7 @@ package final class SidecarRuntime {
             name: settings.name,
             hubs: settings.hubs,
             exposed: settings.exposed,
+            accept: settings.accept,
             advertised: advertised,
             confirmed: confirmed,
             networks: settings.networks,

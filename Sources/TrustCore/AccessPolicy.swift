@@ -96,13 +96,16 @@ package struct FellowMembership: Hashable, Sendable {
         isPolicyKnown = !content.isPolicyUnknown
     }
 
+    /// Whether who is in it, and in which groups, is known well enough to go by.
+    fileprivate var isFresh: Bool { isPolicyKnown && !isStale }
+
     /// What it fails for, when it does not permit a service.
     fileprivate var refusal: Access.Refusal {
         isStale ? .stale : isPolicyKnown ? .notPermitted : .policyUnknown
     }
 
     fileprivate func permits(_ service: ServiceName) -> Bool {
-        isPolicyKnown && !isStale && policies.allSatisfy { $0.permits(groups, service) }
+        isFresh && policies.allSatisfy { $0.permits(groups, service) }
     }
 }
 
@@ -218,6 +221,16 @@ package struct AccessPolicy: Hashable, Sendable {
         case .network(let network): subject.memberships.filter { $0.network == network }
         case .group(let group, let network):
             subject.memberships.filter { $0.network == network && $0.groups.contains(group) }
+        }
+    }
+
+    /// Whether `rule` means `subject` as somebody who asks for trust: by a trust that stands, by its key, or by a
+    /// membership of which enough is known.
+    package static func means(_ rule: AllowRule, _ subject: Subject) -> Bool {
+        switch rule {
+        case .trusted: subject.standing.isMutual
+        case .peer(let name): names(name, subject)
+        case .network, .group: memberships(admittedBy: rule, subject).contains { $0.isFresh }
         }
     }
 

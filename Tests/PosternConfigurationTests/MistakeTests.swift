@@ -67,9 +67,17 @@ func hubProblems(_ text: String) -> [String] {
         #expect(problems(mistake.text) == [mistake.message])
     }
 
-    @Test func `rules of unattended acceptance are refused and never ignored, none are what there is`() {
+    @Test func `a rule of unattended acceptance says who is accepted and for what, or it is none`() {
         #expect(problems("trust: {accept: []}").isEmpty)
-        #expect(problems("trust: {accept: [bob]}") == ["p.yaml:1: trust.accept: 1 entries, expected at most 0"])
+        #expect(problems("trust: {accept: [{from: [anyone, 'network:acme'], services: [tools]}]}").isEmpty)
+        #expect(problems("trust: {accept: [bob]}").count == 1)
+        #expect(problems("trust: {accept: [{from: [anyone]}]}").count == 1)
+        #expect(problems("trust: {accept: [{services: [tools]}]}").count == 1)
+        for (text, key) in [("{from: [], services: [tools]}", "from"), ("{from: [a], services: []}", "services")] {
+            let problem = problems("trust: {accept: [\(text)]}").first
+            #expect(problem?.contains("accept[0].\(key): nothing") == true)
+        }
+        #expect(problems("trust: {accept: [{from: [anyone], services: [tools], perDay: 0}]}").count == 1)
     }
 
     @Test func `a plain off is the word where off is one of the words`() {
@@ -140,14 +148,10 @@ func hubProblems(_ text: String) -> [String] {
             "underlay: {listen: 127.0.0.1}",
             "p.yaml:1: underlay.listen: \"127.0.0.1\", expected \(TextForm.listen.expected); the port is missing"
         ),
-        Mistake("underlay: {relay: alwyas}", "p.yaml:1: underlay.relay: \"alwyas\", expected one of auto, only"),
+        Mistake("underlay: {relay: alwyas}", "p.yaml:1: underlay.relay: \"alwyas\", expected one of auto, only, never"),
         Mistake(
             "underlay: {relay: atuo}",
-            "p.yaml:1: underlay.relay: \"atuo\", expected one of auto, only; did you mean auto?"
-        ),
-        Mistake(
-            "underlay: {relay: never}",
-            "p.yaml:1: underlay.relay: \"never\", which is not supported in this version, expected one of auto, only"
+            "p.yaml:1: underlay.relay: \"atuo\", expected one of auto, only, never; did you mean auto?"
         ),
         Mistake("log: {format: xml}", "p.yaml:1: log.format: \"xml\", expected one of text, json"),
     ])

@@ -69,7 +69,7 @@ import Testing
         for key in section.keys {
             switch (key.shape, key.fallback) {
             case (.text(let form), .text(let text)): #expect(form.accepts(text), "\(key.name)")
-            case (.choice(let words, _), .text(let text)): #expect(words.contains(text), "\(key.name)")
+            case (.choice(let words), .text(let text)): #expect(words.contains(text), "\(key.name)")
             case (.list(.section(let inner), _, _), _): check(inner)
             case (.section(let inner), _): check(inner)
             case (.list, let fallback): #expect(fallback == .empty || fallback == .none)

@@ -86,7 +86,7 @@ extension Node {
 
     /// A hub offers to relay packets to and from the peer, in conversation `channel`.
     package mutating func setRelay(for handle: PeerHandle, hub: PeerHandle, channel: RelayChannel, at now: Instant) {
-        guard let peer = peer(handle), self.peer(hub)?.relays == true else { return }
+        guard shared.settings.usesRelays, let peer = peer(handle), self.peer(hub)?.relays == true else { return }
         let relay = RelayHandle(hub: hub, channel: channel)
         guard peer.relay != relay else { return }
         peer.relay = relay

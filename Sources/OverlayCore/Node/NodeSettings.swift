@@ -87,6 +87,8 @@ package struct NodeSettings: Sendable, Hashable {
     package var padsPackets: Bool
     /// Whether direct paths are used. False: only relays. Default true.
     package var usesDirectPaths: Bool
+    /// Whether peers are reached through relays. False: only on direct paths. Default true.
+    package var usesRelays: Bool
     /// Whether the port of a peer is guessed where its translator takes another one for each destination, and ports of
     /// our own are opened to be guessed: up to 256 sockets and 2000 small packets to a peer in use (`Protocol.md`
     /// §9.3). Default true.
@@ -130,6 +132,7 @@ package struct NodeSettings: Sendable, Hashable {
         congestion: .bbr,
         padsPackets: false,
         usesDirectPaths: true,
+        usesRelays: true,
         guessesPorts: true,
         tracesSeals: false
     )

@@ -148,9 +148,10 @@ final class Peer {
         }
     }
 
-    /// Whether anything may be answered on `path`: a node that uses relays alone shows nobody else where it is.
+    /// Whether anything may be answered on `path`: a node that uses relays alone shows nobody else where it is, and one
+    /// that uses none takes nothing from them.
     func mayMeet(on path: AddressPair, _ settings: NodeSettings) -> Bool {
-        path.isRelayed || settings.usesDirectPaths || relays
+        path.isRelayed ? settings.usesRelays : settings.usesDirectPaths || relays
     }
 
     /// Whether our own configuration names the address, or the peer has answered there.

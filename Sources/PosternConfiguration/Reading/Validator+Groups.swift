@@ -181,7 +181,7 @@ extension Validator {
     static func expectation(of shape: Shape) -> String {
         switch shape {
         case .text(let form), .textOrSection(let form, _): form.expected
-        case .choice(let words, _): "one of \(words.joined(separator: ", "))"
+        case .choice(let words): "one of \(words.joined(separator: ", "))"
         case .flag: "true or false"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .list: "a list"

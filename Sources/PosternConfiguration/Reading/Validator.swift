@@ -83,7 +83,7 @@ extension Validator {
     mutating func read(_ node: Node, asElement shape: Shape, path: String) -> DocumentValue? {
         switch shape {
         case .text(let form): return read(node, as: form, path: path)
-        case .choice(let words, let later): return read(node, as: words, later: later, path: path)
+        case .choice(let words): return read(node, as: words, path: path)
         case .integer(let range): return read(node, as: range, path: path)
         case .flag: return readFlag(node, path: path)
         case .list(let element, let distinct, let limit):
@@ -125,7 +125,7 @@ extension Validator {
         return nil
     }
 
-    private mutating func read(_ node: Node, as words: [String], later: [String], path: String) -> DocumentValue? {
+    private mutating func read(_ node: Node, as words: [String], path: String) -> DocumentValue? {
         let expected = "one of \(words.joined(separator: ", "))"
         let text: String
         switch node.scalar.map({ Scalar($0) }) {
@@ -137,13 +137,8 @@ extension Validator {
             return nil
         }
         if words.contains(text) { return .word(text, line: node.mark?.line) }
-        if later.contains(text) {
-            let read = "\(Scalar.quoted(text)), which is not supported in this version"
-            report(node, path, read: read, expected: expected)
-        } else {
-            let guess = Suggestion.nearest(to: text, among: words).map { "did you mean \($0)?" }
-            report(node, path, read: Scalar.quoted(text), expected: expected, hint: guess)
-        }
+        let guess = Suggestion.nearest(to: text, among: words).map { "did you mean \($0)?" }
+        report(node, path, read: Scalar.quoted(text), expected: expected, hint: guess)
         return nil
     }
 

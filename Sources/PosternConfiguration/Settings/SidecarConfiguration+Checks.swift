@@ -5,9 +5,9 @@ import PosternModel
 extension ConfigurationFile<SidecarConfiguration> {
     /// The first mistake that takes two settings.
     var contradiction: Problem? {
-        settings.clashingListener(in: self) ?? settings.openListener(in: self) ?? settings.unruledBinding(in: self)
+        settings.clashingListener(in: self) ?? settings.openListener(in: self)
             ?? settings.uselessPublication(in: self) ?? settings.openLeg(in: self) ?? settings.uselessTLS(in: self)
-            ?? settings.uselessProgram(in: self)
+            ?? settings.uselessProgram(in: self) ?? settings.emptyAcceptance(in: self)
     }
 
     /// Reads the files of authorities that exposed services name; the first that cannot be used is a mistake.
@@ -107,6 +107,20 @@ extension SidecarConfiguration {
         return nil
     }
 
+    /// The first rule of `trust.accept` that accepts nobody, or for nothing.
+    fileprivate func emptyAcceptance(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
+        let position = accept.firstIndex { $0.from.isEmpty || $0.services.isEmpty }
+        return position.map { position in
+            let key = accept[position].from.isEmpty ? "from" : "services"
+            return file.problem(
+                at: "trust.accept[\(position)].\(key)",
+                read: "nothing",
+                expected: "at least one",
+                hint: "without the rule every request waits for you"
+            )
+        }
+    }
+
     /// The first entry of `expose` that says how a certificate is verified where there is none.
     fileprivate func uselessTLS(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
         let position = expose.indices.first { file.isGiven("expose[\($0)].tls") && expose[$0].tls == nil }
@@ -139,21 +153,6 @@ extension SidecarConfiguration {
             if key == "proxy" { taken[place] = key }
         }
         return nil
-    }
-
-    /// The first entry of `expose` with rules about methods that gRPC would get past (RULES J).
-    fileprivate func unruledBinding(in file: ConfigurationFile<SidecarConfiguration>) -> Problem? {
-        let position = expose.firstIndex {
-            $0.grpc != nil && ($0.allowedMethods != nil || !$0.deniedMethods.isEmpty)
-        }
-        return position.map { position in
-            file.problem(
-                at: "expose[\(position)].grpc",
-                read: "a gRPC binding beside methods",
-                expected: "one of the two",
-                hint: "gRPC passes as it is, so that no rule would hold for it"
-            )
-        }
     }
 
     /// The first entry of `expose` that would be published to whoever is in no network or group.

@@ -34,6 +34,7 @@ extension SidecarConfiguration {
                 ExposeConfiguration(entry) { surroundings.absolute($0, from: directory) }
             } ?? []
         reach = document["reach"]?.elements.map(ReachConfiguration.init) ?? []
+        accept = document["trust"]?["accept"]?.elements.map(AcceptanceRule.init) ?? []
         networks = document["networks"].map { Set($0.elements.compactMap(\.text)) }
         limits = LimitsConfiguration(checked(document["limits"]))
         log = LogConfiguration(checked(document["log"]))
@@ -121,6 +122,16 @@ extension ReachConfiguration {
         isInsecure = checked(document["insecure"]?.flag)
         hosts = document["hosts"]?.elements.map { checked($0.value?.hostName) } ?? []
         clients = document["clients"]?.elements.map { checked($0.value?.addressRange) } ?? []
+    }
+}
+
+extension AcceptanceRule {
+    init(_ document: DocumentValue) {
+        self.init(
+            from: document["from"]?.elements.map { checked($0.value?.asker) } ?? [],
+            services: Set(document["services"]?.elements.map { checked($0.value?.service) } ?? []),
+            perDay: document["perDay"]?.integer ?? 10
+        )
     }
 }
 
@@ -213,6 +224,7 @@ extension FormValue {
     fileprivate var methodPattern: MethodPattern? {
         if case .methodPattern(let pattern) = self { pattern } else { nil }
     }
+    fileprivate var asker: AcceptanceRule.Asker? { if case .asker(let asker) = self { asker } else { nil } }
     fileprivate var allowance: AllowRule? { if case .allowance(let rule) = self { rule } else { nil } }
 }
 

@@ -24,6 +24,8 @@ package struct SidecarConfiguration: Hashable, Sendable {
     package var expose: [ExposeConfiguration]
     /// Services of peers that are offered on this machine.
     package var reach: [ReachConfiguration]
+    /// Whose requests for trust are accepted without the operator.
+    package var accept: [AcceptanceRule]
     /// The networks to take part in, of those that were joined; nil: all.
     package var networks: Set<String>?
     /// How much is open and waits at a time.
@@ -85,6 +87,8 @@ package struct UnderlayConfiguration: Hashable, Sendable {
         case auto
         /// Always through a hub.
         case only
+        /// Never through a hub.
+        case never
     }
 }
 
@@ -173,6 +177,13 @@ package struct UpstreamTLSConfiguration: Hashable, Sendable {
 extension ExposeConfiguration {
     /// Where its agent is, as it was written.
     package var targetText: String { upstream?.text ?? program?.command.joined(separator: " ") ?? "" }
+
+    /// Whether peers may call some methods only. gRPC passes as it is, so that no rule would hold for it: it is not
+    /// carried then (RULES J).
+    package var hasMethodRules: Bool { allowedMethods != nil || !deniedMethods.isEmpty }
+
+    /// Where calls by gRPC are led; nil: nowhere.
+    package var carriedGRPC: HostPort? { hasMethodRules ? nil : grpc }
 
     /// Whether the way to the agent leaves the host without TLS.
     var hasOpenUpstream: Bool { tls == nil && upstream.map { !$0.place.isLoopback } ?? false }

@@ -110,7 +110,7 @@ extension Section {
         ),
         Key(
             name: "metrics",
-            shape: .choice(["token", "open"], later: []),
+            shape: .choice(["token", "open"]),
             summary: "who may read /metrics: who has the token, or every program on this machine",
             fallback: .text("token")
         ),

@@ -3,8 +3,8 @@
 indirect enum Shape: Sendable {
     /// A text of one form.
     case text(TextForm)
-    /// One word out of a few. `later` are words that this version knows of and does not offer yet.
-    case choice([String], later: [String])
+    /// One word out of a few.
+    case choice([String])
     /// True or false.
     case flag
     /// A whole number.

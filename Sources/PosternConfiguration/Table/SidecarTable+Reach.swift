@@ -11,7 +11,7 @@ extension Section {
         ),
         Key(
             name: "others",
-            shape: .choice(["refuse", "direct"], later: []),
+            shape: .choice(["refuse", "direct"]),
             summary: "requests for hosts outside the overlay: refused with 403, or passed on to the host itself",
             fallback: .text("refuse")
         ),
@@ -56,7 +56,7 @@ extension Section {
             ),
             Key(
                 name: "push",
-                shape: .choice(["loopback", "any", "off"], later: []),
+                shape: .choice(["loopback", "any", "off"]),
                 summary:
                     "which receivers of push notifications clients may register through us, for services of kind a2a",
                 fallback: .text("loopback")

@@ -68,24 +68,15 @@ extension Section {
             ),
             Key(name: "limits", shape: .section(limits), summary: "how much is open and waits at a time"),
             Key(name: "agent", shape: .section(agent), summary: "what the agent may do over MCP"),
-            Key(name: "trust", shape: .section(trust), summary: "who is trusted without being asked: nobody"),
+            Key(name: "trust", shape: .section(trust), summary: "who is trusted without you being asked"),
             Key(name: "log", shape: .section(sidecarLog), summary: "what is written to standard error"),
         ]
     )
 
-    private static let trust = Section(keys: [
-        Key(
-            name: "accept",
-            shape: .list(.text(.argument), distinct: [], limit: 0),
-            summary: "rules for unattended acceptance, of which this version knows none: every request waits for you",
-            fallback: .empty
-        )
-    ])
-
     /// `keyFileMode` of a sidecar and of a hub.
     static let keyFileMode = Key(
         name: "keyFileMode",
-        shape: .choice(["owner", "group"], later: []),
+        shape: .choice(["owner", "group"]),
         summary: "who may read the key file besides its owner: nobody (owner), or its group, for volumes with fsGroup",
         fallback: .text("owner")
     )
@@ -100,7 +91,7 @@ extension Section {
         ),
         Key(
             name: "metrics",
-            shape: .choice(["token", "open"], later: []),
+            shape: .choice(["token", "open"]),
             summary: "who may read /metrics: who has the token, or every program on this machine",
             fallback: .text("token")
         ),
@@ -109,7 +100,7 @@ extension Section {
     private static let agent = Section(keys: [
         Key(
             name: "may",
-            shape: .list(.choice(AgentPermission.allCases.map(\.rawValue), later: []), distinct: [""], limit: 16),
+            shape: .list(.choice(AgentPermission.allCases.map(\.rawValue)), distinct: [""], limit: 16),
             summary:
                 "omitted: status, find, request, reach; what widens trust is for you: approve, invite, revoke, network",
             example: "[status, find, request, reach]"
@@ -138,13 +129,13 @@ extension Section {
             ),
             Key(
                 name: "relay",
-                shape: .choice(["auto", "only"], later: ["never"]),
-                summary: "auto: direct where possible, else through a hub; only: always through a hub",
+                shape: .choice(["auto", "only", "never"]),
+                summary: "auto: direct where possible, else through a hub; only: through one; never: direct alone",
                 fallback: .text("auto")
             ),
             Key(
                 name: "padding",
-                shape: .choice(["none", "buckets"], later: []),
+                shape: .choice(["none", "buckets"]),
                 summary: "buckets: packets have one of four sizes, so that they tell less of what is in them",
                 fallback: .text("none")
             ),
@@ -193,7 +184,7 @@ extension Section {
             ),
             Key(
                 name: "kind",
-                shape: .choice(["mcp", "a2a", "http", "tcp", "udp", "stdio"], later: []),
+                shape: .choice(["mcp", "a2a", "http", "tcp", "udp", "stdio"]),
                 summary: "what is spoken: mcp, a2a, http: HTTP/1.1; tcp, udp: bytes as they are; stdio: to a program",
                 isRequired: true,
                 example: "a2a"
@@ -246,7 +237,7 @@ extension Section {
             ),
             Key(
                 name: "host",
-                shape: .choice(["upstream", "preserve"], later: []),
+                shape: .choice(["upstream", "preserve"]),
                 summary: "the Host header that the agent sees: its own (upstream) or the client's (preserve)",
                 fallback: .text("upstream")
             ),
@@ -259,7 +250,7 @@ extension Section {
             ),
             Key(
                 name: "signedCards",
-                shape: .choice(["strip", "passthrough", "resign", "reject"], later: []),
+                shape: .choice(["strip", "passthrough", "resign", "reject"]),
                 summary: "for kind a2a: signed cards lose their signatures, stay, are signed anew, or are refused",
                 fallback: .text("strip")
             ),
@@ -278,7 +269,7 @@ extension Section {
             ),
             Key(
                 name: "resourceMetadata",
-                shape: .choice(["rewrite", "keep"], later: []),
+                shape: .choice(["rewrite", "keep"]),
                 summary:
                     "agents with authorization: their name as a resource becomes the client's, or stays",
                 fallback: .text("rewrite")
@@ -383,13 +374,13 @@ extension Section {
     static let log = Section(keys: [
         Key(
             name: "level",
-            shape: .choice(["trace", "debug", "info", "notice", "warning", "error"], later: []),
+            shape: .choice(["trace", "debug", "info", "notice", "warning", "error"]),
             summary: "the least severe lines that are written",
             fallback: .text("info")
         ),
         Key(
             name: "format",
-            shape: .choice(["text", "json"], later: []),
+            shape: .choice(["text", "json"]),
             summary: "text for people, json for programs (one object a line)",
             fallback: .text("text")
         ),

@@ -13,6 +13,7 @@ enum FormValue: Hashable, Sendable {
     case upstream(Upstream)
     case peer(PeerName)
     case allowance(AllowRule)
+    case asker(AcceptanceRule.Asker)
     case origin(String)
     case hostName(String)
     case addressRange(AddressRange)
@@ -63,6 +64,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
     case peer
     /// Who may use a service: `trusted` or a peer.
     case allowance
+    /// Who may be accepted by a rule: `anyone`, or who may use a service.
+    case asker
     /// An origin as browsers write it, or the beginning of one.
     case origin
     /// A host name or an address.
@@ -107,6 +110,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             TextForm.httpUpstream.parse(text) ?? TextForm.tcpUpstream.parse(text) ?? TextForm.udpUpstream.parse(text)
         case .peer: PeerName(text).map { .peer($0) }
         case .allowance: AllowRule(text).map { .allowance($0) }
+        case .asker: AcceptanceRule.Asker(text).map { .asker($0) }
         case .origin: Self.isOrigin(text) ? .origin(text) : nil
         case .hostName: HostPort(host: text, port: 0).map { .hostName($0.host) }
         case .addressRange: AddressRange(text).map { .addressRange($0) }
@@ -152,6 +156,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .allowance:
             "trusted, network:NAME, group:NAME/GROUP, or a peer: a did:key:…, an overlay address fd…, a name, "
                 + "or agent://NAME"
+        case .asker: "anyone, trusted, network:NAME, group:NAME/GROUP, or a peer: a did:key:…, a name, or agent://NAME"
         case .origin: "an origin such as https://app.example or vscode-webview://*, or null"
         case .hostName: "a host name or an IP address, without a port"
         case .duration: "a time from 1s to 1h such as 3s, 1500ms or 2m, or 0s"
@@ -220,7 +225,7 @@ enum TextForm: Hashable, Sendable, CaseIterable {
             return text.hasPrefix("http") ? "kind udp takes HOST:PORT; for HTTP use kind http, mcp or a2a" : nil
         case .grpcUpstream:
             return text.contains("://") ? "leave out the scheme: HOST:PORT" : nil
-        case .allowance:
+        case .allowance, .asker:
             let isScope = text.hasPrefix("network:") || text.hasPrefix("group:")
             return isScope ? "write network:NAME or group:NAME/GROUP, in lower case" : nil
         case .listen, .listenOrOff: return HostPort.hint(for: text, loopback: false)
@@ -266,7 +271,8 @@ enum TextForm: Hashable, Sendable, CaseIterable {
         case .grpcUpstream: return "^((\(host):)?\(port))$"
         case .upstream: return "^(https?://\(host)(:\(port))?/?|((tcp|udp)://)?\(host):\(port))$"
         case .peer: return "^\(peer)$"
-        case .allowance: return "^(trusted|network:[a-z0-9-]{1,63}|group:[a-z0-9-]{1,63}/[a-z0-9-]{1,63}|\(peer))$"
+        case .allowance, .asker:
+            return "^(trusted|network:[a-z0-9-]{1,63}|group:[a-z0-9-]{1,63}/[a-z0-9-]{1,63}|\(peer))$"
         case .origin: return "^(null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+|[A-Za-z][A-Za-z0-9+.-]*://\\*)$"
         case .hostName: return "^([A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$"
         case .duration: return "^[0-9]{1,7}(ms|s|m|h)$"

@@ -21,6 +21,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
         package let configured: Bool
         /// How far its clock is ahead of this host's, as it said when it registered us; nil: it has not.
         package let clockMs: Int64?
+        /// Why it is not connected; nil: it is, or is just being tried.
+        package let problem: String?
     }
 
     /// What is known of the address translation in front of us.

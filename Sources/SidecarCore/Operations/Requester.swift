@@ -56,20 +56,29 @@ extension Sidecar {
         to requester: Requester
     ) -> [SidecarAction] {
         guard let via = requester.auditText else { return actions }
-        var isRecorded = false
-        let attributed = actions.map { action -> SidecarAction in
-            guard case .audit(var event) = action else { return action }
-            isRecorded = true
-            event.via = via
-            return .audit(event)
-        }
+        let attributed = actions.recorded(via: via)
         switch outline.effect {
         case .reports, .reads, .acts: return attributed
         case .changes, .withdraws, .trusts: break
         }
-        if isRecorded { return attributed }
+        if attributed.contains(where: \.isRecord) { return attributed }
         var event = AuditEvent(.agentAsked, actor: key, subject: outline.path)
         event.via = via
         return [.audit(event)] + attributed
     }
+}
+
+extension [SidecarAction] {
+    /// The same, where the audit trail says beside each event who or what asked for it.
+    func recorded(via: String) -> [SidecarAction] {
+        map { action in
+            guard case .audit(var event) = action else { return action }
+            event.via = via
+            return .audit(event)
+        }
+    }
+}
+
+extension SidecarAction {
+    fileprivate var isRecord: Bool { if case .audit = self { true } else { false } }
 }

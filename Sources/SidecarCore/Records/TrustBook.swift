@@ -83,6 +83,8 @@ struct TrustBook: Sendable {
     private(set) var outgoing: [RecordID: TrustRequest] = [:]
     /// Our requests that a later one to the same peer has replaced: the peer may accept one before it sees the other.
     private(set) var superseded: [RecordID: TrustRequest] = [:]
+    /// What rules of the configuration have accepted lately.
+    var acceptances = RuleAcceptances()
     /// Our contact cards.
     private(set) var cards: [RecordID: Card] = [:]
     private(set) var pending: [RecordID: Pending] = [:]
@@ -120,14 +122,14 @@ struct TrustBook: Sendable {
             endOffer(id)
         case .carded(let token, let time):
             cards[token.id] = Card(token: token, since: time)
-        case .uncarded(let id):
-            cards[id] = nil
+        case .uncarded(let id): cards[id] = nil
         case .received(let request, let time, let stranger):
             for (id, earlier) in pending where earlier.request.asker == request.asker { pending[id] = nil }
             pending[request.id] = Pending(request: request, received: time, stranger: stranger)
         case .decided(let id, let until):
             pending[id] = nil
             decided[id] = until
+        case .acceptedByRule(let acceptance): acceptances.add(acceptance)
         case .trusted(let relationship):
             trust.add(relationship.given)
             trust.add(relationship.received)
@@ -284,6 +286,7 @@ struct TrustBook: Sendable {
         facts += outgoing.values.map { .asked($0) }
         facts += pending.values.map { .received($0.request, at: $0.received, stranger: $0.stranger) }
         facts += cards.values.sorted { $0.since < $1.since }.map { .carded($0.token, at: $0.since) }
+        facts += acceptances.recent(at: now).map { .acceptedByRule($0) }
         facts += decided.filter { $0.value > now }.map { .decided($0.key, until: $0.value) }
         for entry in issued.values where now < entry.forgotten {
             facts.append(.invited(entry.invitation, uses: entry.uses, name: entry.name, at: entry.since))

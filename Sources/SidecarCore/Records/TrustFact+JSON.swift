@@ -20,10 +20,10 @@ extension TrustFact {
             ]
         case .carded(let token, let time):
             ["fact": "carded", "token": .string(Base64URL.encode(token.bytes)), "at": .time(time)]
-        case .uncarded(let id):
-            ["fact": "uncarded", "id": .string(id.description)]
+        case .uncarded(let id): ["fact": "uncarded", "id": .string(id.description)]
         case .decided(let id, let until):
             ["fact": "decided", "id": .string(id.description), "until": .time(until)]
+        case .acceptedByRule(let acceptance): acceptance.document
         case .trusted(let relationship):
             ["fact": "trusted", "trust": relationship.document]
         case .revoked(let revocation):
@@ -42,8 +42,7 @@ extension TrustFact {
                 "fact": "invited", "invitation": .string(invitation.token), "uses": .integer(Int64(uses)),
                 "name": name.map { .string($0) } ?? .null, "at": .time(time),
             ]
-        case .uninvited(let id):
-            ["fact": "uninvited", "invitation": .string(id.description)]
+        case .uninvited(let id): ["fact": "uninvited", "invitation": .string(id.description)]
         case .redeemed(let id, let peer):
             ["fact": "redeemed", "invitation": .string(id.description), "by": .string(peer.did)]
         case .joining(let invitation, let claim, let name):
@@ -53,14 +52,10 @@ extension TrustFact {
             ]
         case .outbox(let entry):
             ["fact": "errand", "errand": entry.document]
-        case .delivered(let id):
-            ["fact": "errandDone", "id": .string(id.description)]
-        case .outdated(let sequence):
-            ["fact": "outdated", "known": .integer(sequence)]
-        case .past(let ends):
-            ["fact": "past", "ends": .array(ends.map(\.json))]
-        case .recovered(let sequence):
-            ["fact": "recovered", "known": .integer(sequence)]
+        case .delivered(let id): ["fact": "errandDone", "id": .string(id.description)]
+        case .outdated(let sequence): ["fact": "outdated", "known": .integer(sequence)]
+        case .past(let ends): ["fact": "past", "ends": .array(ends.map(\.json))]
+        case .recovered(let sequence): ["fact": "recovered", "known": .integer(sequence)]
         case .network(let fact):
             ["fact": "network", "network": fact.document]
         }
@@ -86,7 +81,9 @@ extension TrustFact {
             self = .carded(token, at: try fields.time("at"))
         case "uncarded": self = .uncarded(try fields.recordID("id"))
         case "decided": self = .decided(try fields.recordID("id"), until: try fields.time("until"))
-        case "trusted": self = .trusted(try TrustRelationship(try fields.value("trust")))
+        case RuleAcceptance.fact: self = .acceptedByRule(try RuleAcceptance(fields))
+        case "trusted":
+            self = .trusted(try TrustRelationship(try fields.value("trust")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
         case "committed":

@@ -20,6 +20,8 @@ package enum TrustFact: Hashable, Sendable {
     case uncarded(RecordID)
     /// We decided about a request. Its id is kept until `until`, so that a replay is not asked again.
     case decided(RecordID, until: Timestamp)
+    /// A rule of the configuration accepted a request.
+    case acceptedByRule(RuleAcceptance)
     /// A trust came to stand, or was renewed.
     case trusted(TrustRelationship)
     /// A trust was ended by either side.

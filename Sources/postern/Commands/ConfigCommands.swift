@@ -79,6 +79,9 @@ struct ConfigCheckCommand: ParsableCommand {
         for rule in settings.expose.flatMap(\.allow) {
             if case .peer(let peer) = rule { peers.append(peer) }
         }
+        for asker in settings.accept.flatMap(\.from) {
+            if case .known(.peer(let peer)) = asker { peers.append(peer) }
+        }
         let names = peers.compactMap { peer in
             if case .name(let name) = peer.meaning { name } else { nil }
         }

@@ -86,10 +86,14 @@ struct StatusCommand: AsyncParsableCommand {
 extension StatusCommand {
     private static func line(_ hub: StatusDocument.Hub) -> String {
         "hub \(hub.url): "
-            + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : "not connected: see `postern doctor`")
+            + (hub.connected ? "connected, \(Shown.milliseconds(hub.rttMs))" : notConnected(hub))
             + (hub.full ? "; this hub is full: peers do not find us there" : "")
             + (hub.closed ? "; this hub is closed to us: ask its operator" : "")
             + (hub.draining ? "; this hub is draining: it is about to end" : "")
+    }
+
+    private static func notConnected(_ hub: StatusDocument.Hub) -> String {
+        "not connected" + (hub.problem.map { "; \($0)" } ?? "") + ": see `postern doctor`"
     }
 
     private static func line(_ network: NetworkSummary) -> String {

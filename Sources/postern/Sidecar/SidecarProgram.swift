@@ -70,6 +70,7 @@ final class SidecarProgram {
         eventLoop.preconditionInEventLoop()
         var settings = OverlayNode.Settings.defaults
         settings.node.usesDirectPaths = configuration.underlay.relay != .only
+        settings.node.usesRelays = configuration.underlay.relay != .never
         settings.mapsPort = configuration.underlay.mapsPort && settings.node.usesDirectPaths
         settings.node.guessesPorts = configuration.underlay.guessesPorts
         settings.node.padsPackets = configuration.underlay.padsPackets
@@ -229,6 +230,7 @@ final class SidecarProgram {
             name: configuration.name,
             hubs: configuration.hubs,
             exposed: configuration.expose.map { ExposedRule(service: $0.service, allow: $0.allow) },
+            accept: configuration.accept,
             advertised: udp.compactMap { Endpoint($0) }.flatMap(HostAddresses.concrete),
             networks: configuration.networks,
             version: Postern.version,
@@ -331,7 +333,7 @@ extension ExposedService {
             tls: entry.tls.map { UpstreamTLS(authorities: $0.authorities, serverName: $0.serverName) },
             hostPolicy: policy,
             limits: ServiceLimits(concurrency: entry.concurrency, requestsPerMinute: entry.requestsPerMinute),
-            grpc: entry.grpc,
+            grpc: entry.carriedGRPC,
             signedCards: signedCards,
             cardKeys: entry.cardKeys,
             resourceMetadata: entry.rewritesResourceMetadata ? .rewrite : .keep,
