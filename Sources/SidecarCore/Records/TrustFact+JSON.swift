@@ -82,8 +82,7 @@ extension TrustFact {
         case "uncarded": self = .uncarded(try fields.recordID("id"))
         case "decided": self = .decided(try fields.recordID("id"), until: try fields.time("until"))
         case RuleAcceptance.fact: self = .acceptedByRule(try RuleAcceptance(fields))
-        case "trusted":
-            self = .trusted(try TrustRelationship(try fields.value("trust")))
+        case "trusted": self = .trusted(try TrustRelationship(try fields.value("trust")))
         case "revoked":
             self = .revoked(try Revocation(verifying: try fields.value("revocation")))
         case "committed":
