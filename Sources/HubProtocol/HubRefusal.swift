@@ -78,7 +78,8 @@ package enum HubRefusal: Error, Hashable, Sendable {
         }
     }
 
-    private var message: String {
+    /// What went wrong, for the operator of who asked.
+    package var message: String {
         switch self {
         case .invalid(let reason): reason
         case .unknown: "no such node or network, or it is not known to be yours to ask for"

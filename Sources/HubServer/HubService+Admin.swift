@@ -27,6 +27,9 @@ package struct HubStatus: Codable, Hashable, Sendable {
     /// Batches of requests that the store could not take since the start, and why it cannot be asked now.
     package let storeFailures: UInt64
     package let storeProblem: String?
+    /// When a batch was last not taken, and why; nil: none was since the start, or the hub is of an older version.
+    package let storeFailedAt: Timestamp?
+    package let storeFailure: String?
     /// The other hubs that share the registry and serve.
     package let hubs: [HubURL]
     package let draining: Bool
@@ -67,6 +70,8 @@ extension HubService {
                 store: self.feed == nil ? "sqlite" : "postgresql",
                 storeFailures: self.counts.storeFailures,
                 storeProblem: look.failure,
+                storeFailedAt: self.counts.lastStoreFailure?.time,
+                storeFailure: self.counts.lastStoreFailure?.text,
                 hubs: cluster.others,
                 draining: cluster.isDraining,
                 closed: self.admission.allowed != nil,

@@ -80,6 +80,7 @@ package final class HubService {
         package internal(set) var requests: UInt64 = 0
         package internal(set) var refused: UInt64 = 0
         var storeFailures: UInt64 = 0
+        var lastStoreFailure: (time: Timestamp, text: String)?
     }
 
     private enum Phase {
@@ -208,6 +209,7 @@ package final class HubService {
     private func worked(_ outcome: HubWorker.Outcome) {
         if let failure = outcome.failure {
             counts.storeFailures += 1
+            counts.lastStoreFailure = (Clocks.now().wall.inMilliseconds, failure)
             log.error("the hub's store failed", metadata: ["error": "\(failure)"])
         }
         if !outcome.untaken.isEmpty {

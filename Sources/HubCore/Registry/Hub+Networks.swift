@@ -48,7 +48,8 @@ extension Hub {
         let readers = [node] + (isGuest ? proof.map { [$0.guest] } ?? [] : [])
         let part = facts.entries[self.entries(of: network, after: locator)] ?? []
         let entries = part.filter { $0.header.sequence <= end }.map { $0.boxes(for: readers) }
-        let head = end == state.head.sequence ? state.head : entries.last?.place ?? state.head
+        // To a former member its end is the head, once it has come to that: before, there is more to ask for.
+        let head = entries.last.flatMap { $0.header.sequence == end ? $0.place : nil } ?? state.head
         let waiting = facts.boxes[boxes(of: network, for: node, proof)] ?? [:]
         return .answer(id, .entries(entries, head: head, boxes: waiting.filter { readers.contains($0.key) }))
     }
@@ -91,7 +92,8 @@ extension Hub {
     ) -> (subjects: [RateSubject], decision: HubDecision) {
         let all = genesis + entries
         guard all.allSatisfy({ $0.header.time <= now + settings.entrySkew }) else {
-            return ([], .answer(id, .refused(HubRefusal(.invalid("time")))))
+            let reason = "its time is more than a day ahead of this hub's clock: one of the two clocks is wrong"
+            return ([], .answer(id, .refused(.invalid(reason))))
         }
         var state = former
         for entry in entries {

@@ -158,7 +158,11 @@ struct HubBackend: ControlBackend {
 
 extension HubStatus {
     /// The store, and what is the matter with it.
-    var storeText: String { store + (storeProblem.map { ", out of reach: \($0)" } ?? "") }
+    var storeText: String {
+        guard storeProblem == nil else { return "\(store), out of reach: \(storeProblem ?? "")" }
+        guard let storeFailedAt, let storeFailure else { return store }
+        return "\(store); last failed at \(storeFailedAt), \(storeFailures) times since the start: \(storeFailure)"
+    }
 
     /// The quotas that are not those of hub.yaml.
     var quotasText: String {
