@@ -78,7 +78,7 @@ package struct FellowMembership: Hashable, Sendable {
     /// Whether the network's policy can be gone by.
     fileprivate let isPolicyKnown: Bool
     /// Whether too long nothing was heard of the network's owners and administrators.
-    fileprivate let isStale: Bool
+    package let isStale: Bool
 
     /// The membership of `key`, which is in `groups`, in a network of `content`, which is called `network` here.
     package init(

@@ -84,7 +84,10 @@ package struct NetworkContent: Hashable, Sendable {
             name = body?["name"]?.string ?? ""
             hubs = Self.hubs(in: body)
             bind(body?["label"]?.string, to: actor)
-        case .join: bind(body?["label"]?.string, to: actor)
+        case .join:
+            // A membership that had ended by itself left its groups, which the new one does not give.
+            forget(actor)
+            bind(body?["label"]?.string, to: actor)
         case .add(let subject, _): bind(body?["label"]?.string, to: subject)
         case .leave: forget(actor)
         case .remove(let subject, _): forget(subject)

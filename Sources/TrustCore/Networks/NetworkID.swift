@@ -94,7 +94,7 @@ package enum NetworkLimits {
     /// Bytes of one header's canonical form.
     static let header = 4_096
     /// Bytes of one sealed body: with its boxes it fits into one request to a hub.
-    static let body = 12_288
+    package static let body = 12_288
     /// Members of one network, with its open invitations.
     package static let members = 10_000
     /// Boxes that lie in one entry: with more readers a new content key is handed to hubs apart.

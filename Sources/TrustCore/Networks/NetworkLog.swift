@@ -79,6 +79,11 @@ package struct NetworkLog: Sendable {
     /// Whether the entry is here.
     package func contains(_ hash: NetworkHash) -> Bool { entries[hash] != nil }
 
+    /// The newest heal in the one line that counts; nil: there is none, or several lines count.
+    package var heal: NetworkEntry? {
+        isForked ? nil : heals.last { leaves.count == 1 || settled.contains($0.hash) }
+    }
+
     /// Those of `entries` that are news and valid, where all of them are of the one line that there is; nil: where they
     /// belong ``insert(_:)`` finds out. Costs what the entries do, however long the log is.
     package func news(in entries: [NetworkEntry]) -> [NetworkEntry]? {

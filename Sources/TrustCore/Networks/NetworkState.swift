@@ -130,11 +130,13 @@ package struct NetworkState: Hashable, Sendable {
         members[key].map { !$0.isExpired(at: time) } ?? false
     }
 
-    /// Whether `proof` opens the log to `holder` at `time`.
+    /// Whether `proof` opens the log to `holder` at `time`. Whose membership has ended by itself comes back only by an
+    /// invitation that is younger than it: by the one that gave it, it would have no end.
     package func admits(_ proof: NetworkProof, of holder: NodeKey, at time: Timestamp) -> Bool {
         guard let invitation = invitations[proof.guest], invitation.uses > 0, time <= invitation.expires,
             former[holder] ?? -1 < invitation.opened
         else { return false }
+        if let member = members[holder], member.isExpired(at: time), member.since >= invitation.opened { return false }
         return proof.isValid(for: holder, joining: id)
     }
 
@@ -232,11 +234,11 @@ extension NetworkState {
         _ proof: NetworkProof,
         _ header: NetworkHeader
     ) throws(NetworkFault) {
-        guard members[actor] == nil, invitations[actor] == nil else { throw .notAllowed }
+        guard !isListed(actor, at: header.time), invitations[actor] == nil else { throw .notAllowed }
         guard admits(proof, of: actor, at: header.time), var invitation = invitations[proof.guest] else {
             throw .noInvitation
         }
-        guard members.count < NetworkLimits.members else { throw .full }
+        guard members.count < NetworkLimits.members || members[actor] != nil else { throw .full }
         invitation.uses -= 1
         invitations[proof.guest] = invitation.uses == 0 ? nil : invitation
         let expires = invitation.membership.map { header.time + .milliseconds($0) }

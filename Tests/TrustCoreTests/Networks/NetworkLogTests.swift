@@ -91,6 +91,21 @@ import TrustCore
         #expect(world.log.state.former[people[2].key] == nil)
     }
 
+    @Test func `whose membership has ended by itself joins again by a younger invitation, as somebody new`() throws {
+        var world = try NetworkWorld.team()
+        let first = try world.open(by: people[0], uses: 3, membership: 20_000)
+        try world.join(people[4], by: first, label: "guest")
+        try world.write(by: people[0], .group(people[4].key), ["group": "ops", "member": true])
+        let second = try world.open(by: people[0], uses: 2)
+        #expect(throws: NetworkFault.notAllowed) { try world.join(people[4], by: second, at: 29) }
+        #expect(throws: NetworkFault.noInvitation) { try world.join(people[4], by: first, at: 30) }
+        #expect(throws: NetworkFault.notAllowed) { try world.write(by: people[4], .leave, at: 30) }
+        try world.join(people[4], by: second, label: "guest", at: 30)
+        #expect(world.log.state.contains(people[4].key, at: time(1_000_000)))
+        #expect(world.content.names["guest"] == people[4].key && world.content.groups(of: people[4].key).isEmpty)
+        #expect(world.content.groups["ops"]?.number == 1)
+    }
+
     @Test func `administrators touch members only, and the last owner stays`() throws {
         var world = try NetworkWorld.team()
         #expect(throws: NetworkFault.notAllowed) {

@@ -63,12 +63,13 @@ struct NetworkWorld {
     mutating func open(
         by author: NodeIdentity,
         uses: Int64 = 1,
-        expires: Int64 = 1_000
+        expires: Int64 = 1_000,
+        membership: Int64? = nil
     ) throws(NetworkFault)
         -> NodeIdentity
     {
         let guest = try! NodeIdentity(seed: random.bytes(32))
-        let change = NetworkChange.open(guest: guest.key, uses: uses, expires: time(expires))
+        let change = NetworkChange.open(guest: guest.key, uses: uses, expires: time(expires), membership: membership)
         try take(entry(by: author, change, keyFor: [guest.key]))
         guests.append(guest)
         return guest
