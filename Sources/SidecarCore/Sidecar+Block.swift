@@ -103,7 +103,7 @@ extension Sidecar {
                 "the policy of \(names) does not permit the peer's groups the service", "see `postern network show`"
             )
         case .stale:
-            let names = subject.memberships.map(\.network).joined(separator: ", ")
+            let names = subject.memberships.filter(\.isStale).map(\.network).joined(separator: ", ")
             return (
                 "no owner or administrator of \(names) was heard of for longer than the network allows",
                 "a running sidecar of an owner or administrator ends that: see `postern network show`"
@@ -123,9 +123,21 @@ extension Sidecar {
             if case .peer(let peer) = rule, case .name(let name) = peer.meaning { name == claimed } else { false }
         }
         guard isClaimed == true, let claimed else {
-            return "add the peer, or `trusted`, to `allow` of the service in postern.yaml"
+            return allowHint(for: subject, exposed)
         }
         return "it claims to be \(claimed), which proves nothing: "
             + "if you know that it is, `postern name \(subject.key.did) \(claimed)`"
+    }
+
+    /// The rules that would admit the peer: `trusted` never means members, and `network:` never means who is trusted.
+    private func allowHint(for subject: AccessPolicy.Subject, _ exposed: ExposedRule?) -> String {
+        let networks = subject.memberships.map(\.network)
+        let rules = (subject.standing.isMutual ? ["`trusted`"] : []) + networks.map { "`network:\($0)`" }
+        let others = rules.isEmpty ? "" : ", or \(rules.joined(separator: " or ")),"
+        let group = exposed?.allow.lazy.compactMap { rule -> String? in
+            guard case .group(let group, let network) = rule, networks.contains(network) else { return nil }
+            return "`postern network group \(network) \(group) \(subject.key.did)` puts it into that group; or "
+        }.first
+        return (group ?? "") + "add the peer\(others) to `allow` of the service in postern.yaml"
     }
 }

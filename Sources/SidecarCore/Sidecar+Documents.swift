@@ -159,6 +159,7 @@ extension Sidecar {
             case .reachable(let key): reachState(of: port, to: key, at: now, seeing: view)
             case .notTrusted: "not trusted"
             case .ambiguous: "ambiguous"
+            case .over(let why, _): why
             case .unknown: "unknown peer"
             }
         let state = port.problem.map { "not offered: \($0)" } ?? trust

@@ -10,6 +10,8 @@ package enum PeerFinding: Hashable, Sendable {
     case notTrusted(NodeKey, hint: String)
     /// More than one peer has this address.
     case ambiguous([String])
+    /// It is known, or was, by a network alone, and our membership there or its own is over.
+    case over(why: String, hint: String)
     /// Nobody is known by it; the hint says what to do.
     case unknown(hint: String)
 }
@@ -21,8 +23,14 @@ extension Sidecar {
     package func find(_ name: PeerName, at now: Clocks) -> PeerFinding {
         let keys = candidates(for: name)
         guard keys.count <= 1 else { return .ambiguous(keys.map(\.did)) }
-        guard let key = keys.first else { return .unknown(hint: hint(forUnknown: name)) }
+        guard let key = keys.first else {
+            guard case .name(let text) = name.meaning, let (why, hint) = absence(named: text) else {
+                return .unknown(hint: hint(forUnknown: name))
+            }
+            return .over(why: why, hint: hint)
+        }
         guard !isAdmissible(key, at: now) else { return .reachable(key) }
+        if !isKnownByTrust(key), let (why, hint) = absence(of: key) { return .over(why: why, hint: hint) }
         return .notTrusted(key, hint: hint(for: key, at: now))
     }
 
@@ -34,6 +42,7 @@ extension Sidecar {
             let hint = question(about: name) + hint
             throw Problem(code: "not-trusted", message: "there is no trust with \(name)", hint: hint)
         case .ambiguous(let dids): throw .ambiguousPeer(name, dids)
+        case .over(let why, let hint): throw Problem(code: "membership-over", message: why, hint: hint)
         case .unknown(let hint): throw .unknownPeer(name, hint: question(about: name) + hint)
         }
     }
@@ -79,6 +88,13 @@ extension Sidecar {
         case .address(let address): keys(at: address)
         case .name(let text): (book.key(named: text) ?? member(named: text)).map { [$0] } ?? []
         }
+    }
+
+    /// Whether there is, was, or is to be a trust with `key`, or it is shut out.
+    private func isKnownByTrust(_ key: NodeKey) -> Bool {
+        book.relationships[key] != nil || book.blocked.contains(key)
+            || book.outgoing.values.contains { $0.target == key }
+            || book.pending.values.contains { $0.request.asker == key }
     }
 
     var knownKeys: Set<NodeKey> {

@@ -162,7 +162,8 @@ extension Sidecar {
             claims: claims(of: peer),
             state: "revoked",
             invitations: invitations,
-            hint: hint.map { $0 + open.joined(separator: ", ") }
+            hint: hint.map { $0 + open.joined(separator: ", ") },
+            networks: fellowNetworks(of: peer).map(\.name)
         )
     }
 

@@ -66,6 +66,8 @@ extension Sidecar {
         }
         switch find(peer, at: now) {
         case .reachable(let found): key = found
+        case .over(let why, let hint):
+            return (.unavailable(.unreachable("peer-unknown", why, hint)), [], nil)
         case .unknown(let hint):
             return (.unavailable(.unreachable("peer-unknown", "no peer is known as \(peer)", hint)), [], nil)
         case .ambiguous(let dids):

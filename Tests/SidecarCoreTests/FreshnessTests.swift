@@ -68,10 +68,49 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         #expect(try show(fourth).fresh)
     }
 
+    @Test mutating func `a clock that was ahead and is right again leaves nothing behind`() throws {
+        world.clockLag[owner] = .seconds(-864_000)
+        world.input(owner) { $0.advance(to: $1) }
+        let refused = world.failure(SetGroup(name: "acme", group: "ops", peer: "second"), at: owner)
+        #expect(refused?.code == "hub-refused" && refused?.message.contains("clock") == true)
+        world.clockLag[owner] = nil
+        for isRestarted in [false, true] {
+            if isRestarted { world.restart(owner) }
+            world.pass(3)
+            let shown = try show(owner)
+            #expect(shown.fresh && shown.heard.map { $0 <= world.now.wall } == true)
+        }
+        world.jump(.seconds(4_000))
+        #expect(try show(second).heard.map { world.now.wall - $0 < .seconds(600) } == true, "its words go on")
+    }
+
+    @Test mutating func `who leads speaks as often as the freshness of the network needs (N5)`() throws {
+        let strict: JSONValue = ["freshness": ["warn": "2m", "refuse": "4m"]]
+        _ = try world.answer(SetPolicy(name: "acme", policy: strict), at: owner)
+        for _ in 0..<6 {
+            world.pass(60)
+            #expect(try show(second).fresh && show(third).fresh)
+        }
+    }
+
+    @Test mutating func `a policy is replaced as a whole, and freshness in it by owners alone (N12)`() throws {
+        let services: JSONValue = ["*": ["planner"]]
+        let strict: JSONValue = ["freshness": ["warn": "1h", "refuse": "2h"], "services": services]
+        var shown = try world.answer(SetPolicy(name: "acme", policy: strict), at: owner)
+        #expect(shown.freshness == ["warn": 3_600_000, "refuse": 7_200_000])
+        _ = try world.answer(SetRole(name: "acme", peer: "second", role: "admin"), at: owner)
+        shown = try world.answer(SetPolicy(name: "acme", policy: ["services": ["ops": ["*"]]]), at: second)
+        #expect(shown.freshness["warn"] == 3_600_000, "an administrator does not touch it")
+        shown = try world.answer(SetPolicy(name: "acme", policy: ["services": services]), at: owner)
+        #expect(shown.freshness == NetworkFreshness.defaults.document && shown.policy["services"] == services)
+        shown = try world.answer(SetPolicy(name: "acme", policy: ["freshness": ["warn": "1h"]]), at: owner)
+        #expect(shown.policy["services"] == nil && shown.freshness["warn"] == 3_600_000)
+    }
+
     @Test mutating func `what is stale for too long admits nobody, where the network says so (N5)`() throws {
         let strict: JSONValue = ["freshness": ["warn": "1h", "refuse": "2h"]]
         #expect(world.failure(SetPolicy(name: "acme", policy: strict), at: second)?.code == "not-allowed")
-        for text in ["soon", "5x", "-1h"] {
+        for text in ["soon", "5x", "-1h", "5s"] {
             let bad: JSONValue = ["freshness": ["warn": .string(text)]]
             #expect(world.failure(SetPolicy(name: "acme", policy: bad), at: owner)?.code == "bad-policy")
         }
@@ -105,6 +144,21 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         #expect(try !show(second).fresh)
         let status = try world.answer(ShowStatus(), at: second)
         #expect(status.networks.first?.problem?.contains("entry 9") == true)
+        // Whoever holds one history alone never sees what a heal has ended.
+        var reads = HubReads()
+        reads.networks = [network]
+        let healed = world.now.wall
+        world.hubStore.transaction(reads) { facts in
+            let random = RandomSource(seed: Array(repeating: 1, count: 32))
+            guard var state = facts.networks[network] else { return [] }
+            var author = NetworkAuthor(identity, after: state, key: ContentKey(using: random), at: healed)
+            let heal = author.write(.heal([head.hash]), using: random)
+            guard (try? state.apply(heal)) != nil else { return [] }
+            return [.extend(state, [heal])]
+        }
+        _ = try world.answer(SetGroup(name: "acme", group: "ops", peer: "third"), at: owner)
+        world.pass(3)
+        #expect(try show(second).fresh, "what a heal has ended is not missing")
     }
 
     @Test mutating func `words of whoever leads nothing count for nothing`() throws {

@@ -49,6 +49,61 @@ import TrustCore
         )
     }
 
+    @Test(arguments: [false, true])
+    func `who comes back to a log of many parts is a member by its end, and not by what it was once`(
+        isRemoved: Bool
+    ) throws {
+        var world = World()
+        let owner = world.add(1, "owner")
+        let joiner = world.add(2, "joiner")
+        let former = world.add(3, "former")
+        world.pass(2)
+        _ = try world.answer(CreateNetwork(name: "acme"), at: owner)
+        let first = try world.answer(InviteToNetwork(name: "acme", uses: 2), at: owner).invitation
+        for key in [joiner, former] { _ = try world.answer(JoinNetwork(invitation: first), at: key) }
+        for number in 0..<90 {
+            let change = SetGroup(name: "acme", group: "g\(number % 9)", peer: "owner", remove: number % 2 == 1)
+            _ = try world.answer(change, at: owner)
+            world.pass(1)
+        }
+        if isRemoved {
+            _ = try world.answer(RemoveMember(name: "acme", peer: "joiner"), at: owner)
+            _ = try world.answer(LeaveNetwork(name: "acme"), at: joiner)
+        } else {
+            _ = try world.answer(LeaveNetwork(name: "acme"), at: joiner)
+        }
+        _ = try world.answer(RemoveMember(name: "acme", peer: "former"), at: owner)
+        let link = try world.answer(InviteToNetwork(name: "acme"), at: owner).invitation
+        let joined = try world.answer(JoinNetwork(invitation: link), at: joiner)
+        let shown = try world.answer(ShowNetwork(name: "acme"), at: owner)
+        #expect(joined.role == "member" && joined.head == shown.head)
+        #expect(try world.answer(ShowNetwork(name: "acme"), at: joiner).fresh)
+        #expect(Set(shown.members.map(\.did)) == [owner, joiner] && joined.members.count == 2)
+        #expect(world.nodes[joiner]?.events.contains { $0.action == .networkRolledBack } == false)
+    }
+
+    @Test func `who was removed while away, many parts of the log ago, learns it at once (N6)`() throws {
+        var world = World()
+        let owner = world.add(1, "owner")
+        let former = world.add(2, "former")
+        world.pass(2)
+        _ = try world.answer(CreateNetwork(name: "acme"), at: owner)
+        let link = try world.answer(InviteToNetwork(name: "acme"), at: owner).invitation
+        _ = try world.answer(JoinNetwork(invitation: link), at: former)
+        world.hubDown(former)
+        world.nodes[former]?.isRunning = false
+        for number in 0..<200 {
+            let change = SetGroup(name: "acme", group: "g\(number % 9)", peer: "owner", remove: number % 2 == 1)
+            _ = try world.answer(change, at: owner)
+            if number == 150 { _ = try world.answer(RemoveMember(name: "acme", peer: "former"), at: owner) }
+            world.pass(1)
+        }
+        world.restart(former)
+        world.pass(3)
+        let shown = try world.answer(ShowNetwork(name: "acme"), at: former)
+        #expect(shown.role == nil && shown.problem?.contains("removed") == true)
+    }
+
     @Test(arguments: [700])
     func `a newcomer reads all of it, and what a restart or one reading of the whole makes of it is the same`(
         count: Int

@@ -89,6 +89,62 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         #expect(try admits(owner, second) && show(second).members.first { $0.did == second }?.expires == nil)
     }
 
+    @Test mutating func `who is no member any longer is told why, and comes back by a link (N7)`() throws {
+        try invite(second, membership: 60_000)
+        try invite(third)
+        _ = try world.answer(SetGroup(name: "acme", group: "ops", peer: "second"), at: owner)
+        _ = try world.answer(RemoveMember(name: "acme", peer: "third"), at: owner)
+        world.pass(61)
+        func told(_ key: NodeKey, _ words: String) throws {
+            #expect(try show(key).problem?.contains(words) == true && !show(key).fresh && show(key).role == nil)
+            let listed = try world.answer(ListNetworks(), at: key)
+            #expect(listed.map(\.fresh) == [false] && listed.first?.problem?.contains(words) == true)
+            for name in [PeerName("owner.acme"), PeerName(owner)] {
+                guard case .over(let why, _)? = world.nodes[key]?.sidecar.find(name, at: world.now) else {
+                    Issue.record("what is over is told")
+                    return
+                }
+                #expect(why.contains(words))
+            }
+            #expect(world.failure(InviteToNetwork(name: "acme"), at: key)?.message.contains(words) == true)
+        }
+        try told(second, "ended at")
+        try told(third, "removed")
+        let over = world.failure(SetRole(name: "acme", peer: "second", role: "admin"), at: owner)
+        #expect(over?.code == "membership-over")
+        try invite(second, third)
+        for key in [second, third] {
+            #expect(try show(key).role == "member" && show(key).members.count == 3 && show(key).fresh)
+            #expect(try admits(owner, key) && admits(key, owner))
+        }
+        #expect(try show(owner).members.first { $0.did == second }?.groups == [], "a new membership has no groups")
+    }
+
+    @Test mutating func `a membership that is over is forgotten by its holder, and removed by an owner`() throws {
+        try invite(second, third, membership: 60_000)
+        world.pass(61)
+        _ = try world.answer(RemoveMember(name: "acme", peer: "second.acme"), at: owner)
+        #expect(world.failure(RemoveMember(name: "acme", peer: "second"), at: owner)?.code == "no-such-member")
+        for key in [second, third] {
+            _ = try world.answer(LeaveNetwork(name: "acme"), at: key)
+            #expect(try world.answer(ListNetworks(), at: key).isEmpty)
+        }
+        try invite(second, third)
+        #expect(try show(third).members.count == 3 && show(second).role == "member")
+    }
+
+    @Test mutating func `a link that is too old to bring one back is refused with the reason`() throws {
+        let link = try world.answer(
+            InviteToNetwork(name: "acme", uses: 3, membershipMs: 60_000),
+            at: owner
+        ).invitation
+        _ = try world.answer(JoinNetwork(invitation: link), at: second)
+        world.pass(61)
+        let refused = world.failure(JoinNetwork(invitation: link), at: second)
+        #expect(refused?.code == "bad-invitation" && refused?.message.contains("too old") == true)
+        #expect(try show(second).problem?.contains("ended at") == true)
+    }
+
     @Test mutating func `what a member may not do it may not do with memberships either`() throws {
         try invite(second)
         try world.befriend(second, third)
@@ -143,6 +199,8 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         #expect(!healed.forked && healed.members.count == 3)
         world.pass(3)
         for key in [owner, second, third] { #expect(try !show(key).forked && show(key).head == healed.head) }
+        world.pass(20)
+        for key in [owner, second, third] { #expect(try show(key).fresh, "what a heal has ended is not missing") }
         _ = try world.answer(SetGroup(name: "acme", group: "ops", peer: "third"), at: owner)
         #expect(try show(third).groups.map(\.name).contains("ops"))
         let facts = try #require(world.nodes[third]).sidecar.compactedFacts(at: world.now.wall)

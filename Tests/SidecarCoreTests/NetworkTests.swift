@@ -56,6 +56,55 @@ private let clock = Service(name: "clock", port: VirtualPort(81), kind: .mcp)
         #expect(try world.answer(ListPeers(), at: outsider).isEmpty)
     }
 
+    @Test mutating func `what no hub takes is not founded, and that of which nothing comes is not joined`() throws {
+        world.isHubFull = true
+        let founding = world.perform(CreateNetwork(name: "new"), at: owner)
+        world.pass(20)
+        let refused = world.nodes[owner]?.failures[founding]
+        #expect(refused?.code == "hub-refused" && refused?.message.contains("cannot store") == true)
+        #expect(try world.answer(ListNetworks(), at: owner).map(\.name) == ["acme"])
+        #expect(world.failure(CreateNetwork(name: "acme"), at: owner)?.hint?.contains("--as") == false)
+        world.isHubFull = false
+        _ = try world.answer(CreateNetwork(name: "new"), at: owner)
+        let link = try world.answer(InviteToNetwork(name: "new"), at: owner).invitation
+        world.isHubUp = false
+        world.hubDown(outsider)
+        let joining = world.perform(JoinNetwork(invitation: link), at: outsider)
+        world.pass(20)
+        #expect(world.nodes[outsider]?.failures[joining]?.code == "network-away")
+        world.isHubUp = true
+        world.pass(120)
+        #expect(try world.answer(ListNetworks(), at: outsider).isEmpty)
+        #expect(try world.answer(JoinNetwork(invitation: link), at: outsider).role == "member")
+    }
+
+    @Test mutating func `what a network does not take is refused by name and size, and not silently`() throws {
+        let id = try #require(try show(owner).members.first { $0.did == second }?.did)
+        for label in ["trusted", "Third", "third"] {
+            let change = NameMember(name: "acme", peer: PeerName(id), label: label)
+            #expect(world.failure(change, at: owner)?.code == "invalid-name")
+        }
+        var services = JSONObject()
+        for number in 0..<900 { services["group-\(number)"] = ["planner"] }
+        let policy: JSONValue = ["services": .object(services)]
+        #expect(world.failure(SetPolicy(name: "acme", policy: policy), at: owner)?.code == "too-large")
+    }
+
+    @Test mutating func `a fellow member that is shut out keeps its name`() throws {
+        _ = try world.answer(BlockPeer(peer: "third.acme"), at: second)
+        let why = try world.answer(ExplainAccess(peer: "third.acme", service: .name("planner")), at: second)
+        #expect(!why.admitted && why.reason == "blocked")
+    }
+
+    @Test mutating func `what is said of an end names what goes on`() throws {
+        try world.befriend(owner, second)
+        let ended = try world.answer(RevokeTrust(peer: PeerName(second), invitations: nil), at: owner)
+        #expect(ended.networks == ["acme"])
+        let why = try world.answer(ExplainAccess(peer: "third.acme", service: .name("planner")), at: second)
+        #expect(!why.admitted && why.hint?.contains("trusted") == false)
+        #expect(why.hint?.contains("postern network group acme ops") == true)
+    }
+
     @Test mutating func `members talk without an invitation between them, and find each other by name (R2)`() throws {
         let name: PeerName = "third.acme"
         #expect(world.nodes[second]?.sidecar.find(name, at: world.now) == .reachable(third))

@@ -57,6 +57,8 @@ struct World {
     var bridgeCount = 0
     let hubURL: HubURL
     var isHubUp = true
+    /// Whether the hub has no room for entries of networks.
+    var isHubFull = false
     var hubSessions: Set<NodeKey> = []
     var now = Clocks(wall: Timestamp(seconds: 1_795_000_000), instant: Instant(nanoseconds: 0))
     /// Whether sidecars hear how far their journals have come.
@@ -303,6 +305,7 @@ struct World {
         }
         var answer: HubAnswer?
         switch admitted {
+        case .success(.append) where isHubFull: answer = .refused(.unavailable)
         case .success(let request):
             let actions = process(.request(request, id: hubID, from: session, at: now))
             for case .answer(hubID, let given) in actions { answer = given }

@@ -29,6 +29,9 @@ struct Memberships: Sendable {
         var isContentDue = false
         /// Members whose membership had ended by itself when that was last looked at.
         var lapsed: Set<NodeKey> = []
+        /// Whether the log has come to what the newest link or notice pins. Until then it is the network of some time
+        /// ago, in which those may be members who have left since, and this node may be: it makes nobody a member.
+        var isCurrent = true
 
         func standing(of key: NodeKey) -> Standing {
             Standing(isMember: contains(key), isForked: log?.isForked == true)
@@ -44,14 +47,17 @@ struct Memberships: Sendable {
         var lacksKey: Bool { log.map { !$0.isForked && keys[$0.state.key] == nil } ?? false }
 
         /// Whether `key` is a member, as far as this node knows.
-        func contains(_ key: NodeKey) -> Bool { isListed(key) || certified.contains(key) }
+        func contains(_ key: NodeKey) -> Bool { isListed(key) || isCurrent && certified.contains(key) }
 
         /// Whether the log makes `key` a member: it may write there.
-        func isListed(_ key: NodeKey) -> Bool { log?.state.contains(key) == true && !lapsed.contains(key) }
+        func isListed(_ key: NodeKey) -> Bool {
+            isCurrent && log?.state.contains(key) == true && !lapsed.contains(key)
+        }
 
         /// All members, as far as this node knows.
         var members: [NodeKey] {
-            (log?.state.members.keys).map { $0.filter { !lapsed.contains($0) } + certified.sorted() } ?? []
+            guard isCurrent else { return [] }
+            return (log?.state.members.keys).map { $0.filter { !lapsed.contains($0) } + certified.sorted() } ?? []
         }
 
         /// The groups that `key` is in, by the log or by certificate.
@@ -127,11 +133,15 @@ struct Memberships: Sendable {
             ids[name] = id
         case .invited(let invitation):
             all[invitation.network]?.invitation = invitation
+            all[invitation.network]?.isCurrent = false
+            findPinned(in: invitation.network)
         case .noticed(let notice):
             notices[notice.network] = notice
         case .accepted(let notice):
             notices[notice.network] = nil
             all[notice.network]?.notice = notice
+            all[notice.network]?.isCurrent = false
+            findPinned(in: notice.network)
         case .certified(let link):
             let id = link.credential.network
             all[id]?.certificate = link
@@ -145,11 +155,19 @@ struct Memberships: Sendable {
             let head = all[id]?.log?.state.head.hash
             for entry in entries { take(entry, of: id) }
             follow(entries, behind: head, in: id)
+            findPinned(in: id)
         case .forgotten(let id):
             notices[id] = nil
             guard let gone = all.removeValue(forKey: id) else { return }
             ids[gone.name] = nil
         }
+    }
+
+    /// Finds out whether the log has come to what is pinned.
+    private mutating func findPinned(in id: NetworkID) {
+        guard let network = all[id], !network.isCurrent, let log = network.log else { return }
+        let pins = [network.invitation?.head, network.notice?.head].compactMap(\.self)
+        all[id]?.isCurrent = pins.allSatisfy { log.contains($0.hash) }
     }
 
     /// Takes a valid entry; whoever records a fact has seen to it that it is one.
@@ -190,12 +208,12 @@ struct Memberships: Sendable {
             guard let state = network.log?.state else { continue }
             let expired = state.members.filter { $0.value.isExpired(at: time) }
             let certified = Set(network.credentials.filter { state.admits($0.value, at: time) }.keys)
-                .subtracting(state.members.keys)
+                .subtracting(state.members.keys.filter { expired[$0] == nil })
             guard Set(expired.keys) != network.lapsed || certified != network.certified else { continue }
             for (key, member) in expired where !network.lapsed.contains(key) {
                 ended.append(Ended(network: network.id, member: key, end: member.expires))
             }
-            for key in network.certified.subtracting(certified) where !state.contains(key) {
+            for key in network.certified.subtracting(certified) where !state.contains(key, at: time) {
                 guard let end = network.credentials[key]?.until, end <= time else { continue }
                 ended.append(Ended(network: network.id, member: key, end: end))
             }

@@ -114,7 +114,7 @@ extension Sidecar {
             role: network.role(of: key)?.rawValue,
             fresh: trouble(with: network, at: now) == nil,
             problem: trouble(with: network, at: now),
-            heard: lastWord(of: network),
+            heard: lastWord(of: network, at: now),
             forked: network.log?.isForked ?? false,
             hubs: network.hubs,
             members: members.sorted { ($0.name ?? "~", $0.did) < ($1.name ?? "~", $1.did) },
@@ -132,7 +132,7 @@ extension Sidecar {
             name: network.name,
             id: network.id.description,
             role: network.role(of: key)?.rawValue,
-            members: (network.log?.state.members.count ?? 0) - network.lapsed.count + network.certified.count,
+            members: network.members.count,
             fresh: trouble(with: network, at: now) == nil,
             forked: network.log?.isForked ?? false,
             problem: trouble(with: network, at: now),
@@ -183,7 +183,7 @@ extension NetworkInvitation: TextRepresentable {
 
     package init(text: String) throws(Problem) {
         guard let invitation = NetworkInvitation(within: text) else {
-            throw .badInvitation("it is no link into a network, or it is damaged")
+            throw .badNetworkLink("it is no link into a network, or it is damaged")
         }
         self = invitation
     }

@@ -36,6 +36,11 @@ struct NetworkLinks: Sendable {
             Array(beats.values.sorted { ($0.time, $0.signer) > ($1.time, $1.signer) }.prefix(NetworkBeat.count))
         }
 
+        /// Lets go of a word of `signer` that is as late as `limit`, or later.
+        mutating func forgetBeat(of signer: NodeKey, from limit: Timestamp) {
+            if let beat = beats[signer], beat.time >= limit { beats[signer] = nil }
+        }
+
         /// Keeps a word in the place of the signer's former one; false when it is no news. What none of `trusted` has
         /// signed makes way when there are too many.
         mutating func keep(_ beat: NetworkBeat, trusted: (NodeKey) -> Bool) -> Bool {
@@ -85,6 +90,12 @@ struct NetworkLinks: Sendable {
     /// Nothing is done for `id` any longer; the commands that waited are returned.
     mutating func forget(_ id: NetworkID) -> [NetworkTask] {
         links[id] = nil
+        return dropTasks(of: id)
+    }
+
+    /// The same, where what is known of the network stays.
+    mutating func dropTasks(of id: NetworkID) -> [NetworkTask] {
+        links[id]?.isAppending = false
         let ended = tasks.filter { $0.network == id }
         tasks.removeAll { $0.network == id }
         return ended

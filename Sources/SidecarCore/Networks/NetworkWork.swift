@@ -45,7 +45,9 @@ struct NetworkTask: Sendable {
     /// The entries that are under way.
     var entries: [NetworkEntry] = []
     var attempts = 0
-    /// When its command is told that no hub has answered.
+    /// Why a hub that has answered could not take them, when last it was asked.
+    var refusal: HubRefusal?
+    /// When its command is told that no hub has taken them.
     let deadline: Instant
 }
 
@@ -62,7 +64,7 @@ extension NetworkWork {
         at now: Timestamp,
         using random: RandomSource
     ) throws(Problem) -> [NetworkEntry] {
-        guard let log = membership.log else { throw .networkAway(membership.name) }
+        guard let log = membership.log else { throw .networkAway(membership.name, self) }
         switch self {
         case .restore(let head):
             return Array(log.line(after: head, byteCount: Self.restoredSize).prefix(HubRequest.appendedCount))
@@ -70,8 +72,10 @@ extension NetworkWork {
         case .join, .enter:
             // What the link or notice pins must be in what the hub tells.
             guard let pinned = membership.pinned, log.contains(pinned.hash) else {
-                throw .badInvitation("the hub shows another history")
+                throw .badNetworkLink("the hub shows another history")
             }
+            // A join whose answer was lost is in the log.
+            if case .join = self, membership.contains(identity.key) { return [] }
         case .leave, .add, .expire, .authorize, .unauthorize, .remove, .role, .transfer, .name, .group, .policy,
             .publish, .invite:
             break
@@ -83,7 +87,7 @@ extension NetworkWork {
         guard let key = membership.keys[log.state.key] else { throw .networkKeyMissing(membership.name) }
         var author = NetworkAuthor(identity, after: log.state, key: key, keys: keys, at: now)
         if case .join = self {
-            guard let guest = membership.invitation?.guest else { throw .badInvitation("it holds no key") }
+            guard let guest = membership.invitation?.guest else { throw .badNetworkLink("it holds no key") }
             let proof = NetworkProof(of: guest, for: identity.key, joining: log.id)
             let content: JSONValue = ["label": label.map { .string($0) } ?? .null]
             return [author.write(.join(guest: guest.key, proof: proof.signature), content, using: random)]

@@ -26,11 +26,31 @@ extension Problem {
         )
     }
 
-    static func networkNameTaken(_ name: String) -> Problem {
+    static func badNetworkLink(_ why: String) -> Problem {
+        Problem(
+            code: "bad-invitation",
+            message: "the invitation cannot be used: \(why)",
+            hint: "an owner or administrator makes another: `postern network invite`"
+        )
+    }
+
+    /// `isFounding`: the name is the network's own, for all who come.
+    static func networkNameTaken(_ name: String, isFounding: Bool) -> Problem {
         Problem(
             code: "invalid-name",
             message: "another network is called \"\(name)\" here",
-            hint: "call this one otherwise: `--as NAME`"
+            hint: isFounding
+                ? "found it under another name; `postern network list` shows those that are here"
+                : "call this one otherwise: `--as NAME`"
+        )
+    }
+
+    static func labelTaken(_ label: String, _ network: String, by holder: NodeKey) -> Problem {
+        Problem(
+            code: "invalid-name",
+            message: "\"\(label)\" is the name of \(holder.did) in \(network)",
+            hint: "choose another name, or give that member another one first: "
+                + "`postern network name \(network) \(holder.did) NAME`"
         )
     }
 
@@ -51,18 +71,18 @@ extension Problem {
         )
     }
 
-    static func notMember(_ network: String) -> Problem {
-        Problem(
-            code: "not-a-member",
-            message: "this sidecar is no member of \(network)",
-            hint: "join it by an invitation: `postern network join LINK`"
-        )
-    }
-
-    static func networkAway(_ network: String) -> Problem {
-        Problem(
+    static func networkAway(_ network: String, _ work: NetworkWork) -> Problem {
+        let consequence =
+            switch work {
+            case .restore: "so it was not founded"
+            case .join, .enter: "so this sidecar was not let in"
+            case .leave, .add, .expire, .authorize, .unauthorize, .heal, .remove, .role, .transfer, .name, .group,
+                .policy, .publish, .invite:
+                "so nothing in it can be changed now"
+            }
+        return Problem(
             code: "network-away",
-            message: "no hub of \(network) has answered, so nothing in it can be changed now",
+            message: "no hub of \(network) has answered, \(consequence)",
             hint: "see `postern status` for the hubs, and try again"
         )
     }
@@ -86,6 +106,14 @@ extension Problem {
             case .otherNetwork, .notNext, .incomplete: "the entry does not fit the log of \(network)"
             }
         return Problem(code: "not-allowed", message: message, hint: "see `postern network show \(network)`")
+    }
+
+    static func tooLarge(for network: String, byteCount: Int) -> Problem {
+        Problem(
+            code: "too-large",
+            message: "an entry of \(network) holds at most \(NetworkLimits.body) bytes, and this has \(byteCount)",
+            hint: "say it with fewer words, groups or services"
+        )
     }
 
     static func forked(_ network: String) -> Problem {
@@ -140,14 +168,15 @@ extension Problem {
         Problem(
             code: "hub-refused",
             message: "the hub does not take this for \(network): \(message)",
-            hint: "see `postern network show \(network)`"
+            hint: "`postern status` shows the hubs and how their clocks differ from ours; the hub's log says more"
         )
     }
 
     static let badFreshness = Problem(
         code: "bad-policy",
         message: "the policy cannot be used: its freshness cannot be read",
-        hint: "it is such as {\"warn\": \"24h\", \"refuse\": \"never\"}: a number with s, m, h or d, or never"
+        hint: "it is such as {\"warn\": \"24h\", \"refuse\": \"never\"}: a number with s, m, h or d of a "
+            + "minute at least, or never"
     )
 
     static func badPolicy(_ why: String) -> Problem {

@@ -29,13 +29,23 @@ extension Sidecar {
         }
         guard isAdmissible(subject, at: now) else { throw .cannotAdd(peer.description, to: name) }
         let taken = network.content?.names ?? [:]
-        if let label {
-            guard HostName.isLowercaseLabel(label) else { throw .invalidNetworkName(label) }
-            if let holder = taken[label] { throw .nameTaken(label, by: holder) }
-        }
+        if let label { try Self.check(label, for: subject, in: network) }
         let known = [book.names[subject], claims(of: subject).flatMap { HostName.label(from: $0) }]
         let free = known.compactMap(\.self).first { HostName.isLowercaseLabel($0) && taken[$0] == nil }
         return begin(.add(subject, label: label ?? free, expires: end), in: network, for: id, at: now)
+    }
+
+    /// Whether `member` can be called `label` in `network`.
+    static func check(
+        _ label: String,
+        for member: NodeKey,
+        in network: Memberships.Membership
+    ) throws(Problem) {
+        guard HostName.isLowercaseLabel(label), !reservedNames.contains(label) else {
+            throw .invalidNetworkName(label)
+        }
+        guard let holder = network.holder(of: label), holder != member else { return }
+        throw .labelTaken(label, network.name, by: holder)
     }
 
     private mutating func renew(
@@ -46,7 +56,9 @@ extension Sidecar {
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
-        guard expires != .unchanged else { throw .memberAlready(displayName(of: member), network.name) }
+        guard expires != .unchanged || network.lapsed.contains(member) else {
+            throw .memberAlready(displayName(of: member), network.name)
+        }
         return begin(.expire(member, at: end), in: network, for: id, at: now)
     }
 
@@ -125,10 +137,10 @@ extension Sidecar {
             )
             return [record([.network(.forgotten(notice.network))]), .answer(id, document)]
         }
-        let network = try joinedNetwork(named: name)
+        let network = try network(named: name)
         guard network.log?.isForked != true, network.isListed(key) else {
             // Nothing can be written into a forked log: we take part in it no longer, and its owner removes us. Whoever
-            // is a member by certificate is in no entry.
+            // is a member by certificate is in no entry, and whose membership is over writes none.
             let document = networkDocument(of: network, at: now.wall)
             let forgotten = record([.network(.forgotten(network.id))])
             let failed = networkLinks.forget(network.id).compactMap(\.command).map {

@@ -37,7 +37,8 @@ extension Sidecar {
             let network = book.networks.network(named: String(name[name.index(after: dot)...]))
         else { return nil }
         let key = network.content?.names[String(name[..<dot])]
-        return key.flatMap { fellowNetworks(of: $0).contains { $0.id == network.id } ? $0 : nil }
+        // Whoever is shut out here keeps its name: that it is shut out is told under it.
+        return key.flatMap { book.networks.shared(with: $0).contains { $0.id == network.id } ? $0 : nil }
     }
 
     /// The peers whose address `address` is: the personal one, or one in a network.
@@ -49,13 +50,24 @@ extension Sidecar {
     }
 
     /// The member of `network` that `name` means: by did, address, label, or the name that it has here.
-    func member(_ name: PeerName, of network: Memberships.Membership) throws(Problem) -> NodeKey {
-        if case .name(let text) = name.meaning, let key = network.content?.names[text] { return key }
-        let keys = name.meaning == .key(key) ? [key] : candidates(for: name)
-        let members = keys.filter { network.contains($0) }
+    /// - Parameter isOverToo: whether it may be one whose membership has ended by itself.
+    func member(
+        _ name: PeerName,
+        of network: Memberships.Membership,
+        isOverToo: Bool = false
+    ) throws(Problem) -> NodeKey {
+        var keys = name.meaning == .key(key) ? [key] : candidates(for: name)
+        if case .name(let text) = name.meaning {
+            let label = text.hasSuffix(".\(network.name)") ? String(text.dropLast(network.name.count + 1)) : text
+            if let holder = network.holder(of: label) { keys = [holder] }
+        }
+        let members = keys.filter { network.contains($0) || isOverToo && network.lapsed.contains($0) }
         guard members.count <= 1 else { throw .ambiguousPeer(name, members.map(\.did)) }
-        guard let found = members.first else { throw .noMember(name.description, network.name) }
-        return found
+        if let found = members.first { return found }
+        if let key = keys.first, case .over(let end) = network.absence(of: key) {
+            throw .membershipOver(network.content?.name(of: key) ?? key.did, network.name, end)
+        }
+        throw .noMember(name.description, network.name)
     }
 
     /// A session with `peer` came to stand: each side asks what the other knows of their networks, so that a fork, or

@@ -47,27 +47,35 @@ extension Sidecar {
     /// Signs how far the logs have come, where this node is an owner or administrator and that is due.
     mutating func beat(at now: Clocks) -> [SidecarAction] {
         book.networks.joined.flatMap { network -> [SidecarAction] in
-            guard let due = nextBeat(of: network), due <= now.wall, let log = network.log else { return [] }
+            guard let due = nextBeat(of: network, at: now.wall), due <= now.wall, let log = network.log else {
+                return []
+            }
             let beat = NetworkBeat(of: identity, for: network.id, at: log.state.head, time: now.wall)
+            networkLinks[network.id].forgetBeat(of: key, from: now.wall + NetworkBeat.ownSkew)
             guard networkLinks[network.id].keep(beat, trusted: { log.state.isLed(by: $0) }) else { return [] }
             return [.remember] + spread([beat], of: network, but: nil) + handBoxes(of: network.id)
         }
     }
 
     /// When the next word of this node is due; nil: it has none to say.
-    private func nextBeat(of network: Memberships.Membership) -> Timestamp? {
+    private func nextBeat(of network: Memberships.Membership, at now: Timestamp) -> Timestamp? {
         guard let log = network.log, !log.isForked, log.state.isLed(by: key) else { return nil }
-        guard let last = networkLinks[network.id].beats[key] else { return Timestamp(nanoseconds: .min) }
-        let pause = last.head == log.state.head ? settings.beatInterval : settings.beatPause
-        return last.time + pause
+        // What was signed in the future was signed while this machine's clock was wrong.
+        guard let last = networkLinks[network.id].beats[key], last.time < now + NetworkBeat.ownSkew else {
+            return Timestamp(nanoseconds: .min)
+        }
+        guard last.head == log.state.head else { return last.time + settings.beatPause }
+        let freshness = network.content?.freshness ?? .defaults
+        let patience = min(freshness.warn, freshness.refuse ?? freshness.warn)
+        return last.time + min(settings.beatInterval, Interval(nanoseconds: patience.nanoseconds / 3))
     }
 
     /// When ``beat(at:)`` or ``reviewFreshness(at:)`` has something to do.
     func nextFreshness(at now: Clocks) -> Instant? {
-        let beats = book.networks.joined.compactMap { nextBeat(of: $0) }
+        let beats = book.networks.joined.compactMap { nextBeat(of: $0, at: now.wall) }
         let ends = book.networks.joined.compactMap { network -> Timestamp? in
             guard networkLinks[network.id].wasFresh == true, let content = network.content else { return nil }
-            return lastWord(of: network).map { $0 + content.freshness.warn }
+            return lastWord(of: network, at: now.wall).map { $0 + content.freshness.warn }
         }
         let times = (beats + ends).map { now.instant + max(.milliseconds(-2), $0 - now.wall) + .milliseconds(1) }
         let missing = book.networks.joined.flatMap { networkLinks[$0.id].missing.values.filter { !$0.isTold } }
@@ -115,27 +123,31 @@ extension Sidecar {
 // What follows from them.
 extension Sidecar {
     /// The time of the newest word of an owner or administrator about entries that we have.
-    func lastWord(of network: Memberships.Membership) -> Timestamp? {
+    /// What is further in the future than anybody takes was kept while this machine's clock was wrong, and says nothing.
+    func lastWord(of network: Memberships.Membership, at now: Timestamp) -> Timestamp? {
         guard let log = network.log else { return nil }
         return networkLinks[network.id].beats.values.filter { beat in
-            log.state.isLed(by: beat.signer) && log.contains(beat.head.hash)
+            let skew = beat.signer == key ? NetworkBeat.ownSkew : settings.clockSkew
+            return beat.time < now + skew && log.state.isLed(by: beat.signer) && log.contains(beat.head.hash)
         }.map(\.time).max()
     }
 
     /// Whether a network admits nobody any longer, because nothing was heard of its owners and administrators.
     func isRefused(_ network: Memberships.Membership, at now: Timestamp) -> Bool {
         guard let refuse = network.content?.freshness.refuse else { return false }
-        return lastWord(of: network).map { now - $0 >= refuse } ?? true
+        return lastWord(of: network, at: now).map { now - $0 >= refuse } ?? true
     }
 
     /// What is wrong with what we know of a network; nil: it is fresh.
     func trouble(with network: Memberships.Membership, at now: Timestamp) -> String? {
         guard let log = network.log, let content = network.content else { return "nothing of its log is known yet" }
+        if let absence = network.absence(of: key), absence != .never { return absence.ours(in: network.name) }
+        guard network.isCurrent else { return "its log has not come to what the invitation into it names" }
         if log.isForked { return "two histories are known, and only what both say counts" }
         if let missing = networkLinks[network.id].missing.filter(\.value.isTold).keys.max(by: isEarlier) {
             return "an administrator has signed entry \(missing.sequence), which no hub shows"
         }
-        guard let word = lastWord(of: network) else { return "no owner or administrator has been heard of" }
+        guard let word = lastWord(of: network, at: now) else { return "no owner or administrator has been heard of" }
         guard now - word < content.freshness.warn else {
             return "no owner or administrator has been heard of since \(word)"
         }
@@ -177,7 +189,7 @@ extension Sidecar {
     ) -> [SidecarAction] {
         var actions: [SidecarAction] = []
         for (head, missing) in networkLinks[network.id].missing.sorted(by: { isEarlier($0.key, $1.key) }) {
-            guard !log.contains(head.hash) else {
+            guard !log.contains(head.hash), !isHealed(head, signedBy: missing.signer, in: network, log) else {
                 networkLinks[network.id].missing[head] = nil
                 continue
             }
@@ -193,6 +205,20 @@ extension Sidecar {
             actions.append(.audit(event))
         }
         return actions
+    }
+
+    /// Whether a heal has ended the history in which `head` stands, which who holds the other one alone never sees: the
+    /// heal names it, or whoever has signed it goes by the healed log since.
+    private func isHealed(
+        _ head: NetworkHead,
+        signedBy signer: NodeKey,
+        in network: Memberships.Membership,
+        _ log: NetworkLog
+    ) -> Bool {
+        guard let heal = log.heal, case .heal(let ended) = heal.header.change else { return false }
+        if ended.contains(head.hash) { return true }
+        guard let word = networkLinks[network.id].beats[signer]?.head, log.contains(word.hash) else { return false }
+        return head.sequence <= heal.header.sequence && word.sequence >= heal.header.sequence
     }
 
     /// A hub shows that a log ends at `head`, nil: that it has nothing of it. With less than it has signed, or
@@ -232,4 +258,9 @@ extension Sidecar {
 extension NetworkState {
     /// Whether `key` is an owner or administrator.
     fileprivate func isLed(by key: NodeKey) -> Bool { role(of: key).map { $0 >= .admin } ?? false }
+}
+
+extension NetworkBeat {
+    /// How far ahead of our clock our own former word may be; beyond that the clock has been set back.
+    fileprivate static let ownSkew = Interval.seconds(60)
 }

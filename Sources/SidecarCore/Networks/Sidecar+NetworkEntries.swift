@@ -165,7 +165,38 @@ extension Sidecar {
         }
     }
 
+    /// `task` has failed: its command is told so, and of what it had begun nothing stays. A network of which nobody but
+    /// this node has heard was not founded, and one of which nothing has come was not joined.
+    mutating func fail(_ task: NetworkTask, _ problem: Problem, at now: Clocks) -> [SidecarAction] {
+        guard let command = task.command else { return [] }
+        let failed = SidecarAction.fail(command, problem)
+        guard let network = book.networks[task.network], task.isFirst(in: network) else { return [failed] }
+        let others = networkLinks.forget(network.id).compactMap(\.command).map { SidecarAction.fail($0, problem) }
+        let event = AuditEvent(
+            .networkChanged,
+            actor: key,
+            subject: network.id.description,
+            network: network.id.description,
+            new: ["action": "forgotten"]
+        )
+        let forgotten = [record([.network(.forgotten(network.id))])] + (network.log == nil ? [] : [.audit(event)])
+        return forgotten + reconcilePeers(at: now) + reconcileHubs(at: now) + [.reviewAccess, failed] + others
+    }
+
     private func answer(_ task: NetworkTask, with network: Memberships.Membership, at now: Clocks) -> [SidecarAction] {
         task.command.map { [.answer($0, networkDocument(of: network, at: now.wall))] } ?? []
+    }
+}
+
+extension NetworkTask {
+    /// Whether it founds the network, or lets this node in without anything of it having come.
+    fileprivate func isFirst(in network: Memberships.Membership) -> Bool {
+        switch work {
+        case .restore: true
+        case .join: network.log == nil
+        case .enter, .leave, .add, .expire, .authorize, .unauthorize, .heal, .remove, .role, .transfer, .name, .group,
+            .policy, .publish, .invite:
+            false
+        }
     }
 }

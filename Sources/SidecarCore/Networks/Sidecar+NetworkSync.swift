@@ -9,11 +9,13 @@ extension Sidecar {
     mutating func advanceNetworks(at now: Clocks) -> [SidecarAction] {
         let late = networkLinks.tasks.filter { $0.command != nil && $0.deadline <= now.instant }
         networkLinks.tasks.removeAll { $0.command != nil && $0.deadline <= now.instant }
-        var actions: [SidecarAction] = late.compactMap { task in
+        var actions: [SidecarAction] = []
+        for task in late {
+            networkLinks[task.network].isAppending = false
             let name = book.networks[task.network]?.name ?? ""
-            return task.command.map { .fail($0, .networkAway(name)) }
+            let why = task.refusal.map { Problem.networkRefused(name, $0.message) } ?? .networkAway(name, task.work)
+            actions += fail(task, why, at: now)
         }
-        for task in late { networkLinks[task.network].isAppending = false }
         if let retry = networkLinks.retry, retry <= now.instant {
             networkLinks.retry = nil
             actions += syncNetworks(at: now)
@@ -60,21 +62,27 @@ extension Sidecar {
         case .refused(.unknown):
             guard let network = book.networks[id] else { return [] }
             networkLinks[id].synced.insert(hub)
-            guard network.log == nil || network.log?.state.contains(key) == false else {
-                // A membership that has ended reads no further until somebody renews it.
-                guard network.contains(key) else { return [] }
-                // It has lost the log, or never had it: whoever has it restores it (RULES N3).
-                networkLinks[id].heads[hub] = nil
-                guard let told = compareReceipt(of: hub, for: id, with: nil, at: now) else { return [] }
-                return told + restore(id, after: nil, at: now) + doTasks(for: id, at: now)
-            }
-            let why = Problem.badInvitation("the hub knows no such network, or the invitation is used up or over")
-            let failed = networkLinks.forget(id).compactMap(\.command).map { SidecarAction.fail($0, why) }
-            return failed + (network.log == nil ? [record([.network(.forgotten(id))])] : [])
+            guard network.contains(key) else { return keptOut(of: network) }
+            // It has lost the log, or never had it: whoever has it restores it (RULES N3).
+            networkLinks[id].heads[hub] = nil
+            guard let told = compareReceipt(of: hub, for: id, with: nil, at: now) else { return [] }
+            return told + restore(id, after: nil, at: now) + doTasks(for: id, at: now)
         case .done, .registered, .revocations, .online, .offline, .away, .appended, .boxed, .refused, nil:
             networkLinks.retry = now.instant + settings.networkRetry
             return []
         }
+    }
+
+    /// A hub tells us nothing of a network. Whose membership has ended hears no more until somebody renews it, or
+    /// a younger link brings him back.
+    private mutating func keptOut(of network: Memberships.Membership) -> [SidecarAction] {
+        let why = Problem.badNetworkLink(
+            "the hub knows no such network, or the invitation is used up, over, or too old to bring this sidecar back"
+        )
+        let isUnknown = network.log == nil
+        let ended = isUnknown ? networkLinks.forget(network.id) : networkLinks.dropTasks(of: network.id)
+        let failed = ended.compactMap(\.command).map { SidecarAction.fail($0, why) }
+        return failed + (isUnknown ? [record([.network(.forgotten(network.id))])] : [])
     }
 
     /// A hub answered what we added to a log.
@@ -99,17 +107,18 @@ extension Sidecar {
             networkLinks[id].synced.remove(hub)
             guard task.attempts <= settings.networkAttempts else {
                 networkLinks.tasks.remove(at: position)
-                return task.command.map { [.fail($0, .lostRace(network.name))] } ?? []
+                return fail(task, .lostRace(network.name), at: now)
             }
             return ask(hub, of: network)
         case .refused(.overLimit), .refused(.unavailable), nil:
+            if case .refused(let refusal) = answer { networkLinks.tasks[position].refusal = refusal }
             networkLinks.retry = now.instant + settings.networkRetry
             return []
         case .done, .registered, .revocations, .online, .offline, .away, .entries, .appended, .boxed, .refused:
             networkLinks.tasks.remove(at: position)
             var message = "its answer cannot be read"
-            if case .refused(.invalid(let reason)) = answer { message = reason }
-            return task.command.map { [.fail($0, .networkRefused(network.name, message))] } ?? []
+            if case .refused(let refusal) = answer { message = refusal.message }
+            return fail(task, .networkRefused(network.name, message), at: now)
         }
     }
 
@@ -173,7 +182,7 @@ extension Sidecar {
                 return []
             }
             networkLinks.tasks.remove(at: position)
-            return (task.command.map { [.fail($0, error)] } ?? []) + doTasks(for: id, at: now)
+            return fail(task, error, at: now) + doTasks(for: id, at: now)
         }
         guard !task.entries.isEmpty else {
             networkLinks.tasks.remove(at: position)
@@ -190,6 +199,9 @@ extension Sidecar {
         over log: NetworkLog,
         in name: String
     ) throws(Problem) {
+        if let size = entries.compactMap(\.body?.count).max(), size > NetworkLimits.body {
+            throw .tooLarge(for: name, byteCount: size)
+        }
         var state = log.state
         do throws(NetworkFault) {
             for entry in entries { try state.apply(entry) }

@@ -13,12 +13,12 @@ extension Sidecar {
     /// The same, of which this node is a member.
     func joinedNetwork(named name: String) throws(Problem) -> Memberships.Membership {
         let network = try network(named: name)
-        guard network.contains(key) else { throw .notMember(name) }
+        if let absence = network.absence(of: key) { throw .notMember(name, absence) }
         return network
     }
 
     mutating func createNetwork(_ name: String, id: CommandID, at now: Clocks) throws(Problem) -> [SidecarAction] {
-        try checkFree(name)
+        try checkFree(name, isFounding: true)
         guard !homeHubs.isEmpty else { throw .noHub }
         let (genesis, content) = NetworkAuthor.found(
             by: identity,
@@ -55,8 +55,8 @@ extension Sidecar {
         id: CommandID,
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
-        guard now.wall < invitation.expires else { throw .badInvitation("it expired at \(invitation.expires)") }
-        guard !invitation.hubs.isEmpty, invitation.guest != nil else { throw .badInvitation("it names no hub") }
+        guard now.wall < invitation.expires else { throw .badNetworkLink("it expired at \(invitation.expires)") }
+        guard !invitation.hubs.isEmpty, invitation.guest != nil else { throw .badNetworkLink("it names no hub") }
         let known = book.networks[invitation.network]
         if let known, known.contains(key) { return [.answer(id, networkDocument(of: known, at: now.wall))] }
         let name = alias ?? known?.name ?? invitation.name
@@ -81,9 +81,9 @@ extension Sidecar {
         at now: Clocks
     ) throws(Problem) -> [SidecarAction] {
         let network = try joinedNetwork(named: name)
-        guard (1...settings.invitationUses).contains(uses) else { throw .badInvitation("it has no uses") }
+        guard (1...settings.invitationUses).contains(uses) else { throw .badNetworkLink("it has no uses") }
         guard lifetime > .zero, lifetime <= settings.invitationLifetime else {
-            throw .badInvitation("it would be open for less than a moment, or more than a year")
+            throw .badNetworkLink("it would be open for less than a moment, or more than a year")
         }
         let seed = random.secretBytes(32)
         guard let guest = try? NodeIdentity(seed: seed) else { preconditionFailure("a seed has 32 bytes") }
@@ -106,7 +106,7 @@ extension Sidecar {
         guard var object = document.object else { throw .badPolicy("it is no object") }
         let tests = object["tests"]?.array ?? []
         object["tests"] = nil
-        let freshness = try object["freshness"].map { value throws(Problem) in try Self.freshness(value) }
+        let given = try object["freshness"].map { value throws(Problem) in try Self.freshness(value) }
         object["freshness"] = nil
         for key in object.keys where !NetworkPolicy.knownFields.contains(key) {
             throw .badPolicy("it has the field \"\(PlainText.clean(key, limit: 60))\", which nobody knows")
@@ -114,9 +114,17 @@ extension Sidecar {
         let policy: NetworkPolicy
         do { policy = try NetworkPolicy(.object(object)) } catch { throw .badPolicy("\(error)") }
         for test in tests { try check(test, of: policy, in: network) }
-        // Freshness alone leaves the rest of the policy as it is.
-        let isReplaced = freshness == nil || !object.members.isEmpty
-        return begin(.policy(isReplaced ? .object(object) : nil, freshness), in: network, for: id, at: now)
+        // Policy is one body, replaced as a whole (RULES N12). Freshness is for owners: what an administrator does not
+        // name stays.
+        let former = network.content?.freshness ?? .defaults
+        let freshness = given ?? (network.role(of: key) == .owner ? .defaults : former)
+        let isNew = !object.members.isEmpty || network.content?.policies.isEmpty == false
+        return begin(
+            .policy(isNew ? .object(object) : nil, freshness == former ? nil : freshness),
+            in: network,
+            for: id,
+            at: now
+        )
     }
 
     /// `{"warn": "24h", "refuse": "never"}`: a number of seconds, minutes, hours or days each.
@@ -127,7 +135,7 @@ extension Sidecar {
             guard let text = value.string else { throw .badFreshness }
             guard text != "never" || name != "refuse" else { continue }
             guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count > 0,
-                count <= 3_650 * 86_400
+                count <= 3_650 * 86_400, count * unit >= 60_000
             else { throw .badFreshness }
             fields[name] = .integer(count * unit)
         }
@@ -154,17 +162,17 @@ extension Sidecar {
         }
     }
 
-    func checkFree(_ name: String) throws(Problem) {
+    func checkFree(_ name: String, isFounding: Bool = false) throws(Problem) {
         guard HostName.isLowercaseLabel(name), !Self.reservedNames.contains(name) else {
             throw .invalidNetworkName(name)
         }
-        guard book.networks.network(named: name) == nil else { throw .networkNameTaken(name) }
+        guard book.networks.network(named: name) == nil else { throw .networkNameTaken(name, isFounding: isFounding) }
         guard book.networks.all.count < settings.networkCount else { throw .overLimit("networks") }
     }
 
     /// Two networks with one label would have the same addresses (RULES N2).
     func checkLabel(of id: NetworkID) throws(Problem) {
         guard let other = book.networks.all.keys.first(where: { $0 != id && $0.label == id.label }) else { return }
-        throw .badInvitation("its addresses are those of another network here, \(book.networks[other]?.name ?? "")")
+        throw .badNetworkLink("its addresses are those of another network here, \(book.networks[other]?.name ?? "")")
     }
 }

@@ -189,7 +189,9 @@ package struct RemoveMember: Operation {
         if case .key(let key) = peer.meaning, network.isCertifiable(key) {
             return sidecar.begin(.remove(key), in: network, for: id, at: now)
         }
-        return sidecar.begin(.remove(try sidecar.member(peer, of: network)), in: network, for: id, at: now)
+        // One whose membership has ended by itself is still in the log, and could be renewed or join again.
+        let member = try sidecar.member(peer, of: network, isOverToo: true)
+        return sidecar.begin(.remove(member), in: network, for: id, at: now)
     }
 }
 
@@ -312,9 +314,8 @@ package struct NameMember: Operation {
         seeing view: any SidecarView
     ) throws(Problem) -> [SidecarAction] {
         let network = try sidecar.joinedNetwork(named: name)
-        guard HostName.isLowercaseLabel(label) else { throw .invalidNetworkName(label) }
         let member = try sidecar.member(peer, of: network)
-        if let holder = network.content?.names[label], holder != member { throw .nameTaken(label, by: holder) }
+        try Sidecar.check(label, for: member, in: network)
         return sidecar.begin(.name(member, label), in: network, for: id, at: now)
     }
 }

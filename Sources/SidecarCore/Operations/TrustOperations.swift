@@ -257,6 +257,8 @@ package struct RevokeTrust: Operation {
         package let invitations: [InvitationDocument]
         /// What to do about those that are still open.
         package let hint: String?
+        /// The networks in which both are members, by which they go on reaching each other; nil from an older sidecar.
+        package let networks: [String]?
     }
 
     package static let outline = OperationOutline.withdrawing(
