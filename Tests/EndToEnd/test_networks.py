@@ -217,6 +217,41 @@ def test_a_running_stream_of_a_removed_member_is_cut_within_a_second_and_so_is_o
         wait("dan may call again", lambda: calls(dan, "bob.acme"), timeout=45)
 
 
+def test_who_was_a_member_is_told_why_not_and_comes_back_by_a_link_however_long_the_log_is(tmp_path):
+    with World(tmp_path) as world, mirror() as agent:
+        ann = added(world, "ann", agent, ["network:acme"])
+        bob = added(world, "bob", reach=["ann.acme"])
+        ann.cli("network", "create", "acme")
+        join(bob, ann.cli("network", "invite", "acme", "--membership", "5s")["invitation"])
+
+        # It ends by itself: every place says so, and the next link brings it back.
+        wait("it has ended", lambda: bob.cli("network", "show", "acme")["role"] is None)
+        for text in (bob.cli("network", "list")[0]["problem"], get(bob, "ann.acme")[1]["error"]["message"],
+                     fails(bob, "network", "invite", "acme")["message"]):
+            assert "our membership of acme ended at" in text
+        assert "our membership of acme ended at" in postern("status", "--state", bob.state).stdout
+        assert fails(ann, "network", "role", "acme", "bob", "admin")["code"] == "membership-over"
+        assert join(bob, ann.cli("network", "invite", "acme")["invitation"])["role"] == "member"
+        wait("bob calls again", lambda: calls(bob, "ann.acme"), timeout=45)
+
+        # A log of several parts, in the first of which it is a member.
+        for number in range(80):
+            ann.cli("network", "group", "acme", f"g{number % 9}", "ann", *(["--remove"] if number % 2 else []))
+        bob.cli("network", "leave", "acme")
+        joined = join(bob, ann.cli("network", "invite", "acme")["invitation"])
+        assert joined["role"] == "member" and joined["head"] == ann.cli("network", "show", "acme")["head"]
+
+        # It is removed, is told so, also behind a restart, and forgets the network.
+        ann.cli("network", "remove", "acme", "bob")
+        wait("bob hears of it", lambda: bob.cli("network", "show", "acme")["role"] is None)
+        bob.stop()
+        bob.start()
+        assert "was removed from acme" in postern("status", "--state", bob.state).stdout
+        assert "was removed from acme" in get(bob, "ann.acme")[1]["error"]["message"]
+        bob.cli("network", "leave", "acme")
+        assert bob.cli("network", "list") == []
+
+
 def test_a_trusted_peer_is_added_and_takes_part_once_its_operator_says_so(tmp_path):
     with World(tmp_path) as world, mirror() as agent:
         ann = added(world, "ann", agent, ["network:acme"])

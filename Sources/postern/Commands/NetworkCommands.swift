@@ -359,7 +359,8 @@ struct NetworkPolicyCommand: AsyncParsableCommand {
             "clock", "expect": true}]}: "*" as a group is every member, as a service every service. The tests are \
             checked before the policy is signed. A policy narrows what `allow` gives, and widens nothing. \
             "freshness": {"warn": "24h", "refuse": "never"}, for owners alone, says how long nothing may be heard of \
-            owners and admins before the network counts as stale, and before a membership admits nothing new.
+            owners and admins before the network counts as stale, and before a membership admits nothing new. --set \
+            replaces all of it: without "freshness" an owner sets that back to the default, and an admin leaves it.
             """
     )
 
@@ -378,9 +379,7 @@ struct NetworkPolicyCommand: AsyncParsableCommand {
         } else {
             answer = try await sidecar.ask(ShowNetwork(name: network.name))
         }
-        output.console.show(answer.policy) { policy in
-            policy == .null ? "\(answer.name) has no policy: `allow` alone decides" : policy.compactText
-        }
+        output.console.show(answer.policyInForce) { _ in answer.policyText }
     }
 
     private func policy(in file: String) throws -> JSONValue {

@@ -231,7 +231,13 @@ struct TrustRevokeCommand: AsyncParsableCommand {
         output.console.show(answer) { answer in
             let peer = answer.name.map { "\($0) (\(answer.did))" } ?? answer.did.did
             let withdrawn = answer.invitations.filter { $0.state == .revoked }.map { "; the invitation \($0.id) too" }
-            return "the trust with \(peer) has ended" + withdrawn.joined()
+            let networks = answer.networks ?? []
+            let fellow =
+                networks.isEmpty
+                ? ""
+                : "\nit is still reachable, and reaches us, as a member of \(networks.joined(separator: ", ")): "
+                    + "`postern block \(answer.did)` shuts it out"
+            return "the trust with \(peer) has ended" + withdrawn.joined() + fellow
         }
         guard let hint = answer.hint, !output.json else { return }
         Console.print(hint)
