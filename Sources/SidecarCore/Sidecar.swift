@@ -109,6 +109,33 @@ package struct Sidecar {
         random: RandomSource,
         settings: SidecarSettings = .defaults
     ) {
+        var content = JournalContent(owner: identity.key)
+        for fact in facts { content.book.apply(fact) }
+        self.init(
+            identity: identity,
+            commitment: commitment,
+            profile: profile,
+            content: content,
+            journal: journal,
+            past: past,
+            memory: memory,
+            random: random,
+            settings: settings
+        )
+    }
+
+    /// The same of a journal that was folded as it was read.
+    package init(
+        identity: NodeIdentity,
+        commitment: KeyCommitment? = nil,
+        profile: SidecarProfile,
+        content: JournalContent,
+        journal: ChainHead = .empty,
+        past: [ChainHead] = [],
+        memory: JSONValue = nil,
+        random: RandomSource,
+        settings: SidecarSettings = .defaults
+    ) {
         self.identity = identity
         self.commitment = commitment ?? records?.latest.next
         self.records = records
@@ -117,8 +144,7 @@ package struct Sidecar {
         self.settings = settings
         policy = AccessPolicy(profile.exposed)
         marks = OwnMarks(head: .empty, past: [])
-        book = TrustBook(owner: identity.key)
-        for fact in facts { book.apply(fact) }
+        book = content.book
         book.networks.readBodies()
         book.networks.active = profile.networks
         marks = OwnMarks(head: journal, past: book.pastEnds + past)

@@ -26,12 +26,12 @@ extension SidecarRuntime {
         }
     }
 
-    /// The journal of `directory` and the facts in it. `isNew`: the audit trail does not say that there was one before.
+    /// The journal of `directory` and what it says. `isNew`: the audit trail does not say that there was one before.
     func openJournal(
         in directory: StateDirectory,
         isNew: Bool
-    ) throws(Problem) -> (opened: JournalFile.Opened, facts: [TrustFact]) {
-        var facts: [TrustFact] = []
+    ) throws(Problem) -> (opened: JournalFile.Opened, content: JournalContent) {
+        var content = JournalContent(owner: identity.key, room: room(in: directory))
         let opened: JournalFile.Opened
         do throws(JournalOpenError) {
             opened = try JournalFile.open(
@@ -42,7 +42,7 @@ extension SidecarRuntime {
                 failed: { [log] error in
                     log.error("the end of the trust journal could not be signed", metadata: ["error": "\(error)"])
                 },
-                validate: { reading throws(JournalFault) in facts = try TrustJournal.facts(in: reading.contents) }
+                validate: { reading throws(JournalFault) in try content.read(reading) }
             )
         } catch {
             throw Problem(error)
@@ -53,7 +53,17 @@ extension SidecarRuntime {
                 metadata: ["bytes": "\(opened.cutByteCount)"]
             )
         }
-        return (opened, facts)
+        return (opened, content)
+    }
+
+    /// Where entries of networks go that nobody asks for; nil: they stay in memory.
+    private func room(in directory: StateDirectory) -> AsideFile? {
+        do throws(StateFileError) {
+            return try AsideFile(in: directory)
+        } catch {
+            log.warning("the logs of networks stay in memory", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     /// Begins the write that is due, unless one is under way.

@@ -149,7 +149,7 @@ package final class SidecarRuntime {
         guard life == nil else { return }
         let directory = StateDirectory(path: settings.stateDirectory)
         let audit = try openAudit(in: directory)
-        let (opened, facts) = try openJournal(in: directory, isNew: audit.isNew)
+        let (opened, content) = try openJournal(in: directory, isNew: audit.isNew)
         let floors: ReplayFloorFile
         let guestFloors: GuestFloorFile
         do throws(StateFileError) {
@@ -166,7 +166,7 @@ package final class SidecarRuntime {
             identity: identity,
             records: try directory.records(of: identity.currentKey),
             profile: profile(of: settings),
-            facts: facts,
+            content: content,
             journal: opened.journal.head,
             past: opened.reading.past,
             memory: (try? JSONValue(parsing: cache.load())) ?? .null,

@@ -243,10 +243,12 @@ extension JournalFile {
 
     /// Puts what can be saved of the broken journal of `identity` at `path` in the place of it, and behind it a line
     /// with the content that `adding` makes of the highest number known; the broken one is kept beside. Its numbers go
-    /// on after that. Returns nil, and changes nothing, when the journal is whole. Nobody has it open.
+    /// on after that. Of the lines that no seal covers those are saved that `isGenuine`: what is in them is sealed from
+    /// then on. Returns nil, and changes nothing, when the journal is whole. Nobody has it open.
     package static func repair(
         path: String,
         identity: NodeIdentity,
+        isGenuine: (ArraySlice<UInt8>) -> Bool,
         adding content: (Int64) -> [UInt8]
     ) throws(StateFileError) -> Repaired? {
         let key = ChainKey(of: identity, for: .journal)
@@ -263,7 +265,8 @@ extension JournalFile {
         let end = mark.flatMap { $0.sequence > saved.last.sequence ? $0 : nil } ?? saved.last
         var chain = JournalChain(after: end, key: key)
         var text = chain.append(JournalChain.opening, isBase: true)
-        for line in saved.contents { text += chain.append(Array(line)) }
+        let contents = saved.contents.prefix(saved.formerCount).filter(isGenuine) + saved.contents[saved.formerCount...]
+        for line in contents { text += chain.append(Array(line)) }
         text += chain.append(content(end.sequence))
         let keptAt = SystemFile.unused(path + ".broken")
         if !bytes.isEmpty { try StateFile.replace(keptAt, with: bytes, isDurable: true) }
@@ -271,6 +274,6 @@ extension JournalFile {
         try StateFile.replace(path, with: text, isDurable: true)
         let signed = StateMark(of: identity, at: chain.head).document.canonicalBytes
         try StateFile.replace(markPath(of: path), with: signed + [UInt8(ascii: "\n")], isDurable: true)
-        return Repaired(fault: fault, lineCount: saved.contents.count, keptAt: keptAt)
+        return Repaired(fault: fault, lineCount: contents.count, keptAt: keptAt)
     }
 }

@@ -44,6 +44,13 @@ package struct StateFile: ~Copyable {
         try self.init(path: path, flags: O_RDONLY)
     }
 
+    /// Opens a new file on the disk of `path` that has no name, so that it is gone when it is closed.
+    init(unnamedAt path: String) throws(StateFileError) {
+        unlink(path)
+        try self.init(path: path, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+        unlink(path)
+    }
+
     private init(path: String, flags: CInt) throws(StateFileError) {
         let descriptor = open(path, flags | O_CLOEXEC, mode_t(0o600))
         guard descriptor >= 0 else { throw errno == ELOOP ? Self.followingRefused(path) : Self.failure(path, "open") }
@@ -82,6 +89,20 @@ package struct StateFile: ~Copyable {
             guard count > 0 else { return bytes }
             bytes += chunk[..<count]
         }
+    }
+
+    /// The `count` bytes at `offset`, or fewer where the file ends.
+    func read(_ count: Int, at offset: Int) throws(StateFileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            var rest = [UInt8](repeating: 0, count: count - bytes.count)
+            let read = pread(descriptor, &rest, rest.count, off_t(offset + bytes.count))
+            if read < 0, errno == EINTR { continue }
+            guard read >= 0 else { throw Self.failure(path, "read") }
+            guard read > 0 else { return bytes }
+            bytes += rest[..<read]
+        }
+        return bytes
     }
 
     /// Writes all of `bytes` at `offset`.

@@ -37,6 +37,38 @@ import TrustCore
         }
     }
 
+    @Test(arguments: ["[", "]", "[1", "1]", "[1,]", "[,1]", "[[1]", "[1]]", #"["\"]"#, "[1] ", "[1}", "{]"])
+    func `a line that is no whole array holds no facts`(text: String) {
+        #expect(throws: JournalFault(line: 1, reason: .unreadable(.malformed))) {
+            try TrustJournal.facts(in: [Array(text.utf8)[...]])
+        }
+    }
+
+    @Test func `a line is read however long it is`() throws {
+        // Longer than what is read of anybody else; commas and brackets in texts separate nothing.
+        let pad = String(repeating: "x],[{", count: 3_400_000) + #"\"],"#
+        let line = #"[{"fact":"recovered","known":7,"pad":"\#(pad)"},{"fact":"recovered","known":8}]"#
+        #expect(line.utf8.count > JSONLimits.defaults.byteCount)
+        #expect(try TrustJournal.facts(in: [Array(line.utf8)[...]]) == [.recovered(7), .recovered(8)])
+    }
+
+    @Test func `an entry is verified when it comes, and not again under the seal of the journal (N15)`() throws {
+        var world = World()
+        let owner = world.add(1, "owner")
+        world.pass(2)
+        _ = try world.answer(CreateNetwork(name: "acme"), at: owner)
+        let facts = try TrustJournal.facts(in: world.nodes[owner]!.journal.map { $0[...] })
+        let text = String(decoding: TrustJournal.content(facts), as: UTF8.self)
+        // Another signature of the same form: whoever verifies it refuses it.
+        let signature = "\"signature\":\"\(String(repeating: "A", count: 86))\""
+        let forged = text.replacing(/"signature":"[^"]{86}"/, with: signature)
+        let line = Array(forged.utf8)[...]
+        #expect(throws: JournalFault(line: 1, reason: .unreadable(.badSignature))) {
+            try TrustJournal.facts(in: [line])
+        }
+        #expect(try TrustJournal.facts(in: [line], areSealed: true).count == facts.count)
+    }
+
     @Test func `what a command was answered for is in the journal before the answer (R11)`() throws {
         let (world, key) = try richWorld()
         let node = world.nodes[key]!

@@ -135,6 +135,15 @@ import TrustCore
         world.pass(3)
         let again = try world.answer(ShowNetwork(name: "acme"), at: joiner)
         #expect(again.members == joined.members && again.groups == joined.groups && again.head == joined.head)
+        // So is what a compacted journal makes of it, in which the log stands in parts.
+        let facts = try #require(world.nodes[joiner]).sidecar.compactedFacts(at: world.now.wall)
+        let line = TrustJournal.content(facts)
+        #expect(try TrustJournal.facts(in: [line[...]]).count > facts.count + 5)
+        world.restart(joiner, journal: [line])
+        world.pass(3)
+        let compacted = try world.answer(ShowNetwork(name: "acme"), at: joiner)
+        #expect(compacted.members == joined.members && compacted.groups == joined.groups)
+        #expect(compacted.head == joined.head)
         // What comes later goes on from there.
         let restored = try world.answer(LeaveNetwork(name: "acme"), at: joiner)
         #expect(restored.name == "acme")

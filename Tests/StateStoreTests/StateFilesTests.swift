@@ -121,6 +121,35 @@ private final class Journal {
         #expect(journal.lines == (0..<5).map { "line \($0)" } && journal.cutByteCount == 0)
     }
 
+    @Test func `of a broken journal what no seal covers is sealed only where it is genuine`() throws {
+        func former(_ line: String) -> String {
+            "\(Hex.encode(Hash.blake2b(Array(line.utf8), byteCount: 8))) \(line)\n"
+        }
+        do { try Journal(path).append("sealed") }
+        let sealed = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").suffix(1)
+        let text = former("good") + former("forged") + sealed.joined() + "\n"
+        try Data(text.utf8).write(to: URL(filePath: path))
+        let repaired = try JournalFile.repair(
+            path: path,
+            identity: identity(1),
+            isGenuine: { String(decoding: $0, as: UTF8.self) == "good" },
+            adding: { Array("after \($0)".utf8) }
+        )
+        #expect(repaired?.lineCount == 2)
+        #expect(try Journal(path).lines == ["good", "sealed", "after 2"])
+    }
+
+    @Test func `what is put aside is read again, and has no name`() throws {
+        let file = try AsideFile(in: StateDirectory(path: scratch.path))
+        let parts = (0..<9).map { [UInt8](repeating: $0, count: 70_000 + Int($0)) }
+        let places = parts.map { file.append($0) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+        for (part, place) in zip(parts, places) {
+            #expect(file.bytes(at: try #require(place), count: part.count) == part)
+        }
+        #expect(file.bytes(at: try #require(places[8]) + 1, count: parts[8].count) == nil, "that is beyond its end")
+    }
+
     @Test func `nothing is written before its turn on the queue, and then in order`() throws {
         let journal = try Journal(path)
         let opening = FileManager.default.contents(atPath: path)

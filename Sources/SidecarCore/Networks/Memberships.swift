@@ -84,6 +84,8 @@ struct Memberships: Sendable {
     }
 
     private let owner: NodeKey
+    /// Where entries go; nil: they stay in memory.
+    private let room: (any EntryRoom)?
     /// Whose membership has ended by itself, and of whom it is news that they are members, or are not.
     private var lapses: (ended: [Ended], changed: Set<NodeKey>) = ([], [])
     private(set) var all: [NetworkID: Membership] = [:]
@@ -93,8 +95,9 @@ struct Memberships: Sendable {
     /// The names of the networks to take part in; nil: all.
     var active: Set<String>?
 
-    init(owner: NodeKey) {
+    init(owner: NodeKey, room: (any EntryRoom)?) {
         self.owner = owner
+        self.room = room
     }
 
     subscript(_ id: NetworkID) -> Membership? { all[id] }
@@ -156,6 +159,10 @@ struct Memberships: Sendable {
             for entry in entries { take(entry, of: id) }
             follow(entries, behind: head, in: id)
             findPinned(in: id)
+        case .log(let id, let log):
+            for entry in log.entries { take(entry, of: id) }
+            all[id]?.isContentDue = true
+            findPinned(in: id)
         case .forgotten(let id):
             notices[id] = nil
             guard let gone = all.removeValue(forKey: id) else { return }
@@ -173,7 +180,7 @@ struct Memberships: Sendable {
     /// Takes a valid entry; whoever records a fact has seen to it that it is one.
     private mutating func take(_ entry: NetworkEntry, of id: NetworkID) {
         if all[id]?.log == nil {
-            all[id]?.log = try? NetworkLog(entry)
+            all[id]?.log = try? NetworkLog(entry, room: room)
         } else {
             _ = try? all[id]?.log?.insert(entry)
         }
@@ -273,7 +280,7 @@ struct Memberships: Sendable {
                 if let notice = membership.notice { facts.append(.accepted(notice)) }
                 if let certificate = membership.certificate { facts.append(.certified(certificate)) }
                 facts += membership.keys.all.map { .keyed(membership.id, $0) }
-                if let log = membership.log { facts.append(.entries(membership.id, log.all)) }
+                if let log = membership.log { facts.append(.log(membership.id, log)) }
                 return facts.map { .network($0) }
             }
     }

@@ -18,6 +18,8 @@ package enum NetworkFact: Hashable, Sendable {
     case keyed(NetworkID, ContentKey)
     /// Entries of its log, each behind the one that it follows.
     case entries(NetworkID, [NetworkEntry])
+    /// The whole of its log, for a journal that is written anew: there it is written as entries.
+    case log(NetworkID, NetworkLog)
     /// It is known no longer.
     case forgotten(NetworkID)
 }
@@ -35,12 +37,14 @@ extension NetworkFact {
             ["id": .string(id.description), "key": .string(Base64URL.encode(key.copyBytes()))]
         case .entries(let id, let entries):
             ["id": .string(id.description), "entries": .array(entries.map(\.document))]
+        case .log(let id, let log): NetworkFact.entries(id, log.all).document
         case .forgotten(let id): ["id": .string(id.description), "forgotten": true]
         }
     }
 
-    /// The fact in `document`; its records are verified again.
-    init(_ document: JSONValue) throws(RecordError) {
+    /// The fact in `document`; its records are verified again, but not the entries of one that is sealed (`areSealed`):
+    /// what only this node can have written holds those alone that were verified when they came.
+    init(_ document: JSONValue, areSealed: Bool) throws(RecordError) {
         let fields = try JSONFields(document)
         if fields.has("invitation") {
             self = .invited(try NetworkInvitation(token: try fields.text("invitation", limit: 8_192)))
@@ -65,7 +69,9 @@ extension NetworkFact {
             self = .keyed(id, key)
         } else if fields.has("entries") {
             var entries: [NetworkEntry] = []
-            for entry in try fields.value("entries").array ?? [] { entries.append(try NetworkEntry(verifying: entry)) }
+            for entry in try fields.value("entries").array ?? [] {
+                entries.append(areSealed ? try NetworkEntry(stored: entry) : try NetworkEntry(verifying: entry))
+            }
             self = .entries(id, entries)
         } else {
             self = .forgotten(id)

@@ -103,7 +103,7 @@ extension Sidecar {
         else { return [] }
         var keys = network.keys
         keys.add(key)
-        _ = keys.learn(from: log.all, as: [identity])
+        _ = keys.learn(from: log.entries, as: [identity])
         let facts = keys.all.filter { !network.keys.all.contains($0) }.map { TrustFact.network(.keyed(id, $0)) }
         return [record(facts), .reviewAccess]
     }

@@ -84,8 +84,11 @@ extension Sidecar {
         let known = Set(network.keys.all)
         // Who could read all before needs the old entries for nothing.
         if isLine, network.isReadable { return keys.all.filter { !known.contains($0) } }
-        let all = ((network.log?.all ?? []) + new).sorted { $0.header.sequence < $1.header.sequence }
-        _ = keys.learn(from: all, as: readers)
+        if let log = network.log {
+            _ = keys.learn(from: [AnySequence(log.entries), AnySequence(new)].joined(), as: readers)
+        } else {
+            _ = keys.learn(from: new, as: readers)
+        }
         return keys.all.filter { !known.contains($0) }
     }
 

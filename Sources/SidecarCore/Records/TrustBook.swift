@@ -103,9 +103,9 @@ struct TrustBook: Sendable {
     /// The networks that it is in.
     var networks: Memberships
 
-    init(owner: NodeKey) {
+    init(owner: NodeKey, room: (any EntryRoom)? = nil) {
         trust = TrustState(owner: owner)
-        networks = Memberships(owner: owner)
+        networks = Memberships(owner: owner, room: room)
     }
 
     mutating func apply(_ fact: TrustFact) {

@@ -61,8 +61,9 @@ extension TrustFact {
         }
     }
 
-    /// The fact in `document`; its records are verified again.
-    package init(_ document: JSONValue) throws(RecordError) {
+    /// The fact in `document`; its records are verified again, but entries of networks in one that is sealed
+    /// (`areSealed`).
+    package init(_ document: JSONValue, areSealed: Bool = false) throws(RecordError) {
         let fields = try JSONFields(document)
         switch try fields.text("fact", limit: 32) {
         case "asked":
@@ -118,7 +119,7 @@ extension TrustFact {
         case "past":
             self = .past(try fields.list("ends", limit: OwnMarks.keptCount) { ChainHead($0) })
         case "recovered": self = .recovered(try fields.integer("known"))
-        case "network": self = .network(try NetworkFact(try fields.value("network")))
+        case "network": self = .network(try NetworkFact(try fields.value("network"), areSealed: areSealed))
         case _:
             throw .invalid("fact")
         }

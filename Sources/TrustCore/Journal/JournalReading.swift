@@ -11,7 +11,7 @@ package struct JournalReading: Sendable {
     package private(set) var head = ChainHead.empty
     /// The ends that the chain had before, as far as the file tells, the latest last.
     package private(set) var past: [ChainHead] = []
-    /// Whether a sealed line is there. A journal without one has to be begun.
+    /// Whether a sealed line is there, whose seal then covers all lines. A journal without one has to be begun.
     package var isBegun: Bool { sealedCount > 0 }
 
     private var sealedCount = 0
@@ -99,8 +99,12 @@ package struct JournalReading: Sendable {
 extension JournalReading {
     /// The contents of all lines in `bytes` that are by themselves authentic, whatever is missing between them: what
     /// can be saved of a journal that does not read any more. Lines of a former version come first, the others in the
-    /// order of their numbers; those before the latest base are left out, for it says what they said.
-    package static func salvage(_ bytes: [UInt8], key: ChainKey) -> (contents: [ArraySlice<UInt8>], last: ChainHead) {
+    /// order of their numbers; those before the latest base are left out, for it says what they said. Of the first
+    /// `formerCount` anybody may be the author.
+    package static func salvage(
+        _ bytes: [UInt8],
+        key: ChainKey
+    ) -> (contents: [ArraySlice<UInt8>], formerCount: Int, last: ChainHead) {
         var former: [ArraySlice<UInt8>] = []
         var sealed: [Int64: ArraySlice<UInt8>] = [:]
         var base: Int64?
@@ -115,7 +119,8 @@ extension JournalReading {
             }
         }
         let kept = sealed.filter { $0.key >= base ?? 0 }.sorted { $0.key < $1.key }
-        return ((base == nil ? former : []) + kept.map(\.value), last)
+        if base != nil { former = [] }
+        return (former + kept.map(\.value), former.count, last)
     }
 }
 

@@ -41,12 +41,12 @@ package struct NetworkContent: Hashable, Sendable {
     }
 
     /// What one line of entries from the genesis on adds up to.
-    init(of branch: [NetworkEntry], keys: NetworkKeyring) {
+    init(of branch: some Sequence<NetworkEntry>, keys: NetworkKeyring) {
         follow(branch, keys: keys)
     }
 
     /// Goes on with `entries`, which stand behind all that it is of; not for a log with several branches.
-    package mutating func follow(_ entries: [NetworkEntry], keys: NetworkKeyring) {
+    package mutating func follow(_ entries: some Sequence<NetworkEntry>, keys: NetworkKeyring) {
         for entry in entries {
             switch entry.header.change {
             case .genesis(_, let new), .rekey(let new): key = new

@@ -21,20 +21,25 @@ package struct NetworkKeyring: Hashable, Sendable {
         keys[hash] = key
     }
 
-    /// Takes the keys that `entries` of one log, in their order, hold for one of `identities`: each is in the box of
-    /// the entry that names it or in that of an invitation, and each new one opens the one before it. Returns whether
-    /// there were new ones. `key` names the one under which the first of `entries` stands, where that does not say so.
+    /// Takes the keys that `entries` of one log, each behind the one that it follows, hold for one of `identities`:
+    /// each is in the box of the entry that names it or in that of an invitation, and each new one opens the one before
+    /// it. Returns whether there were new ones. `key` names the one under which the first of `entries` stands, where
+    /// that does not say so.
     package mutating func learn(
-        from entries: [NetworkEntry],
+        from entries: some Sequence<NetworkEntry>,
         under key: NetworkHash? = nil,
         as identities: [NodeIdentity]
     ) -> Bool {
         let before = keys.count
         // The key under which each entry stands: two branches may have changed it.
         var current: [NetworkHash: NetworkHash] = [:]
+        var changes: [NetworkEntry] = []
         for entry in entries {
             switch entry.header.change {
-            case .genesis(_, let new), .rekey(let new): current[entry.hash] = new
+            case .genesis(_, let new): current[entry.hash] = new
+            case .rekey(let new):
+                current[entry.hash] = new
+                changes.append(entry)
             case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
                 .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
                 current[entry.hash] = entry.header.previous.flatMap { current[$0] } ?? key
@@ -47,7 +52,7 @@ package struct NetworkKeyring: Hashable, Sendable {
                 keys[named] = key
             }
         }
-        for entry in entries.reversed() {
+        for entry in changes.sorted(by: { $0.header.sequence > $1.header.sequence }) {
             guard case .rekey(let new) = entry.header.change, let body = body(of: entry, under: new),
                 let former = body["former"]?.string.flatMap({ Base64URL.decode($0) }).flatMap({ ContentKey(bytes: $0) })
             else { continue }

@@ -4,13 +4,13 @@ import PosternModel
 ///
 /// What it means depends on the entries alone and not on the order in which they came: two holders of the same entries
 /// have the same state (RULES N4).
-package struct NetworkLog: Sendable {
+package struct NetworkLog: Hashable, Sendable {
     package let id: NetworkID
     /// What counts: the state at the head; of a forked log what all branches agree on.
     package private(set) var state: NetworkState
-    /// The entries that count, one list for each branch.
-    private(set) var branches: [[NetworkEntry]]
-    private var entries: [NetworkHash: NetworkEntry]
+    private var archive: NetworkArchive
+    /// Where the entries that count are, one list for each branch.
+    private var lines: [[NetworkArchive.Position]]
     /// The state at the end of each branch.
     private var leaves: [NetworkHash: NetworkState]
     /// The ends of the branches that no heal has ended, in a stable order.
@@ -20,36 +20,43 @@ package struct NetworkLog: Sendable {
     /// The heals of all branches.
     private var heals: [NetworkEntry] = []
 
-    /// The log that begins with `genesis`.
-    package init(_ genesis: NetworkEntry) throws(NetworkFault) {
+    /// The log that begins with `genesis`, whose entries go to `room`; nil: they stay in memory.
+    package init(_ genesis: NetworkEntry, room: (any EntryRoom)? = nil) throws(NetworkFault) {
         state = try NetworkState(genesis)
         id = state.id
-        entries = [genesis.hash: genesis]
+        archive = NetworkArchive(room: room)
+        lines = [[archive.add(genesis, behind: nil)]]
         leaves = [genesis.hash: state]
         ends = [genesis.hash]
-        branches = [[genesis]]
+    }
+
+    /// The entries that count, one list for each branch; each is read when it is asked for.
+    var branches: [some Sequence<NetworkEntry>] {
+        lines.map { line in line.lazy.map { [archive] in archive.entry(at: $0) } }
     }
 
     /// Takes an entry; false when it is there already. Throws, and has not changed, when it is not valid where it
     /// stands, or the entry before it is missing.
     @discardableResult
     package mutating func insert(_ entry: NetworkEntry) throws(NetworkFault) -> Bool {
-        guard entries[entry.hash] == nil else { return false }
-        guard let previous = entry.header.previous, entries[previous] != nil else { throw .incomplete }
+        guard !contains(entry.hash) else { return false }
+        guard let previous = entry.header.previous, let former = archive.position(of: previous) else {
+            throw .incomplete
+        }
         guard leaves.count > 1 || leaves[previous] == nil else {
-            try extend(by: entry, behind: previous)
+            try extend(by: entry, behind: previous, at: former)
             return true
         }
         guard var next = leaves[previous] ?? replay(chain(to: previous)) else { throw .incomplete }
         guard leaves[previous] != nil || leaves.count < NetworkLimits.branches else { throw .full }
         try next.apply(entry)
-        entries[entry.hash] = entry
+        let position = archive.add(entry, behind: former)
         leaves[previous] = nil
         leaves[entry.hash] = next
         if case .heal = entry.header.change { heals.append(entry) }
         if ends == [previous] && heals.allSatisfy({ settled.contains($0.hash) }) {
             state = next
-            branches[0].append(entry)
+            lines[0].append(position)
             ends = [entry.hash]
         } else {
             settle()
@@ -59,13 +66,16 @@ package struct NetworkLog: Sendable {
 
     /// Takes an entry at the end of the one line that there is. Its state is nowhere else meanwhile, and so is changed
     /// where it is, whatever its size.
-    private mutating func extend(by entry: NetworkEntry, behind previous: NetworkHash) throws(NetworkFault) {
+    private mutating func extend(
+        by entry: NetworkEntry,
+        behind previous: NetworkHash,
+        at former: NetworkArchive.Position
+    ) throws(NetworkFault) {
         leaves[previous] = nil
         defer { leaves[ends[0]] = state }
         try state.apply(entry)
         ends = [entry.hash]
-        entries[entry.hash] = entry
-        branches[0].append(entry)
+        lines[0].append(archive.add(entry, behind: former))
         if case .heal = entry.header.change { heals.append(entry) }
     }
 
@@ -74,10 +84,10 @@ package struct NetworkLog: Sendable {
     package var isForked: Bool { ends.count > 1 }
 
     /// The ends of all branches that count.
-    package var heads: [NetworkHead] { ends.compactMap { entries[$0]?.place } }
+    package var heads: [NetworkHead] { ends.compactMap { archive.position(of: $0).map { archive.head(at: $0) } } }
 
     /// Whether the entry is here.
-    package func contains(_ hash: NetworkHash) -> Bool { entries[hash] != nil }
+    package func contains(_ hash: NetworkHash) -> Bool { archive.position(of: hash) != nil }
 
     /// The newest heal in the one line that counts; nil: there is none, or several lines count.
     package var heal: NetworkEntry? {
@@ -99,19 +109,31 @@ package struct NetworkLog: Sendable {
     }
 
     /// All entries, each behind the one that it follows.
-    package var all: [NetworkEntry] {
-        entries.values.sorted { ($0.header.sequence, $0.hash) < ($1.header.sequence, $1.hash) }
+    package var all: [NetworkEntry] { Array(entries) }
+
+    /// The same, each read when it is asked for.
+    package var entries: some Sequence<NetworkEntry> { ordered.lazy.map { [archive] in archive.entry(at: $0) } }
+
+    /// The canonical forms of the documents of all entries, each behind the one that it follows; each is read when it
+    /// is asked for.
+    package var texts: some Sequence<[UInt8]> { ordered.lazy.map { [archive] in archive.text(at: $0) } }
+
+    /// How many entries there are.
+    package var count: Int { archive.count }
+
+    private var ordered: [NetworkArchive.Position] {
+        leaves.count == 1 ? lines[0] : archive.positions.sorted { archive.isBefore($0, $1) }
     }
 
     /// What tells another holder how far this log has come: the heads, and ever fewer of what is before them.
     package var locator: [NetworkHash] {
         var hashes = leaves.keys.sorted()
         for head in hashes {
-            let chain = leaves.count == 1 ? branches[0] : chain(to: head)
+            let chain = leaves.count == 1 ? lines[0] : positions(to: head)
             var step = 1
             var position = chain.count - 2
             while position > 0, hashes.count < Self.locatorCount {
-                hashes.append(chain[position].hash)
+                hashes.append(archive.hash(at: chain[position]))
                 position -= step
                 step *= 2
             }
@@ -126,39 +148,38 @@ package struct NetworkLog: Sendable {
     /// but one at least.
     package func entries(after locator: [NetworkHash], byteCount: Int) -> [NetworkEntry] {
         guard leaves.count > 1 || locator.isEmpty else {
-            let found = Set(locator)
-            let last = branches[0].lastIndex { found.contains($0.hash) }
-            return Self.prefix(branches[0].dropFirst(last.map { $0 + 1 } ?? 0), byteCount)
+            let found = Set(locator.compactMap { archive.position(of: $0) })
+            let last = lines[0].lastIndex { found.contains($0) }
+            return prefix(lines[0].dropFirst(last.map { $0 + 1 } ?? 0), byteCount)
         }
-        var known: Set<NetworkHash> = []
+        var known: Set<NetworkArchive.Position> = []
         for hash in locator {
-            var next: NetworkHash? = hash
-            while let hash = next, let entry = entries[hash], known.insert(hash).inserted {
-                next = entry.header.previous
-            }
+            var next = archive.position(of: hash)
+            while let position = next, known.insert(position).inserted { next = archive.previous(of: position) }
         }
-        return Self.prefix(all.filter { !known.contains($0.hash) }[...], byteCount)
+        return prefix(ordered.filter { !known.contains($0) }[...], byteCount)
     }
 
-    /// The first of `entries`, of at most `byteCount` bytes, but one at least.
-    private static func prefix(_ entries: ArraySlice<NetworkEntry>, _ byteCount: Int) -> [NetworkEntry] {
+    /// The first of the entries at `positions`, of at most `byteCount` bytes, but one at least.
+    private func prefix(_ positions: ArraySlice<NetworkArchive.Position>, _ byteCount: Int) -> [NetworkEntry] {
         var size = 0
-        return Array(
-            entries.prefix { entry in
-                let isFirst = size == 0
-                size += entry.document.canonicalBytes.count
-                return isFirst || size <= byteCount
-            }
-        )
+        let taken = positions.prefix { position in
+            let isFirst = size == 0
+            size += archive.byteCount(at: position)
+            return isFirst || size <= byteCount
+        }
+        return taken.map { archive.entry(at: $0) }
     }
 
     /// The same for a hub, which has one line of entries alone: nothing while the log is forked, or when the hub's last
     /// entry `head` is not of the line that counts; nil: it has none.
     package func line(after head: NetworkHash?, byteCount: Int) -> [NetworkEntry] {
-        guard !isForked, let line = branches.first else { return [] }
-        let known = head.map { head in line.lastIndex { $0.hash == head } }
+        guard !isForked, let line = lines.first else { return [] }
+        let known = head.map { head in
+            archive.position(of: head).flatMap { position in line.lastIndex { $0 == position } }
+        }
         guard known != .some(nil) else { return [] }
-        return Self.prefix(line.dropFirst((known.flatMap(\.self) ?? -1) + 1), byteCount)
+        return prefix(line.dropFirst((known.flatMap(\.self) ?? -1) + 1), byteCount)
     }
 
     /// Finds out what counts, of several branches.
@@ -169,12 +190,14 @@ package struct NetworkLog: Sendable {
         if ends.isEmpty { ends = leaves.keys.sorted() }
         settled = []
         guard let only = ends.first, ends.count == 1, let end = leaves[only] else {
-            (state, branches) = NetworkFork(ends.map { chain(to: $0) }).outcome
+            let (common, branches) = NetworkFork(ends.map { chain(to: $0) }).outcome
+            state = common
+            lines = branches.map { branch in branch.compactMap { archive.position(of: $0.hash) } }
             return
         }
         state = end
-        branches = [chain(to: only)]
-        settled = Set(heals.map(\.hash)).intersection(branches[0].map(\.hash))
+        lines = [positions(to: only)]
+        settled = Set(heals.map(\.hash)).intersection(lines[0].map { archive.hash(at: $0) })
     }
 
     /// The entries that heals have ended: those that they name, and whatever follows these elsewhere than behind the
@@ -186,8 +209,11 @@ package struct NetworkLog: Sendable {
                 !ended.contains(heal.hash), isEffective(heal, behind: previous, ending: heads)
             else { continue }
             var gone = Set(heads)
-            for entry in all {
-                if let former = entry.header.previous, gone.contains(former) { gone.insert(entry.hash) }
+            for position in ordered {
+                guard let former = archive.previous(of: position), gone.contains(archive.hash(at: former)) else {
+                    continue
+                }
+                gone.insert(archive.hash(at: position))
             }
             ended.formUnion(gone)
         }
@@ -200,7 +226,7 @@ package struct NetworkLog: Sendable {
         let own = chain(to: previous)
         let others = heads.map { chain(to: $0) }
         guard let last = replay(own), !heads.contains(where: { head in own.contains { $0.hash == head } }),
-            others.allSatisfy({ !$0.isEmpty }), heads.allSatisfy({ entries[$0] != nil })
+            others.allSatisfy({ !$0.isEmpty }), heads.allSatisfy({ contains($0) })
         else { return false }
         guard last.gives(noMoreThan: NetworkFork([own] + others).outcome.state) else { return false }
         let followers = leaves.keys.sorted().map { chain(to: $0) }.filter { chain in
@@ -210,14 +236,26 @@ package struct NetworkLog: Sendable {
         return NetworkFork([own] + followers).outcome.state.role(of: heal.header.actor) == .owner
     }
 
-    func chain(to head: NetworkHash) -> [NetworkEntry] {
-        var chain: [NetworkEntry] = []
-        var next: NetworkHash? = head
-        while let hash = next, let entry = entries[hash] {
-            chain.append(entry)
-            next = entry.header.previous
+    /// The entries from the genesis up to the one with the hash `head`.
+    func chain(to head: NetworkHash) -> [NetworkEntry] { positions(to: head).map { archive.entry(at: $0) } }
+
+    private func positions(to head: NetworkHash) -> [NetworkArchive.Position] {
+        var chain: [NetworkArchive.Position] = []
+        var next = archive.position(of: head)
+        while let position = next {
+            chain.append(position)
+            next = archive.previous(of: position)
         }
         return chain.reversed()
+    }
+
+    package static func == (lhs: NetworkLog, rhs: NetworkLog) -> Bool {
+        lhs.id == rhs.id && lhs.count == rhs.count && lhs.leaves.keys == rhs.leaves.keys
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(count)
     }
 
     func replay(_ chain: [NetworkEntry]) -> NetworkState? {

@@ -97,7 +97,8 @@ struct ConfigCheckCommand: ParsableCommand {
             // Whether all of it is there is for `up` to say.
             let journal = try StateFile(reading: path).readAll()
             let lines = JournalReading.salvage(journal, key: ChainKey(of: identity, for: .journal)).contents
-            return Set(names).subtracting(TrustJournal.boundNames(in: try TrustJournal.facts(in: lines))).sorted()
+            let facts = try TrustJournal.facts(in: lines, areSealed: true)
+            return Set(names).subtracting(TrustJournal.boundNames(in: facts)).sorted()
         } catch {
             throw CommandFailure(
                 .failed,

@@ -58,9 +58,12 @@ struct TrustRecoverCommand: AsyncParsableCommand {
             // A node that has never run has no journal to be broken.
             let isUnused = try JournalFile.isUnused(state.journalPath)
             guard SystemFile.size(of: state.auditPath) != nil || !isUnused else { return false }
-            repaired = try JournalFile.repair(path: state.journalPath, identity: identity) { known in
-                TrustJournal.content([.outdated(known)])
-            }
+            repaired = try JournalFile.repair(
+                path: state.journalPath,
+                identity: identity,
+                isGenuine: { (try? TrustJournal.facts(in: [$0])) != nil },
+                adding: { TrustJournal.content([.outdated($0)]) }
+            )
         } catch {
             throw CommandFailure(state: Problem(error))
         }

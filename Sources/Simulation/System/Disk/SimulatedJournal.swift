@@ -27,7 +27,7 @@ struct SimulatedJournal {
     /// Opens it after a start: cuts off a half-written line, verifies the others and returns the facts in them.
     mutating func open() throws(JournalFault) -> [TrustFact] {
         let reading = try JournalReading(file.content, key: key, mark: mark, isNew: !isBegun)
-        let facts = try TrustJournal.facts(in: reading.contents)
+        let facts = try TrustJournal.facts(in: reading.contents, areSealed: reading.isBegun)
         file.truncate(to: reading.validByteCount)
         size = reading.validByteCount
         chain = JournalChain(after: reading.head, key: key)
