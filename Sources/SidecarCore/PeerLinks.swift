@@ -32,6 +32,13 @@ struct PeerLinks: Sendable {
         var nextMark: Instant?
         /// The question for its offers that is under way.
         var offersRequest: SidecarRequestID?
+
+        /// Whether it says nothing but perhaps that the peer is admitted.
+        fileprivate var isBlank: Bool {
+            !isConnected && relays.isEmpty && wanted == nil && asked.isEmpty && awaitedAt.isEmpty && homes.isEmpty
+                && candidates.isEmpty && lastMet == nil && offers == nil && version == nil && mark == nil && marked == 0
+                && nextMark == nil && offersRequest == nil
+        }
     }
 
     /// A look-up at a hub.
@@ -43,15 +50,31 @@ struct PeerLinks: Sendable {
         var next: Instant { time + patience }
     }
 
+    /// Those of which something else is known than that they are admitted, without their secrets: of most fellow
+    /// members nothing is.
     private(set) var links: [NodeKey: Link] = [:]
+    /// The secrets of those that are admitted.
+    private var secrets: [NodeKey: PreSharedKey] = [:]
 
     subscript(_ key: NodeKey) -> Link {
-        get { links[key] ?? Link() }
-        set { links[key] = newValue }
+        get {
+            var link = links[key] ?? Link()
+            link.admittedSecret = secrets[key]
+            return link
+        }
+        set {
+            secrets[key] = newValue.admittedSecret
+            var link = newValue
+            link.admittedSecret = nil
+            links[key] = link.isBlank ? nil : link
+        }
     }
 
+    /// Whether the overlay has admitted `key`.
+    func isAdmitted(_ key: NodeKey) -> Bool { secrets[key] != nil }
+
     /// The peers that the overlay has admitted.
-    var admitted: Set<NodeKey> { Set(links.filter { $0.value.admittedSecret != nil }.keys) }
+    var admitted: Set<NodeKey> { Set(secrets.keys) }
 
     /// Peers met at `time` or later, the latest first.
     func met(since time: Timestamp) -> [NodeKey] {

@@ -101,11 +101,11 @@ extension Sidecar {
 
     /// The peers that are met at their own hubs, those wanted last first. Whoever has no hub is met there itself.
     private func peersToMeet(at now: Clocks) -> [NodeKey] {
-        let inUse = peers.links.filter { peer, link in
-            link.admittedSecret != nil && (homeHubs.isEmpty || link.isConnected || link.isWanted(at: now, settings))
-        }
+        let inUse = peers.links.filter { $0.value.isConnected || $0.value.isWanted(at: now, settings) }.keys
+        let met = homeHubs.isEmpty ? Array(peers.admitted) : inUse.filter { peers.isAdmitted($0) }
         let never = Instant(nanoseconds: 0)
-        return inUse.sorted { ($1.value.wanted ?? never, $0.key) < ($0.value.wanted ?? never, $1.key) }.map(\.key)
+        return met.map { (key: $0, wanted: peers.links[$0]?.wanted ?? never) }
+            .sorted { ($1.wanted, $0.key) < ($0.wanted, $1.key) }.map(\.key)
     }
 
     /// Whether `peer` is the key of a hub of our own, with which there can be no trust.
