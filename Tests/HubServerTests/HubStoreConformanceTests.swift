@@ -258,6 +258,29 @@ struct FoundedNetwork {
     }
 
     @Test(arguments: StoreKind.allCases)
+    func `what was read is what the last write made of it, however often it was read before`(kind: StoreKind) throws {
+        var store = try kind.open()
+        let (first, second) = (tags.revocation(by: alice, of: bob), tags.revocation(by: alice, of: carol))
+        let steps: [([HubWrite], nodes: Set<NodeKey>, revoked: Set<RevocationKey>, cost: Int)] = [
+            ([], [], [], 0),
+            ([.register(Registration(key: alice, contacts: [], registered: now, seen: now))], [alice], [], 0),
+            ([.revoke(first, revoked(after: 1), limit: 1)], [alice], [first], 0),
+            ([.deposit(mail(1), for: bob)], [alice], [first], cost),
+            ([.revoke(second, revoked(after: 2), limit: 1)], [alice], [second], cost),
+            ([.removeMail([mail(1).id], of: bob), .deregister(alice)], [], [second], 0),
+        ]
+        for (writes, nodes, revoked, cost) in steps {
+            try store.transaction(HubReads()) { _ in writes }
+            for _ in 0..<2 {
+                let facts = try facts(&store)
+                #expect(Set(facts.registrations.keys) == nodes && facts.nodeCount == nodes.count)
+                #expect(Set(facts.revocations.keys) == revoked)
+                #expect(facts.pools[.known, default: 0] == cost)
+            }
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases)
     func `beyond the limit of one giver its earliest revocation is dropped`(kind: StoreKind) throws {
         var store = try kind.open()
         let others = tags.revocation(by: bob, of: alice)

@@ -10,21 +10,17 @@ struct SQLiteHubReader {
     /// What was read before of networks.
     let states: NetworkStateCache
 
-    func facts(for reads: HubReads) throws -> HubFacts {
+    func facts(for reads: HubReads, _ recent: inout RecentRows) throws -> HubFacts {
         var facts = HubFacts()
-        facts.nodeCount = try Int.fetchOne(try database.cachedStatement(sql: "SELECT nodes FROM tally")) ?? 0
-        for row in try Row.fetchAll(try database.cachedStatement(sql: "SELECT kind, cost FROM pool WHERE cost > 0")) {
-            guard let kind = MailStanding.Kind(rawValue: row[0]) else { continue }
-            facts.pools[kind] = row[1]
+        facts.nodeCount = try recent.nodeCount ?? nodeCount()
+        facts.pools = try recent.pools ?? pools()
+        (recent.nodeCount, recent.pools) = (facts.nodeCount, facts.pools)
+        for key in reads.registrations {
+            facts.registrations[key] = try recent.registrations.row(key) { try registration(of: key) }
         }
-        for key in reads.registrations { facts.registrations[key] = try registration(of: key) }
         if let unseen = reads.unseen { facts.unseen = try registrations(unseen) }
         for key in reads.revocations {
-            let statement = try database.cachedStatement(sql: "SELECT until, signature FROM revoked WHERE pair = ?")
-            guard let row = try Row.fetchOne(statement, arguments: [Data(key.pair.bytes)]) else { continue }
-            let signature: Data = row[1]
-            let issued = Timestamp(nanoseconds: row[0])
-            facts.revocations[key] = StoredRevocation(issued: issued, signature: [UInt8](signature))
+            facts.revocations[key] = try recent.revocations.row(key) { try revocation(key) }
         }
         for target in reads.mailboxes { facts.mailboxes[target] = try mail(of: target) }
         for target in reads.headers { facts.headers[target] = try headers(of: target) }
@@ -33,16 +29,42 @@ struct SQLiteHubReader {
             let found = try Int.fetchOne(statement, arguments: [key.target.blob, key.id.description])
             if found != nil { facts.mail.insert(key) }
         }
-        for id in reads.networks { facts.networks[id] = try network(id) }
+        for id in reads.networks {
+            facts.networks[id] = try recent.editions.row(id) { try edition(of: id) }.flatMap { try network(id, $0) }
+        }
         for part in reads.entries { facts.entries[part] = try entries(part) }
         for part in reads.boxes { facts.boxes[part] = try boxes(part) }
         for part in reads.boxed { facts.boxed[part] = try boxed(part) }
         return facts
     }
 
-    private func network(_ id: NetworkID) throws -> NetworkState? {
-        let edition = try database.cachedStatement(sql: "SELECT edition FROM log WHERE id = ?")
-        guard let edition = try Int64.fetchOne(edition, arguments: [id.blob]) else { return nil }
+    private func nodeCount() throws -> Int {
+        try Int.fetchOne(try database.cachedStatement(sql: "SELECT nodes FROM tally")) ?? 0
+    }
+
+    private func pools() throws -> [MailStanding.Kind: Int] {
+        var pools: [MailStanding.Kind: Int] = [:]
+        for row in try Row.fetchAll(try database.cachedStatement(sql: "SELECT kind, cost FROM pool WHERE cost > 0")) {
+            guard let kind = MailStanding.Kind(rawValue: row[0]) else { continue }
+            pools[kind] = row[1]
+        }
+        return pools
+    }
+
+    private func revocation(_ key: RevocationKey) throws -> StoredRevocation? {
+        let statement = try database.cachedStatement(sql: "SELECT until, signature FROM revoked WHERE pair = ?")
+        return try Row.fetchOne(statement, arguments: [Data(key.pair.bytes)]).map { row in
+            let signature: Data = row[1]
+            return StoredRevocation(issued: Timestamp(nanoseconds: row[0]), signature: [UInt8](signature))
+        }
+    }
+
+    private func edition(of id: NetworkID) throws -> Int64? {
+        let statement = try database.cachedStatement(sql: "SELECT edition FROM log WHERE id = ?")
+        return try Int64.fetchOne(statement, arguments: [id.blob])
+    }
+
+    private func network(_ id: NetworkID, _ edition: Int64) throws -> NetworkState? {
         if let known = states[id], known.edition == edition { return known.state }
         let statement = try database.cachedStatement(sql: "SELECT state FROM log WHERE id = ?")
         return try states.read(try String.fetchOne(statement, arguments: [id.blob]) ?? "", edition: edition)

@@ -3,16 +3,19 @@ import GRDB
 package import HubCore
 package import OverlayCrypto
 import PosternModel
+import Synchronization
 
 /// A hub's store in one SQLite file.
 ///
 /// The journal is a write-ahead log and `synchronous` is FULL, so that a deposit or a revocation that was answered
 /// survives a power failure. A transaction takes a whole batch, so a busy hub pays for few of them. The lock on the
-/// state directory keeps other hubs away from the file, so one decision for each transaction is enough. What would take
-/// too long to count each time is counted by triggers, in the same transaction.
+/// state directory keeps other hubs away from the file, so one decision for each transaction is enough, nothing changes
+/// between reading and writing, and what was read last need not be read again. What would take too long to count each
+/// time is counted by triggers, in the same transaction.
 package final class SQLiteHubStore: HubStore {
     private let queue: DatabaseQueue
     private let states = NetworkStateCache()
+    private let recent = Mutex(RecentRows())
 
     /// Opens or makes the file at `path` of the hub with `identity`; `:memory:` is a store that nothing survives.
     /// Throws GRDB's `DatabaseError`.
@@ -34,12 +37,13 @@ package final class SQLiteHubStore: HubStore {
 
     package func transaction(_ reads: HubReads, _ decide: (HubFacts) -> [HubWrite]) throws {
         try queue.writeWithoutTransaction { database in
-            // A batch that only reads takes no lock for writing.
-            try database.inTransaction(.deferred) {
-                let facts = try SQLiteHubReader(database: database, states: states).facts(for: reads)
-                let writer = SQLiteHubWriter(database: database)
-                for write in decide(facts) { try writer.apply(write) }
-                return .commit
+            try recent.withLock { recent in
+                let facts = try SQLiteHubReader(database: database, states: states).facts(for: reads, &recent)
+                let writes = decide(facts)
+                // A batch that only reads needs no transaction.
+                guard !writes.isEmpty else { return }
+                recent.forget(writes)
+                try SQLiteHubWriter(database: database).transaction(writes)
             }
         }
     }

@@ -8,6 +8,18 @@ import TrustCore
 struct SQLiteHubWriter {
     let database: Database
 
+    /// Makes all of `writes`, or none. Not by GRDB's own transactions, which compile their two statements each time.
+    func transaction(_ writes: [HubWrite]) throws {
+        try execute("BEGIN IMMEDIATE", [])
+        do {
+            for write in writes { try apply(write) }
+            try execute("COMMIT", [])
+        } catch {
+            try? database.rollback()
+            throw error
+        }
+    }
+
     func apply(_ write: HubWrite) throws {
         switch write {
         case .register(let registration): try register(registration)
