@@ -26,6 +26,35 @@ struct NodeKeyTests {
         #expect(NodeKey(bytes: Base58.decode(base58) ?? []) == key)
     }
 
+    @Test func `base58 of any length means what long division makes of it, zeros in front among it`() {
+        var random = SplitMix(seed: 1)
+        for count in 0..<80 {
+            for zeros in 0...min(2, count) {
+                let bytes = (0..<count).map { $0 < zeros ? 0 : UInt8.random(in: 0...255, using: &random) }
+                let text = Base58.encode(bytes)
+                #expect(text == divided(bytes))
+                #expect(Base58.decode(text) == bytes)
+            }
+        }
+        for text in ["0", "O", "I", "l", "1é", "+", " "] { #expect(Base58.decode(text) == nil) }
+    }
+
+    /// Base58 by dividing the whole number for each digit.
+    private func divided(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
+        var (number, text) = (bytes, "")
+        while number.contains(where: { $0 != 0 }) {
+            var rest = 0
+            for position in number.indices {
+                let value = rest * 256 + Int(number[position])
+                number[position] = UInt8(value / 58)
+                rest = value % 58
+            }
+            text = String(alphabet[rest]) + text
+        }
+        return String(repeating: "1", count: bytes.prefix { $0 == 0 }.count) + text
+    }
+
     @Test func `the example of the did method comes back as it was`() throws {
         let did = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
         let key = try #require(NodeKey(did: did))

@@ -27,7 +27,8 @@ package enum Base64URL {
         bytes.reserveCapacity(text.utf8.count * 3 / 4)
         var pending: UInt32 = 0
         var bitCount = 0
-        for character in text.utf8 {
+        // Through an array, since each step through the text of an unknown type costs calls.
+        for character in Array(text.utf8) {
             guard let digit = digit(character) else { return nil }
             pending = pending << 6 | digit
             bitCount += 6

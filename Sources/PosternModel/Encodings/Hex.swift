@@ -4,7 +4,13 @@ package enum Hex {
 
     /// The lower-case text of `bytes`.
     package static func encode(_ bytes: [UInt8]) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0x0f)]] }, as: UTF8.self)
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes.count * 2)
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 0x0f)])
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The bytes that `text` stands for, in either case, or nil when it is not an even number of digits.
@@ -12,7 +18,8 @@ package enum Hex {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count / 2)
         var high: UInt8?
-        for character in text.utf8 {
+        // Through an array, since each step through the text of an unknown type costs calls.
+        for character in Array(text.utf8) {
             guard let digit = value(of: character) else { return nil }
             if let first = high {
                 bytes.append(first << 4 | digit)

@@ -15,10 +15,14 @@ package enum IPv6Text {
             if end - start > max(best.count, 1) { best = start..<end }
             start = max(end, start + 1)
         }
-        func text(_ range: Range<Int>) -> String {
-            range.map { String(groups[$0], radix: 16) }.joined(separator: ":")
+        var text = ""
+        text.reserveCapacity(39)
+        for position in 0..<8 where !best.contains(position) {
+            if position > 0 { text += position == best.upperBound ? "::" : ":" }
+            text += String(groups[position], radix: 16)
         }
-        return best.isEmpty ? text(0..<8) : text(0..<best.lowerBound) + "::" + text(best.upperBound..<8)
+        // Zeros at the end stand before no group.
+        return best.upperBound == 8 && !best.isEmpty ? text + "::" : text
     }
 
     /// The 128 bits of the address in `text`, or nil when it is none.

@@ -42,6 +42,7 @@ package struct JSONObject: Hashable, Sendable {
     }
 
     private func position(of key: String) -> Int? {
-        members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+        // Unequal texts are told apart faster than by their bytes; equal ones may differ in bytes.
+        members.firstIndex { $0.key == key && $0.key.utf8.elementsEqual(key.utf8) }
     }
 }

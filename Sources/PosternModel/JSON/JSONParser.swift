@@ -12,7 +12,7 @@ extension JSONValue {
 }
 
 /// A recursive-descent parser over bytes in memory. `position` is the next byte to read and never passes the end.
-private struct JSONParser {
+struct JSONParser {
     private let bytes: [UInt8]
     private let limits: JSONLimits
     private var position = 0
@@ -51,11 +51,15 @@ private struct JSONParser {
         return value
     }
 
+    /// Members of one object that may repeat a key, where that is taken: each costs a walk over the others.
+    private static let repeatedLimit = 16
+
     /// RFC 8259 §4; RFC 8785 §3.1 wants unique keys.
     private mutating func parseObject() throws(JSONError) -> JSONObject {
         try enter()
         var members: [JSONObject.Member] = []
-        var places: [[UInt8]: Int] = [:]
+        var keys = DistinctKeys()
+        var repeatedCount = 0
         skipSpace()
         if try peek() == UInt8(ascii: "}") {
             leave()
@@ -65,16 +69,18 @@ private struct JSONParser {
             skipSpace()
             let start = position
             let key = try parseString()
-            let place = places.updateValue(members.count, forKey: Array(key.utf8))
-            guard place == nil || limits.takesLastOfDuplicates else { throw error(.duplicateKey(key), at: start) }
+            let isNew = keys.insert(key, after: members)
+            if !isNew { repeatedCount += 1 }
+            guard isNew || limits.takesLastOfDuplicates && repeatedCount <= Self.repeatedLimit else {
+                throw error(.duplicateKey(key), at: start)
+            }
             skipSpace()
             try expect(UInt8(ascii: ":"))
             let member = JSONObject.Member(key: key, value: try parseValue())
-            if let place {
-                members[place] = member
-                places[Array(key.utf8)] = place
-            } else {
+            if isNew {
                 members.append(member)
+            } else if let place = members.firstIndex(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+                members[place] = member
             }
             skipSpace()
             if try peek() == UInt8(ascii: "}") { break }
@@ -137,7 +143,15 @@ private struct JSONParser {
         var text: [UInt8] = []
         while true {
             let run = position
-            while position < bytes.count, Self.isPlain(bytes[position]) { position += 1 }
+            var bits: UInt8 = 0
+            while position < bytes.count, Self.isPlain(bytes[position]) {
+                bits |= bytes[position]
+                position += 1
+            }
+            if run == start, bits < 0x80, next(is: UInt8(ascii: "\"")) {
+                position += 1
+                return String(decoding: bytes[run..<position - 1], as: UTF8.self)
+            }
             text += bytes[run..<position]
             switch try peek() {
             case UInt8(ascii: "\""):
@@ -238,7 +252,7 @@ private struct JSONParser {
     }
 
     /// Whether `byte` stands for itself inside a string.
-    private static func isPlain(_ byte: UInt8) -> Bool {
+    static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
@@ -248,5 +262,20 @@ private struct JSONParser {
         let line = before.count { $0 == 0x0a } + 1
         let column = offset - (before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0) + 1
         return JSONError(reason: reason, offset: offset, line: line, column: column)
+    }
+}
+
+/// Finds keys that an object has twice: in a few members by looking at each, which is what nearly all objects take.
+private struct DistinctKeys {
+    private static let fewCount = 8
+    private var known: Set<[UInt8]> = []
+
+    /// Takes `key` of the member behind `members`; false when one of them has it.
+    mutating func insert(_ key: String, after members: [JSONObject.Member]) -> Bool {
+        guard members.count >= Self.fewCount else {
+            return !members.contains { $0.key == key && $0.key.utf8.elementsEqual(key.utf8) }
+        }
+        if known.isEmpty { known = Set(members.map { Array($0.key.utf8) }) }
+        return known.insert(Array(key.utf8)).inserted
     }
 }

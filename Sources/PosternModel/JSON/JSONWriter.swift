@@ -72,6 +72,15 @@ private struct JSONWriter {
     // RFC 8785 §3.2.2.2: serialisation of strings.
     private mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
+        if text.utf8.allSatisfy(JSONParser.isPlain) {
+            bytes += text.utf8
+        } else {
+            writeEscaped(text)
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func writeEscaped(_ text: String) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""): bytes += "\\\"".utf8
@@ -85,7 +94,6 @@ private struct JSONWriter {
             case _: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }
 

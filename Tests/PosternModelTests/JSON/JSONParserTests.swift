@@ -97,7 +97,13 @@ struct JSONParserTests {
         #expect(reason("{\"a\":1,\"a\":2}") == .duplicateKey("a"))
         #expect(reason("{\"a\":1,\"\\u0061\":2}") == .duplicateKey("a"))
         #expect(reason("{\"a\":{\"b\":1},\"c\":{\"b\":1}}") == nil)
+        // Also in an object with many members.
+        let many = (0..<20).map { "\"k\($0)\":0" }.joined(separator: ",")
+        #expect(reason("{\(many)}") == nil)
+        #expect(reason("{\(many),\"k3\":1}") == .duplicateKey("k3"))
+        #expect(reason("{\(many),\"x\":1,\"x\":2}") == .duplicateKey("x"))
         // Canonically equivalent keys are different keys.
+        #expect(reason("{\(many),\"\u{e9}\":1,\"e\u{301}\":2}") == nil)
         let value = try JSONValue(parsing: "{\"\u{e9}\":1,\"e\u{301}\":2}")
         #expect(value["\u{e9}"] == 1)
         #expect(value["e\u{301}"] == 2)
