@@ -5,9 +5,9 @@ import PosternModel
 // Which first messages count: `Protocol.md` §4.4, §4.9.
 extension Node {
     /// The peer that may begin this handshake; nil at the limit of peers, for replays and for the loser of a
-    /// simultaneous start.
-    mutating func initiator(_ initiation: InitiationPayload, at now: Instant) -> Peer? {
-        guard let peer = claimedPeer(initiation.key) else { return nil }
+    /// simultaneous start. `form` is the X25519 form of its key.
+    mutating func initiator(_ initiation: InitiationPayload, form: ExchangeKey, at now: Instant) -> Peer? {
+        guard let peer = claimedPeer(initiation.key, form) else { return nil }
         guard isFresh(initiation, of: peer, at: now) else {
             shared.statistics.dropped.replayed += 1
             // The very message that was taken last is a copy; its sender will find out from silence.
@@ -37,8 +37,9 @@ extension Node {
         return peer
     }
 
-    /// The peer with `key`, which has proved to be it. One that is unknown is added; nil at the limit.
-    private mutating func claimedPeer(_ key: NodeKey) -> Peer? {
+    /// The peer with `key`, which has proved to be it, and to have `form`. One that is unknown is added; nil at the
+    /// limit.
+    private mutating func claimedPeer(_ key: NodeKey, _ form: ExchangeKey) -> Peer? {
         if let known = peer(shakingHandsWith: key) { return known }
         // Who is known by it has another key now.
         guard slotsByKey[key] == nil else { return nil }
@@ -46,7 +47,6 @@ extension Node {
             shared.statistics.dropped.overLimit += 1
             return nil
         }
-        guard let form = try? key.exchangeKey() else { return nil }
         let peer = addPeer(PeerConfiguration(key: key, sharesCandidates: false), exchangeKey: form, isAdmitted: false)
         if peer == nil { shared.statistics.dropped.overLimit += 1 }
         return peer

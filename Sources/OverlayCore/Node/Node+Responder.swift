@@ -32,7 +32,8 @@ extension Node {
         }
         guard let opened = open(&noise, from: remote) else { return }
         let initiation = opened.payload
-        guard let peer = initiator(initiation, at: now), peer.mayMeet(on: path, shared.settings) else { return }
+        guard let peer = initiator(initiation, form: remote, at: now), peer.mayMeet(on: path, shared.settings)
+        else { return }
         let incoming = IncomingInitiation(
             payload: initiation,
             early: opened.early,
@@ -264,7 +265,8 @@ extension Node {
         let payload = PacketWriter.bytes(capacity: 256) { response.write(to: &$0) }
         let index = shared.newIndex(slot: peer.slot)
         var secrets: SessionSecrets?
-        let packet = PacketWriter.bytes(capacity: PacketLayout.maximumHandshakeSize) {
+        // No larger than it is: thousands are kept to be repeated.
+        let packet = PacketWriter.bytes(capacity: PacketLayout.Response.minimum + payload.count) {
             $0.append(PacketType.response.rawValue)
             $0.append(bigEndian: index.rawValue)
             $0.append(bigEndian: incoming.index.rawValue)
