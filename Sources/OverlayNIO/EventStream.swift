@@ -11,7 +11,8 @@ package enum EventStream {
         private let stream: OverlayStream
         private let bound: Int
         private let ended: (Writer) -> Void
-        private var waiting = CircularBuffer<JSONValue>()
+        /// Small: a hub has one for each node, and hardly ever has to wait.
+        private var waiting = CircularBuffer<JSONValue>(initialCapacity: 1)
         private var isOver = false
 
         /// The node that listens.

@@ -94,13 +94,17 @@ struct StreamTable {
             slots[slot] = stream
         } else {
             slot = slots.count
-            // By a quarter, not twofold as an array would: with thousands of streams the difference is most of the
-            // cost.
-            if slots.count == slots.capacity { slots.reserveCapacity(slots.count + max(8, slots.count / 4)) }
+            if slots.count == slots.capacity { slots.reserveCapacity(enlarged(slots.count)) }
             slots.append(stream)
         }
         file(slot)
         return slot
+    }
+
+    /// Room for two at first, since a hub has ten thousand sessions with hardly more; and by a quarter later, not
+    /// twofold as an array would: with thousands of streams the difference is most of the cost.
+    private func enlarged(_ count: Int) -> Int {
+        count < 16 ? max(2, count * 2) : count + count / 4
     }
 
     mutating func remove(_ slot: Int) {
