@@ -9,14 +9,14 @@ extension Bench {
         summary: "registrations with a hub over UDP on loopback, each written to the store before it is answered"
     ) { budget in
         let world = try HubWorld(database: budget.database)
-        let client = try world.client()
+        let clients = try (0..<8).map { _ in try world.client() }
         let time = budget.perRound(parts: 4)
         // Contact cards that change are written every time.
-        let requests = { @Sendable (count: Int) in
-            HubRequest.register(contacts: [RecordID(ofBytes: Array("\(count)".utf8))])
+        let requests = { @Sendable (_: Int, number: Int) in
+            HubRequest.register(contacts: [RecordID(ofBytes: Array("\(number)".utf8))])
         }
-        let together = try rates(of: client, inFlight: 8, budget, time, requests)
-        let alone = try rates(of: client, inFlight: 1, budget, time, requests)
+        let together = try rates(of: clients, inFlight: 8, budget, time, requests)
+        let alone = try rates(of: [clients[0]], inFlight: 1, budget, time, requests)
         let fresh = try budget.sample {
             var count = 0.0
             let start = monotonicSeconds()
@@ -35,11 +35,11 @@ extension Bench {
             costs.append((processorSeconds() - spent) / (rate * time) * 1e6)
             return rate
         }
-        try client.stop()
+        for client in clients { try client.stop() }
         try world.stop()
         return [
-            Measurement(what: "8 in flight", unit: "/s", samples: together.map(\.rate)),
-            Measurement(what: "8 in flight: CPU of both sides", unit: "µs", samples: together.map(\.cost)),
+            Measurement(what: "64 in flight, of 8 nodes", unit: "/s", samples: together.map(\.rate)),
+            Measurement(what: "64 in flight: CPU of both sides", unit: "µs", samples: together.map(\.cost)),
             Measurement(what: "1 in flight, p50", unit: "µs", samples: alone.map(\.median)),
             Measurement(what: "1 in flight, p99", unit: "µs", samples: alone.map(\.slow)),
             Measurement(what: "new nodes, 32 at a time", unit: "/s", samples: crowd),
@@ -60,16 +60,16 @@ extension Bench {
     }
 
     static func rates(
-        of client: HubClient,
+        of clients: [HubClient],
         inFlight: Int,
         _ budget: Budget,
         _ seconds: Double,
-        _ request: @escaping @Sendable (Int) -> HubRequest
+        _ request: @escaping @Sendable (Int, Int) -> HubRequest
     ) throws -> [Round] {
-        _ = try client.ask(inFlight: inFlight, for: min(seconds, 0.2), request)
+        _ = try clients.ask(inFlight: inFlight, for: min(seconds, 0.2), request)
         return try (0..<budget.rounds).map { _ in
             let (start, spent) = (monotonicSeconds(), processorSeconds())
-            let latencies = try client.ask(inFlight: inFlight, for: seconds, request)
+            let latencies = try clients.ask(inFlight: inFlight, for: seconds, request)
             guard !latencies.isEmpty else { throw BenchError("no request was answered") }
             let count = Double(latencies.count)
             return Round(

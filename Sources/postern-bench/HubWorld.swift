@@ -13,15 +13,15 @@ import StateStore
 import TrustCore
 
 /// A hub with SQLite in a temporary directory, or with the store that is given, on an event loop and thread of its own,
-/// and nodes on another that ask it.
+/// and nodes on others that ask it.
 final class HubWorld {
-    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("postern-bench-hub-\(UUID().uuidString)")
     private let hub: NIOLoopBound<OverlayNode>
     private let service: NIOLoopBound<HubService>
     private let hubPeer: PeerConfiguration
-    private let clientLoop: any EventLoop
+    private let clientLoops: [any EventLoop]
     private var lastSeed = 10
     /// Grants that the hub does not verify again.
     static let rememberedGrants = 2_000
@@ -30,7 +30,7 @@ final class HubWorld {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let identity = try NodeIdentity(seed: Array(repeating: 9, count: 32))
         let hubLoop = group.next()
-        clientLoop = group.next()
+        clientLoops = [group.next(), group.next()]
         let hub = try LoopbackPair.makeNode(identity, on: hubLoop, acceptsUnknownPeers: true) { _ in
             AcceptingObserver { IgnoringHandler() }
         }
@@ -79,8 +79,9 @@ final class HubWorld {
         return try HubRegistry(place, secret: Array(repeating: 9, count: 32), of: identity)
     }
 
-    /// A node that the hub has not met, with the hub as its peer.
+    /// A node that the hub has not met, with the hub as its peer. All are on one loop.
     func client() throws -> HubClient {
+        let clientLoop = clientLoops[0]
         lastSeed += 1
         let identity = try Self.identity(lastSeed)
         let node = try LoopbackPair.makeNode(identity, on: clientLoop) { _ in AcceptingObserver { IgnoringHandler() } }
@@ -90,18 +91,21 @@ final class HubWorld {
         return HubClient(identity: identity, node: node, hub: peer.key)
     }
 
-    /// How many nodes that the hub has not met come in a second, `inFlight` at a time: each starts, shakes hands,
-    /// registers, and stops.
+    /// How many nodes that the hub has not met come in a second, `inFlight` at a time on two loops: each starts, shakes
+    /// hands, registers, and stops.
     func newcomers(inFlight: Int, for seconds: Double) throws -> Double {
-        let (loop, hub, first) = (clientLoop, hubPeer, lastSeed)
+        let (loops, hub, first) = (clientLoops, hubPeer, lastSeed)
         let end = NIODeadline.now() + .nanoseconds(Int64(seconds * 1e9))
-        let count = try loop.flatSubmit {
-            let crowd = Newcomers(on: loop, at: hub, after: first, until: end)
-            return EventLoopFuture.andAllSucceed((0..<inFlight).map { _ in crowd.next() }, on: loop)
-                .assumeIsolated().map { crowd.count }.nonisolated()
-        }.wait()
-        lastSeed += count + inFlight
-        return Double(count) / seconds
+        let counts = loops.enumerated().map { position, loop in
+            loop.flatSubmit {
+                let crowd = Newcomers(on: loop, at: hub, after: first + position, step: loops.count, until: end)
+                return EventLoopFuture.andAllSucceed((0..<inFlight / loops.count).map { _ in crowd.next() }, on: loop)
+                    .assumeIsolated().map { crowd.count }.nonisolated()
+            }
+        }
+        let results = try EventLoopFuture.whenAllSucceed(counts, on: loops[0]).wait()
+        lastSeed += loops.count * ((results.max() ?? 0) + inFlight)
+        return Double(results.reduce(0, +)) / seconds
     }
 
     static func identity(_ number: Int) throws -> NodeIdentity {
@@ -132,19 +136,6 @@ struct HubClient: Sendable {
         try node.eventLoop.flatSubmit { ask(request.document.compactBytes) }.wait()
     }
 
-    /// Asks with `inFlight` requests under way at any time, for `seconds`; how long each took in microseconds, sorted.
-    func ask(inFlight: Int, for seconds: Double, _ request: @escaping @Sendable (Int) -> HubRequest) throws -> [Double]
-    {
-        let end = NIODeadline.now() + .nanoseconds(Int64(seconds * 1e9))
-        return try node.eventLoop.flatSubmit {
-            let load = HubLoad(client: self, until: end, request: request)
-            return EventLoopFuture.andAllSucceed(
-                (0..<inFlight).map { _ in load.next() },
-                on: node.eventLoop
-            ).assumeIsolated().map { load.latencies.sorted() }.nonisolated()
-        }.wait()
-    }
-
     /// Opens the event stream, so that the node is present.
     func watch() throws {
         try node.eventLoop.submit {
@@ -157,7 +148,7 @@ struct HubClient: Sendable {
     }
 
     /// On the loop: one request on a stream of its own.
-    fileprivate func ask(_ request: [UInt8]) -> EventLoopFuture<Void> {
+    func ask(_ request: [UInt8]) -> EventLoopFuture<Void> {
         let handler = HubAnswerHandler(node.eventLoop)
         do {
             let stream = try node.value.openStream(to: hub, port: HubPort.requests, handler: handler)
@@ -167,66 +158,6 @@ struct HubClient: Sendable {
             handler.answered.fail(error)
         }
         return handler.answered.futureResult
-    }
-}
-
-/// Nodes that follow one another until the time is over. Confined to the clients' loop.
-private final class Newcomers {
-    private let loop: any EventLoop
-    private let hub: PeerConfiguration
-    private let end: NIODeadline
-    private var last: Int
-    private(set) var count = 0
-
-    init(on loop: any EventLoop, at hub: PeerConfiguration, after last: Int, until end: NIODeadline) {
-        (self.loop, self.hub, self.last, self.end) = (loop, hub, last, end)
-    }
-
-    /// Lets one node come and go, and then another, until the time is over.
-    func next() -> EventLoopFuture<Void> {
-        guard NIODeadline.now() < end else { return loop.makeSucceededVoidFuture() }
-        last += 1
-        do {
-            let identity = try HubWorld.identity(last)
-            let place = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
-            let node = LoopbackPair.node(identity, at: place, on: loop)
-            let client = HubClient(identity: identity, node: NIOLoopBound(node, eventLoop: loop), hub: hub.key)
-            return node.start().assumeIsolated().flatMap { _ in
-                node.admit(self.hub)
-                return client.ask(HubRequest.register(contacts: []).document.compactBytes)
-            }.flatMap {
-                self.count += 1
-                return node.stop()
-            }.flatMap { self.next() }.nonisolated()
-        } catch {
-            return loop.makeFailedFuture(error)
-        }
-    }
-}
-
-/// Requests that follow one another until the time is over. Confined to the client's loop.
-private final class HubLoad {
-    private let client: HubClient
-    private let end: NIODeadline
-    private let request: (Int) -> HubRequest
-    private var count = 0
-    private(set) var latencies: [Double] = []
-
-    init(client: HubClient, until end: NIODeadline, request: @escaping (Int) -> HubRequest) {
-        self.client = client
-        self.end = end
-        self.request = request
-    }
-
-    /// Asks, and asks again, until the time is over.
-    func next() -> EventLoopFuture<Void> {
-        let begun = NIODeadline.now()
-        guard begun < end else { return client.node.eventLoop.makeSucceededVoidFuture() }
-        count += 1
-        return client.ask(request(count).document.compactBytes).assumeIsolated().flatMap {
-            self.latencies.append(Double((NIODeadline.now() - begun).nanoseconds) / 1000)
-            return self.next()
-        }.nonisolated()
     }
 }
 
