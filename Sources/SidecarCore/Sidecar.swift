@@ -114,6 +114,7 @@ package struct Sidecar {
         self.init(
             identity: identity,
             commitment: commitment,
+            records: records,
             profile: profile,
             content: content,
             journal: journal,
@@ -128,6 +129,7 @@ package struct Sidecar {
     package init(
         identity: NodeIdentity,
         commitment: KeyCommitment? = nil,
+        records: NodeChain? = nil,
         profile: SidecarProfile,
         content: JournalContent,
         journal: ChainHead = .empty,

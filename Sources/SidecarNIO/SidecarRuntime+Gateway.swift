@@ -23,7 +23,7 @@ extension SidecarRuntime {
     package func isKnown(_ peer: PeerName) -> Bool {
         guard let life else { return false }
         switch life.sidecar.find(peer, at: .now()) {
-        case .reachable, .notTrusted, .ambiguous: return true
+        case .reachable, .notTrusted, .ambiguous, .over: return true
         case .unknown: return false
         }
     }
