@@ -83,6 +83,29 @@ private let planner = Service(name: "planner", port: VirtualPort(80), kind: .a2a
         #expect(try show(owner).members.count == 2 && show(container).role == nil)
     }
 
+    @Test mutating func `whoever comes by certificate reads a long log whole, whatever keys it had before`() throws {
+        for number in 0..<150 {
+            let change = SetGroup(name: "acme", group: "g\(number % 9)", peer: "owner", remove: number % 2 == 1)
+            _ = try world.answer(change, at: owner)
+            world.pass(1)
+            guard number == 40 || number == 80 else { continue }
+            _ = try world.answer(RemoveMember(name: "acme", peer: "fellow"), at: owner)
+            let link = try world.answer(InviteToNetwork(name: "acme"), at: owner).invitation
+            _ = try world.answer(JoinNetwork(invitation: link), at: fellow)
+        }
+        let policy: JSONValue = ["services": ["*": ["planner"]]]
+        _ = try world.answer(SetPolicy(name: "acme", policy: policy), at: owner)
+        let made = try world.answer(AddAuthority(name: "acme", groups: ["ops"], lifetimeMs: 60_000), at: owner)
+        let authority = try #require(NetworkAuthority(within: made.authority))
+        let link = try #require(
+            authority.certify(container, groups: ["ops"], lifetime: .seconds(60), at: world.now.wall, using: random)
+        )
+        _ = try world.answer(EnterNetwork(certificate: CredentialLink(text: link.token)), at: container)
+        let (shown, theirs) = (try show(container), try show(owner))
+        #expect(Set(shown.members.compactMap(\.name)) == ["owner", "fellow"])
+        #expect(shown.policy == policy && shown.groups == theirs.groups && shown.members.count == 3)
+    }
+
     @Test mutating func `a second certificate goes on where the first would end`() throws {
         _ = try world.answer(EnterNetwork(certificate: certificate()), at: container)
         world.pass(40)

@@ -27,6 +27,9 @@ struct Memberships: Sendable {
 
         /// Whether a key has come that may open more of them.
         var isContentDue = false
+        /// Whether there were bodies that the keys did not open when they came: who holds the newest key, as by a
+        /// certificate, learns the former ones only from the entries that changed them.
+        var hasGaps = false
         /// Members whose membership had ended by itself when that was last looked at.
         var lapsed: Set<NodeKey> = []
         /// Whether the log has come to what the newest link or notice pins. Until then it is the network of some time
@@ -41,6 +44,19 @@ struct Memberships: Sendable {
         var isReadable: Bool {
             guard let log, !log.isForked, !isContentDue else { return false }
             return keys[log.state.key] != nil
+        }
+
+        /// Whether the keys open the bodies of `entries`, which are at the end of the log.
+        func opens(_ entries: [NetworkEntry]) -> Bool {
+            guard let newest = log?.state.key, keys[newest] != nil else { return false }
+            return entries.allSatisfy { entry in
+                switch entry.header.change {
+                case .genesis(_, let key), .rekey(let key): keys[key] != nil
+                case .add, .join, .leave, .remove, .role, .expiry, .open, .close, .name, .group, .policy, .publish,
+                    .freshness, .hubs, .authorize, .unauthorize, .void, .heal:
+                    true
+                }
+            }
         }
 
         /// Whether the content key under which new bodies stand is missing.
@@ -150,8 +166,8 @@ struct Memberships: Sendable {
             all[id]?.certificate = link
             all[id]?.credentials[link.credential.subject] = link.credential
         case .keyed(let id, let key):
-            // Who holds the key of the last entry reads all before: another one opens what comes.
-            let isNeeded = all[id].map { !$0.isReadable } ?? false
+            // Who holds the key of the last entry has read all before, but for gaps: another one opens what comes.
+            let isNeeded = all[id].map { !$0.isReadable || $0.hasGaps } ?? false
             all[id]?.keys.add(key)
             if isNeeded { all[id]?.isContentDue = true }
         case .entries(let id, let entries):
@@ -189,6 +205,7 @@ struct Memberships: Sendable {
     /// What is new in the log is new in what its bodies say: all of that is read again only where it is not the end of
     /// one line.
     private mutating func follow(_ entries: [NetworkEntry], behind head: NetworkHash?, in id: NetworkID) {
+        if !(all[id]?.opens(entries) ?? true) { all[id]?.hasGaps = true }
         guard all[id]?.log?.isForked == false, all[id]?.content != nil, let first = entries.first,
             first.header.previous == head, all[id]?.log?.state.head.hash == entries.last?.hash
         else {
@@ -204,6 +221,7 @@ struct Memberships: Sendable {
         for (id, membership) in all where membership.isContentDue {
             all[id]?.isContentDue = false
             guard let log = membership.log else { continue }
+            all[id]?.hasGaps = !membership.opens(log.all)
             all[id]?.content = NetworkContent(of: log, keys: membership.keys)
         }
     }
