@@ -47,7 +47,7 @@ struct Memberships: Sendable {
         }
 
         /// Whether the keys open the bodies of `entries`, which are at the end of the log.
-        func opens(_ entries: [NetworkEntry]) -> Bool {
+        func opens(_ entries: some Sequence<NetworkEntry>) -> Bool {
             guard let newest = log?.state.key, keys[newest] != nil else { return false }
             return entries.allSatisfy { entry in
                 switch entry.header.change {
@@ -221,7 +221,7 @@ struct Memberships: Sendable {
         for (id, membership) in all where membership.isContentDue {
             all[id]?.isContentDue = false
             guard let log = membership.log else { continue }
-            all[id]?.hasGaps = !membership.opens(log.all)
+            all[id]?.hasGaps = !membership.opens(log.entries)
             all[id]?.content = NetworkContent(of: log, keys: membership.keys)
         }
     }
