@@ -230,6 +230,15 @@ def test_the_wire_is_that_of_both_revisions(agents):
     assert httpx.post(url(node), json={}, headers=header | {"origin": "http://evil.example"}).status_code == 403
 
 
+def test_a_message_that_is_too_large_is_answered_in_json_rpc(agents):
+    message = {"jsonrpc": "2.0", "id": 12, "method": "ping", "params": {"x": "y" * (2 << 20)}}
+    run = subprocess.run([POSTERN, "mcp", "--state", agents.a.state], input=json.dumps(message) + "\n",
+                         capture_output=True, text=True, timeout=30)
+    (line,) = run.stdout.splitlines()
+    said = json.loads(line)
+    assert said["jsonrpc"] == "2.0" and said["id"] == 12 and "at most 1024 KiB" in said["error"]["message"], said
+
+
 def test_a_client_outlives_its_sidecar(tmp_path):
     """`postern mcp` that was started first answers with a reason, and works as soon as the sidecar runs."""
     sidecar = Sidecar(tmp_path, "a")

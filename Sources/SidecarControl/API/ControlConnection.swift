@@ -85,7 +85,7 @@ final class ControlConnection: ChannelInboundHandler {
             answer(head, body: body, context: context)
         case (.end, .skipping(let head)):
             requestCame(context)
-            write(.tooLarge, to: head, closing: true, context: context)
+            write(.tooLarge(limit: settings.bodyLimit(of: head.uri)), to: head, closing: true, context: context)
         case (.end, .idle), (.end, .answering):
             break
         }

@@ -128,8 +128,12 @@ struct ControlReply: Hashable, Sendable {
         )
     )
 
-    static let tooLarge = ControlReply(
-        Problem(code: "too-large", message: "the request's body is too large", hint: "send less than 64 KiB"),
-        status: .payloadTooLarge
-    )
+    /// The body has more than `limit` bytes.
+    static func tooLarge(limit: Int) -> ControlReply {
+        let hint = "send at most \(limit >> 10) KiB"
+        return ControlReply(
+            Problem(code: "too-large", message: "the request's body is too large", hint: hint),
+            status: .payloadTooLarge
+        )
+    }
 }

@@ -77,17 +77,27 @@ private final class AgentConversation: Sendable {
     func pass(_ line: String) async {
         guard line.contains(where: { !$0.isWhitespace }) else { return }
         do {
-            let begun = try await client.tellAgent(Array(line.utf8), session: session.withLock { $0 }) { say($0) }
+            let begun = try await client.tellAgent(Array(line.utf8), session: session.withLock { $0 }) { reply in
+                say(Self.message(reply, answering: line))
+            }
             if let begun { session.withLock { $0 = begun } }
         } catch {
             guard let id = Self.document(line)?["id"] else { return }
             let failure = (error as? ControlClientError).map { CommandFailure($0) }
             let text = failure.map { "\($0.message); \($0.hint)" } ?? "the sidecar did not answer: \(error)"
-            let answer: JSONValue = [
-                "jsonrpc": "2.0", "id": id, "error": ["code": -32_010, "message": .string(text)],
-            ]
-            say(answer)
+            say(Self.error(text, answering: id))
         }
+    }
+
+    /// `reply` as a message of MCP: what the sidecar says of a request that it does not take is none.
+    private static func message(_ reply: JSONValue, answering line: String) -> JSONValue {
+        guard reply["jsonrpc"] == nil, let said = reply["error"] else { return reply }
+        let texts = [said["message"], said["hint"]].compactMap { $0?.string }
+        return error(texts.joined(separator: "; "), answering: document(line)?["id"] ?? .null)
+    }
+
+    private static func error(_ text: String, answering id: JSONValue) -> JSONValue {
+        ["jsonrpc": "2.0", "id": id, "error": ["code": -32_010, "message": .string(text)]]
     }
 
     private func say(_ message: JSONValue) {
