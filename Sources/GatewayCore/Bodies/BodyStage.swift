@@ -89,8 +89,9 @@ struct BodyStage {
         isChunked: Bool,
         scratch: HeadScratch
     ) {
-        state = .streaming(StreamedBody(editor, isChunked: isChunked))
-        if isChunked { return scratch.forwardHead(bytes, at: range) }
+        let hasLength = scratch.head.lines.contains { $0.field == .contentLength }
+        state = .streaming(StreamedBody(editor, isChunked: isChunked, writesChunks: isChunked || hasLength))
+        guard hasLength else { return scratch.forwardHead(bytes, at: range) }
         var head: [UInt8] = []
         scratch.edits.apply(to: bytes, into: &head)
         guard HeadFraming.canBeChunked(head) else {

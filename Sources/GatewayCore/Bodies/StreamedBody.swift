@@ -1,12 +1,17 @@
-/// A body that is edited while it passes. It goes on in chunks, since nobody knows how long it becomes.
+/// A body that is edited while it passes. It goes on in chunks, since nobody knows how long it becomes, or ends with
+/// its connection as it came.
 struct StreamedBody {
     private let editor: any StreamEditor
     /// Takes chunk sizes off for the editor.
     private var framing: ChunkedFraming?
+    private let writesChunks: Bool
 
-    /// - Parameter isChunked: whether the body comes in chunks.
-    init(_ editor: any StreamEditor, isChunked: Bool) {
+    /// - Parameters:
+    ///   - isChunked: whether the body comes in chunks.
+    ///   - writesChunks: whether it goes on in chunks.
+    init(_ editor: any StreamEditor, isChunked: Bool, writesChunks: Bool = true) {
         self.editor = editor
+        self.writesChunks = writesChunks
         framing = isChunked ? ChunkedFraming() : nil
     }
 
@@ -19,6 +24,7 @@ struct StreamedBody {
             editor.edit(part, into: &content)
         }
         if ends { editor.finish(into: &content) }
+        guard writesChunks else { return output.append(contentsOf: content) }
         if !content.isEmpty {
             output.append(contentsOf: (String(content.count, radix: 16) + "\r\n").utf8)
             output.append(contentsOf: content)

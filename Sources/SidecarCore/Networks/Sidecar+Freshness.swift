@@ -122,8 +122,8 @@ extension Sidecar {
 
 // What follows from them.
 extension Sidecar {
-    /// The time of the newest word of an owner or administrator about entries that we have.
-    /// What is further in the future than anybody takes was kept while this machine's clock was wrong, and says nothing.
+    /// The time of the newest word of an owner or administrator about entries that we have. What is further in the
+    /// future than anybody takes was kept while this machine's clock was wrong, and says nothing.
     func lastWord(of network: Memberships.Membership, at now: Timestamp) -> Timestamp? {
         guard let log = network.log else { return nil }
         return networkLinks[network.id].beats.values.filter { beat in

@@ -69,8 +69,7 @@ extension TrustFact {
         case "asked":
             self = .asked(try TrustRequest(verifying: try fields.value("request")))
         case "answered": self = .answered(try fields.recordID("id"))
-        case "offered":
-            self = .offered(try fields.key("to"), at: try fields.time("at"))
+        case "offered": self = .offered(try fields.key("to"), at: try fields.time("at"))
         case "received":
             let request = try TrustRequest(verifying: try fields.value("request"))
             let origin = fields.optionalValue("stranger")?.string.flatMap { UInt64($0, radix: 16) }
