@@ -190,10 +190,10 @@ package struct Sidecar {
         reviewHomes(since: old.hubs)
         policy = AccessPolicy(profile.exposed)
         book.networks.active = profile.networks
-        var fellows = old.networks == profile.networks ? [] : reconcilePeers(at: now)
+        var affected = old.networks == profile.networks ? [] : reconcilePeers(at: now)
         // What a stream was opened by may be gone: `allow`, the service, a network (RULES X).
-        if old.networks != profile.networks || old.exposed != profile.exposed { fellows.append(.reviewAccess) }
-        guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return fellows }
+        if old.networks != profile.networks || old.exposed != profile.exposed { affected.append(.reviewAccess) }
+        guard old.auditDocument != profile.auditDocument || old.exposed != profile.exposed else { return affected }
         let event = AuditEvent(
             .reconfigured,
             actor: key,
@@ -201,7 +201,7 @@ package struct Sidecar {
             old: old.auditDocument,
             new: profile.auditDocument
         )
-        return [.audit(event)] + fellows + reconcileHubs(at: now) + register()
+        return [.audit(event)] + affected + reconcileHubs(at: now) + register()
     }
 
     /// The addresses under which we may be reached directly, for invitations and acceptances.
